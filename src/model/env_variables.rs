@@ -35,11 +35,9 @@ impl fmt::Display for EnvName {
 
 /// True for a name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
 }
 
 /// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.
@@ -64,9 +62,8 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 /// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out,
 /// but these lists don't have one.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
-    list.split_whitespace()
-        .filter_map(|name| Pattern::new(name).ok())
-        .collect()
+    let patterns = list.split_whitespace().map(Pattern::new);
+    patterns.filter_map(Result::ok).collect()
 }
 
 /// True if one of the patterns matches the name.
@@ -114,9 +111,8 @@ impl Inherited {
 
     /// Returns the names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// Returns the variables that the command gets. secrets-exec itself still reads the others.
@@ -151,9 +147,8 @@ impl Inherited {
 /// Lists only the names, because values may be secrets.
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
     }
 }
 

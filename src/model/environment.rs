@@ -24,11 +24,7 @@ pub struct CommandLine(Vec<OsString>);
 impl CommandLine {
     /// Creates a command line from the words after `--`. Returns `None` if there aren't any.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
-        if words.is_empty() {
-            None
-        } else {
-            Some(Self(words))
-        }
+        (!words.is_empty()).then_some(Self(words))
     }
 
     /// Returns the program as written: a path if it contains a slash, and otherwise a name to look
@@ -91,21 +87,19 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
 pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
-        let problem = match &outcome.target {
-            Target::Credential(_) if value.len() > MAX_CREDENTIAL_LENGTH => {
-                let text = format!(
-                    "the value is {} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}",
-                    value.len()
-                );
-                let too_long = Problem::configuration(text).code("too-long");
-                Some(too_long.for_entry(outcome.subject.clone(), Impact::Undelivered))
-            }
-            Target::Env(_) => outcome
-                .variable()
-                .and_then(|variable| variable_problem(variable, limits)),
-            Target::Credential(_) | Target::File(_) | Target::Variables(_) | Target::Output => None,
-        };
-        problems.extend(problem.map(|problem| (outcome.id, problem)));
+        let length = value.len();
+        if let Some(variable) = outcome.variable() {
+            let problem = variable_problem(variable, limits);
+            problems.extend(problem.map(|problem| (outcome.id, problem)));
+        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
+        {
+            let text = format!(
+                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
+            );
+            let problem = Problem::configuration(text).code("too-long");
+            let subject = outcome.subject.clone();
+            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
+        }
     }
     problems
 }
@@ -123,14 +117,12 @@ impl Environment {
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
-        let set: Vec<(&[u8], &[u8])> = variables
-            .map(|(name, value)| (name.as_str().as_bytes(), value))
-            .collect();
+        let set = variables.map(|(name, value)| (name.as_str().as_bytes(), value));
+        let set: Vec<(&[u8], &[u8])> = set.collect();
         let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
-        let others = retained
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-            .filter(|(name, _)| !names.contains(name));
+        let inherited = retained.iter();
+        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let others = inherited.filter(|(name, _)| !names.contains(name));
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {
@@ -153,16 +145,13 @@ impl Environment {
         command: Option<(&CommandLine, &Path)>,
         limits: Limits,
     ) -> Result<(), Problem> {
-        let mut length: usize = self
-            .0
-            .iter()
-            .map(|string| size_in_kernel(string.as_bytes()))
-            .sum();
+        // The kernel needs the text of a string, its NUL and the pointer to it.
+        let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
+        let mut length: usize = self.0.iter().map(|string| size(string.as_bytes())).sum();
         if let Some((command, program)) = command {
-            length += command
-                .arguments()
-                .map(|argument| size_in_kernel(argument.as_bytes()))
-                .sum::<usize>();
+            for argument in command.arguments() {
+                length += size(argument.as_bytes());
+            }
             // The kernel also copies the path of the program (AT_EXECFN).
             length += program.as_os_str().len() + 1;
         }
@@ -171,21 +160,16 @@ impl Environment {
         }
 
         let limit = limits.total;
-        let strings = self.0.iter().map(|string| string.as_bytes());
+        let strings = self.0.iter().map(|string| string.to_string_lossy());
         let longest = strings.max_by_key(|string| string.len());
-        let longest_name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
-        let name = String::from_utf8_lossy(longest_name.unwrap_or_default());
+        let longest = longest.unwrap_or_default();
+        let name = longest.split('=').next().unwrap_or_default();
         Err(Problem::configuration(format!(
             "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
         ))
         .note(format!("the longest variable is {name}"))
         .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
-}
-
-/// Returns the bytes that the kernel needs for a string: its text, its NUL and the pointer to it.
-fn size_in_kernel(string: &[u8]) -> usize {
-    string.len() + 1 + size_of::<usize>()
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use percent_encoding::percent_decode_str;
 use super::shown::{is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The caller adds the position of the text. As an error of Rust, it can pass through MiniJinja.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+#[must_use]
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
@@ -30,19 +32,15 @@ impl Fault {
     }
 
     /// Adds the remedy.
-    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
-    #[must_use]
-    pub fn about(self, subject: &str) -> Self {
-        Self {
-            text: format!("{subject} {}", self.text),
-            ..self
-        }
+    pub fn about(mut self, subject: &str) -> Self {
+        self.text = format!("{subject} {}", self.text);
+        self
     }
 }
 
@@ -71,8 +69,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // The distance is at least the difference of the lengths, so a comparison would take time
-        // for nothing.
+        // The distance is at least the difference of the lengths, so it is above the limit here.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -275,31 +272,11 @@ const TAGS: &str = "file ref secret str sub var = ";
 /// The beginnings of references in the syntax of other tools, and what to write instead. If that is
 /// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
 /// secret "vault".
-const PREFIXES: [(&str, &str); 23] = [
-    ("{{resolve:secretsmanager:", "secretsmanager:"),
-    ("aws:secretsmanager:", "secretsmanager:"),
-    ("secretsmanager:", "secretsmanager:"),
-    ("aws-sm:", "secretsmanager:"),
-    ("awssm:", "secretsmanager:"),
-    ("sm://", "secretsmanager:"),
-    ("{aws-sm}", "secretsmanager:"),
-    ("ref+awssecrets:", "secretsmanager:"),
-    ("ssm://", "ssm:/"),
-    ("ssm-secure://", "ssm:/"),
-    ("aws-ssm://", "ssm:/"),
-    ("awsssm://", "ssm:/"),
-    ("parameter:/", "ssm:/"),
-    ("SSM:/", "ssm:/"),
-    ("ref+awsssm:", "ssm:/"),
-    ("{{resolve:ssm:", "ssm:"),
-    ("{{resolve:ssm-secure:", "ssm:"),
-    ("ssm-secure:", "ssm:"),
-    ("aws-ssm:", "ssm:"),
-    ("awsssm:", "ssm:"),
-    ("{aws-ssm}", "ssm:"),
-    ("op://", ""),
-    ("vault:", ""),
-];
+const PREFIXES: &str = "\
+{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
+ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ref+awsssm: = ssm:/
+{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: {aws-ssm} = ssm:
+op:// vault: = ";
 
 /// More beginnings of this kind. They apply only to references, and only if a slash follows,
 /// because `secret:token` may be the key of a secret.
@@ -358,7 +335,12 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    PREFIXES.into_iter().find(|(prefix, ours)| {
+    // Nearly every name has a slash before its first colon, but no prefix does. So the table is
+    // rarely searched.
+    if text.split([':', '}']).next()?.contains('/') {
+        return None;
+    }
+    rows(PREFIXES).find(|(prefix, ours)| {
         let rest = text.strip_prefix(prefix);
         rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
     })
@@ -368,9 +350,8 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
-        let name = text
-            .split(['?', '&'])
-            .find_map(|field| field.strip_prefix("name="));
+        let mut fields = text.split(['?', '&']);
+        let name = fields.find_map(|field| field.strip_prefix("name="));
         let decoded = percent_decode_str(name.unwrap_or_default()).decode_utf8_lossy();
         let predicate = "is the address of a page in AWS's console";
         return Some((predicate.to_owned(), decoded.into_owned()));
@@ -383,7 +364,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         })
     })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
-    // Some tools write secretsmanager://prod/db.
+    // Some tools write two slashes before the name: `secretsmanager://prod/db`.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.

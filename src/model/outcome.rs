@@ -108,14 +108,10 @@ impl EntryOutcome {
     /// Returns the value that was read, or the text of `default`. The result is `None` for any
     /// other outcome.
     pub fn value(&self) -> Option<&SecretValue> {
-        match &self.result {
-            Outcome::Value(value) | Outcome::Default(value) => Some(value),
-            Outcome::Absent
-            | Outcome::Keys(_)
-            | Outcome::Overridden(_)
-            | Outcome::Unread
-            | Outcome::Failed(_) => None,
-        }
+        let (Outcome::Value(value) | Outcome::Default(value)) = &self.result else {
+            return None;
+        };
+        Some(value)
     }
 
     /// Returns the variable that gets the value, or `None` if the target isn't a variable, or if
@@ -215,9 +211,8 @@ impl Outcomes {
 
     /// Returns the outcomes with a value, each with its value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
-        self.list
-            .iter()
-            .filter_map(|outcome| Some((outcome, outcome.value()?)))
+        let all = self.list.iter();
+        all.filter_map(|outcome| Some((outcome, outcome.value()?)))
     }
 
     /// Returns the variables that get a value. A variable with the path of a file isn't among them.
@@ -271,13 +266,12 @@ impl Outcomes {
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
-        let is_cached = |locator: &Locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some());
         let mut locators = self.locators_with(has_mismatch);
-        locators.retain(is_cached);
+        locators.retain(|locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some()));
         locators
     }
 
-    /// Returns the locators that are read by the outcomes with a matching result.
+    /// Returns the locators of all secrets that the outcomes with a matching result are made of.
     fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
         let matching = outcomes.filter(|outcome| is_matching(&outcome.result));

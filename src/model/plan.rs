@@ -31,12 +31,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
-
+pub use crate::model::entry::EntryId;
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target,
-    Transform, Written,
+    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
 use crate::model::env_variables::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
@@ -78,37 +76,7 @@ pub struct Plan {
 }
 
 /// An entry of a plan.
-#[derive(Debug)]
-pub struct Planned {
-    pub id: EntryId,
-    pub target: Target,
-    /// The name of the entry in messages.
-    pub subject: Subject,
-    pub source: PlannedSource,
-    pub transform: Transform,
-    pub pattern: Option<Regex>,
-    pub on_missing: OnMissing,
-}
-
-/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
-/// on one line, or in a file that is given twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId {
-    /// The number of the layer. The latest layer has the number 0.
-    pub layer: usize,
-    /// The number of the entry within its layer.
-    pub number: usize,
-    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
-    pub key: Option<usize>,
-}
-
-impl EntryId {
-    /// True if both are the same entry, or keys of the same object, or an object and one of its
-    /// keys.
-    pub fn is_same_entry(self, other: Self) -> bool {
-        (self.layer, self.number) == (other.layer, other.number)
-    }
-}
+pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
     /// Merges the layers and looks up the references of the entries that apply. The earliest layer
@@ -139,9 +107,8 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let kept_names = existing
-            .map(|existing| existing.non_empty_names().collect())
-            .unwrap_or_default();
+        let existing_names = existing.into_iter().flat_map(Inherited::non_empty_names);
+        let kept_names = existing_names.collect();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
@@ -169,7 +136,8 @@ impl Plan {
     /// the entry is overridden. An optional entry, or a key of an object, may turn out to override
     /// other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        self.references()
+        let references = self.references();
+        references
             .map(|(_, reference)| &reference.locator)
             .collect()
     }
@@ -227,12 +195,13 @@ impl Plan {
     /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let (_, source) = self.value_entries().find(|(entry, _)| {
+        let has_name = |entry: &Planned| {
             entry
                 .target
                 .variable()
                 .is_some_and(|other| other.as_str() == name)
-        })?;
+        };
+        let (_, source) = self.value_entries().find(|(entry, _)| has_name(entry))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -252,16 +221,12 @@ fn plan_layer(
     let mut planned = Vec::new();
     for mut entry in layer.entries {
         lookup.expand_path(&mut entry.target, &mut entry.subject);
-        let holder = match &entry.source {
+        let holder = if let EntrySource::Object(_, naming) = &entry.source {
             // Without `only`, the variables depend on the object's keys.
-            EntrySource::Object(_, naming) => {
-                let names = naming.variable_names().unwrap_or_default();
-                claims.hold_all(&names).then_some(Holder::Several)
-            }
-            EntrySource::Reference(_)
-            | EntrySource::Literal(_)
-            | EntrySource::Composed(_)
-            | EntrySource::Template(_) => claims.holder(&entry.target, &entry.subject.origin),
+            let names = naming.variable_names().unwrap_or_default();
+            claims.hold_all(&names).then_some(Holder::Several)
+        } else {
+            claims.holder(&entry.target, &entry.subject.origin)
         };
         // An optional entry may be absent, so it doesn't override anything here.
         if holder.is_none() && entry.on_missing != OnMissing::Omit {
@@ -283,7 +248,7 @@ fn plan_layer(
         }
         if let Some(source) = source {
             planned.push(Planned {
-                id: EntryId::default(),
+                id: entry.id,
                 target: entry.target,
                 subject: entry.subject,
                 source,
@@ -383,11 +348,7 @@ impl Lookup<'_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => {
-                let fault = fault.about("the path");
-                let problem = Problem::from_fault(Status::Configuration, fault);
-                self.add_error(problem, subject);
-            }
+            Err(fault) => self.add_error(fault.about("the path"), subject),
         }
     }
 
@@ -463,12 +424,14 @@ impl Lookup<'_> {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        let fault = error.about("the reference");
-        self.add_error(Problem::from_fault(status, fault), subject);
+        let problem = Problem::from_fault(status, error.about("the reference"));
+        self.errors
+            .push(problem.for_entry(subject.clone(), Impact::None));
     }
 
-    /// Adds the error of an entry.
-    fn add_error(&mut self, problem: Problem, subject: &Subject) {
+    /// Adds the error of an entry in a declaration.
+    fn add_error(&mut self, fault: Fault, subject: &Subject) {
+        let problem = Problem::from_fault(Status::Configuration, fault);
         self.errors
             .push(problem.for_entry(subject.clone(), Impact::None));
     }
@@ -481,7 +444,7 @@ impl Lookup<'_> {
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
         if let Some(fault) = self.misread_expression(template) {
-            self.add_error(Problem::from_fault(Status::Configuration, fault), subject);
+            self.add_error(fault, subject);
             return None;
         }
 
@@ -505,21 +468,18 @@ impl Lookup<'_> {
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
-        expressions(&template.text)
-            .filter(|expression| expression.split(['.', '/', '-']).any(is_unknown))
-            .find_map(|expression| calculation_error(expression, self.aliases))
+        let has_unknown = |text: &&str| text.split(['.', '/', '-']).any(is_unknown);
+        let mut misread = expressions(&template.text).filter(has_unknown);
+        misread.find_map(|expression| calculation_error(expression, self.aliases))
     }
 
     /// Returns the error for a name in a template that isn't an alias.
-    fn unknown_name(&self, name: &str, template: &Template) -> Problem {
+    fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
         // Each look-up reads all aliases, so only the first errors get a suggestion.
-        let most = match self.errors.len() < MOST_SUGGESTIONS {
-            true => usize::MAX,
-            false => 0,
-        };
-        let aliases = self.aliases.keys().take(most);
+        let is_early = self.errors.len() < MOST_SUGGESTIONS;
+        let aliases = is_early.then(|| self.aliases.keys().map(String::as_str));
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
@@ -527,7 +487,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = nearest(name, aliases.map(String::as_str)) {
+        } else if let Some(nearest) = nearest(name, aliases.into_iter().flatten()) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
@@ -535,9 +495,9 @@ impl Lookup<'_> {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
             let text = "the template uses a name that isn't under \"secrets\"";
-            return Problem::configuration(text).help("add it there, as in { db: prod/db }");
+            return Fault::new(text).help("add it there, as in { db: prod/db }");
         };
-        Problem::configuration(text).help(help)
+        Fault::new(text).help(help)
     }
 }
 
@@ -549,12 +509,10 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
         return format!("write the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    if (aliases.contains_key(secret) || secret.contains('/'))
-        && let Some(Fault {
-            help: Some(help), ..
-        }) = calculation_error(reference, aliases)
-    {
-        return help;
-    }
-    "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}".to_owned()
+    let help = match aliases.contains_key(secret) || secret.contains('/') {
+        true => calculation_error(reference, aliases).and_then(|fault| fault.help),
+        false => None,
+    };
+    let general = "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}";
+    help.unwrap_or(general.to_owned())
 }

@@ -10,12 +10,13 @@ use super::reference::{Locator, Store, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
 /// there are several problems, the highest status applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
     /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
     Usage = 64,
-    /// EX_SOFTWARE: a bug in secrets-exec.
+    /// EX_SOFTWARE: a bug in secrets-exec. A failure without any other status would be one.
+    #[default]
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.
     Temporary = 75,
@@ -30,7 +31,7 @@ pub enum Status {
 }
 
 /// An error with its message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Problem {
     pub status: Status,
@@ -70,10 +71,9 @@ pub struct Problem {
 
 /// Returns `value` if there aren't any errors, and otherwise all of them.
 pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
-    if errors.is_empty() {
-        Ok(value)
-    } else {
-        Err(errors)
+    match errors.is_empty() {
+        true => Ok(value),
+        false => Err(errors),
     }
 }
 
@@ -111,8 +111,9 @@ pub enum ReasonScope {
 
 /// The effect of a problem on the values of its entries. The last line of a report says how many
 /// values are affected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
+    #[default]
     None,
     /// The value could not be read.
     Unread,
@@ -127,19 +128,8 @@ impl Problem {
     pub fn new(status: Status, text: impl Into<String>) -> Self {
         Self {
             status,
-            code: "",
             text: text.into(),
-            entries: Vec::new(),
-            about: None,
-            missing_key: None,
-            aws_says: None,
-            detail: String::new(),
-            notes: Vec::new(),
-            help: None,
-            has_help_of_entry: false,
-            impact: Impact::None,
-            is_general: false,
-            has_sent_hidden_name: false,
+            ..Self::default()
         }
     }
 
@@ -202,8 +192,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secret, one record names all secrets. A headline doesn't
-        // call parameters secrets.
+        // If the reason lies outside the secret, one record names all secrets, and another one all
+        // parameters, because their headlines differ.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural),
@@ -230,36 +220,34 @@ impl Problem {
 
     /// Returns the headline of this problem by itself, with its own secret as the subject.
     pub fn full_headline(&self) -> String {
-        self.headline(self.about.as_ref().map_or("", |about| &about.name))
+        let secret = self.about.as_ref().map_or("", |about| &about.name);
+        self.headline(secret, &self.text)
     }
 
-    /// Returns the headline of problems with the same reason that are about several secrets. The
-    /// only verb that differs in the plural is "does".
+    /// Returns the headline of problems with the same reason that are about several secrets:
+    /// `access to 3 secrets was denied`. The only verb that differs in the plural is "does".
     pub fn headline_of_several(&self, secrets: &str) -> String {
-        let mut problem = self.clone();
-        if let Some(rest) = self.text.strip_prefix("does") {
-            problem.text = format!("do{rest}");
+        match self.text.strip_prefix("does") {
+            Some(rest) => self.headline(secrets, &format!("do{rest}")),
+            None => self.headline(secrets, &self.text),
         }
-        problem.headline(secrets)
     }
 
-    /// Returns the headline with `secret` as its subject: one secret, or the number of several.
-    /// Ignores `secret` if the headline doesn't name one.
-    fn headline(&self, secret: &str) -> String {
+    /// Returns the headline with `secret` as its subject, if it has one, and with this predicate.
+    fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,
         };
         match self.about.as_ref().and_then(|about| about.before) {
-            Some(before) => format!("{before}{secret} {}{detail}", self.text),
-            None => format!("{}{detail}", self.text),
+            Some(before) => format!("{before}{secret} {predicate}{detail}"),
+            None => format!("{predicate}{detail}"),
         }
     }
 }
 
 impl About {
-    /// Creates the description of a secret, for a problem that lies in the secret
-    /// itself.
+    /// Creates the description of a secret, for a problem that lies in the secret itself.
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
         let (plural, label) = match store {

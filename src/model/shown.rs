@@ -56,10 +56,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     if has_capital && has_digit && (!name.contains('/') || keys.any(may_be_token)) {
         return false;
     }
-    if !name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || is_separator(c))
-    {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
+    if !name.chars().all(is_legal) {
         return false;
     }
 
@@ -144,15 +142,11 @@ fn consists_of_words(part: &str) -> bool {
     let is_word = |length: usize| (2..=15).contains(&length);
     let mut rest = letters.as_bytes();
     while !rest.is_empty() {
-        let capitals = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_uppercase())
-            .count();
+        let bytes = rest.iter();
+        let capitals = bytes.take_while(|byte| byte.is_ascii_uppercase()).count();
         let after = &rest[capitals..];
-        let smalls = after
-            .iter()
-            .take_while(|byte| byte.is_ascii_lowercase())
-            .count();
+        let bytes = after.iter();
+        let smalls = bytes.take_while(|byte| byte.is_ascii_lowercase()).count();
         // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
         let acronym = capitals - usize::from(smalls > 0 && capitals > 0);
         let word = capitals - acronym + smalls;
@@ -191,10 +185,9 @@ const MAX_QUOTED_LENGTH: usize = 64;
 /// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
 /// `report` does that for every line.
 pub fn file_name(path: &Path) -> String {
-    if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 
@@ -204,10 +197,8 @@ pub fn file_name(path: &Path) -> String {
 /// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
 /// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
-    let is_plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
-    is_plain && text.len() <= MAX_QUOTED_LENGTH
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
+    text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
@@ -418,9 +409,8 @@ fn without_url_secrets(text: &str) -> String {
     let mut rest = text;
     while let Some((before, url_and_rest)) = rest.split_once("://") {
         masked.extend([before, "://"]);
-        let end = url_and_rest
-            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
-            .unwrap_or(url_and_rest.len());
+        let is_end = |c: char| c.is_whitespace() || "\"<>".contains(c);
+        let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
         // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`,

@@ -19,10 +19,8 @@ impl HttpUrl {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
         // For an invalid port, `Uri` returns `None`, as it does without a port.
-        let has_port = authority
-            .as_str()
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| !port.contains([']', '@']));
+        let after_colon = authority.as_str().rsplit_once(':');
+        let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
         (is_host && is_http).then(|| Self {
@@ -51,11 +49,11 @@ impl HttpUrl {
 
     /// True if the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host().trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost")
-            || host
-                .parse()
-                .is_ok_and(|address: IpAddr| address.is_loopback())
+        // An IPv6 address is in brackets.
+        let host = self.uri.host().unwrap_or_default();
+        let host = host.trim_matches(['[', ']']);
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
     }
 
     /// True if TLS encrypts the connection.
@@ -71,11 +69,6 @@ impl HttpUrl {
     /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.uri
-    }
-
-    /// Returns the host. An IPv6 address is in brackets.
-    fn host(&self) -> &str {
-        self.uri.host().unwrap_or_default()
     }
 }
 

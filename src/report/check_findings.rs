@@ -135,13 +135,6 @@ pub enum RowKind {
     Inherited,
 }
 
-impl Row {
-    /// True for a literal about which there is nothing to say.
-    pub fn is_plain_literal(&self) -> bool {
-        self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
-    }
-}
-
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
@@ -158,15 +151,18 @@ const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    let is_listed = |row: &&Row| findings.lists_literals || !row.is_plain_literal();
+    // There is nothing to say about most literals.
+    let has_nothing_to_say = |row: &Row| row.status == "ok" && row.note.is_none();
+    let is_plain = |row: &Row| row.kind == RowKind::Literal && has_nothing_to_say(row);
+    let is_listed = |row: &&Row| findings.lists_literals || !is_plain(row);
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(findings.has_cache.then_some("CACHED"));
     headings.push("STATUS");
-    let mut values = Vec::new();
-    for row in &listed {
-        values.extend(value_rows(row, findings.has_cache));
-    }
+    let rows = listed.iter();
+    let values: Vec<TableRow> = rows
+        .flat_map(|row| value_rows(row, findings.has_cache))
+        .collect();
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -311,31 +307,31 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         }
     }
 
-    let mut rows = Vec::new();
-    for (label, mut cells, is_failed) in lines {
+    let rows = lines.into_iter().map(|(label, mut cells, is_failed)| {
         if !has_cache {
             cells.remove(CACHED);
         }
         cells.insert(0, label.to_owned());
-        rows.push(TableRow {
-            fields: Value::Null,
+        let fields = Value::Null;
+        TableRow {
+            fields,
             cells,
             is_failed,
-        });
-    }
-    rows
+        }
+    });
+    rows.collect()
 }
 
 /// Returns the sentence about who asked AWS, and with which credentials.
 fn caller_sentence(caller: &Caller) -> String {
-    let (arn, credentials) = (caller.arn.as_ref(), caller.credentials);
+    let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
-    let sentence = match (name, &caller.account) {
-        (Some(name), Some(account)) => format!(
-            "The caller is {name} in account {account}, using credentials from the {credentials}."
+    let sentence = match name.zip(caller.account.as_ref()) {
+        Some((name, account)) => format!(
+            "The caller is {name} in account {account}, using credentials from the {provider}."
         ),
-        (Some(_) | None, _) => format!(
-            "The caller is unknown, because STS didn't answer. The credentials come from the {credentials}."
+        None => format!(
+            "The caller is unknown, because STS didn't answer. The credentials come from the {provider}."
         ),
     };
     escaped(&sentence) + "\n"

@@ -86,9 +86,10 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
+            // An object with rows for its keys, which come first, doesn't need a row of its own.
             let last_row = rows.last();
-            let has_key_row = last_row.is_some_and(|(last, _)| last.is_same_entry(outcome.id));
-            // An object with rows for its keys doesn't need a row of its own.
+            let has_key_row =
+                last_row.is_some_and(|(last, _)| EntryId { key: None, ..*last } == outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }
@@ -115,7 +116,14 @@ impl CheckedValues<'_> {
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
         };
-        Some(self.with_problems(self.row_of_status(outcome, status), outcome.id))
+
+        let mut row = self.row_of_status(outcome, status);
+        for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
+            row.status = "failed";
+            row.error.get_or_insert(problem.code);
+            row.messages.push(problem.full_headline());
+        }
+        Some(row)
     }
 
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
@@ -136,16 +144,13 @@ impl CheckedValues<'_> {
         row.note = whole_object_remark(outcome)
             .or(remark.map(str::to_owned))
             .or(empty.map(|name| format!("{name} is empty")));
-        match target {
-            Target::Env(_) | Target::Variables(_) | Target::Output => {}
-            Target::File(file) => {
-                let path = file.path.as_ref();
-                let path = path.map(|path| subject.as_written(&path.display().to_string()));
-                row.file = Some(json!({ "path": path }));
-            }
-            Target::Credential(SystemdCredential { unit, name }) => {
-                row.credential = Some(json!({ "unit": unit, "name": name }));
-            }
+        if let Target::File(file) = target {
+            let path = file.path.as_ref();
+            let path = path.map(|path| subject.as_written(&path.display().to_string()));
+            row.file = Some(json!({ "path": path }));
+        }
+        if let Target::Credential(SystemdCredential { unit, name }) = target {
+            row.credential = Some(json!({ "unit": unit, "name": name }));
         }
 
         let parameter_name = outcome.parameter_name.as_deref();
@@ -163,15 +168,9 @@ impl CheckedValues<'_> {
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.
-            let takes_the_row = match other.result {
-                Outcome::Value(_) | Outcome::Default(_) => true,
-                Outcome::Absent => other.id < absent.id,
-                Outcome::Keys(_)
-                | Outcome::Overridden(_)
-                | Outcome::Unread
-                | Outcome::Failed(_) => false,
-            };
-            takes_the_row && other.target.overlaps(&absent.target)
+            let is_later_absence = matches!(other.result, Outcome::Absent) && other.id < absent.id;
+            let has_the_row = is_later_absence || other.value().is_some();
+            has_the_row && other.target.overlaps(&absent.target)
         })
     }
 
@@ -181,10 +180,9 @@ impl CheckedValues<'_> {
             CheckDepth::Values => "unread",
             CheckDepth::Metadata => {
                 let is_found = |read: &SecretRef| self.fetched.contains_key(&read.locator);
-                if reads.iter().all(is_found) {
-                    "not-read"
-                } else {
-                    "not-checked"
+                match reads.iter().all(is_found) {
+                    true => "not-read",
+                    false => "not-checked",
                 }
             }
             CheckDepth::Declaration => "valid",
@@ -199,17 +197,6 @@ impl CheckedValues<'_> {
             *store == Store::ParameterStore && *version != Version::Current
         });
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
-    }
-
-    /// Returns the row as failed, with the messages of the outcome's problems, and the code of the
-    /// first one. Returns the row unchanged if the outcome doesn't have any problems.
-    fn with_problems(&self, mut row: Row, id: EntryId) -> Row {
-        for (_, problem) in self.problems.iter().filter(|(other, _)| *other == id) {
-            row.status = "failed";
-            row.error.get_or_insert(problem.code);
-            row.messages.push(problem.full_headline());
-        }
-        row
     }
 
     /// Returns the row for one secret of a value: an object in `sources`, and a line of the table.
@@ -241,9 +228,8 @@ impl CheckedValues<'_> {
         let key = selector.shown().filter(|_| !locator.is_hidden());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
-        let region = answered_region
-            .or(failed_region)
-            .or(locator.region.as_ref());
+        let requested_region = locator.region.as_ref();
+        let region = answered_region.or(failed_region).or(requested_region);
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
@@ -287,8 +273,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, if there is one, and whether the
-    /// value came from it and not from AWS.
+    /// Returns the age in seconds of the answer in the cache, and true if the value was read from
+    /// the cache. The result is `None` if the cache doesn't have an answer.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {
@@ -364,16 +350,14 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
 /// `PREFIX*` or `UNIT/CREDENTIAL`.
 fn target_label(target: &Target) -> String {
-    match target {
-        Target::File(file) => match (&file.env, &file.path) {
-            (Some(name), Some(path)) => format!("{name}={}", path.display()),
-            (Some(name), None) if file.once => format!("{name}=pipe"),
-            (Some(name), None) => format!("{name}=memfd"),
-            (None, _) => target.to_string(),
-        },
-        Target::Env(_) | Target::Variables(_) | Target::Credential(_) | Target::Output => {
-            target.to_string()
-        }
+    let Target::File(file) = target else {
+        return target.to_string();
+    };
+    match (&file.env, &file.path) {
+        (Some(name), Some(path)) => format!("{name}={}", path.display()),
+        (Some(name), None) if file.once => format!("{name}=pipe"),
+        (Some(name), None) => format!("{name}=memfd"),
+        (None, _) => target.to_string(),
     }
 }
 
@@ -390,14 +374,14 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (id, region) = (locator.id.to_string(), secret.region.to_string());
     let mut fields =
         json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
-    let mut cells = vec![id, region];
-    match &secret.description {
-        Ok(description) => {
-            add_description(&mut fields, description, now);
-            cells.extend(description_cells(description, now));
-        }
-        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
+    if let Ok(description) = &secret.description {
+        add_description(&mut fields, description, now);
     }
+    let described = match &secret.description {
+        Ok(description) => description_cells(description, now),
+        Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
+    };
+    let cells = [id, region].into_iter().chain(described).collect();
     TableRow {
         fields,
         cells,

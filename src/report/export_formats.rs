@@ -49,24 +49,21 @@ pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
 ) -> Result<SecretValue, Vec<Problem>> {
+    let write: fn(Variable<'_>, &mut Vec<u8>) -> Result<(), Problem> = match format {
+        ExportFormat::Shell => write_shell,
+        ExportFormat::Dotenv => write_dotenv,
+        ExportFormat::Docker => write_docker,
+        ExportFormat::Kubernetes => write_kubernetes,
+        ExportFormat::Github => write_github,
+        ExportFormat::Json => write_json,
+        // Masks are made of all values, not of variables.
+        ExportFormat::GithubMasks => |_, _| Ok(()),
+    };
     let mut text = Vec::new();
     let mut errors = Vec::new();
     for variable in variables {
-        let written = match format {
-            ExportFormat::Shell => {
-                write_shell(*variable, &mut text);
-                Ok(())
-            }
-            ExportFormat::Dotenv => write_dotenv(*variable, &mut text),
-            ExportFormat::Docker => write_docker(*variable, &mut text),
-            ExportFormat::Kubernetes => write_kubernetes(*variable, &mut text),
-            ExportFormat::Github => write_github(*variable, &mut text),
-            ExportFormat::Json => write_json(*variable, &mut text),
-            // Masks are made of all values, not of variables.
-            ExportFormat::GithubMasks => Ok(()),
-        };
         // A part of the variable may be in the text, but after an error, the text isn't returned.
-        if let Err(problem) = written {
+        if let Err(problem) = write(*variable, &mut text) {
             errors.push(problem.for_entry(variable.subject.clone(), Impact::Undelivered));
         }
     }
@@ -288,15 +285,13 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
 /// may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
 /// characters.)
 fn is_bare(value: &str) -> bool {
+    let is_misread = |c: char| {
+        matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
+    };
     !value.is_empty()
-        && !value.contains(needs_quotes)
+        && !value.contains(is_misread)
         && !value.starts_with([' ', '\'', '"', '`'])
         && !value.ends_with(' ')
-}
-
-/// True if a bare value can't contain this character.
-fn needs_quotes(c: char) -> bool {
-    c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace())
 }
 
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
@@ -310,10 +305,14 @@ fn needs_quotes(c: char) -> bool {
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
-fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
+///
+/// # Errors
+/// None: this format can hold every value.
+fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");
     push(text, &["'\n"]);
+    Ok(())
 }
 
 /// The length of the shortest line that is masked. A shorter mask would hide parts of unrelated

@@ -31,18 +31,13 @@ pub mod terminal;
 mod warnings;
 
 pub use terminal::{Label, Record};
-pub use warnings::{
-    bug_error, cache_warnings, disk_warnings, empty_value_warning, empty_variable_notes,
-    interruption_error, local_warning, mistake_warnings, overdue_problem, plain_template_warnings,
-    provenance_notes, read_once_warning, secret_notes, total_note, trace_note,
-    unexpanded_argument_warnings, unexpanded_warnings, waiting_text,
-};
+pub use warnings::*;
 
 use std::collections::BTreeSet;
 
 use crate::model::entry::SubjectKind;
 use crate::model::plan::EntryId;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
@@ -155,15 +150,14 @@ impl Report {
         });
         let (mut records, mut has_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
-            let mut has_sent = problems.iter().map(|problem| problem.has_sent_hidden_name);
-            let needs_note = !has_note && has_sent.any(|has_sent| has_sent);
-            has_note |= needs_note;
-            if let Some(mut record) = error_record(&problems) {
-                record
-                    .notes
-                    .extend(needs_note.then(|| SENT_NOTE.to_owned()));
-                records.push(record);
+            let Some(mut record) = error_record(&problems) else {
+                continue;
+            };
+            if !has_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+                record.notes.push(SENT_NOTE.to_owned());
+                has_note = true;
             }
+            records.push(record);
         }
         records
     }
@@ -172,7 +166,7 @@ impl Report {
     /// a bug, because no command ends with one.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
-        status.unwrap_or(Status::Bug) as u8
+        status.unwrap_or_default() as u8
     }
 
     /// Returns the last line of the report: the consequence, and the number of values that the
@@ -208,10 +202,8 @@ const SENT_NOTE: &str = "a name isn't shown, because it may be a password. secre
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     // Except for the entries, the record has the text of the first problem.
     let common = with_all_missing_keys(problems.first()?, problems);
-    let secrets: BTreeSet<&str> = problems
-        .iter()
-        .filter_map(|problem| Some(problem.about.as_ref()?.name.as_str()))
-        .collect();
+    let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
+    let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
 
     let mut variables = Vec::new();
     let mut entries = Vec::new();
@@ -247,32 +239,28 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
         Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),
     };
-    let record = Record::error(headline)
-        .with_some("variables", (!variables.is_empty()).then_some(variables))
-        .with_some("secret", secret);
-    let aws_says = common.aws_says.as_ref();
-    Some(Record {
-        entries,
-        aws_says: aws_says.map(|text| format!("{text}{}", common.detail)),
-        notes: common.notes,
-        help: common.help,
-        is_abridged: common.is_general,
-        ..record
-    })
+    let variables = (!variables.is_empty()).then_some(variables);
+    let record = Record::error(headline).with_some("variables", variables);
+    let mut record = record.with_some("secret", secret);
+    record.entries = entries;
+    record.aws_says = common.aws_says.map(|text| text + &common.detail);
+    (record.notes, record.help) = (common.notes, common.help);
+    record.is_abridged = common.is_general;
+    Some(record)
 }
 
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
 /// help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let keys: BTreeSet<String> = problems
+    let missing_keys = problems
         .iter()
-        .filter_map(|problem| problem.missing_key.as_ref())
+        .filter_map(|problem| problem.missing_key.as_ref());
+    let keys: BTreeSet<String> = missing_keys
         .map(|missing| format!("{:?}", missing.key))
         .collect();
     let mut problem = first.clone();
-    if let Some(missing) = &first.missing_key
-        && keys.len() > 1
-    {
+    let has_several = keys.len() > 1;
+    if let Some(missing) = first.missing_key.as_ref().filter(|_| has_several) {
         let listed_keys = Vec::from_iter(keys).join(", ");
         problem.text = format!("doesn't have the keys {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());

@@ -31,12 +31,13 @@ use crate::system::waiting::interruptibly;
 /// The label of a record, or of a line below its headline.
 ///
 /// The number of a variant is its colour in SGR (ECMA-48).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     /// A failure. In most cases, the command isn't started because of it.
     Error = 31,
     Warning = 33,
     /// A fact that may be of interest.
+    #[default]
     Note = 34,
     /// The remedy for an error or a warning.
     Help = 36,
@@ -60,7 +61,7 @@ impl Label {
 }
 
 /// An error, a warning or a note. No part of it contains the value of a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Record {
     pub label: Label,
@@ -105,13 +106,7 @@ impl Record {
             label,
             message: message.into(),
             event: label.name(),
-            details: Vec::new(),
-            entries: Vec::new(),
-            is_abridged: false,
-            notes: Vec::new(),
-            aws_says: None,
-            help: None,
-            is_detail: false,
+            ..Self::default()
         }
     }
 
@@ -233,15 +228,16 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let (listed, others) = match record.entries.split_at_checked(MOST_NAMES) {
-            Some(first_and_others) if record.is_abridged => first_and_others,
-            Some(_) | None => (&record.entries[..], &[][..]),
+        let count = record.entries.len();
+        let listed = match record.is_abridged {
+            true => count.min(MOST_NAMES),
+            false => count,
         };
-        for entry in listed {
+        for entry in &record.entries[..listed] {
             add("for ", entry);
         }
-        if !others.is_empty() {
-            add("and ", &format!("{} more", others.len()));
+        if count > listed {
+            add("and ", &format!("{} more", count - listed));
         }
         for note in &record.notes {
             add(&shown_label(Label::Note, screen), note);
@@ -344,8 +340,8 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
             members.push((name, texts.into()));
         }
     }
+    let members = members.into_iter();
     members
-        .into_iter()
         .map(|(name, value)| (name.to_owned(), escaped_value(value)))
         .collect()
 }
@@ -356,10 +352,12 @@ pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| (name, escaped_value(value)))
-            .collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            members
+                .map(|(name, value)| (name, escaped_value(value)))
+                .collect()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
@@ -464,11 +462,20 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     match mode.format {
-        LogFormat::Text => record_lines(&Vec::from_iter(records), mode.screen()),
-        LogFormat::Json => objects(records)
-            .into_iter()
-            .map(|object| format!("{}\n", Value::Object(object)))
-            .collect(),
+        LogFormat::Text => {
+            let has_colours = mode.has_colours;
+            let screen = match io::stderr().is_terminal() {
+                true => Screen::Terminal { has_colours },
+                false => Screen::Log,
+            };
+            record_lines(&Vec::from_iter(records), screen)
+        }
+        LogFormat::Json => {
+            let objects = objects(records).into_iter();
+            objects
+                .map(|object| format!("{}\n", Value::Object(object)))
+                .collect()
+        }
     }
 }
 
@@ -518,17 +525,6 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
-}
-
-impl PrintMode {
-    /// Returns how records are laid out on standard error: for a terminal, or for a log.
-    fn screen(self) -> Screen {
-        let Self { has_colours, .. } = self;
-        match io::stderr().is_terminal() {
-            true => Screen::Terminal { has_colours },
-            false => Screen::Log,
-        }
-    }
 }
 
 /// Locks a mutex, even if a thread has panicked while it held the lock.

@@ -1,6 +1,10 @@
-//! The records of warnings and notes, and the last line of a process that ends early. The notes of
-//! `--verbose` say which secret gives which variables, in which version and from which region; how
-//! many values are literals; and how long everything took.
+//! The records of warnings and notes, in the order of a launch:
+//!
+//! - while secrets-exec works: what it waits for, and why it ends early
+//! - before it reads: what looks like a mistake in the plan, and where values could be left behind
+//! - after it has read: what is odd about the values and the cache
+//! - the notes of `--verbose`: which secret gives which variables, in which version and from which
+//!   region; how many values are literals; and how long everything took
 
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
@@ -19,14 +23,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::time::Waiting;
 
-/// Returns the warning that `--local` is in use.
-pub fn local_warning(path: &Path) -> Record {
-    let path = path.display();
-    Record::warning(format!(
-        "secrets are read from {path}, not from AWS (--local)"
-    ))
-}
-
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
 /// may last for `left`. The last error comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
@@ -38,27 +34,8 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Returns the line about a termination signal that ends this process. `after` is the time since
-/// secrets-exec was started.
-pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
-    /// PIPE_BUF (4,096 bytes) takes the line without blocking.
-    const LONGEST: usize = 1_000;
-    let seconds = after.as_secs_f64();
-    let reason = match &status.reason {
-        Some(why) => format!("; the last error was: {why}"),
-        None => String::new(),
-    };
-    let text = format!(
-        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {}{reason}",
-        awaited_text(status)
-    );
-    Record::error(text.chars().take(LONGEST).collect::<String>())
-        .event("signal")
-        .with("signal", signal)
-}
-
-/// Lists what the process is waiting for.
+/// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
+/// more`.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -72,92 +49,52 @@ pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
+/// Returns the line about a termination signal that ends this process. `after` is the time since
+/// secrets-exec was started.
+pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
+    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
+    /// PIPE_BUF (4,096 bytes) takes the line without blocking.
+    const LONGEST: usize = 1_000;
+    let (seconds, awaited) = (after.as_secs_f64(), awaited_text(status));
+    let mut text = format!(
+        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
+    );
+    if let Some(why) = &status.reason {
+        text += &format!("; the last error was: {why}");
+    }
+    Record::error(text.chars().take(LONGEST).collect::<String>())
+        .event("signal")
+        .with("signal", signal)
+}
+
 /// Returns the problem for a worker that doesn't come back after the deadline, because a file or a
 /// computation blocks it.
 pub fn overdue_problem(status: &Waiting) -> Problem {
-    let awaited = match status.awaited.is_empty() {
-        true => String::new(),
-        false => format!(" while waiting for {}", awaited_text(status)),
-    };
-    let error = format!(
-        "timed out{awaited}: a file can't be read, or a template or JSONPath takes too long"
-    );
+    let mut text = "timed out".to_owned();
+    if !status.awaited.is_empty() {
+        text += &format!(" while waiting for {}", awaited_text(status));
+    }
+    text += ": a file can't be read, or a template or JSONPath takes too long";
     let help = "look for a file system that hangs, or a pipe that nobody writes to";
-    Problem::temporary(error).help(help)
+    Problem::temporary(text).help(help)
 }
 
-/// Returns a warning for each file that is written to a disk.
-pub fn disk_warnings<'a>(
-    files: impl Iterator<Item = (&'a Path, &'a Subject)>,
-) -> impl Iterator<Item = Record> {
-    files.map(|(path, subject)| {
-        let path = subject.as_written(&path.display().to_string());
-        let origin = &subject.origin;
-        Record::warning(format!(
-            "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
-        ))
-        .with_help("use a path on tmpfs, for example under /run")
-    })
+/// Returns the line about a panic: the place in the source, but not the message, which may contain
+/// a value.
+pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
+    let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
+    if let Some(location) = panic.location() {
+        text += &format!(" at {}:{}", location.file(), location.line());
+    }
+    Record::error(text + "; please report it").event("bug")
 }
 
-/// Returns the warnings about the cache in `directory`: first those about values that come from it
-/// because requests failed, and then those about entries that can't be used. Failures with the same
-/// reason share a warning, in which each value has a note.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
-    let mut replaced = Vec::new();
-    for (locator, answer) in fetched {
-        if let Ok(document) = answer
-            && let Some(cached) = &document.cached
-            && let Some(failure) = &cached.replaces
-        {
-            let version = match &document.version_id {
-                Some(id) => format!(" (version {id})"),
-                None => String::new(),
-            };
-            let (name, age) = (locator.revealed().noun(), age(cached.age.as_secs()));
-            let note = format!("the cached value of {name} is {age} old{version}");
-            replaced.push((failure.error.sentence(), note));
-        }
-    }
-    let unusable = notices.iter().map(|CacheNotice { what, locator }| {
-        let noun = match fetched.get(locator) {
-            Some(Ok(_)) => locator.revealed().noun(),
-            Some(Err(_)) | None => locator.noun(),
-        };
-        (what, noun)
-    });
-
-    let directory = directory.display();
-    let mut records = Vec::new();
-    for (reason, notes) in grouped(replaced) {
-        let warning = Record::warning(format!("{reason}, so the cache is used"));
-        records.push(Record { notes, ..warning });
-    }
-    for (what, entries) in grouped(unusable) {
-        let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
-        records.push(Record { entries, ..warning });
-    }
-    records
-}
-
-/// Returns the warning about values that were read and are empty, or `None` if there aren't any.
-pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
-    let all = outcomes.list.iter();
-    let empty = all.filter(|outcome| outcome.is_read_empty());
-    let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
-    if subjects.is_empty() {
-        return None;
-    }
-    let text = format!("an empty value was read for {}", some_of(&subjects));
-    Some(Record::warning(text))
-}
-
-/// Returns the warnings about entries that were resolved, but are probably mistaken.
-pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
-    outcomes.warnings.iter().map(|(subject, text)| Record {
-        entries: vec![subject.to_string()],
-        ..Record::warning(text.clone())
-    })
+/// Returns the warning that `--local` is in use.
+pub fn local_warning(path: &Path) -> Record {
+    let path = path.display();
+    Record::warning(format!(
+        "secrets are read from {path}, not from AWS (--local)"
+    ))
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
@@ -172,25 +109,6 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         ))
         .with_help(format!("to insert a variable into a template, {help}"))
-    })
-}
-
-/// Returns a note for each empty variable that should name a secret, with the number of entries
-/// that are absent because of it. An entry isn't counted if another one has the same target.
-pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let absent = plan.entries.iter().filter_map(|entry| {
-        let name = entry.source.empty_variable()?;
-        let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
-        let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
-        (entry.on_missing == OnMissing::Omit && !is_replaced).then_some((name, entry))
-    });
-    grouped(absent).into_iter().map(|(name, entries)| {
-        let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
-        let consequence = match entries.iter().all(is_variable) {
-            true => counted(entries.len(), "variable is absent", "variables are absent"),
-            false => counted(entries.len(), "entry is absent", "entries are absent"),
-        };
-        Record::note(format!("{name} is empty: {consequence}"))
     })
 }
 
@@ -215,45 +133,97 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose
-/// argument lists the variables to replace.
-const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
-
-/// True if the command expands variables in its arguments ([`EXPANDING_PROGRAMS`]).
-fn expands_variables(command: &CommandLine) -> bool {
-    let program = Path::new(command.program()).file_name();
-    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
-    expanding.any(|name| program == Some(name))
+/// Returns a note for each empty variable that should name a secret, with the number of entries
+/// that are absent because of it. An entry isn't counted if another one has the same target.
+pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
+    let absent = plan.entries.iter().filter_map(|entry| {
+        let name = entry.source.empty_variable()?;
+        let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
+        let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
+        (entry.on_missing == OnMissing::Omit && !is_replaced).then_some((name, entry))
+    });
+    grouped(absent).into_iter().map(|(name, entries)| {
+        let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
+        let consequence = match entries.iter().all(is_variable) {
+            true => counted(entries.len(), "variable is absent", "variables are absent"),
+            false => counted(entries.len(), "entry is absent", "entries are absent"),
+        };
+        Record::note(format!("{name} is empty: {consequence}"))
+    })
 }
 
-/// True if an entry sets its target, as far as is known without reading it.
-fn is_set(outcome: &EntryOutcome) -> bool {
-    !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
+/// Returns a warning for each file that is written to a disk.
+pub fn disk_warnings<'a>(
+    files: impl Iterator<Item = (&'a Path, &'a Subject)>,
+) -> impl Iterator<Item = Record> {
+    files.map(|(path, subject)| {
+        let path = subject.as_written(&path.display().to_string());
+        let origin = &subject.origin;
+        Record::warning(format!(
+            "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
+        ))
+        .with_help("use a path on tmpfs, for example under /run")
+    })
 }
 
-/// Returns the files that can be read only once, as messages name them.
-fn read_once(outcomes: &Outcomes) -> Vec<String> {
-    let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
-    let set = outcomes.list.iter().filter(|outcome| is_set(outcome));
-    let pipes = set.filter(|outcome| is_pipe(&outcome.target));
-    pipes.map(|outcome| outcome.subject.to_string()).collect()
-}
-
-/// Returns the warning of `check` about files that can be read only once, if the command may start
-/// several programs: if it is a shell, or a script (`is_script`). The result is `None` otherwise.
-pub fn read_once_warning(
-    outcomes: &Outcomes,
-    command: &CommandLine,
-    is_script: bool,
-) -> Option<Record> {
-    let files = read_once(outcomes);
-    if files.is_empty() || !(is_script || expands_variables(command)) {
+/// Returns the warning about values that were read and are empty, or `None` if there aren't any.
+pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
+    let all = outcomes.list.iter();
+    let empty = all.filter(|outcome| outcome.is_read_empty());
+    let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
+    if subjects.is_empty() {
         return None;
     }
-    let (files, program) = (some_of(&files), command.quoted_program());
-    Some(Record::warning(format!(
-        "{files} can be read only once, either by {program} or by one program that it starts"
-    )))
+    let text = format!("an empty value was read for {}", some_of(&subjects));
+    Some(Record::warning(text))
+}
+
+/// Returns the warnings about entries that were resolved, but are probably mistaken.
+pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
+    outcomes.warnings.iter().map(|(subject, text)| {
+        let entries = vec![subject.to_string()];
+        let warning = Record::warning(text);
+        Record { entries, ..warning }
+    })
+}
+
+/// Returns the warnings about the cache in `directory`: first those about values that come from it
+/// because requests failed, and then those about entries that can't be used. Failures with the same
+/// reason share a warning, in which each value has a note.
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
+    let mut replaced = Vec::new();
+    for (locator, answer) in fetched {
+        if let Ok(document) = answer
+            && let Some(cached) = &document.cached
+            && let Some(failure) = &cached.replaces
+        {
+            let (name, age) = (locator.revealed().noun(), age(cached.age.as_secs()));
+            let mut note = format!("the cached value of {name} is {age} old");
+            if let Some(id) = &document.version_id {
+                note += &format!(" (version {id})");
+            }
+            replaced.push((failure.error.sentence(), note));
+        }
+    }
+    let unusable = notices.iter().map(|CacheNotice { what, locator }| {
+        let noun = match fetched.get(locator) {
+            Some(Ok(_)) => locator.revealed().noun(),
+            Some(Err(_)) | None => locator.noun(),
+        };
+        (what, noun)
+    });
+
+    let directory = directory.display();
+    let mut records = Vec::new();
+    for (reason, notes) in grouped(replaced) {
+        let warning = Record::warning(format!("{reason}, so the cache is used"));
+        records.push(Record { notes, ..warning });
+    }
+    for (what, entries) in grouped(unusable) {
+        let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
+        records.push(Record { entries, ..warning });
+    }
+    records
 }
 
 /// Returns a warning for each argument of the command that consists only of a variable that this
@@ -284,18 +254,45 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     warnings
 }
 
-/// Returns the line about a panic: the place in the source, but not the message, which may contain
-/// a value.
-pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
-    let location = match panic.location() {
-        Some(location) => format!(" at {}:{}", location.file(), location.line()),
-        None => String::new(),
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    Record::error(format!(
-        "this is a bug in secrets-exec {version}{location}; please report it"
-    ))
-    .event("bug")
+/// Returns the warning of `check` about files that can be read only once, if the command may start
+/// several programs: if it is a shell, or a script (`is_script`). The result is `None` otherwise.
+pub fn read_once_warning(
+    outcomes: &Outcomes,
+    command: &CommandLine,
+    is_script: bool,
+) -> Option<Record> {
+    let files = read_once(outcomes);
+    if files.is_empty() || !(is_script || expands_variables(command)) {
+        return None;
+    }
+    let (files, program) = (some_of(&files), command.quoted_program());
+    Some(Record::warning(format!(
+        "{files} can be read only once, either by {program} or by one program that it starts"
+    )))
+}
+
+/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose
+/// argument lists the variables to replace.
+const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
+
+/// True if the command expands variables in its arguments ([`EXPANDING_PROGRAMS`]).
+fn expands_variables(command: &CommandLine) -> bool {
+    let program = Path::new(command.program()).file_name();
+    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
+    expanding.any(|name| program == Some(name))
+}
+
+/// True if an entry sets its target, as far as is known without reading it.
+fn is_set(outcome: &EntryOutcome) -> bool {
+    !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
+}
+
+/// Returns the files that can be read only once, as messages name them.
+fn read_once(outcomes: &Outcomes) -> Vec<String> {
+    let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
+    let all = outcomes.list.iter();
+    let pipes = all.filter(|outcome| is_set(outcome) && is_pipe(&outcome.target));
+    pipes.map(|outcome| outcome.subject.to_string()).collect()
 }
 
 /// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
@@ -303,12 +300,9 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 /// the whole resolution.
 pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     let mut records = secret_notes(outcomes, fetched);
-    let mut literals = Vec::new();
-    for (outcome, _) in outcomes.values() {
-        if outcome.reads.is_empty() && !outcome.is_default() {
-            literals.push(outcome.subject.label.as_str());
-        }
-    }
+    let values = outcomes.values().map(|(outcome, _)| outcome);
+    let literals = values.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
+    let literals: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
     if !literals.is_empty() {
         let text = counted(literals.len(), "value is a literal", "values are literals");
         records.push(resolved_note(text).with("variables", literals));
@@ -321,32 +315,6 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     records.extend(missing_value_notes(outcomes));
     records.extend(total_note(outcomes, fetched));
     records
-}
-
-/// Returns a note for each entry that gets its default, and for each that isn't set.
-fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
-    let mut records = Vec::new();
-    for outcome in &outcomes.list {
-        let subject = &outcome.subject;
-        let label = vec![subject.label.as_str()];
-        let reason = match outcome.empty_variable() {
-            Some(name) => format!("{name} is empty"),
-            None => "the secret or key doesn't exist".to_owned(),
-        };
-        if outcome.is_default() {
-            let text = format!("{subject} gets its default, because {reason}");
-            records.push(resolved_note(text).with("variables", label));
-        } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
-            let text = format!("{subject} isn't set, because it is optional and {reason}");
-            records.push(Record::note(text).event("omitted").with("variables", label));
-        }
-    }
-    records
-}
-
-/// Returns a note about values that were resolved.
-fn resolved_note(text: String) -> Record {
-    Record::note(text).event("resolved")
 }
 
 /// Returns a note for each secret or parameter that gives a value, in the order of the entries.
@@ -379,33 +347,6 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-/// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
-/// anything to read. Only secrets that were read are counted.
-pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
-    if fetched.is_empty() {
-        return None;
-    }
-    let documents = Vec::from_iter(fetched.values().flatten());
-    let cached = documents.iter().filter(|read| read.cached.is_some());
-    let (values, secrets) = (outcomes.values().count(), documents.len());
-    let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
-
-    let text = format!(
-        "{} of {} in {milliseconds} ms, {}",
-        counted(values, "value", "values"),
-        counted(secrets, "secret", "secrets"),
-        counted(requests, "request", "requests"),
-    );
-    let record = Record::note(text)
-        .event("resolution")
-        .with("values", values)
-        .with("secrets", secrets)
-        .with("milliseconds", milliseconds)
-        .with("requests", requests)
-        .with("from_cache", cached.count());
-    Some(record)
-}
-
 /// Returns the description of a secret or parameter with its version and where it was read: `the
 /// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
 fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
@@ -433,4 +374,57 @@ fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Do
     }
 
     format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
+}
+
+/// Returns a note for each entry that gets its default, and for each that isn't set.
+fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
+    let mut records = Vec::new();
+    for outcome in &outcomes.list {
+        let subject = &outcome.subject;
+        let label = vec![subject.label.as_str()];
+        let reason = match outcome.empty_variable() {
+            Some(name) => format!("{name} is empty"),
+            None => "the secret or key doesn't exist".to_owned(),
+        };
+        if outcome.is_default() {
+            let text = format!("{subject} gets its default, because {reason}");
+            records.push(resolved_note(text).with("variables", label));
+        } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
+            let text = format!("{subject} isn't set, because it is optional and {reason}");
+            records.push(Record::note(text).event("omitted").with("variables", label));
+        }
+    }
+    records
+}
+
+/// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
+/// anything to read. Only secrets that were read are counted.
+pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
+    if fetched.is_empty() {
+        return None;
+    }
+    let documents = fetched.values().flatten();
+    let cached = documents.clone().filter(|read| read.cached.is_some());
+    let (values, secrets) = (outcomes.values().count(), documents.count());
+    let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
+
+    let text = format!(
+        "{} of {} in {milliseconds} ms, {}",
+        counted(values, "value", "values"),
+        counted(secrets, "secret", "secrets"),
+        counted(requests, "request", "requests"),
+    );
+    let record = Record::note(text)
+        .event("resolution")
+        .with("values", values)
+        .with("secrets", secrets)
+        .with("milliseconds", milliseconds)
+        .with("requests", requests)
+        .with("from_cache", cached.count());
+    Some(record)
+}
+
+/// Returns a note about values that were resolved.
+fn resolved_note(text: String) -> Record {
+    Record::note(text).event("resolved")
 }

@@ -16,7 +16,7 @@ use crate::model::entry::{
 use crate::model::env_variables::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
-use crate::model::plan::{EntryId, ObjectSource, Planned};
+use crate::model::plan::{ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::secret_value::SecretValue;
@@ -62,28 +62,23 @@ pub fn object_members<'j>(
         let write = whole_value_as_variable(subject);
         let help = encoded_twice_hint(json)
             .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
-        return Err(Problem::configuration(text)
-            .code("not-an-object")
-            .help_if_some(help));
+        let problem = Problem::configuration(text).code("not-an-object");
+        return Err(problem.help_if_some(help));
     };
-    let mut members = Members::new();
-    for (key, value) in map {
-        let is_selected = object.naming.selects(key);
-        let value = is_selected.then(|| text_of(value)).flatten();
-        members.push((key.as_str(), value));
-    }
-    Ok(members)
+    let selected = |key: &str, value| object.naming.selects(key).then(|| text_of(value));
+    let members = map.iter();
+    let members = members.map(|(key, value)| (key.as_str(), selected(key, value).flatten()));
+    Ok(members.collect())
 }
 
 /// Returns the parameters below a path with their values.
 pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
-    let mut members = Members::new();
-    for (name, parameter) in &document.parameters {
-        let is_selected = object.naming.selects(name);
-        let value = is_selected.then(|| SecretValue::new(parameter.body.expose()));
-        members.push((name.as_str(), value));
-    }
-    members
+    let parameters = document.parameters.iter();
+    let members = parameters.map(|(name, parameter)| {
+        let value = || SecretValue::new(parameter.body.expose());
+        (name.as_str(), object.naming.selects(name).then(value))
+    });
+    members.collect()
 }
 
 /// Returns an outcome for each key that sets a variable, and every error in the object. The
@@ -122,15 +117,24 @@ pub fn key_outcomes(
         let problem = match (named, earlier_key) {
             (Ok(name), None) => {
                 let result = Outcome::Value(value);
-                outcomes.push(EntryOutcome {
-                    target: Target::Env(name.clone()),
-                    ..outcome_of_key(entry, object, number, key, &name, result)
-                });
+                let mut outcome = outcome_of_key(entry, object, number, key, &name, result);
+                outcome.target = Target::Env(name);
+                outcomes.push(outcome);
                 continue;
             }
-            (Ok(_) | Err(_), _) if !may_be_shown => hidden_key_problem(),
+            (Ok(_) | Err(_), _) if !may_be_shown => {
+                let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
+                let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
+                let problem = Problem::configuration(text).code("variable-name");
+                problem.help(help)
+            }
             (Ok(name), Some(earlier_key)) => {
-                clash_problem(member_noun(object), &name, earlier_key, key)
+                let what = member_noun(object);
+                let text = format!(
+                    "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
+                );
+                let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
+                Problem::configuration(text).code("same-name").help(help)
             }
             (Err(why), _) => {
                 let subject = entry.subject.revealed_by(&object.reference);
@@ -174,26 +178,15 @@ fn outcome_of_key(
     name: &EnvName,
     result: Outcome,
 ) -> EntryOutcome {
-    let label = if is_quotable(key) {
-        name.to_string()
-    } else {
-        format!("key number {number} (name not shown)")
-    };
-    let subject = Subject {
-        label,
-        ..entry.subject.clone()
-    };
-    let id = EntryId {
-        key: Some(number),
-        ..entry.id
+    let mut outcome = EntryOutcome::new(entry, result);
+    outcome.id.key = Some(number);
+    outcome.subject.label = match is_quotable(key) {
+        true => name.to_string(),
+        false => format!("key number {number} (name not shown)"),
     };
     let is_path = object.reference.locator.is_path();
-    EntryOutcome {
-        id,
-        subject,
-        parameter_name: is_path.then(|| key.to_owned()),
-        ..EntryOutcome::new(entry, result)
-    }
+    outcome.parameter_name = is_path.then(|| key.to_owned());
+    outcome
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
@@ -228,22 +221,10 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
 
 /// Returns what the members are called in messages: keys or, below a path, parameters.
 fn member_noun(object: &ObjectSource) -> &'static str {
-    if object.reference.locator.is_path() {
-        "parameter"
-    } else {
-        "key"
+    match object.reference.locator.is_path() {
+        true => "parameter",
+        false => "key",
     }
-}
-
-/// Returns the error for a key that can't set a variable and must not be quoted, because it may be
-/// a value.
-fn hidden_key_problem() -> Problem {
-    let text =
-        "has a key that can't be the name of a variable (not shown, because it may be a value)";
-    let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
-    Problem::configuration(text)
-        .code("variable-name")
-        .help(help)
 }
 
 /// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
@@ -282,9 +263,8 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             (text, help)
         }
     };
-    Problem::configuration(text)
-        .code("variable-name")
-        .help(help)
+    let problem = Problem::configuration(text).code("variable-name");
+    problem.help(help)
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
@@ -297,14 +277,4 @@ fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Opti
     }
     let version = version.unwrap_or_default();
     (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
-}
-
-/// Returns the error about two keys of an object, or two parameters below a path, that would both
-/// set the variable `name`.
-fn clash_problem(what: &str, name: &EnvName, first: &str, second: &str) -> Problem {
-    let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
-    let text = format!(
-        "has the {what}s {first:?} and {second:?}, which would both set the variable {name}"
-    );
-    Problem::configuration(text).code("same-name").help(help)
 }

@@ -4,7 +4,6 @@
 //! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
 //! quoted only if they look like names.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
@@ -12,56 +11,27 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use crate::model::answer::Document;
+use crate::model::entry::Subject;
 use crate::model::env_variables::{env_file_name, is_name};
-use crate::model::mistakes::{did_you_mean_to_write, nearest};
-use crate::model::problem::{MissingKey, Problem};
-use crate::model::reference::{JsonPath, Selector};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
+use crate::model::problem::{About, Impact, MissingKey, Problem};
+use crate::model::reference::{JsonPath, SecretRef, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
 pub struct Json(Value);
 
-/// The reason why a document isn't JSON.
-#[derive(Debug)]
-pub struct NotJson {
-    /// The predicate of a sentence about the document: `is plain text, not JSON`.
-    what: Cow<'static, str>,
-    /// The remedy, or `None` if the whole document may be the value that the user wants.
-    help: Option<&'static str>,
-}
-
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark before it, as RFC 8259,
-    /// section 8.1, allows.
+    /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
     /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels
     /// are one, too. serde_json doesn't read an object whose first key is
     /// `$serde_json::private::Number` or `…::RawValue` as an object.
-    pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
-        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let error = match serde_json::from_slice(bytes) {
-            Ok(value) => return Ok(Self(value)),
-            Err(error) => error,
-        };
-        // A password or Base64 may contain an equals sign, too.
-        let is_env_file =
-            |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
-        let (what, help) = match str::from_utf8(bytes) {
-            // The document was meant to be JSON.
-            _ if bytes.trim_ascii_start().starts_with(b"{") => {
-                let what = format!("isn't valid JSON ({})", syntax_error(bytes, &error));
-                (what.into(), Some("correct the JSON in the secret"))
-            }
-            Ok(text) if is_env_file(text) => (
-                "is the text of a .env file, not JSON".into(),
-                Some("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
-            ),
-            Ok(_) => ("is plain text, not JSON".into(), None),
-            Err(_) => ("is binary, not JSON".into(), None),
-        };
-        Err(NotJson { what, help })
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
     /// Creates a JSON object with strings as its values.
@@ -74,6 +44,11 @@ impl Json {
     pub fn value(&self) -> &Value {
         &self.0
     }
+}
+
+/// Removes a byte order mark before JSON, which a parser can ignore (RFC 8259, section 8.1).
+fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
@@ -107,9 +82,9 @@ fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
 /// them, because in a malformed secret, such a key may be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    map.iter()
-        .filter(|(key, value)| !value.is_null() && is_quotable(key))
-        .map(|(key, _)| key.as_str())
+    let members = map.iter();
+    let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
+    quotable.map(|(key, _)| key.as_str())
 }
 
 impl Drop for Json {
@@ -139,6 +114,9 @@ pub enum Unresolved {
     Failed(Problem),
 }
 
+/// A value that was found, or the reason why there isn't one.
+pub type Resolved<T> = Result<T, Unresolved>;
+
 impl From<Problem> for Unresolved {
     fn from(problem: Problem) -> Self {
         Self::Failed(problem)
@@ -155,14 +133,6 @@ impl Unresolved {
             Self::Failed(problem) => Self::Failed(reword(problem)),
         }
     }
-
-    /// Returns the problem, or `None` if the secret hasn't been requested.
-    pub fn into_problem(self) -> Option<Problem> {
-        match self {
-            Self::Unread => None,
-            Self::Absent(problem) | Self::Failed(problem) => Some(problem),
-        }
-    }
 }
 
 /// The number of paths or keys that an error lists at most.
@@ -171,8 +141,8 @@ const LISTED: usize = 8;
 /// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
-/// A parsed document.
-pub type ParsedDocument = Result<Arc<Json>, NotJson>;
+/// A document as JSON, or the reason why it isn't JSON.
+pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
 /// A function that returns what the user should write to get another KEY of the same secret. An
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
@@ -186,19 +156,24 @@ fn quoted_key(selector: &Selector) -> String {
     }
 }
 
-/// Returns the part of a document that `selector` selects. `rewrite` is for the help of an error.
+/// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
+/// `rewrite` is for the help of an error.
 ///
 /// # Errors
 /// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the
 /// path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
-    document: &'j ParsedDocument,
+    document: &Document,
+    parsed: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Unresolved> {
-    let json = match document {
+) -> Resolved<&'j Value> {
+    let json = match parsed {
         Ok(json) => json.value(),
-        Err(error) => return Err(not_json(error, selector, rewrite).into()),
+        Err(error) => {
+            let bytes = without_byte_order_mark(document.body.expose());
+            return Err(not_json(bytes, error, selector, rewrite).into());
+        }
     };
     match selector {
         Selector::Whole => Ok(json),
@@ -207,20 +182,35 @@ pub fn find_value<'j>(
     }
 }
 
-/// Returns the error for a document that isn't JSON.
-fn not_json(error: &NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
+/// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
+fn not_json(
+    bytes: &[u8],
+    error: &serde_json::Error,
+    selector: &Selector,
+    rewrite: Rewrite<'_>,
+) -> Problem {
+    // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
+    let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
+    let what = match str::from_utf8(bytes) {
+        // The document was meant to be JSON.
+        _ if bytes.trim_ascii_start().starts_with(b"{") => {
+            Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
+                .help("correct the JSON in the secret")
+        }
+        Ok(text) if is_env_file(text) => Fault::new("is the text of a .env file, not JSON")
+            .help("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+        Ok(_) => Fault::new("is plain text, not JSON"),
+        Err(_) => Fault::new("is binary, not JSON"),
+    };
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    let help = match error.help {
-        Some(help) => Some(help.to_owned()),
-        None => whole_value_hint(rewrite),
-    };
-    Problem::configuration(format!("{}, so {consequence}", error.what))
-        .code("not-json")
-        .help_if_some(help)
+    // A document without a remedy of its own may be the value that the user wants.
+    let help = what.help.or_else(|| whole_value_hint(rewrite));
+    let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
+    problem.code("not-json").help_if_some(help)
 }
 
 /// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
@@ -228,7 +218,8 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
     rewrite("").map(|write| format!("for the whole value, write {write}"))
 }
 
-/// Returns the hint for a string that contains a JSON object, or `None` for any other value.
+/// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`, or
+/// `None` for any other value.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
     let help = "the string contains JSON, so it was encoded twice: store the object itself";
@@ -245,7 +236,7 @@ fn find_key<'j>(
     key: &str,
     selector: &Selector,
     rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Unresolved> {
+) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
         let text = format!(
             "is {}, not an object, so it has no {}",
@@ -260,20 +251,31 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // In jq, a dot comes before the key.
+    // People who use jq write `.password`.
     let plain = key.trim_start_matches('.');
     let help = nested_value_hint(json, plain, rewrite);
     let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    let mut problem = Problem::configuration(format!("has no {}", quoted_key(selector)))
-        .code("key-not-found")
-        .help(help);
-    problem.missing_key = selector.shown().map(|key| {
-        Box::new(MissingKey {
-            key: key.to_owned(),
-            existing_keys: listed_keys(map, None),
-        })
-    });
-    Err(Unresolved::Absent(problem))
+    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
+    Err(Unresolved::Absent(Problem {
+        missing_key: selector.shown().map(|key| missing_key(key, map)),
+        ..problem.code("key-not-found").help(help)
+    }))
+}
+
+/// Describes a top-level key that a secret doesn't have. The report merges all missing keys of a
+/// secret into one error, whose help lists the keys that exist.
+pub fn missing_key(key: &str, map: &Map<String, Value>) -> Box<MissingKey> {
+    Box::new(MissingKey {
+        key: key.to_owned(),
+        existing_keys: listed_keys(map, None),
+    })
+}
+
+/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
+/// the problem must be the predicate of a sentence about the secret.
+pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
+    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
+    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
 /// Returns the hint for a key that was meant as a path, such as `db.host`. The result is `None` for
@@ -286,10 +288,9 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     for name in key.split('.') {
         // `replicas.0.host`
         let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        path += &if is_index {
-            format!("[{name}]")
-        } else {
-            format!(".{name}")
+        path += &match is_index {
+            true => format!("[{name}]"),
+            false => format!(".{name}"),
         };
     }
     let path = JsonPath::parse(&path)?;
@@ -329,7 +330,7 @@ pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Opti
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
 /// so are those whose value is null. `path` leads to the object, or is `None` for the object of the
 /// secret itself.
-pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
+fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
         Some(path) => ("the", format!(" of the object at {path}")),
@@ -353,8 +354,8 @@ pub fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
 /// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
 /// several nodes. The error shows the paths of these nodes only if they look like names, and not
 /// the path of a null, because its key may be a value (see [`quotable_keys`]).
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolved> {
-    // The error of jsonpath_rust quotes the value.
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
+    // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.text);
         Problem::configuration(text).code("path")
@@ -371,14 +372,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Unresolv
             // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is between
             // the brackets and quotes is a name, a number, or empty.
             let has_plain_names = |path: &&str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let mut shown_paths: Vec<String> = several
-                .iter()
-                .filter(|node| !node.val.is_null())
-                .map(|node| &*node.path)
-                .filter(has_plain_names)
-                .take(LISTED)
-                .map(short_path)
-                .collect();
+            let not_null = several.iter().filter(|node| !node.val.is_null());
+            let quotable = not_null.map(|node| &*node.path).filter(has_plain_names);
+            let mut shown_paths: Vec<String> = quotable.take(LISTED).map(short_path).collect();
             let total = several.len();
             if shown_paths.len() < total {
                 shown_paths.push("…".to_owned());

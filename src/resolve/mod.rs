@@ -25,9 +25,9 @@ use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::shown::{StandIn, reads_like_a_name};
 use env_from::Members;
-use extract::{Unresolved, find_value};
+use extract::{Resolved, Unresolved, find_value, with_entry};
 use template::unknown_name_problem;
-use value::{ParsedAnswers, with_entry};
+use value::ParsedAnswers;
 
 /// The walk over the entries of a plan.
 ///
@@ -56,10 +56,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    for layer in plan
-        .entries
-        .chunk_by(|one, next| one.id.layer == next.id.layer)
-    {
+    let is_one_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
+    for layer in plan.entries.chunk_by(is_one_layer) {
         for entry in layer {
             if let PlannedSource::Value(source) = &entry.source {
                 walk.resolve_value(entry, source);
@@ -122,16 +120,18 @@ impl<'a> Walk<'a> {
         let subject = &entry.subject.revealed_by(&object.reference);
         let (keys, errors) = match members(&mut self.answers, object, document, subject) {
             Ok(members) => {
-                let warnings = env_from::warnings(&members, object);
-                self.outcomes
-                    .warnings
-                    .extend(warnings.map(|text| (subject.clone(), text)));
+                for text in env_from::warnings(&members, object) {
+                    self.outcomes.warnings.push((subject.clone(), text));
+                }
                 env_from::key_outcomes(members, entry, object, &self.claims)
             }
             Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
                 return self.add(entry, Outcome::Absent);
             }
-            Err(error) => (Vec::new(), error.into_problem().into_iter().collect()),
+            Err(Unresolved::Absent(problem) | Unresolved::Failed(problem)) => {
+                (Vec::new(), vec![problem])
+            }
+            Err(Unresolved::Unread) => return self.add(entry, Outcome::Unread),
         };
         let count = keys.len();
         for key in keys {
@@ -142,19 +142,16 @@ impl<'a> Walk<'a> {
             return self.add(entry, Outcome::Keys(count));
         }
 
-        let mut named = Vec::new();
-        for error in errors {
-            named.push(with_entry(error, Some(&object.reference), subject));
-        }
-        self.add(entry, Outcome::Failed(named));
+        let named = |error| with_entry(error, Some(&object.reference), subject);
+        let errors = errors.into_iter().map(named).collect();
+        self.add(entry, Outcome::Failed(errors));
     }
 
     /// Adds the outcome of an entry.
     fn add(&mut self, entry: &Planned, result: Outcome) {
-        self.outcomes.list.push(EntryOutcome {
-            parts: std::mem::take(&mut self.answers.parts),
-            ..EntryOutcome::new(entry, result)
-        });
+        let mut outcome = EntryOutcome::new(entry, result);
+        outcome.parts = std::mem::take(&mut self.answers.parts);
+        self.outcomes.list.push(outcome);
     }
 }
 
@@ -191,7 +188,7 @@ fn members<'m, 'a>(
     object: &'a ObjectSource,
     document: &'m Document,
     subject: &Subject,
-) -> Result<Members<'m>, Unresolved> {
+) -> Resolved<Members<'m>> {
     let reference = &object.reference;
     if reference.locator.is_path() {
         return Ok(env_from::path_members(document, object));
@@ -202,7 +199,7 @@ fn members<'m, 'a>(
         selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
         Selector::Key(_) | Selector::Path(_) => None,
     };
-    let value = find_value(parsed, &reference.selector, &rewrite)?;
+    let value = find_value(document, parsed, &reference.selector, &rewrite)?;
     Ok(env_from::object_members(value, object, subject)?)
 }
 

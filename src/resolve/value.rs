@@ -6,7 +6,9 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use super::extract::{Json, NULL_HELP, ParsedDocument, Unresolved, find_value, text_of};
+use super::extract::{
+    Json, NULL_HELP, ParsedDocument, Resolved, Unresolved, find_value, text_of, with_entry,
+};
 use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
@@ -96,7 +98,7 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<SecretValue, Unresolved> {
+    ) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selected = self.selected_value(reference, document, subject);
         selected.map_err(|why| {
@@ -118,7 +120,7 @@ impl<'a> ParsedAnswers<'a> {
         reference: &'a SecretRef,
         document: &Document,
         subject: &Subject,
-    ) -> Result<SecretValue, Unresolved> {
+    ) -> Resolved<SecretValue> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
@@ -127,7 +129,7 @@ impl<'a> ParsedAnswers<'a> {
         let revealed = || subject.revealed_by(reference);
         let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
-        text_of(find_value(parsed, selector, &rewrite)?).ok_or_else(|| {
+        text_of(find_value(document, parsed, selector, &rewrite)?).ok_or_else(|| {
             let text = match selector {
                 Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
                 Selector::Key(_) => {
@@ -143,9 +145,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a locator as JSON. The document is parsed when this is called for
     /// the first time.
     pub fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
-        self.parsed_documents
-            .entry(locator)
-            .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
+        let parse = || Json::parse(document.body.expose()).map(Arc::new);
+        self.parsed_documents.entry(locator).or_insert_with(parse)
     }
 
     /// Returns the document of a reference.
@@ -153,28 +154,22 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// The failure of the request. It is an absence only if the secret or the version doesn't
     /// exist, or if the secret doesn't have a name.
-    pub fn document(
-        &self,
-        reference: &SecretRef,
-        subject: &Subject,
-    ) -> Result<&'a Document, Unresolved> {
+    pub fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
             return Err(Unresolved::Absent(problem));
         }
-        let failure = match self.fetched.get(&reference.locator) {
-            None => return Err(Unresolved::Unread),
-            Some(Ok(document)) => return Ok(document),
-            Some(Err(failure)) => failure,
-        };
-        let problem = failure.problem(reference, subject);
-        match failure.error.cause {
-            Cause::Absent(_) => Err(Unresolved::Absent(problem)),
-            Cause::Denied(_)
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials { .. }
-            | Cause::NoRegion => Err(Unresolved::Failed(problem)),
+        match self.fetched.get(&reference.locator) {
+            None => Err(Unresolved::Unread),
+            Some(Ok(document)) => Ok(document),
+            Some(Err(failure)) => {
+                let problem = failure.problem(reference, subject);
+                let is_absent = matches!(failure.error.cause, Cause::Absent(_));
+                Err(match is_absent {
+                    true => Unresolved::Absent(problem),
+                    false => Unresolved::Failed(problem),
+                })
+            }
         }
     }
 
@@ -237,16 +232,11 @@ impl<'a> ParsedAnswers<'a> {
         let rendering = Rendering {
             template,
             inputs: &inputs,
+            references: aliases,
             plan: self.plan,
+            subject,
         };
-        rendering.render().map_err(|errors| {
-            let errors = errors.into_iter().map(|error| {
-                let reference = error.alias.and_then(|alias| aliases.get(&alias));
-                let named = |problem| with_entry(problem, reference, subject);
-                error.reason.reworded(named)
-            });
-            errors.collect()
-        })
+        rendering.render()
     }
 
     /// Returns the secret of an alias in the form in which a template reads it.
@@ -258,7 +248,7 @@ impl<'a> ParsedAnswers<'a> {
         alias: &str,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<Input, Unresolved> {
+    ) -> Resolved<Input> {
         let document = self.document(reference, subject)?;
         Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
             let text = format!("is binary, so the template can't use {alias}");
@@ -296,38 +286,26 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
     let text = format!("the value {}", pattern_mismatch(pattern.as_str()));
-    Err(Problem::configuration(text)
-        .code("does-not-match")
-        .help(help))
+    let problem = Problem::configuration(text).code("does-not-match");
+    Err(problem.help(help))
 }
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
 /// headline doesn't name the secret, because its subject is the value.
 fn about_value(
-    problem: Problem,
+    mut problem: Problem,
     source: &ValueSource,
     subject: &Subject,
     impact: Impact,
 ) -> Problem {
-    let ValueSource::Secret(reference) = source else {
-        return problem.for_entry(subject.clone(), impact);
-    };
-    let about = About {
-        before: None,
-        ..About::new(&reference.locator.revealed())
-    };
-    let problem = Problem {
-        about: Some(about),
-        ..problem
-    };
-    problem.for_entry(subject.revealed_by(reference), impact)
-}
-
-/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
-/// the problem must be the predicate of a sentence about the secret.
-pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
-    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
-    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
+    let mut subject = subject.clone();
+    if let ValueSource::Secret(reference) = source {
+        let mut about = About::new(&reference.locator.revealed());
+        about.before = None;
+        problem.about = Some(about);
+        subject = subject.revealed_by(reference);
+    }
+    problem.for_entry(subject, impact)
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3

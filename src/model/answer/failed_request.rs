@@ -65,19 +65,20 @@ impl FetchFailure {
     /// True if the failure proves that the secret exists, so that its name isn't a password. The
     /// denial of a parameter doesn't prove anything, because it always has an ARN.
     pub fn proves_existence(&self, store: Store) -> bool {
-        let cause = self.error.cause;
-        let proves_any = matches!(
-            cause,
-            Cause::Denied(Denial::Key)
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
-        );
-        let names_arn = self.error.reason().contains("resource: arn:");
-        let proves_secret = matches!(
-            cause,
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy)
-        ) || cause == Cause::Denied(Denial::Metadata) && names_arn;
         let is_secret = store == Store::SecretsManager || self.local_file.is_some();
-        proves_any || proves_secret && is_secret
+        let names_arn = || self.error.reason().contains("resource: arn:");
+        match self.error.cause {
+            Cause::Denied(Denial::Key)
+            | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
+            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => is_secret,
+            Cause::Denied(Denial::Metadata) => is_secret && names_arn(),
+            Cause::Absent(Missing::Secret)
+            | Cause::Denied(Denial::PolicyOrMissing | Denial::Credentials(_))
+            | Cause::Outage(_)
+            | Cause::Refused(_)
+            | Cause::NoCredentials(_)
+            | Cause::NoRegion => false,
+        }
     }
 
     /// True if AWS has answered the request, so that it has the name of the secret.
@@ -131,10 +132,7 @@ impl FetchFailure {
         problem.help = request.hint();
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
-        problem.is_general = match self.error.mention {
-            Mention::Nowhere | Mention::InEntries => true,
-            Mention::InHeadline(..) => false,
-        };
+        problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
         problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
 
         problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
@@ -159,10 +157,8 @@ impl FetchFailure {
             notes.push(format!("this is the error in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
-            notes.push(format!(
-                "in the fallback region {region}, {}",
-                error.sentence()
-            ));
+            let sentence = error.sentence();
+            notes.push(format!("in the fallback region {region}, {sentence}"));
         }
         notes
     }
@@ -189,11 +185,8 @@ impl FailedRequest<'_> {
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        let mut about = About {
-            before,
-            scope,
-            ..About::new(self.locator)
-        };
+        let mut about = About::new(self.locator);
+        (about.before, about.scope) = (before, scope);
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
@@ -429,9 +422,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or
-    /// if a staging label seems to be one. Also returns the hint for a version number or a version
-    /// id instead of a staging label. Returns `None` for any other reference, and if the reference
-    /// isn't shown.
+    /// if a staging label seems to be one. Also returns the hint for a version number instead of a
+    /// staging label. Returns `None` for any other reference, and if the reference isn't shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
@@ -476,10 +468,6 @@ impl FailedRequest<'_> {
             // `prod/db:password:3`
             let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
             (stage.to_owned(), previous, hint)
-        } else if stage.len() == 36 {
-            // AWS's version ids are UUIDs.
-            let hint = "a version id comes after one more colon: write";
-            (stage.to_owned(), format!(":{stage}"), hint)
         } else if is_own_label && key == "SecretString" {
             // The AWS CLI prints the whole value with `--query SecretString`.
             (format!("{key}:{stage}"), stage.to_owned(), "write")
@@ -525,22 +513,18 @@ impl FailedRequest<'_> {
     /// Returns a command of the AWS CLI for the secret, with the region and the profile of the
     /// launch.
     fn aws_command(&self, operation: &str) -> String {
-        let region = self.failure.region.as_ref().map(ToString::to_string);
-        let id_option = match self.locator.store {
-            Store::SecretsManager => "--secret-id",
-            Store::ParameterStore => "--name",
-        };
         let mut command = format!("aws {operation}");
-        for (option, value) in [
-            ("--region", region),
-            ("--profile", self.failure.profile.clone()),
-            (id_option, Some(self.locator.id.to_string())),
-        ] {
-            if let Some(value) = value {
-                command += &format!(" {option} {}", shell_quoted(&value));
-            }
+        if let Some(region) = &self.failure.region {
+            command += &format!(" --region {region}");
         }
-        command
+        if let Some(profile) = &self.failure.profile {
+            command += &format!(" --profile {}", shell_quoted(profile));
+        }
+        let id = shell_quoted(&self.locator.id.to_string());
+        match self.locator.store {
+            Store::SecretsManager => command + " --secret-id " + &id,
+            Store::ParameterStore => command + " --name " + &id,
+        }
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also
@@ -564,12 +548,12 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
         };
 
-        let policy = match cause == Denial::Metadata {
-            true => "policy --metadata",
-            false => "policy",
+        let option = match cause == Denial::Metadata {
+            true => " --metadata",
+            false => "",
         };
-        let allow =
-            format!("allow the caller to use {action} (secrets-exec {policy} prints a policy)");
+        let policy = format!("secrets-exec policy{option} prints a policy");
+        let allow = format!("allow the caller to use {action} ({policy})");
         // AWS names the ARN of a secret that exists.
         if store == Store::SecretsManager && cause == Denial::PolicyOrMissing {
             return format!(

@@ -69,10 +69,9 @@ impl FetchError {
 
     /// Creates the failure of a source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
-        Self {
-            again,
-            ..Self::new(Cause::NoCredentials(Unsigned::Failed), text)
-        }
+        let mut error = Self::new(Cause::NoCredentials(Unsigned::Failed), text);
+        error.again = again;
+        error
     }
 
     /// Creates the failure of credentials, a role or a token that is refused. `code` is the code in
@@ -104,14 +103,9 @@ impl FetchError {
 
     /// Sets AWS's message, and its detail, from the failure that this one explains.
     pub fn explaining(mut self, other: Self) -> Self {
-        let Problem {
-            text,
-            aws_says,
-            detail,
-            ..
-        } = *other.problem;
-        self.problem.aws_says = aws_says.or(Some(text));
-        self.problem.detail = detail;
+        let explained = *other.problem;
+        self.problem.aws_says = explained.aws_says.or(Some(explained.text));
+        self.problem.detail = explained.detail;
         self
     }
 

@@ -8,10 +8,7 @@ mod failed_request;
 mod fetch_error;
 
 pub use failed_request::FetchFailure;
-pub use fetch_error::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind,
-    Refusal, Unsigned,
-};
+pub use fetch_error::*;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,12 +111,12 @@ pub struct DescribedSecret {
 impl DescribedSecret {
     /// True if the caller may not describe the secret. A launch doesn't need that permission.
     pub fn is_denied(&self) -> bool {
+        let Err(error) = &self.description else {
+            return false;
+        };
         matches!(
-            self.description,
-            Err(FetchError {
-                cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
-                ..
-            })
+            error.cause,
+            Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
         )
     }
 }

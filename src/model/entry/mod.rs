@@ -9,10 +9,7 @@
 mod target;
 pub mod template;
 
-pub use target::{
-    Account, Claims, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Mode, Origin, Owner, Subject,
-    SubjectKind, SystemdCredential, Target, Written, is_credential_name, parse_unit, shell_quoted,
-};
+pub use target::*;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -24,11 +21,13 @@ use crate::model::env_variables::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value, as the user wrote them.
+/// A target and the source of its value: as the user wrote them, or as the plan has looked them up.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Entry<S = EntrySource> {
+    /// The id in the plan. As long as there isn't a plan, all entries have the default id.
+    pub id: EntryId,
     pub target: Target,
-    pub source: EntrySource,
+    pub source: S,
     pub transform: Transform,
     /// `pattern`: a regular expression that must match the value, after it is decoded and before it
     /// is encoded, and the text of `default`.
@@ -36,6 +35,18 @@ pub struct Entry {
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
     pub subject: Subject,
+}
+
+/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
+/// on one line, or in a file that is given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    /// The number of the layer. The latest layer has the number 0.
+    pub layer: usize,
+    /// The number of the entry within its layer.
+    pub number: usize,
+    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
+    pub key: Option<usize>,
 }
 
 impl Entry {
@@ -49,13 +60,16 @@ impl Entry {
     /// pattern. A reference with an alias may be hidden until the plan, which has the aliases,
     /// decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
-        let written = match (source.reference(), &source) {
-            (Some(reference), _) if reference.may_be_shown(&Aliases::default()) => {
-                Some(Written::Reference(reference.to_string()))
+        let is_shown = |reference: &Reference| reference.may_be_shown(&Aliases::default());
+        let written = match &source {
+            EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
+                Some(match is_shown(reference) {
+                    true => Written::Reference(reference.to_string()),
+                    false => Written::Hidden(reference.to_string()),
+                })
             }
-            (Some(reference), _) => Some(Written::Hidden(reference.to_string())),
-            (None, EntrySource::Template(_)) => Some(Written::Template),
-            (None, _) => None,
+            EntrySource::Template(_) => Some(Written::Template),
+            EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
 
         let (kind, label) = match &target {
@@ -64,15 +78,11 @@ impl Entry {
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
-        let subject = Subject {
-            label,
-            origin,
-            kind,
-            written,
-            expanded: Default::default(),
-        };
+        let mut subject = Subject::plain(label, origin);
+        (subject.kind, subject.written) = (kind, written);
 
         Self {
+            id: EntryId::default(),
             target,
             source,
             transform: Transform::default(),
@@ -97,20 +107,13 @@ pub enum EntrySource {
 }
 
 impl EntrySource {
-    /// Returns the only reference of this source, as it was written. `None` for other sources.
-    fn reference(&self) -> Option<&Reference> {
-        match self {
-            Self::Reference(reference) | Self::Object(reference, _) => Some(reference),
-            Self::Literal(_) | Self::Composed(_) | Self::Template(_) => None,
-        }
-    }
-
     /// True if the only reference of this source uses an alias, and messages [may
     /// show](Reference::may_be_shown) the reference.
     pub fn is_shown_alias(&self, aliases: &Aliases) -> bool {
-        self.reference().is_some_and(|reference| {
-            aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
-        })
+        let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
+            return false;
+        };
+        aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
     }
 }
 

@@ -104,10 +104,8 @@ impl Account {
     /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which
     /// chown(2) reads as "unchanged".
     fn parse(text: &str) -> Option<Self> {
-        let is_printable = text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b':');
-        if text.is_empty() || !is_printable {
+        let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        if text.is_empty() || !text.bytes().all(is_legal) {
             return None;
         }
 
@@ -265,10 +263,9 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
 /// (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
-    let is_plain = name
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
-    (1..=255).contains(&name.len()) && is_plain && name != "." && name != ".."
+    let is_legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':';
+    let is_plain = name.bytes().all(is_legal) && name != "." && name != "..";
+    (1..=255).contains(&name.len()) && is_plain
 }
 
 /// The entry or variable that already holds the target of another entry, so that the other entry
@@ -335,12 +332,10 @@ impl<'a> Claims<'a> {
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
-        for claim in target.claims() {
-            if let Some(entry) = self.holders.get(&claim) {
-                return Some(Holder::Entry(entry.clone()));
-            }
+        let mut claims = target.claims();
+        if let Some(entry) = claims.find_map(|claim| self.holders.get(&claim)) {
+            return Some(Holder::Entry(entry.clone()));
         }
-
         if *origin == Origin::Inherited {
             return None;
         }
@@ -365,9 +360,8 @@ impl<'a> Claims<'a> {
     /// Returns an inherited variable as the holder of its own name, or `None` unless
     /// `--keep-existing` keeps the variable.
     fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
-        self.kept_names
-            .contains(name.as_str())
-            .then(|| Holder::Kept(name.to_string()))
+        let is_kept = self.kept_names.contains(name.as_str());
+        is_kept.then(|| Holder::Kept(name.to_string()))
     }
 }
 
@@ -444,13 +438,12 @@ impl Subject {
 
     /// Returns what messages name instead of a secret whose name they may not show: `DB_PASSWORD`.
     pub fn owner_name(&self) -> String {
-        match (self.kind, &self.origin) {
-            (SubjectKind::GetArgument, _) => "the argument".to_owned(),
-            (SubjectKind::EnvFrom, Origin::Argument(option)) => (*option).to_owned(),
-            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
-                self.label.clone()
-            }
-        }
+        let name = match (self.kind, &self.origin) {
+            (SubjectKind::GetArgument, _) => "the argument",
+            (SubjectKind::EnvFrom, Origin::Argument(option)) => option,
+            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => &self.label,
+        };
+        name.to_owned()
     }
 
     /// Returns the reference as written, or `None` for an entry without a reference, and for a

@@ -49,9 +49,8 @@ impl Template {
         }
 
         let environment = environment();
-        let template = environment
-            .template_from_str(text)
-            .map_err(|error| syntax_error(&error, text))?;
+        let parsed = environment.template_from_str(text);
+        let template = parsed.map_err(|error| syntax_error(&error, text))?;
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);
@@ -87,23 +86,21 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
-    if let Some(calculation) =
-        expressions(template).find_map(|text| calculation_error(text, &Aliases::default()))
-    {
-        return calculation;
+    let mut expressions = expressions(template);
+    let calculation = |text| calculation_error(text, &Aliases::default());
+    if let Some(fault) = expressions.find_map(calculation) {
+        return fault;
     }
     let is_unclosed = detail.ends_with("expected end of variable block");
     if let Some(wrong) = wrong_expression_error(template, is_unclosed) {
         return wrong;
     }
 
-    let is_block = detail == "unexpected end of input, expected end of block";
-    Fault {
-        text: format!(
-            "{} has a syntax error: {detail}",
-            position_text(template, error.line())
-        ),
-        help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
+    let position = position_text(template, error.line());
+    let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
+    match detail == "unexpected end of input, expected end of block" {
+        true => fault.help("close each block: {% if … %} … {% endif %}"),
+        false => fault,
     }
 }
 

@@ -15,10 +15,7 @@
 
 mod option_table;
 
-pub use option_table::{
-    Forwarding, KeyExchange, LogFormat, OPTIONS, OnRotation, OptionSpec, SignalNumber, Takes,
-    Topic, TypedOptions, find_option,
-};
+pub use option_table::*;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +24,6 @@ use crate::model::env_variables::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
-use option_table::{AgentChoice, OptionId};
 
 /// The default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -135,13 +131,18 @@ impl TypedOptions {
     /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
     /// that the errors can be printed in the chosen format.
     pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+        // Lambda sets this variable for every runtime.
+        let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
+            Some(_) => TIMEOUT_IN_LAMBDA,
+            None => TIMEOUT,
+        };
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
         let options = Options {
             source: self.source(),
             aws: self.aws(),
             cache: self.cache(),
-            timeout: self.timeout.unwrap_or(default_timeout(inherited)),
+            timeout: self.timeout.unwrap_or(default_timeout),
             wait: self.wait,
             rotation: self.rotation(),
             retention: Retention {
@@ -216,14 +217,6 @@ impl TypedOptions {
     }
 }
 
-/// Returns the default of `--timeout`. Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
-fn default_timeout(inherited: &Inherited) -> Duration {
-    match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
-        Some(_) => TIMEOUT_IN_LAMBDA,
-        None => TIMEOUT,
-    }
-}
-
 /// Options that only make sense together with another option. The second option of each pair is
 /// that other option.
 const NEEDS: [(OptionId, OptionId); 9] = [
@@ -238,23 +231,17 @@ const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::PollSignal, OptionId::OnRotation),
 ];
 
-/// Options that exclude each other, and the reason, which completes the message after "because".
+/// Options that exclude each other, and the reason.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
-    (
-        OptionId::EndpointUrl,
-        OptionId::FallbackRegion,
-        "an endpoint serves only one region",
-    ),
-    (
-        OptionId::Local,
-        OptionId::Agent,
-        "both say where all values come from",
-    ),
+    (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
+    (OptionId::Local, OptionId::Agent, TWO_SOURCES),
     (OptionId::Cache, OptionId::Local, CACHED),
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-/// The reason why `--cache` can't be used with another source of values.
+/// The reasons, which complete the message after "because".
+const ONE_REGION: &str = "an endpoint serves only one region";
+const TWO_SOURCES: &str = "both say where all values come from";
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
 /// Options that only apply together with the second option from the same place: a place with lower
@@ -267,81 +254,69 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 /// Options that only exist on Linux.
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
-/// The reason why an option doesn't apply below a place with higher precedence.
-enum Loss {
-    /// The option is excluded by this one, for this reason.
-    Excluded(OptionId, &'static str),
-    /// The option only applies together with this one, which the higher place has set.
-    Separated(OptionId),
-    NotLinux,
-    /// `--verbose` turns off `--quiet`, which nobody needs to be told.
-    Silent,
-}
-
 impl TypedOptions {
     /// Returns the pairs of options in this place that exclude each other, with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
-        EXCLUSIONS
-            .into_iter()
-            .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
+        let exclusions = EXCLUSIONS.into_iter();
+        exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply below `higher`, a place with higher precedence, and
-    /// with each of them the options that need it. Notes each one in `turned_off`, which
-    /// `--verbose` prints, or in `ignored`, which is printed as a warning.
+    /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds
+    /// a text about each one to `turned_off`, which `--verbose` prints, or to `ignored`, which is
+    /// printed as a warning.
     fn turn_off_below(&mut self, higher: &Self) {
-        for (option, loss) in self.losses(higher) {
-            // Another option may have turned it off, too.
-            if !self.is_on(option) {
-                continue;
-            }
-            // Only a declaration has positions. A flag or a variable names itself.
-            let position = self.positions.get(&option);
-            let start = position.map_or_else(String::new, |position| format!("{position}: "));
-            match loss {
-                Loss::Excluded(on, why) => self.turned_off.push(format!(
-                    "{start}{option} has no effect, because --{on} is set, and {why}"
-                )),
-                Loss::NotLinux => self.turned_off.push(format!(
-                    "{start}{option} has no effect, because it requires Linux"
-                )),
-                Loss::Separated(from) => self.ignored.push(format!(
-                    "{start}{option} is ignored, because {from} is set in a place with higher precedence; set both in the same place"
-                )),
-                Loss::Silent => {}
-            }
-            self.unset(option);
-            for (other, needed) in NEEDS {
-                if needed == option {
-                    self.unset(other);
-                }
-            }
-        }
-    }
-
-    /// Returns the options of this place that can't apply below `higher`, with the reasons. An
-    /// option that isn't set may be among them.
-    fn losses(&self, higher: &Self) -> Vec<(OptionId, Loss)> {
-        let mut losses = Vec::new();
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
-                if higher.is_on(on) {
-                    losses.push((off, Loss::Excluded(on, why)));
+                if higher.is_on(on)
+                    && let Some(name) = self.turn_off(off)
+                {
+                    self.turned_off.push(format!(
+                        "{name} has no effect, because --{on} is set, and {why}"
+                    ));
                 }
             }
         }
         if higher.verbose.is_some_and(|level| level > 0) {
-            losses.push((OptionId::Quiet, Loss::Silent));
+            // Nobody needs to be told that `--verbose` turns off `--quiet`.
+            self.turn_off(OptionId::Quiet);
         }
         for (companion, option) in COMPANIONS {
-            if higher.is_on(option) {
-                losses.push((companion, Loss::Separated(option)));
+            if higher.is_on(option)
+                && let Some(name) = self.turn_off(companion)
+            {
+                self.ignored.push(format!(
+                    "{name} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
+                ));
             }
         }
-        if cfg!(not(target_os = "linux")) {
-            losses.extend(NEEDS_LINUX.map(|option| (option, Loss::NotLinux)));
+        for option in NEEDS_LINUX {
+            if cfg!(not(target_os = "linux"))
+                && let Some(name) = self.turn_off(option)
+            {
+                self.turned_off
+                    .push(format!("{name} has no effect, because it requires Linux"));
+            }
         }
-        losses
+    }
+
+    /// Turns off an option, and with it the options that need it. Returns what messages call the
+    /// option: its name, after its position if a declaration has set it. Returns `None` if the
+    /// option isn't on, so that nothing has changed.
+    fn turn_off(&mut self, option: OptionId) -> Option<String> {
+        if !self.is_on(option) {
+            return None;
+        }
+        let mut name = option.to_string();
+        if let Some(position) = self.positions.get(&option) {
+            name = format!("{position}: {name}");
+        }
+        self.unset(option);
+        for (other, needed) in NEEDS {
+            if needed == option {
+                self.unset(other);
+            }
+        }
+        Some(name)
     }
 
     /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the

@@ -1,8 +1,18 @@
-//! The table of options, with one row for each, in the order of `--help`. The command line,
-//! `SECRETS_EXEC_*` and `defaults:` all follow from it.
+//! The table of options, with one row for each, in the order of `--help`. For example, the row
 //!
-//! Below the table are the values of the options, and a parser for each kind of value. If a parser
-//! refuses a value, its error says what it expects instead.
+//! ```text
+//! region: Region = set_value(Region "region", General, Takes::Text("REGION"), text(parse_region),
+//!     "The AWS region, unless an ARN or alias names another");
+//! ```
+//!
+//! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
+//! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
+//! the field's value from the text in any of these places, and `set_value` stores it. An option
+//! that can be repeated has `add_value` instead. The topic, here `General`, says which subcommands
+//! ignore the option.
+//!
+//! Above the table are the types that a row consists of. Below it are the types of the options'
+//! values, and the parsers. If a parser refuses a value, its error says what it expects instead.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -77,9 +87,8 @@ impl OptionId {
     /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
     /// with underscores instead of hyphens.
     pub fn variable(self) -> String {
-        format!("{OWN_PREFIX}{self}")
-            .to_uppercase()
-            .replace('-', "_")
+        let name = format!("{OWN_PREFIX}{self}");
+        name.to_uppercase().replace('-', "_")
     }
 }
 
@@ -100,9 +109,9 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form:
 ///
-/// `field: type = set_value(Variant name, topic, takes, parser, help);`
+/// `field: type = set_value(Variant "name" 'short', topic, takes, parser, help);`
 macro_rules! options {
-    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:expr, $help:literal);)* })*) => {
         /// The id of an option.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
@@ -160,7 +169,7 @@ macro_rules! options {
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: $takes,
-            set: |options, value| { $put(&mut options.$field, $parse(value)?); Ok(()) },
+            set: |options, value| { $put(&mut options.$field, ($parse)(value)?); Ok(()) },
             help: $help,
             heading: $heading,
         },)*)*];
@@ -169,21 +178,21 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = set_value(Region "region", General, Takes::Text("REGION"), parse_region,
+        region: Region = set_value(Region "region", General, Takes::Text("REGION"), text(parse_region),
             "The AWS region, unless an ARN or alias names another");
-        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", General, Takes::Texts("REGION"), parse_region,
+        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", General, Takes::Texts("REGION"), text(parse_region),
             "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), parse_text,
+        profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), text(|name| Ok(name.to_owned())),
             "The profile to use from the AWS configuration files");
-        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), parse_role,
+        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), text(parse_role),
             "The IAM role to assume before reading secrets");
-        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), parse_external_id,
+        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
             "The external ID that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), parse_url,
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(parse_url),
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
-        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), parse_key_exchange,
+        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), choice(KEY_EXCHANGES, "hybrid or classical"),
             "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a large ClientHello [default: hybrid]");
         timeout: Duration = set_value(Timeout "timeout", Requests, Takes::Text("DURATION"), parse_duration,
             "Give up reading after this time [default: 30s; on Lambda: 8s]");
@@ -191,7 +200,7 @@ options! {
             "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
         agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
             "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, parse_flag,
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Ask AWS directly if the agent is unavailable (with --agent)");
         local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
             "Read secrets from a YAML or JSON file instead of AWS");
@@ -201,39 +210,39 @@ options! {
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
         cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, parse_flag,
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, "1 or 0"),
             "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, parse_flag,
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, parse_flag,
+        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Pass on only PATH, HOME, the locale and a few others");
-        pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), parse_name_pattern,
+        pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), text(parse_pattern),
             "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
-        unset: Vec<Pattern> = add_value(Unset "unset", Variables, Takes::Texts("GLOB"), parse_name_pattern,
+        unset: Vec<Pattern> = add_value(Unset "unset", Variables, Takes::Texts("GLOB"), text(parse_pattern),
             "Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY (repeatable)");
     }
     "Rotation" {
-        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Running, Takes::Text("MODE"), parse_on_rotation,
+        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Running, Takes::Text("MODE"), text(parse_on_rotation),
             "When a secret changes: restart, signal=NAME or exit");
         poll_interval: Duration = set_value(PollInterval "poll-interval", Running, Takes::Text("DURATION"), parse_poll_interval,
             "How long to wait before reading the secrets again, at least 10s [default: 5m]");
         splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "The maximum random delay before acting on a change, so that hosts don't all act at the same time [default: 0s]");
-        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), parse_signal,
+        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), text(SignalNumber::parse),
             "The signal that stops the command [default: TERM]");
         grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), parse_duration_or_zero,
             "How long the command may take to stop before it is killed [default: 30s]");
-        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), parse_poll_signal,
+        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), text(parse_poll_signal),
             "The signal that makes secrets-exec read the secrets immediately");
     }
     "Output" {
-        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, parse_level,
+        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, choice(LEVELS, "0, 1 or 2"),
             "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, parse_flag,
+        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, choice(FLAG, "1 or 0"),
             "Hide warnings, notes and the progress line");
-        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), parse_log_format,
+        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), choice(LOG_FORMATS, "text or json"),
             "The format of messages on standard error: text or json [default: text]");
     }
 }
@@ -361,81 +370,76 @@ fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }
 
-/// Parses any text. It must be UTF-8.
-pub fn parse_text(value: &OsStr) -> Result<String, Expected> {
-    utf8(value).map(str::to_owned)
-}
-
-/// Parses the external id of a role.
-pub fn parse_external_id(value: &OsStr) -> Result<String, Expected> {
-    Role::check_external_id(utf8(value)?)
+/// Makes a parser of values from one of text, which must be UTF-8.
+fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
+    move |value| parse(utf8(value)?)
 }
 
 /// Parses a path, which doesn't have to be UTF-8, but must not be empty.
-pub fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
-    if value.is_empty() {
-        Err("a path")
-    } else {
-        Ok(value.into())
+fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
+    match value.is_empty() {
+        true => Err("a path"),
+        false => Ok(value.into()),
     }
 }
 
-/// Returns the choice with this name. Returns `expected` as the error if there isn't one.
-fn parse_choice<T: Copy>(
-    value: &OsStr,
+/// Makes a parser that accepts the names in `choices`.
+fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
-) -> Result<T, Expected> {
-    let chosen = choices.iter().find(|(text, _)| value == *text);
-    chosen.map(|(_, choice)| *choice).ok_or(expected)
+) -> impl Fn(&OsStr) -> Result<T, Expected> {
+    move |value| {
+        let chosen = choices.iter().find(|(name, _)| value == *name);
+        chosen.map(|(_, choice)| *choice).ok_or(expected)
+    }
 }
 
-/// Parses the value of a flag in a variable: `1` or `0`.
-pub fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
-    parse_choice(value, &[("1", true), ("0", false)], "1 or 0")
-}
+/// The values of a flag in a variable.
+const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 
-/// Parses the value of `--verbose` in a variable: `0`, `1` or `2`.
-pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
-    parse_choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
-}
+/// The values of `--verbose` in a variable.
+const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2)];
+
+/// The values of `--key-exchange`.
+const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
+    ("hybrid", KeyExchange::Hybrid),
+    ("classical", KeyExchange::Classical),
+];
+
+/// The values of `--log-format`.
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
 /// and secrets come back from it. They must not cross the network in plain text, so an agent on
 /// another host needs https.
-pub fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
+fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
         Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
-        Some(_) | None => match parse_url(value) {
-            Ok(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
-            Ok(_) | Err(_) => Err(
+        text => match text.and_then(HttpUrl::parse_endpoint) {
+            Some(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
+            Some(_) | None => Err(
                 "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
             ),
         },
     }
 }
 
-/// Parses a pattern for names of variables.
-pub fn parse_name_pattern(value: &OsStr) -> Result<Pattern, Expected> {
-    parse_pattern(utf8(value)?)
-}
-
 /// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
 /// others.
-pub fn parse_region(value: &OsStr) -> Result<Region, Expected> {
-    Region::parse(utf8(value)?).ok_or(Region::EXPECTED)
+fn parse_region(code: &str) -> Result<Region, Expected> {
+    Region::parse(code).ok_or(Region::EXPECTED)
 }
 
 /// Parses the ARN of a role. The external id is an option of its own.
-pub fn parse_role(value: &OsStr) -> Result<Role, Expected> {
-    Role::parse(utf8(value)?, None).ok_or(Role::EXPECTED)
+fn parse_role(arn: &str) -> Result<Role, Expected> {
+    Role::parse(arn, None).ok_or(Role::EXPECTED)
 }
 
 /// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a
 /// query is refused, because it wouldn't be sent.
-pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse_endpoint(utf8(value)?)
+fn parse_url(url: &str) -> Result<HttpUrl, Expected> {
+    HttpUrl::parse_endpoint(url)
         .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
 }
 
@@ -443,15 +447,15 @@ pub fn parse_url(value: &OsStr) -> Result<HttpUrl, Expected> {
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Parses a duration, which can be zero. A duration longer than a century becomes a century.
-pub fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
-    let duration = humantime::parse_duration(utf8(value)?).ok();
-    duration
-        .map(|duration| duration.min(LONGEST))
-        .ok_or("a duration with a unit, such as 30s, 1m30s or 0s")
+fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
+    match humantime::parse_duration(utf8(value)?) {
+        Ok(duration) => Ok(duration.min(LONGEST)),
+        Err(_) => Err("a duration with a unit, such as 30s, 1m30s or 0s"),
+    }
 }
 
 /// Parses a duration that isn't zero.
-pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
+fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     match parse_duration_or_zero(value) {
         Ok(Duration::ZERO) => Err("longer than 0s"),
         Ok(duration) => Ok(duration),
@@ -461,58 +465,36 @@ pub fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
 
 /// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would
 /// cost money, and reach AWS's quotas.
-pub fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
+fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     let interval = parse_duration(value)?;
-    if interval >= Duration::from_secs(10) {
-        Ok(interval)
-    } else {
-        Err("at least 10s")
+    match interval >= Duration::from_secs(10) {
+        true => Ok(interval),
+        false => Err("at least 10s"),
     }
 }
 
 /// Parses the value of `--on-rotation`: `restart`, `exit` or `signal=NAME`.
-pub fn parse_on_rotation(value: &OsStr) -> Result<OnRotation, Expected> {
-    let text = utf8(value)?;
-    match (text, text.strip_prefix("signal=")) {
+fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
+    match (mode, mode.strip_prefix("signal=").map(SignalNumber::parse)) {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
-        (_, Some(signal)) => match SignalNumber::parse(signal) {
-            Ok(signal) => Ok(OnRotation::Signal(signal)),
-            Err(_) => Err("signal=NAME with a signal that a program can handle (as in signal=HUP)"),
-        },
+        (_, Some(Ok(signal))) => Ok(OnRotation::Signal(signal)),
+        (_, Some(Err(_))) => {
+            Err("signal=NAME with a signal that a program can handle (as in signal=HUP)")
+        }
         (_, None) => Err("restart, exit or signal=NAME (as in signal=HUP)"),
     }
 }
 
-/// Parses the name of a signal that a command can handle.
-pub fn parse_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
-    SignalNumber::parse(utf8(value)?)
-}
-
 /// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs
 /// them.
-pub fn parse_poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
-    match parse_signal(value)? {
+fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
+    match SignalNumber::parse(name)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
             Err("a signal that is free for this purpose (TERM, INT and CONT are for the command)")
         }
         signal => Ok(signal),
     }
-}
-
-/// Parses the value of `--key-exchange`: `hybrid` or `classical`.
-pub fn parse_key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
-    let values = [
-        ("hybrid", KeyExchange::Hybrid),
-        ("classical", KeyExchange::Classical),
-    ];
-    parse_choice(value, &values, "hybrid or classical")
-}
-
-/// Parses the value of `--log-format`: `text` or `json`.
-pub fn parse_log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    let values = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    parse_choice(value, &values, "text or json")
 }
 
 #[cfg(test)]

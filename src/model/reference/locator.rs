@@ -90,10 +90,9 @@ impl Locator {
     /// Returns the same locator for messages about a secret that exists, which may show its id.
     #[must_use]
     pub fn revealed(&self) -> Self {
-        Self {
-            stand_in: StandIn::default(),
-            ..self.clone()
-        }
+        let mut revealed = self.clone();
+        revealed.stand_in = StandIn::default();
+        revealed
     }
 
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
@@ -117,14 +116,12 @@ impl Locator {
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
     /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
-        match parameter_name {
-            Some(rest) if !self.is_hidden() => {
-                format!(
-                    "the parameter \"{}\"",
-                    below_path(&self.id.to_string(), rest)
-                )
+        match parameter_name.filter(|_| !self.is_hidden()) {
+            Some(rest) => {
+                let name = below_path(&self.id.to_string(), rest);
+                format!("the parameter \"{name}\"")
             }
-            Some(_) | None => self.noun(),
+            None => self.noun(),
         }
     }
 
@@ -194,16 +191,14 @@ impl SecretRef {
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
-            Ok(())
-        } else if id.arn().is_none() && !id.name().starts_with('/') {
-            Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
-        } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err(
-                "has a key, a label or a version after a path, which stands for the parameters below it",
-            )
-        } else {
-            Ok(())
+            return Ok(());
         }
+        if id.arn().is_none() && !id.name().starts_with('/') {
+            return Err("is a path, which must begin with a slash, as in ssm:/prod/app/");
+        }
+        let is_whole = self.selector == Selector::Whole && *version == Version::Current;
+        let defect = "has a key, a label or a version after a path, which stands for the parameters below it";
+        is_whole.then_some(()).ok_or(defect)
     }
 
     /// Returns the reference if it is for one secret or parameter.
@@ -224,12 +219,12 @@ impl SecretRef {
 }
 
 /// A name instead of an alias, of a variable, or of a secret that exists, for [`may_be_shown`].
-pub const KNOWN: &str = "known";
+pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields, because it reads like a name. A
 /// JSONPath, AWS's staging labels and version ids don't matter, because they have grammars of their
 /// own.
-pub fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
+pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
         Selector::Whole | Selector::Path(_) => None,
@@ -397,31 +392,28 @@ impl Version {
     /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
-        let (stage, id) = (self.stage(), self.id());
-        match store {
-            _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
-                Err("has a staging label that is longer than 256 characters")
+        let length = |text: Option<&str>| text.map(|text| text.chars().count());
+        if length(self.stage()) > Some(MAX_STAGE_LENGTH) {
+            return Err("has a staging label that is longer than 256 characters");
+        }
+        if store == Store::SecretsManager {
+            let is_legal = length(self.id()).is_none_or(|length| ID_LENGTHS.contains(&length));
+            let defect = "has a version id that isn't 32 to 64 characters long";
+            return is_legal.then_some(()).ok_or(defect);
+        }
+        match (self.stage(), self.id()) {
+            (Some(_), Some(_)) => {
+                Err("has both a label and a version, but a parameter can have only one of them")
             }
-            Store::SecretsManager
-                if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) =>
-            {
-                Err("has a version id that isn't 32 to 64 characters long")
-            }
-            Store::SecretsManager => Ok(()),
-            Store::ParameterStore => match (stage, id) {
-                (Some(_), Some(_)) => {
-                    Err("has both a label and a version, but a parameter can have only one of them")
-                }
-                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
-                    "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
-                ),
-                // AWS stores the number in a signed integer of 64 bits.
-                (None, Some(number)) => match number.parse::<i64>() {
-                    Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-                    Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
-                },
-                (_, None) => Ok(()),
+            (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
+                "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
+            ),
+            // AWS stores the number in a signed integer of 64 bits.
+            (None, Some(number)) => match number.parse::<i64>() {
+                Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+                Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
             },
+            (_, None) => Ok(()),
         }
     }
 
@@ -459,12 +451,10 @@ impl Version {
     /// True if an answer with this version id and these staging labels is for this version. The
     /// answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
-        let has_id = self
-            .id()
-            .is_none_or(|requested| id.is_none_or(|id| id == requested));
-        let has_stage = self.stage().is_none_or(|requested| {
-            stages.is_empty() || stages.iter().any(|stage| stage == requested)
-        });
+        let is_id = |requested| id.is_none_or(|id| id == requested);
+        let has_id = self.id().is_none_or(is_id);
+        let is_stage = |requested| stages.is_empty() || stages.iter().any(|s| s == requested);
+        let has_stage = self.stage().is_none_or(is_stage);
         has_id && has_stage
     }
 

@@ -27,14 +27,10 @@
 mod locator;
 mod secret_id;
 
-pub use locator::{
-    AWS_STAGES, AWSCURRENT, Alias, Aliases, JsonPath, Locator, SecretRef, Selector, Version,
-    below_path, validate_alias_name,
-};
-pub use secret_id::{
-    Arn, ParameterPath, Region, Role, SecretId, Store, is_bare_word, is_name_character,
-};
+pub use locator::*;
+pub use secret_id::*;
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use crate::model::env_variables::{Inherited, is_name};
@@ -43,7 +39,6 @@ use crate::model::mistakes::{
     overlooked_unless_empty, several_lines,
 };
 use crate::model::shown::{StandIn, reads_like_a_name};
-use locator::{KNOWN, may_be_shown};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -93,11 +88,9 @@ impl Reference {
             return Err(Fault::new("is JSON, as `aws` prints it").help(help));
         }
         let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
-        if let Some(found) = several_lines(text).or_else(overlooked) {
-            return Err(found);
-        }
-        if let Some(error) = foreign_syntax_error(text) {
-            return Err(error);
+        let foreign = || foreign_syntax_error(text);
+        if let Some(fault) = several_lines(text).or_else(overlooked).or_else(foreign) {
+            return Err(fault);
         }
 
         if has_brace && without_path.contains("{{") {
@@ -175,9 +168,8 @@ impl Reference {
             Store::SecretsManager => VERSION_HELP,
             Store::ParameterStore => PARAMETER_VERSION_HELP,
         };
-        version
-            .validate(*store)
-            .map_err(|defect| Fault::new(defect).help(help))?;
+        let with_help = |defect| Fault::new(defect).help(help);
+        version.validate(*store).map_err(with_help)?;
         Ok(found)
     }
 }
@@ -307,30 +299,22 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
 /// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
 /// returns the text after the colon that follows, or `None` if there isn't one.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let fields = if text.starts_with("ssm:") {
-        2
-    } else if !Arn::has_prefix(text) {
-        1
-    } else if text.contains(":secretsmanager:") {
-        Store::SecretsManager.arn_fields()
-    } else {
-        Store::ParameterStore.arn_fields()
+    let fields = match text {
+        _ if text.starts_with("ssm:") => 2,
+        _ if !Arn::has_prefix(text) => 1,
+        _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
+        _ => Store::ParameterStore.arn_fields(),
     };
-    match colons(text).nth(fields - 1) {
-        Some(end) => (&text[..end], Some(&text[end + 1..])),
-        None => (text, None),
-    }
-}
-
-/// Returns the positions of the colons that aren't within `${…}`, where a colon belongs to the
-/// default.
-fn colons(text: &str) -> impl Iterator<Item = usize> {
+    // In `${…}`, a colon belongs to the default.
     let mut is_in_placeholder = false;
-    let outside = text.char_indices().filter(move |&(at, c)| {
+    let mut colons = text.char_indices().filter(|&(at, c)| {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         c == ':' && !is_in_placeholder
     });
-    outside.map(|(at, _)| at)
+    match colons.nth(fields - 1) {
+        Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
 }
 
 /// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't
@@ -344,13 +328,11 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
 /// before which the path is complete. Any other KEY ends at the first colon. Also returns the text
 /// after the colon that follows, or `None` if there isn't one.
 fn split_key(text: &str) -> (&str, Option<&str>) {
-    for (at, _) in text.match_indices(':') {
-        if JsonPath::parse(&text[..at]).is_some() {
-            return (&text[..at], Some(&text[at + 1..]));
+    let colons = text.match_indices(':').map(|(at, _)| at);
+    for end in colons.chain([text.len()]) {
+        if JsonPath::parse(&text[..end]).is_some() {
+            return (&text[..end], text.get(end + 1..));
         }
-    }
-    if JsonPath::parse(text).is_some() {
-        return (text, None);
     }
     split_colon(text)
 }
@@ -432,10 +414,8 @@ fn replace_placeholders<'t>(
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = match variable.split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (variable, None),
-        };
+        let (name, default) = variable.split_once(":-").unzip();
+        let name = name.unwrap_or(variable);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
@@ -491,19 +471,16 @@ fn variable_value<'a>(
     default: Option<&'a str>,
     inherited: &'a Inherited,
 ) -> Result<&'a str, Fault> {
-    let value = inherited
-        .get(name)
-        .filter(|value| default.is_none() || !value.is_empty());
-    let Some(value) = value else {
+    let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
+    let Some(value) = inherited.get(name).filter(is_usable) else {
         return default.ok_or_else(|| {
             let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
             Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
         });
     };
 
-    let text = value
-        .to_str()
-        .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
+    let not_utf8 = || wrong_value(name, "isn't UTF-8");
+    let text = value.to_str().ok_or_else(not_utf8)?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
         None => Ok(text),

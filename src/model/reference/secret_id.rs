@@ -103,10 +103,9 @@ impl SecretId {
             Self::Empty(_) => "",
             Self::Arn(arn) => {
                 let resource = arn.resource();
-                resource
-                    .strip_prefix("secret:")
-                    .or_else(|| resource.strip_prefix("parameter/"))
-                    .unwrap_or(resource)
+                let name = resource.strip_prefix("secret:");
+                let name = name.or(resource.strip_prefix("parameter/"));
+                name.unwrap_or(resource)
             }
         }
     }
@@ -166,7 +165,8 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six characters. In its ARN, AWS appends them to the name of a secret.
+/// True for a hyphen and six characters, such as `-AbCdEf`. AWS appends them to the name of a
+/// secret in its ARN.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|random| {
         random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -283,9 +283,8 @@ pub enum Store {
 impl Store {
     /// Returns the store that has this service in its ARNs, or `None` for another service.
     pub fn from_service(service: &str) -> Option<Self> {
-        [Self::SecretsManager, Self::ParameterStore]
-            .into_iter()
-            .find(|store| store.service() == service)
+        let mut stores = [Self::SecretsManager, Self::ParameterStore].into_iter();
+        stores.find(|store| store.service() == service)
     }
 
     /// Returns the name of the service in ARNs, in host names and in signatures.
@@ -406,10 +405,8 @@ impl Arn {
     /// `None`. The services may differ, because a secret that is read through Parameter Store keeps
     /// its own ARN.
     pub fn resource_next_to(&self, other: &Self) -> Option<&str> {
-        [1, 3, 4]
-            .into_iter()
-            .all(|index| self.field(index) == other.field(index))
-            .then(|| self.resource())
+        let is_equal = |index| self.field(index) == other.field(index);
+        (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
 
     /// Returns a field by its index, from 0 to 5.
@@ -442,11 +439,10 @@ impl Region {
     /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
     /// of regions would exclude new ones. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_label = text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let has_ends = !text.starts_with('-') && !text.ends_with('-');
-        ((1..=63).contains(&text.len()) && is_label && has_ends).then(|| Self(text.to_owned()))
+        let is_label = (1..=63).contains(&text.len()) && text.bytes().all(is_legal) && has_ends;
+        is_label.then(|| Self(text.to_owned()))
     }
 
     /// Returns the code.
@@ -481,9 +477,8 @@ impl Region {
         if self.area().is_some() {
             return None;
         }
-        let mut beginnings = (1..self.0.len())
-            .rev()
-            .map(|end| Self(self.0[..end].to_owned()));
+        let ends = (1..self.0.len()).rev();
+        let mut beginnings = ends.map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
             return Some(format!(
                 "{self} is an availability zone: write its region, {region}"
@@ -530,10 +525,9 @@ impl Role {
             && arn.service() == "iam"
             && arn.region().is_none()
             && arn.account().is_some();
-        let is_name = name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
-        (is_role && is_name && !name.is_empty()).then_some(Self { arn, external_id })
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
+        let is_name = !name.is_empty() && name.bytes().all(is_legal);
+        (is_role && is_name).then_some(Self { arn, external_id })
     }
 
     /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse any

@@ -32,6 +32,7 @@
 mod values;
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
@@ -43,31 +44,32 @@ use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
-use crate::model::mistakes::{did_you_mean_to_write, nearest};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, ValueSource, variable_help};
-use crate::model::problem::{Impact, MissingKey, Problem};
+use crate::model::problem::{Impact, Problem, Status};
+use crate::model::reference::SecretRef;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, listed_keys,
-    quotable_keys,
+    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, missing_key,
+    quotable_keys, with_entry,
 };
-use values::{FailedLookup, Misses, Names, OwnError, SecretObject, UnreadSecret, value_at};
+use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
-/// The maximum number of MiniJinja instructions that a template runs.
-const FUEL: u64 = 1_000_000;
+/// The maximum number of missing keys that are reported for a template.
+const MOST_MISSING_KEYS: usize = 8;
 
 /// The text that is put before a template when it is rendered again to find out which look-up made
 /// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
-/// The maximum number of missing keys that are reported for a template.
-const MOST_MISSING_KEYS: usize = 8;
+/// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
+const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
 /// The maximum number of failed look-ups that are tried as the cause of an error.
 const MOST_TRIES: usize = 100;
 
-/// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
-const MARKED: &str = "`(...)['a key of a secret']` is undefined";
+/// The maximum number of MiniJinja instructions that a template runs.
+const FUEL: u64 = 1_000_000;
 
 /// The secret of an alias, in the form in which a template reads it.
 pub enum Input {
@@ -75,16 +77,6 @@ pub enum Input {
     Object(Arc<Json>),
     /// Any other secret, as text. A JSON array or number is text, too.
     Text(Zeroizing<String>),
-}
-
-/// The reason why a template doesn't have a value.
-#[derive(Debug)]
-pub struct RenderError {
-    /// The alias that the problem is about. `None` if the problem isn't about a particular secret.
-    pub alias: Option<String>,
-    /// The reason, whose problem doesn't have the entry yet. If there is an alias, the text of the
-    /// problem is the predicate of a sentence about its secret.
-    pub reason: Unresolved,
 }
 
 impl Input {
@@ -103,9 +95,8 @@ impl Input {
     /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left
     /// out.
     pub fn variables(inherited: &Inherited) -> Self {
-        let texts = inherited
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        let variables = inherited.iter();
+        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Self::Object(Arc::new(Json::from_texts(texts)))
     }
 }
@@ -115,8 +106,12 @@ pub struct Rendering<'a> {
     pub template: &'a Template,
     /// The secret of each alias that the template uses, and the variables of `env`.
     pub inputs: &'a BTreeMap<String, Input>,
-    /// The plan of the entry, for the help of an error.
+    /// The references that the aliases stand for, for messages.
+    pub references: &'a BTreeMap<String, SecretRef>,
+    /// The plan, for the help of an error.
     pub plan: &'a Plan,
+    /// The entry, for messages.
+    pub subject: &'a Subject,
 }
 
 impl Rendering<'_> {
@@ -126,16 +121,14 @@ impl Rendering<'_> {
     /// Every missing key, or another failure of the template. A look-up of a key in a secret that
     /// is plain text is an error even if the template has a `default` for the key, because that
     /// would hide a malformed secret.
-    pub fn render(&self) -> Result<SecretValue, Vec<RenderError>> {
-        let is_about_text = |error: &RenderError| {
-            let input = error
-                .alias
-                .as_ref()
-                .and_then(|alias| self.inputs.get(alias));
-            matches!(input, Some(Input::Text(_)))
+    pub fn render(&self) -> Result<SecretValue, Vec<Unresolved>> {
+        let is_in_text = |lookup: &&String| {
+            let alias = lookup.split('.').next().unwrap_or_default();
+            matches!(self.inputs.get(alias), Some(Input::Text(_)))
         };
-        if let Some(error) = self.non_object_errors().find(is_about_text) {
-            return Err(vec![error]);
+        let mut lookups_in_text = self.template.lookups.iter().filter(is_in_text);
+        if let Some(problem) = lookups_in_text.find_map(|lookup| self.non_object_problem(lookup)) {
+            return Err(vec![problem.into()]);
         }
 
         // After an error on a missing key, the template is rendered again with an empty text for
@@ -150,23 +143,22 @@ impl Rendering<'_> {
             };
             match self.lookup_at_fault(&error, misses.take(), &missing) {
                 Some(lookup) => missing.push(lookup),
-                None if missing.is_empty() => return Err(vec![self.render_error(&error)]),
+                None if missing.is_empty() => {
+                    return Err(vec![self.rendering_problem(&error).into()]);
+                }
                 // The empty text may be the reason for this error.
                 None => break,
             }
         }
 
-        let mut errors = Vec::new();
-        for lookup in missing {
-            let problem = self.lookup_problem(&lookup);
-            let reason = match lookup.is_past_end {
+        let errors = missing.iter().map(|lookup| {
+            let problem = self.with_names(self.lookup_problem(lookup), lookup.alias.as_deref());
+            match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
-            };
-            let alias = lookup.alias;
-            errors.push(RenderError { alias, reason });
-        }
-        Err(errors)
+            }
+        });
+        Err(errors.collect())
     }
 
     /// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
@@ -192,21 +184,6 @@ impl Rendering<'_> {
         (render_with(text, values, &misses), misses)
     }
 
-    /// Turns an error of MiniJinja that isn't about a missing key into a [`RenderError`], which
-    /// doesn't quote a value.
-    fn render_error(&self, error: &Error) -> RenderError {
-        if is_undefined_error(error)
-            && let Some(error) = self.non_object_errors().next()
-        {
-            return error;
-        }
-        let reason = template_error(error, self.template).into();
-        RenderError {
-            alias: None,
-            reason,
-        }
-    }
-
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
     /// else did. `lookups` are the candidates: the look-ups that have failed in this rendering.
     /// `missing` are the look-ups that were found before.
@@ -221,7 +198,7 @@ impl Rendering<'_> {
         lookups: Vec<FailedLookup>,
         missing: &[FailedLookup],
     ) -> Option<FailedLookup> {
-        if !is_undefined_error(error) || self.non_object_errors().next().is_some() {
+        if !is_undefined_error(error) || self.any_non_object_problem().is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
@@ -235,6 +212,23 @@ impl Rendering<'_> {
             }
         }
         None
+    }
+
+    /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
+    fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
+        let reference = alias.and_then(|alias| self.references.get(alias));
+        with_entry(problem, reference, self.subject)
+    }
+
+    /// Turns an error of MiniJinja that isn't about a missing key into a problem, which doesn't
+    /// quote a value.
+    fn rendering_problem(&self, error: &Error) -> Problem {
+        if is_undefined_error(error)
+            && let Some(problem) = self.any_non_object_problem()
+        {
+            return problem;
+        }
+        self.with_names(template_problem(error, self.template), None)
     }
 
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
@@ -282,13 +276,7 @@ impl Rendering<'_> {
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
-        // A report merges all missing top-level keys of a secret into one error.
-        if parents.is_empty() {
-            missing.missing_key = Some(Box::new(MissingKey {
-                key: key.clone(),
-                existing_keys: listed_keys(map, None),
-            }));
-        }
+        missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
         missing
     }
 
@@ -296,49 +284,46 @@ impl Rendering<'_> {
     /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
     /// inherited variable with a similar name, if there is one.
     fn unset_variable(&self, name: &str, nearest: Option<&str>) -> Problem {
-        let not_set = format!("the template uses env.{name}, but the variable {name} isn't set");
-        let (text, help) = match (self.plan.variables.get(name), nearest) {
-            (Some(subject), _) => (
-                format!(
-                    "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
-                    subject.origin
-                ),
-                variable_help(subject, &self.plan.aliases),
-            ),
-            (None, Some(nearest)) => {
-                let write = format!("{{{{ env.{nearest} }}}}");
-                (not_set, did_you_mean_to_write(nearest, Some(write)))
-            }
-            (None, None) => (
-                not_set,
-                format!("set {name}, or give the entry a \"default\""),
-            ),
+        let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
+        let help = if let Some(subject) = self.plan.variables.get(name) {
+            text = format!(
+                "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
+                subject.origin
+            );
+            variable_help(subject, &self.plan.aliases)
+        } else if let Some(nearest) = nearest {
+            did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
+        } else {
+            format!("set {name}, or give the entry a \"default\"")
         };
-        Problem::configuration(text)
-            .code("key-not-found")
-            .help(help)
+        let problem = Problem::configuration(text).code("key-not-found");
+        problem.help(help)
     }
 
-    /// Returns an error for each look-up of a key, such as `name` in `db.host.name`, in a value
-    /// that is neither an object nor null.
-    fn non_object_errors(&self) -> impl Iterator<Item = RenderError> {
-        let lookups = self.template.lookups.iter();
-        lookups.filter_map(|lookup| self.non_object_error(lookup))
+    /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
+    /// value that is neither an object nor null.
+    fn any_non_object_problem(&self) -> Option<Problem> {
+        let mut lookups = self.template.lookups.iter();
+        lookups.find_map(|lookup| self.non_object_problem(lookup))
     }
 
-    /// Returns the error for the look-up of a key in a value that is neither an object nor null, or
-    /// `None` for any other look-up.
-    fn non_object_error(&self, lookup: &str) -> Option<RenderError> {
+    /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
+    /// or `None` for any other look-up.
+    fn non_object_problem(&self, lookup: &str) -> Option<Problem> {
         let (alias, _) = lookup.split_once('.')?;
         let (parent, _) = lookup.rsplit_once('.')?;
-        // A secret that is text isn't an object for any look-up.
-        if let Input::Object(secret) = self.inputs.get(alias)? {
-            let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = value_at(secret.value(), &keys)?;
-            if value.is_object() || value.is_null() {
-                return None;
+        let twice_encoded = match self.inputs.get(alias)? {
+            Input::Object(secret) => {
+                let keys: Vec<_> = parent.split('.').skip(1).collect();
+                let value = value_at(secret.value(), &keys)?;
+                if value.is_object() || value.is_null() {
+                    return None;
+                }
+                None
             }
-        }
+            // A secret that is text isn't an object for any look-up.
+            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
+        };
 
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
@@ -349,17 +334,10 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let parsed = match self.inputs.get(alias) {
-            Some(Input::Text(text)) => Json::parse(text.as_bytes()).ok(),
-            Some(Input::Object(_)) | None => None,
-        };
-        let help = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let help = twice_encoded.and_then(|json| encoded_twice_hint(json.value()));
         let whole = format!("write {{{{ {parent} }}}} for the whole value");
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(RenderError {
-            alias: Some(alias.to_owned()),
-            reason: problem.help(help.unwrap_or(whole)).into(),
-        })
+        Some(self.with_names(problem.help(help.unwrap_or(whole)), Some(alias)))
     }
 }
 
@@ -400,12 +378,11 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
         return None;
     };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names
-        .map(|name| (name.to_owned(), Value::from_object(UnreadSecret)))
-        .collect();
-    let error = render_with(&template.text, values, &Arc::default()).err()?;
+    let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
+    let error = render_with(&template.text, values.collect(), &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error, template).for_entry(subject.clone(), Impact::Unread))
+    is_unknown
+        .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
 /// Renders the text of a template with a value for each name. The filters note failed look-ups in
@@ -439,39 +416,31 @@ fn render_with(
     environment.render_str(text, Value::from_object(Names(names)))
 }
 
-/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of an
-/// [`OwnError`] and unknown names are kept.
-fn template_error(error: &Error, template: &Template) -> Problem {
-    let named = || {
-        let detail = error.detail().map(str::to_owned);
-        detail.unwrap_or_else(|| error.kind().to_string())
-    };
-    let (text, help) = match (OwnError::cause_of(error), error.kind()) {
-        (Some(own_error), _) => (own_error.text.clone(), own_error.help),
-        (None, UnknownFilter) => (
-            named(),
-            Some(
-                "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
-            ),
+/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a
+/// fault of our own and unknown names are kept.
+fn template_problem(error: &Error, template: &Template) -> Problem {
+    let own_fault = error.source().and_then(|cause| cause.downcast_ref());
+    let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
+    let fault: Fault = match (own_fault.cloned(), error.kind()) {
+        (Some(fault), _) => fault,
+        (None, UnknownFilter) => named().help(
+            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
         ),
         (None, UnknownMethod) => {
-            let help = "use a filter instead of a method, as in {{ db.host | trim }}";
-            (named(), Some(help))
+            named().help("use a filter instead of a method, as in {{ db.host | trim }}")
         }
-        (None, UnknownFunction | UnknownTest) => (named(), None),
+        (None, UnknownFunction | UnknownTest) => named(),
         (None, ErrorKind::InvalidOperation) => {
-            let text = "an operator or filter can't be applied to these values";
-            (text.to_owned(), None)
+            "an operator or filter can't be applied to these values".into()
         }
-        (None, ErrorKind::UndefinedError) => ("it uses a value that is undefined".to_owned(), None),
-        (None, ErrorKind::OutOfFuel) => ("it takes too many steps".to_owned(), None),
-        (None, kind) => (kind.to_string(), None),
+        (None, ErrorKind::UndefinedError) => "it uses a value that is undefined".into(),
+        (None, ErrorKind::OutOfFuel) => "it takes too many steps".into(),
+        (None, kind) => kind.to_string().into(),
     };
 
     let position = template::position_text(&template.text, error.line());
-    Problem::configuration(format!("{position} has an error: {text}"))
-        .code("template")
-        .help_if_some(help)
+    let fault = fault.about(&format!("{position} has an error:"));
+    Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
 /// True if the template has used an undefined value. MiniJinja's operators and many filters say
@@ -487,18 +456,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::entry::Origin;
 
     /// Renders a template of an empty plan.
     fn render(
         template: &Template,
         inputs: &BTreeMap<String, Input>,
-    ) -> Result<SecretValue, Vec<RenderError>> {
+    ) -> Result<SecretValue, Vec<Unresolved>> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
         let rendering = Rendering {
             template,
             inputs,
+            references: &BTreeMap::new(),
             plan: &plan,
+            subject: &Subject::plain("A".to_owned(), Origin::Inherited),
         };
         rendering.render()
     }

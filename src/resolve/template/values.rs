@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::fmt;
 use std::fmt::Write;
 use std::mem;
@@ -18,12 +17,9 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
+use crate::model::mistakes::Fault;
 use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::resolve::extract::Json;
-
-/// The help for a name that isn't in [`Names`].
-const UNREAD_NAME_HELP: &str =
-    "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
 
 /// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around
 /// it. This is also serde_json's limit.
@@ -39,13 +35,11 @@ pub struct Names(pub BTreeMap<String, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
-        match self.0.get(name.as_str()?) {
-            Some(value) => Some(value.clone()),
-            None => {
-                let (text, help) = (format!("{name} can't be used here"), UNREAD_NAME_HELP);
-                Some(Value::from(own_error_with_help(text, Some(help))))
-            }
-        }
+        let value = self.0.get(name.as_str()?).cloned();
+        Some(value.unwrap_or_else(|| {
+            let help = "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
+            own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
+        }))
     }
 }
 
@@ -155,10 +149,9 @@ impl SecretObject {
 
 impl Object for SecretObject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        if self.json().is_array() {
-            ObjectRepr::Seq
-        } else {
-            ObjectRepr::Map
+        match self.json().is_array() {
+            true => ObjectRepr::Seq,
+            false => ObjectRepr::Map,
         }
     }
 
@@ -262,7 +255,7 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// keys, and their numbers as they were written.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and an [`OwnError`] for a function and for a value that
+/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
 /// is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
@@ -325,31 +318,10 @@ pub fn undefined_error(value: &Value) -> Error {
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
 
-/// An error of our own within MiniJinja's error. Its text is printed, so it must not contain a
-/// value.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct OwnError {
-    pub text: String,
-    pub help: Option<&'static str>,
-}
-
-impl OwnError {
-    /// Returns the [`OwnError`] that caused an error of MiniJinja, or `None` if it has another
-    /// cause.
-    pub fn cause_of(error: &Error) -> Option<&Self> {
-        error.source()?.downcast_ref()
-    }
-}
-
-/// Creates a MiniJinja error whose cause is an [`OwnError`]. `text` must not contain a value.
-pub fn own_error(text: impl Into<String>) -> Error {
-    own_error_with_help(text.into(), None)
-}
-
-/// Like [`own_error`], but also with a help.
-fn own_error_with_help(text: String, help: Option<&'static str>) -> Error {
-    Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })
+/// Creates a MiniJinja error whose cause is a fault of our own. The fault is printed, so it must
+/// not contain a value.
+fn own_error(fault: impl Into<Fault>) -> Error {
+    Error::from(ErrorKind::InvalidOperation).with_source(fault.into())
 }
 
 /// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
@@ -394,40 +366,50 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
         round slice sort split zip
     ];
-    for (name, filter) in builtins
-        .into_iter()
-        .chain([("e", Value::from_function(filters::escape))])
-    {
-        environment.add_filter(
-            name,
-            move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-                let given = given.into_values();
-                if let Some(input) = given.first() {
-                    if input.is_undefined() {
-                        // This fails for a missing key, but not for the missing `else` of `x if y`.
-                        state.format(input.clone())?;
-                    } else if name == "join"
-                        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
-                    {
-                        return Err(undefined_error(&item));
-                    } else if name == "format" && input.as_str().is_some_and(has_non_ascii_name) {
-                        return Err(own_error("a name in %(name)s isn't ASCII"));
-                    } else if given
-                        .get(1)
-                        .is_some_and(|count| is_too_large(name, input, count))
-                    {
-                        return Err(own_error(format!("a number for {name:?} is too large")));
-                    }
-                }
-                filter.call(state, &given)
-            },
-        );
+    let escape = ("e", Value::from_function(filters::escape));
+    for (name, filter) in builtins.into_iter().chain([escape]) {
+        let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            expect_usable_input(name, &given, state)?;
+            filter.call(state, &given)
+        };
+        environment.add_filter(name, checked);
     }
 }
 
-/// True if a filter would make a text or a list with more than 9,999 parts out of nothing: with the
-/// width or precision in a format such as `%9d`, or with the number that is the first argument of
-/// the filter.
+/// Checks the input of a filter, which is the first of `given`, and the filter's first argument.
+///
+/// # Errors
+/// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
+fn expect_usable_input(
+    filter: &str,
+    given: &[Value],
+    state: &mut State<'_, '_>,
+) -> Result<(), Error> {
+    let Some(input) = given.first() else {
+        return Ok(());
+    };
+    if input.is_undefined() {
+        // This fails for a missing key, but not for the missing `else` of `x if y`.
+        state.format(input.clone())?;
+    } else if filter == "join"
+        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
+    {
+        return Err(undefined_error(&item));
+    } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
+        return Err(own_error("a name in %(name)s isn't ASCII"));
+    } else if given
+        .get(1)
+        .is_some_and(|count| is_too_large(filter, input, count))
+    {
+        return Err(own_error(format!("a number for {filter:?} is too large")));
+    }
+    Ok(())
+}
+
+/// True if a number would let a filter make a text or a list with 10,000 parts or more: the width
+/// or precision in a format such as `%10000d`, or the filter's first argument, as in
+/// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
     let (large, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
@@ -439,11 +421,9 @@ fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
 fn has_non_ascii_name(format: &str) -> bool {
-    format
-        .replace("%%", "")
-        .split("%(")
-        .skip(1)
-        .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
+    let without_percents = format.replace("%%", "");
+    let mut names = without_percents.split("%(").skip(1);
+    names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
 /// Runs MiniJinja's test `divisibleby`, unless the divisor is zero, because the test would panic.
