@@ -23,6 +23,9 @@ use crate::model::reference::Locator;
 
 pub type Answer = Result<Document, FetchFailure>;
 
+/// The result of a request, or of a part of one.
+pub type FetchResult<T> = Result<T, FetchError>;
+
 /// The answers of one fetch, in any order: one for each requested locator.
 pub type Answers = Vec<(Locator, Answer)>;
 
