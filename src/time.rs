@@ -13,7 +13,7 @@
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
-//!  over_regions├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
+//!  share       ├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
 //!  retry       ├─1─┤  ├─2─┤     ├─3─┤            ├─4─┤  │ no room  ├─1─┤  ├─2─┤ success
 //!                  pause   pause      pause            for a pause
 //!                  0–0.1 s 0–0.2 s    0–0.4 s
@@ -38,7 +38,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::answer::{Again, Cause, FetchError, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::options::Options;
 use crate::model::reference::Region;
 
@@ -60,7 +60,7 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// An earlier end for what runs now, set by [`Deadline::limited`]. Once it has passed,
+    /// An earlier end for what runs now, set by [`Deadline::with_limit`]. Once it has passed,
     /// something else may provide the values, such as the cache.
     limit: Option<Instant>,
 }
@@ -101,8 +101,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the resolution ends, even if [`Self::limited`] has set an earlier
-    /// end for what runs now. Returns `None` while the user is being asked for something.
+    /// Returns the time at which the resolution ends, even if [`Self::with_limit`] has set an
+    /// earlier end for what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -123,17 +123,15 @@ impl Deadline {
     /// this is the time until the deadline.
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
-        let wait_left = times
-            .wait
-            .and_then(|wait| wait.checked_sub(times.begun.elapsed()));
-        match wait_left {
+        let elapsed = times.begun.elapsed();
+        match times.wait.and_then(|wait| wait.checked_sub(elapsed)) {
             Some(wait_left) => wait_left.saturating_add(times.timeout),
             None => self.left(),
         }
     }
 
     /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
-    /// of [`Self::limited`].
+    /// of [`Self::with_limit`].
     pub fn restart_after(&self, pause: Duration) {
         let mut times = self.lock();
         times.end = Some(Instant::now() + pause + times.timeout);
@@ -144,7 +142,7 @@ impl Deadline {
     /// call, not with the first poll of the future, and is removed when the future is ready. If
     /// `limit` is `None`, only the deadline applies.
     // This isn't an `async fn`, for the same reason as `RetryBudget::within`.
-    pub fn limited<T>(
+    pub fn with_limit<T>(
         &self,
         limit: Option<Duration>,
         future: impl Future<Output = T>,
@@ -154,9 +152,9 @@ impl Deadline {
     }
 
     /// Calls `question`, which asks the user something and waits for the answer. The deadline is
-    /// extended by the time that this takes. Must not be called within [`Self::limited`], whose
+    /// extended by the time that this takes. Must not be called within [`Self::with_limit`], whose
     /// limit would not be extended.
-    pub fn asking<T>(&self, question: impl FnOnce() -> T) -> T {
+    pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
         let answer = question();
@@ -218,22 +216,111 @@ impl RetryBudget {
     /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
     /// that ends when the part at `index` ends. Each part allows the full number of attempts.
     pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
-        let [number_of_part, number_of_parts] =
-            [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let whole = self.deadline.left() + begun.elapsed();
+        let share = (index + 1) as f64 / count.max(1) as f64;
         Self {
-            share_end: Some(begun + whole / number_of_parts * number_of_part),
+            share_end: Some(begun + whole.mul_f64(share)),
             ..self.clone()
         }
     }
 
     /// Returns the same budget for a named request to a host. The attempts of such a request are
     /// counted and traced.
-    pub fn for_request(&self, host: String, name: String) -> Self {
+    pub fn for_request(&self, host: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
-            request: Some(Arc::new((host, name))),
+            request: Some(Arc::new((host.into(), name.into()))),
             ..self.clone()
         }
+    }
+
+    /// Makes an attempt again and again until it succeeds, until its error rules out another
+    /// attempt ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends. With a
+    /// budget for a named request ([`RetryBudget::for_request`]), each attempt is counted and, with
+    /// `-vv`, printed.
+    ///
+    /// # Errors
+    /// The error of the last attempt that ended. If not even the first one ended in time, an outage
+    /// that says so.
+    pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
+        self.retry_or(|| self.unanswered(), attempt).await
+    }
+
+    /// Does the same as [`Self::retry`], but returns the error of `unanswered` if not even the
+    /// first attempt ended in time.
+    ///
+    /// If a named request isn't answered in time, the error says how many attempts were made, and
+    /// how long they took together.
+    ///
+    /// # Errors
+    /// The error of the last attempt that ended, or that of `unanswered`.
+    pub async fn retry_or<T>(
+        &self,
+        unanswered: impl FnOnce() -> FetchError,
+        attempt: impl AsyncFn() -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
+        let mut malformed_answers = 0;
+        loop {
+            attempts += 1;
+            let attempt_begun = Instant::now();
+            if self.request.is_some() {
+                self.progress().count_request();
+            }
+            let result = self.within(attempt()).await;
+            self.trace(attempts, attempt_begun, result.as_ref());
+            let outage = match result {
+                None => break,
+                Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
+                Some(ended) => return ended,
+            };
+
+            self.progress().note_reason(outage.sentence());
+            if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause
+            {
+                malformed_answers += 1;
+            }
+            if malformed_answers >= MOST_MALFORMED_ANSWERS {
+                break;
+            }
+            let Some(pause) = self.pause_for(attempts, outage, fastrand::f64) else {
+                break;
+            };
+            tokio::time::sleep(pause).await;
+        }
+
+        let mut last = last.unwrap_or_else(unanswered);
+        // Any other outage already says what went wrong, and its detail may have the request id.
+        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
+            && self.request.is_some()
+        {
+            let noun = if attempts == 1 { "attempt" } else { "attempts" };
+            let seconds = begun.elapsed().as_secs_f64();
+            last.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
+        }
+        Err(last)
+    }
+
+    /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
+    /// which no other region is asked. The regions share the time from `begun` to the deadline, and
+    /// each region can also use the time that earlier ones have left.
+    ///
+    /// # Errors
+    /// The error in the last region that was asked.
+    pub async fn over_regions<T>(
+        &self,
+        begun: Instant,
+        regions: &[Region],
+        mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let mut last = None;
+        for (index, region) in regions.iter().enumerate() {
+            let budget = self.share(begun, index, regions.len());
+            match attempt(region, budget).await {
+                Err(error) if error.again.is_in_next_region() => last = Some(error),
+                ended => return ended,
+            }
+        }
+        Err(last.unwrap_or_else(|| self.unanswered()))
     }
 
     /// Returns the outage for a request that is still in progress at the end of the budget.
@@ -244,7 +331,7 @@ impl RetryBudget {
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
     /// `result` is `None` if the budget ended during the attempt.
-    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
+    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some(request) = &self.request else {
             return;
         };
@@ -262,10 +349,11 @@ impl RetryBudget {
 
     /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
-        let share = self
-            .share_end
-            .map(|end| end.saturating_duration_since(Instant::now()));
-        share.unwrap_or(Duration::MAX).min(self.deadline.left())
+        let left = self.deadline.left();
+        let Some(share_end) = self.share_end else {
+            return left;
+        };
+        left.min(share_end.saturating_duration_since(Instant::now()))
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
@@ -329,100 +417,6 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     };
     let growth = factor.saturating_pow(attempts.saturating_sub(1));
     Duration::from_millis(growth.saturating_mul(first).min(limit))
-}
-
-/// Makes an attempt again and again until it succeeds, until its error rules out another attempt
-/// ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends. With a budget for a
-/// named request ([`RetryBudget::for_request`]), each attempt is counted and, with `-vv`, printed.
-///
-/// # Errors
-/// The error of the last attempt that ended. If not even the first one ended in time, an outage
-/// that says so.
-pub async fn retry<T>(
-    budget: &RetryBudget,
-    attempt: impl AsyncFn() -> Result<T, FetchError>,
-) -> Result<T, FetchError> {
-    retry_or(|| budget.unanswered(), budget, attempt).await
-}
-
-/// Does the same as [`retry`], but returns the error of `unanswered` if not even the first attempt
-/// ended in time.
-///
-/// If a named request isn't answered in time, the error says how many attempts were made, and how
-/// long they took together.
-///
-/// # Errors
-/// The error of the last attempt that ended, or that of `unanswered`.
-pub async fn retry_or<T>(
-    unanswered: impl FnOnce() -> FetchError,
-    budget: &RetryBudget,
-    attempt: impl AsyncFn() -> Result<T, FetchError>,
-) -> Result<T, FetchError> {
-    let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
-    let mut malformed_answers = 0;
-    loop {
-        attempts += 1;
-        let attempt_begun = Instant::now();
-        if budget.request.is_some() {
-            budget.progress().count_request();
-        }
-        let result = budget.within(attempt()).await;
-        budget.trace(attempts, attempt_begun, result.as_ref());
-        let outage = match result {
-            None => break,
-            Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
-            Some(ended) => return ended,
-        };
-
-        budget.progress().note_reason(outage.sentence());
-        if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause {
-            malformed_answers += 1;
-        }
-        if malformed_answers >= MOST_MALFORMED_ANSWERS {
-            break;
-        }
-        let Some(pause) = budget.pause_for(attempts, outage, fastrand::f64) else {
-            break;
-        };
-        tokio::time::sleep(pause).await;
-    }
-
-    let mut last = last.unwrap_or_else(unanswered);
-    // Any other outage already says what went wrong, and its detail may have the request id.
-    if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
-        && budget.request.is_some()
-    {
-        let attempts = if attempts == 1 {
-            "1 attempt".to_owned()
-        } else {
-            format!("{attempts} attempts")
-        };
-        last.problem.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
-    }
-    Err(last)
-}
-
-/// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
-/// which no other region is asked. The regions share the time from `begun` to the deadline, and
-/// each region can also use the time that earlier ones have left.
-///
-/// # Errors
-/// The error in the last region that was asked.
-pub async fn over_regions<T>(
-    budget: &RetryBudget,
-    begun: Instant,
-    regions: &[Region],
-    mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
-) -> Result<T, FetchError> {
-    let mut last = None;
-    for (index, region) in regions.iter().enumerate() {
-        let budget = budget.share(begun, index, regions.len());
-        match attempt(region, budget).await {
-            Err(error) if error.again.is_in_next_region() => last = Some(error),
-            ended => return ended,
-        }
-    }
-    Err(last.unwrap_or_else(|| budget.unanswered()))
 }
 
 /// The progress of a resolution. All clones have the same state.
@@ -569,7 +563,8 @@ mod tests {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
         let deadline = Deadline::new(minute);
         let end = deadline.end();
-        let limited = deadline.limited(Some(second), async { (deadline.left(), deadline.end()) });
+        let limited =
+            deadline.with_limit(Some(second), async { (deadline.left(), deadline.end()) });
         let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()
@@ -754,11 +749,8 @@ mod simulation {
                 Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
             }
         };
-        let result = retry(
-            &RetryBudget::new(Deadline::new(Duration::from_secs(TIMEOUT as u64)), None),
-            attempt,
-        )
-        .await;
+        let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
+        let result = RetryBudget::new(deadline, None).retry(attempt).await;
         Launched {
             time: result.is_ok().then(|| begun.elapsed()),
             requests: requests.get(),

@@ -22,18 +22,17 @@ use super::aws::{
     malformed_response, read_secret,
 };
 use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, OutageKind, Refusal,
+    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
+    Refusal,
 };
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::{
-    Bytes, Connector, HttpClient, HttpTimeouts, ProxySettings, host_and_port, in_flight,
-};
+use crate::net::{Bytes, HttpClient, ProxySettings, host_and_port, in_flight};
 use crate::system::os_error;
-use crate::time::{Deadline, RetryBudget, retry};
+use crate::time::{Deadline, RetryBudget};
 
 /// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not
 /// set.
@@ -49,17 +48,15 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 /// # Errors
 /// When there isn't a valid token. The message names the variable or file and says what is wrong
 /// there.
-fn find_token(variable: Option<&str>) -> Result<HeaderValue, FetchError> {
-    let (source, found) = match (
-        variable,
-        variable.and_then(|text| text.strip_prefix("file://")),
-    ) {
-        (_, Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
-        (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
-        (None, None) => (
-            format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}"),
-            read_token(AGENT_TOKEN_FILE),
-        ),
+fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
+    let file = variable.and_then(|text| text.strip_prefix("file://"));
+    let (source, found) = if let Some(file) = file {
+        (format!("{file} (AWS_TOKEN)"), read_token(file))
+    } else if let Some(token) = variable {
+        ("AWS_TOKEN".to_owned(), Ok(token.to_owned()))
+    } else {
+        let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
+        (source, read_token(AGENT_TOKEN_FILE))
     };
     found.and_then(token_header).map_err(|why| {
         let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
@@ -120,22 +117,18 @@ impl Agent {
             return None;
         };
         // With a fallback, AWS is asked instead of making a second attempt.
-        let max_attempts = if *fallback {
-            Some(1)
-        } else {
-            settings.max_attempts
+        let max_attempts = match fallback {
+            true => Some(1),
+            false => settings.max_attempts,
         };
-        let connector = Connector::new(&settings.trust, &ProxySettings::default());
-        let timeouts = HttpTimeouts {
-            connect: CONNECT_TIMEOUT,
-            // The budget limits the whole request.
-            read: Duration::MAX,
-        };
+        // The budget limits the whole request.
+        let (proxy, limits) = (ProxySettings::default(), [CONNECT_TIMEOUT, Duration::MAX]);
+        let app_id = settings.app_id.as_deref();
         Some(Self {
             url: url.clone(),
             has_fallback: *fallback,
             budget: RetryBudget::new(deadline.clone(), max_attempts),
-            http: HttpClient::new(connector, timeouts, settings.app_id.as_deref()),
+            http: HttpClient::new(&settings.trust, &proxy, limits, app_id),
             settings: settings.clone(),
         })
     }
@@ -158,8 +151,7 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.settings, progress)?;
-        Ok(())
+        apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
@@ -231,24 +223,20 @@ impl Agent {
     ///
     /// # Errors
     /// The failure of the last attempt. An outage says that the agent was asked.
-    async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let share = if self.has_fallback {
-            self.budget.share(Instant::now(), 0, 2)
-        } else {
-            self.budget.clone()
-        };
+    async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
+        let shares = if self.has_fallback { 2 } else { 1 };
+        let share = self.budget.share(Instant::now(), 0, shares);
         let host = host_and_port(self.url.uri());
         let budget = share.for_request(host, format!("{request} through the agent"));
-        retry(&budget, async || self.send(request, token).await)
-            .await
-            .map_err(with_agent_headline)
+        let answered = budget.retry(async || self.send(request, token).await);
+        answered.await.map_err(with_agent_headline)
     }
 
     /// Sends the request for a secret once and reads the response.
     ///
     /// # Errors
     /// When there is no complete response, or when the response is an error.
-    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
+    async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
             .body(Bytes::new())
@@ -313,7 +301,7 @@ fn refused_request(why: String) -> FetchError {
 /// # Errors
 /// The meaning of AWS's error code, or of the status if there is no code. Also an error for a
 /// document that is malformed, or about a different secret or region.
-fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
+fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
     if status == 200 {
         let document = read_secret(body, &request.id, &request.version)?;
         let region = document.region.or_else(|| request.region.clone());

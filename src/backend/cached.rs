@@ -322,9 +322,8 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    let entry: (String, Duration, bool, Document) =
-        serde_json::from_slice(json).map_err(|_| DAMAGED)?;
-    let (own_name, fetched, is_replica, document) = entry;
+    let parts: (String, _, _, _) = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+    let (own_name, fetched, is_replica, document) = parts;
     if own_name != name {
         return Err(DAMAGED);
     }
@@ -337,10 +336,8 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
 pub fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes
@@ -420,11 +417,8 @@ impl CacheDirectory {
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
-        let flags = OFlag::O_RDONLY
-            | OFlag::O_NOFOLLOW
-            | OFlag::O_NONBLOCK
-            | OFlag::O_NOCTTY
-            | OFlag::O_CLOEXEC;
+        let mut flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        flags |= OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),

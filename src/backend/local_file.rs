@@ -49,10 +49,8 @@ impl LocalFile {
             let found = self.parameters_below(path);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
-        let Some(stages) = possible_names(locator)
-            .iter()
-            .find_map(|name| self.secrets.get(name))
-        else {
+        let names = possible_names(locator);
+        let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
         let found = match (locator.version.id(), locator.version.stage()) {

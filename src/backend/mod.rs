@@ -20,9 +20,7 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{
-    Again, Answers, Caller, Cause, FetchError, Fetched, OutageKind, Refusal,
-};
+use crate::model::answer::{Again, Answer, Answers, Caller, Cause, Fetched, OutageKind, Refusal};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -84,11 +82,10 @@ impl Backend {
             Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.answers(wanted).await;
-                let (mut answered, unanswered): (Answers, Answers) =
-                    answers.into_iter().partition(|(_, answer)| match answer {
-                        Ok(_) => true,
-                        Err(failure) => is_final(&failure.error),
-                    });
+                let parts = answers
+                    .into_iter()
+                    .partition(|(_, answer)| is_final(answer));
+                let (mut answered, unanswered): (Answers, Answers) = parts;
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.answers(&missing, None).await?);
@@ -129,12 +126,15 @@ impl Backend {
     }
 }
 
-/// True for an error from the agent after which AWS isn't asked, even with `--agent-fallback`. A
+/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
 /// denial or an absence is an answer. If the clock is wrong, AWS would refuse the request, too.
-fn is_final(error: &FetchError) -> bool {
-    match error.cause {
+fn is_final(answer: &Answer) -> bool {
+    let Err(failure) = answer else {
+        return true;
+    };
+    match failure.error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        Cause::NoCredentials { .. } => error.again == Again::Never,
+        Cause::NoCredentials { .. } => failure.error.again == Again::Never,
         Cause::Refused(Refusal::Endpoint) => false,
         Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }

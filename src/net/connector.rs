@@ -42,7 +42,7 @@ use tower_service::Service;
 
 use super::errors::{LookupError, host_and_port};
 use super::tls::{TlsConfig, TrustSettings, tls_config};
-use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
@@ -92,13 +92,12 @@ impl Connector {
     /// # Errors
     /// The failure of the first step that fails. The message names the host, or the proxy if the
     /// proxy caused the failure.
-    pub async fn connect(&self, to: &Uri, limit: Duration) -> Result<Connection, FetchError> {
+    pub async fn connect(&self, to: &Uri, limit: Duration) -> FetchResult<Connection> {
         let mut connector = self.clone();
         connector.limit = limit;
         let stream = connector.open(to).await?;
-        let (connection, exchanges) = http_handshake(stream)
-            .await
-            .map_err(|error| FetchError::from_exchange(error, &host_and_port(to)))?;
+        let broken = |error| FetchError::from_exchange(error, &host_and_port(to));
+        let (connection, exchanges) = http_handshake(stream).await.map_err(broken)?;
         tokio::spawn(exchanges);
         Ok(connection)
     }
@@ -108,7 +107,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of the first step that fails.
-    async fn open(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, FetchError> {
+    async fn open(&mut self, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
@@ -128,7 +127,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
-    async fn open_stream(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, FetchError> {
+    async fn open_stream(&mut self, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, &host_and_port(to)).await;
         };
@@ -154,11 +153,7 @@ impl Connector {
     /// # Errors
     /// When the proxy can't be reached, or when the TLS handshake with it fails. If it can't be
     /// reached, the help says to correct the variable or to reach `to` without the proxy.
-    async fn open_to_proxy(
-        &mut self,
-        proxy: &Proxy,
-        to: &Uri,
-    ) -> Result<Box<dyn ByteStream>, FetchError> {
+    async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
         let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
         let opened = self.open_tcp(uri, &name).await;
         let stream = opened.map_err(|failure| proxy.with_remedy(failure, to))?;
@@ -173,16 +168,17 @@ impl Connector {
     ///
     /// # Errors
     /// When the name doesn't resolve, or when the host can't be reached within the limit.
-    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, FetchError> {
+    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Box<dyn ByteStream>> {
         // hyper-util divides this timeout among the addresses of a name, so that an address that
         // never answers leaves time for the next one.
         self.tcp.set_connect_timeout(Some(self.limit));
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(FetchError::from_connection(error, to, peer)),
-            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => Err(
-                FetchError::unresolved(peer, Some("no answer to the lookup")),
-            ),
+            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
+                let why = Some("no answer to the lookup");
+                Err(FetchError::unresolved(peer, why))
+            }
             Err(_) => Err(FetchError::silent(to, peer)),
         }
     }
@@ -198,7 +194,7 @@ impl Connector {
         stream: Box<dyn ByteStream>,
         to: &Uri,
         peer: &str,
-    ) -> Result<Box<dyn ByteStream>, FetchError> {
+    ) -> FetchResult<Box<dyn ByteStream>> {
         let failed = |error| FetchError::from_handshake(&error, peer);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned())
@@ -304,11 +300,8 @@ impl ProxySettings {
     /// password.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
-        let (variable, proxy) = if is_https {
-            self.https.as_ref()?
-        } else {
-            self.http.as_ref()?
-        };
+        let named = if is_https { &self.https } else { &self.http };
+        let (variable, proxy) = named.as_ref()?;
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
@@ -363,7 +356,7 @@ const MAX_HEAD: usize = 8 * 1024;
 /// failure if it has refused them. `None` means that the proxy has not answered yet. Clones share
 /// the verdict.
 #[derive(Clone, Default)]
-pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<Result<(), FetchError>>>>);
+pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
 impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
@@ -377,19 +370,16 @@ impl ProxyLogin {
     pub async fn attempt<T>(
         &self,
         proxy: &Proxy,
-        action: impl Future<Output = Result<T, FetchError>>,
-    ) -> Result<T, FetchError> {
+        action: impl Future<Output = FetchResult<T>>,
+    ) -> FetchResult<T> {
         if proxy.intercept.basic_auth().is_none() {
             return action.await;
         }
         let mut verdict = self.0.lock().await;
-        match &*verdict {
-            Some(Err(rejected)) => return Err(rejected.clone()),
-            Some(Ok(())) => {
-                drop(verdict);
-                return action.await;
-            }
-            None => {}
+        if let Some(known) = verdict.clone() {
+            drop(verdict);
+            known?;
+            return action.await;
         }
 
         let done = action.await;
@@ -414,7 +404,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
     to: &Uri,
     proxy: &Proxy,
-) -> Result<S, FetchError> {
+) -> FetchResult<S> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();

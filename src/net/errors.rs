@@ -35,9 +35,8 @@ impl From<dns_lookup::LookupError> for LookupError {
         }
         let text = os_error::io_error_text(&error.into());
         // dns-lookup writes this before the text of gai_strerror(3).
-        Self(Some(
-            text.replace("failed to lookup address information: ", ""),
-        ))
+        let beginning = "failed to lookup address information: ";
+        Self(Some(text.replace(beginning, "")))
     }
 }
 
@@ -219,18 +218,14 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
         Some(_) => return String::new(),
         None => {}
     }
-    let is_provider_error = matches!(
-        error.downcast_ref(),
-        Some(CredentialsError::ProviderError(_))
-    );
-    if is_provider_error || error.is::<ConnectorError>() {
+    let sdk_error = error.downcast_ref();
+    let is_of_provider = matches!(sdk_error, Some(CredentialsError::ProviderError(_)));
+    if is_of_provider || error.is::<ConnectorError>() {
         return String::new();
     }
 
-    let text = error
-        .downcast_ref()
-        .map_or_else(|| error.to_string(), os_error::io_error_text);
-    match text.as_str() {
+    let io_text = error.downcast_ref().map(os_error::io_error_text);
+    match io_text.unwrap_or_else(|| error.to_string()).as_str() {
         "dispatch failure" | "service error" => String::new(),
         text => one_line(text),
     }
@@ -257,11 +252,8 @@ pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> 
 /// Returns the host of a URL, and the port if the URL has one. The user name and password must not
 /// be printed, so they are left out.
 pub fn host_and_port(url: &Uri) -> String {
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    format!("{}{port}", url.host().unwrap_or_default())
+    let port = url.port().map(|port| format!(":{port}"));
+    url.host().unwrap_or_default().to_owned() + &port.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //!             ┌─ an idle connection ────────────────┐
-//! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ give_back ──▶ idle again
+//! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ idle again
 //! and permit  └─ a new connection ──────────────────┘      │
 //!                                                          └─ fails on an old connection: once more, on a new one
 //! ```
@@ -34,7 +34,7 @@ mod connector;
 mod errors;
 mod tls;
 
-pub use connector::{Connector, ProxySettings};
+pub use connector::ProxySettings;
 pub use errors::{BoxError, error_text, find_source, host_and_port};
 pub use tls::TrustSettings;
 
@@ -63,9 +63,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::model::answer::FetchError;
+use crate::model::answer::{FetchError, FetchResult};
 use crate::model::shown::conceal;
-use connector::{Connection, Proxy, conceal_authorization};
+use connector::{Connection, Connector, Proxy, conceal_authorization};
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
 /// backend has in flight, because each request has its own connection.
@@ -92,16 +92,12 @@ struct Host {
 struct Spare {
     idle: Vec<Connection>,
     /// Connections that are being opened in advance, the oldest first.
-    preconnected: VecDeque<JoinHandle<Result<Connection, FetchError>>>,
+    preconnected: VecDeque<JoinHandle<FetchResult<Connection>>>,
 }
 
-/// A connection whose request is in flight, and the permit for it. Dropping this value without
-/// calling [`Self::give_back`] closes the connection and releases the permit.
-struct InUse<'a> {
-    host: &'a Host,
-    connection: Connection,
-    _permit: SemaphorePermit<'a>,
-}
+/// A connection whose request is in flight, the permit for it, and the response, whose body hasn't
+/// been read. Dropping these values closes the connection and releases the permit.
+type Answered<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
     /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
@@ -145,31 +141,17 @@ impl Host {
     }
 }
 
-impl InUse<'_> {
-    /// Returns the connection to its host, so that another request can use it. The response must
-    /// have been read.
-    fn give_back(self) {
-        self.host.lock_spare().idle.push(self.connection);
-    }
-}
-
-/// The time limits of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct HttpTimeouts {
-    /// The limit for each step of opening a connection.
-    pub connect: Duration,
-    /// The limit for the head of the response, including the time to open a new connection, and
-    /// then again for each part of the body.
-    pub read: Duration,
-}
-
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpClient {
     connector: Connector,
     /// The connections to each host. The key is the scheme and authority of a URL.
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
-    timeouts: HttpTimeouts,
+    /// The limit for each step of opening a connection.
+    connect_limit: Duration,
+    /// The limit for the head of the response, including the time to open a new connection, and
+    /// then again for each part of the body.
+    read_limit: Duration,
     /// The part of the User-Agent header that identifies this program, which CloudTrail records.
     user_agent: HeaderValue,
 }
@@ -191,18 +173,25 @@ const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client. It opens its first connection when it sends a request. `app_id` is the
-    /// application id in the User-Agent header, if the user has set one.
-    pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
+    /// Creates a client. It opens its first connection when it sends a request. The two limits are
+    /// those of [`Self::connect_limit`] and [`Self::read_limit`]. `app_id` is the application id in
+    /// the User-Agent header, if the user has set one.
+    pub fn new(
+        trust: &TrustSettings,
+        proxy: &ProxySettings,
+        [connect_limit, read_limit]: [Duration; 2],
+        app_id: Option<&str>,
+    ) -> Self {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
         let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
-            connector,
+            connector: Connector::new(trust, proxy),
             hosts: Arc::default(),
-            timeouts,
+            connect_limit,
+            read_limit,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
     }
@@ -217,8 +206,8 @@ impl HttpClient {
         let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let mut client = own.clone();
-            client.timeouts.connect = settings.connect_timeout().unwrap_or(Duration::MAX);
-            client.timeouts.read = settings.read_timeout().unwrap_or(Duration::MAX);
+            client.connect_limit = settings.connect_timeout().unwrap_or(Duration::MAX);
+            client.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
             let inspect = Arc::clone(&inspect);
             SharedHttpConnector::new(SdkConnector { client, inspect })
         })
@@ -266,8 +255,8 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the connection cannot be opened.
-    pub async fn connect(&self, to: &Uri) -> Result<Connection, FetchError> {
-        self.connector.connect(to, self.timeouts.connect).await
+    pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
+        self.connector.connect(to, self.connect_limit).await
     }
 
     /// Sends a request and returns the head of its response together with the body. If the body
@@ -280,36 +269,37 @@ impl HttpClient {
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
-    ) -> Result<(Parts, Result<Vec<u8>, FetchError>), FetchError> {
+    ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.host(&uri);
         let sending = self.exchange(&host, &uri, request.map(Full::new));
-        let answer = timeout(self.timeouts.read, sending)
+        let answer = timeout(self.read_limit, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
             None => answer.await,
             // Boxed, so that the many requests without a proxy don't reserve space for this future.
             Some(proxy) => {
                 let accepted = async {
-                    let (in_use, response) = answer.await?;
+                    let answered = answer.await?;
+                    let (_, _, response) = &answered;
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                         return Err(proxy.authentication_required());
                     }
-                    Ok((in_use, response))
+                    Ok(answered)
                 };
                 Box::pin(self.connector.login.attempt(&proxy, accepted)).await
             }
         };
 
-        let (in_use, response) = answered?;
+        let (connection, _permit, response) = answered?;
         let (head, mut body) = response.into_parts();
         let whole = self.read_body(&mut body, &uri).await?;
         // After an incomplete body, the connection can't be used for another request.
         if whole.is_ok() {
-            in_use.give_back();
+            host.lock_spare().idle.push(connection);
         }
         Ok((head, whole))
     }
@@ -327,25 +317,18 @@ impl HttpClient {
         host: &'h Host,
         to: &Uri,
         request: Request<Full<Bytes>>,
-    ) -> Result<(InUse<'h>, Response<Incoming>), FetchError> {
+    ) -> FetchResult<Answered<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, &host_and_port(to));
-        let permit = host.permits.acquire().await;
-        let _permit = permit.map_err(|error| broken(error.into()))?;
+        let acquired = host.permits.acquire().await;
+        let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        let (connection, response) = match host.send_on_spare(&request).await {
-            Some(answered) => answered,
-            None => {
-                let mut connection = self.connect(to).await?;
-                let sent = connection.send_request(request).await;
-                (connection, sent.map_err(|error| broken(error.into()))?)
-            }
-        };
-        let in_use = InUse {
-            host,
-            connection,
-            _permit,
-        };
-        Ok((in_use, response))
+        if let Some((connection, response)) = host.send_on_spare(&request).await {
+            return Ok((connection, permit, response));
+        }
+        let mut connection = self.connect(to).await?;
+        let sent = connection.send_request(request).await;
+        let response = sent.map_err(|error| broken(error.into()))?;
+        Ok((connection, permit, response))
     }
 
     /// Writes the target of a request to `uri` as its receiver expects it. A server gets only the
@@ -376,15 +359,11 @@ impl HttpClient {
     ///
     /// # Errors
     /// When a part of the body is late.
-    async fn read_body(
-        &self,
-        body: &mut Incoming,
-        uri: &Uri,
-    ) -> Result<Result<Vec<u8>, FetchError>, FetchError> {
+    async fn read_body(&self, body: &mut Incoming, uri: &Uri) -> FetchResult<FetchResult<Vec<u8>>> {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
         loop {
-            let frame = timeout(self.timeouts.read, limited.frame()).await;
+            let frame = timeout(self.read_limit, limited.frame()).await;
             match frame.map_err(|_| self.late(uri))? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
@@ -397,7 +376,7 @@ impl HttpClient {
 
     /// Returns the failure for a late answer from `uri`.
     fn late(&self, uri: &Uri) -> FetchError {
-        FetchError::late(&host_and_port(uri), self.timeouts.read)
+        FetchError::late(&host_and_port(uri), self.read_limit)
     }
 }
 

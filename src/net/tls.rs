@@ -37,7 +37,7 @@ use rustls::{
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 use webpki::EndEntityCert;
 
-use crate::model::answer::{FetchError, Refusal};
+use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
@@ -59,7 +59,7 @@ pub struct TrustSettings {
 /// first needs it, which blocks the thread while the root certificates that the user names are
 /// read.
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
-type ConfigResult = Result<Arc<ClientConfig>, FetchError>;
+type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
 /// Returns a configuration that hasn't been created yet.
 pub fn tls_config(settings: TrustSettings) -> TlsConfig {
@@ -93,13 +93,12 @@ fn client_config(settings: &TrustSettings) -> ConfigResult {
     if settings.key_exchange == KeyExchange::Classical {
         offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(offered))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable_roots(format!("TLS isn't available: {error}")))?;
-    let mut config = builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let versions = ClientConfig::builder_with_provider(Arc::new(offered))
+        .with_safe_default_protocol_versions();
+    let unavailable = |error| unusable_roots(format!("TLS isn't available: {error}"));
+    let builder = versions.map_err(unavailable)?.dangerous();
+    let verifying = builder.with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = verifying.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // The connections of a launch are opened together, before there is a session to resume.
     config.resumption = Resumption::disabled();
@@ -115,11 +114,10 @@ fn crypto_provider() -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// When the store is empty.
-fn webpki_verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, FetchError> {
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
-    verifier
-        .map_err(|error| unusable_roots(format!("the root certificates can't be used: {error}")))
+fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
+    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
+    let unusable = |error| unusable_roots(format!("the root certificates can't be used: {error}"));
+    builder.build().map_err(unusable)
 }
 
 /// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
@@ -127,7 +125,7 @@ fn webpki_verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, Fe
 ///
 /// # Errors
 /// When no root can be read.
-fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, FetchError> {
+fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
         (None, Some(environment)) => (environment, load_native_certs()),
@@ -188,11 +186,7 @@ struct Verifier {
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
 /// A chain that was verified for a host name, and the time of the verification.
-#[derive(Debug)]
-struct VerifiedChain {
-    certificates: Vec<CertificateDer<'static>>,
-    time: UnixTime,
-}
+type VerifiedChain = (Vec<CertificateDer<'static>>, UnixTime);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -207,7 +201,7 @@ impl ServerCertVerifier for Verifier {
         // Connections that are opened at the same time wait here, so that only the first one to a
         // host verifies the chain.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(VerifiedChain { certificates, time }) = chains.get(server)
+        if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
             && let Some(age) = now.as_secs().checked_sub(time.as_secs())
             && age < MAX_CHAIN_AGE.as_secs()
@@ -215,9 +209,8 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
 
-        let mut result = self
-            .first
-            .verify_server_cert(leaf, others, server, ocsp, now);
+        let first = &self.first;
+        let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
@@ -233,32 +226,26 @@ impl ServerCertVerifier for Verifier {
         let verified = result?;
 
         let certificates = chain().map(|certificate| certificate.clone().into_owned());
-        let verified_chain = VerifiedChain {
-            certificates: certificates.collect(),
-            time: now,
-        };
-        chains.insert(server.to_owned(), verified_chain);
+        chains.insert(server.to_owned(), (certificates.collect(), now));
         Ok(verified)
     }
 
     fn verify_tls12_signature(
         &self,
         message: &[u8],
-        certificate: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.first
-            .verify_tls12_signature(message, certificate, signed)
+        self.first.verify_tls12_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(
         &self,
         message: &[u8],
-        certificate: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.first
-            .verify_tls13_signature(message, certificate, signed)
+        self.first.verify_tls13_signature(message, leaf, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -299,10 +286,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             presented,
         } => {
             // rustls gives a name as `DnsName("example.com")`. Any other text is shown as it is.
-            let names: Vec<_> = presented
-                .iter()
-                .map(|name| name.split('"').nth(1).unwrap_or(name))
-                .collect();
+            let shown = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names = Vec::from_iter(presented.iter().map(shown));
             let (valid, expected) = (names.join(", "), expected.to_str());
             let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
@@ -336,10 +321,8 @@ impl UnknownIssuer {
     fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
         // A chain can consist of the leaf only.
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
-        let issuer = last
-            .as_ref()
-            .and_then(|certificate| common_name(certificate.issuer()))
-            .map_or("without a name".to_owned(), |name| format!("{name:?}"));
+        let name = last.and_then(|certificate| common_name(certificate.issuer()));
+        let issuer = name.map_or("without a name".to_owned(), |name| format!("{name:?}"));
         Self(format!(
             "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
         ))
@@ -351,11 +334,10 @@ impl UnknownIssuer {
 /// A name that isn't UTF-8 isn't found. Nor is a name of 128 bytes or more, because DER encodes its
 /// length differently.
 fn common_name(der: &[u8]) -> Option<String> {
-    let at = der
-        .windows(5)
-        .position(|bytes| bytes == [6, 3, 0x55, 4, 3])?;
-    // These five bytes identify a common name (2.5.4.3). A byte with the string's type, a byte with
-    // its length, and the text follow.
+    // These five bytes identify a common name (2.5.4.3).
+    let identifier = [6, 3, 0x55, 4, 3];
+    let at = der.windows(5).position(|bytes| bytes == identifier)?;
+    // A byte with the string's type, a byte with its length, and the text follow.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }

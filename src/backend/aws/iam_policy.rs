@@ -89,16 +89,13 @@ impl<'a> PolicyRole<'a> {
         }
 
         let is_caller = named.is_none() || chain.last() == named;
-        let mut assumed = BTreeSet::new();
+        let mut assumed = if is_caller { requested } else { [].into() };
         for pair in chain.windows(2) {
             if let [role, next_role] = pair
                 && named == Some(role)
             {
                 assumed.insert(next_role.clone());
             }
-        }
-        if is_caller {
-            assumed.extend(requested);
         }
         Ok(Self {
             named,
@@ -144,7 +141,6 @@ fn statements<'a>(
     let mut statements = Statements {
         options,
         account: account.unwrap_or(ANY),
-        describes_secrets: options.describe || options.is_for_agent || options.metadata,
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
@@ -164,7 +160,7 @@ fn statements<'a>(
         }
     }
     for assumed in &role.assumed {
-        statements.add(IamAction::AssumeRole, assumed.clone());
+        statements.add(ASSUME_ROLE, assumed.clone());
     }
     statements
 }
@@ -199,45 +195,25 @@ fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyArguments
     notes
 }
 
-/// The version of the policy language.
-const LANGUAGE: &str = "2012-10-17";
-
 /// The wildcard for a region or an account. It also matches an empty field.
 const ANY: &str = "*";
 
-/// The actions, in the order of the statements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum IamAction {
-    GetSecretValue,
-    DescribeSecret,
-    GetParameters,
-    GetParametersByPath,
-    DescribeParameters,
-    AssumeRole,
-}
+/// An action: the position of its statement, the id of the statement, in which AWS allows only
+/// letters and digits, and the name of the action.
+type IamAction = (u8, &'static str, &'static str);
 
-impl IamAction {
-    /// Returns the id of the statement, in which AWS allows only letters and digits, and the name
-    /// of the action.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::GetSecretValue => ("ReadSecrets", "secretsmanager:GetSecretValue"),
-            Self::DescribeSecret => ("DescribeSecrets", "secretsmanager:DescribeSecret"),
-            Self::GetParameters => ("ReadParameters", "ssm:GetParameters"),
-            Self::GetParametersByPath => ("ReadParametersByPath", "ssm:GetParametersByPath"),
-            Self::DescribeParameters => ("DescribeParameters", "ssm:DescribeParameters"),
-            Self::AssumeRole => ("AssumeRoles", "sts:AssumeRole"),
-        }
-    }
-}
+const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue");
+const DESCRIBE_SECRET: IamAction = (1, "DescribeSecrets", "secretsmanager:DescribeSecret");
+const GET_PARAMETERS: IamAction = (2, "ReadParameters", "ssm:GetParameters");
+const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByPath");
+const DESCRIBE_PARAMETERS: IamAction = (4, "DescribeParameters", "ssm:DescribeParameters");
+const ASSUME_ROLE: IamAction = (5, "AssumeRoles", "sts:AssumeRole");
 
 /// The resources of each action.
 struct Statements<'a> {
     options: &'a PolicyArguments,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
-    /// True if secrets are described.
-    describes_secrets: bool,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
@@ -256,7 +232,7 @@ impl Statements<'_> {
     /// parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         if locator.store == Store::ParameterStore && self.options.metadata {
-            self.add(IamAction::DescribeParameters, Arn::any());
+            self.add(DESCRIBE_PARAMETERS, Arn::any());
             return;
         }
 
@@ -273,24 +249,17 @@ impl Statements<'_> {
             let arn = Arn::new(partition, service, region_or_any, account, &resource);
             self.add(action, arn);
         }
-        // Public parameters aren't encrypted.
-        if !is_public(locator) {
-            self.note_decryption(locator, region);
-        }
-    }
-
-    /// Notes which service decrypts the value, for the statement about KMS keys.
-    ///
-    /// A secret that is only described is noted, too. This has no effect: there is no such
-    /// statement without `--kms-key`, which can't be combined with `--metadata`.
-    fn note_decryption(&mut self, locator: &Locator, region: Option<&Region>) {
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
-        // the value.
-        let service = match referenced_secret(locator.id.name()) {
+        // the value. Public parameters aren't encrypted. A secret that is only described is noted,
+        // too, which has no effect: the statement about KMS keys needs `--kms-key`, which can't be
+        // combined with `--metadata`.
+        let decrypting = match referenced_secret(locator.id.name()) {
             Some(_) => Store::SecretsManager,
             None => locator.store,
         };
-        self.decrypting.insert((service, region.cloned()));
+        if !is_public(locator) {
+            self.decrypting.insert((decrypting, region.cloned()));
+        }
     }
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
@@ -305,11 +274,7 @@ impl Statements<'_> {
     ///   The depth makes no difference.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let name = locator.id.name();
-        // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends with
-        // `:parameter/db`.
-        let parameter = base_name(name);
         let mut needed = Vec::new();
-        let mut add = |action, store, resource| needed.push((action, store, resource));
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
                 let mut secrets = vec![format!("secret:{name}-??????")];
@@ -317,33 +282,29 @@ impl Statements<'_> {
                     secrets.push(format!("secret:{name}"));
                 }
                 for secret in secrets {
-                    if self.describes_secrets {
-                        add(IamAction::DescribeSecret, store, secret.clone());
+                    let options = self.options;
+                    if options.describe || options.is_for_agent || options.metadata {
+                        needed.push((DESCRIBE_SECRET, store, secret.clone()));
                     }
                     if !self.options.metadata {
-                        add(IamAction::GetSecretValue, store, secret);
+                        needed.push((GET_SECRET, store, secret));
                     }
                 }
             }
             (store @ Store::ParameterStore, None) => {
-                add(
-                    IamAction::GetParameters,
-                    store,
-                    format!("parameter/{parameter}"),
-                );
+                // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends
+                // with `:parameter/db`.
+                let parameter = format!("parameter/{}", base_name(name));
+                needed.push((GET_PARAMETERS, store, parameter));
                 if let Some(secret) = referenced_secret(name) {
                     let secret = format!("secret:{secret}-??????");
-                    add(IamAction::GetSecretValue, Store::SecretsManager, secret);
+                    needed.push((GET_SECRET, Store::SecretsManager, secret));
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
                 let path = base_name(path.name);
                 for path in [path.trim_end_matches('/'), &format!("{path}*")] {
-                    add(
-                        IamAction::GetParametersByPath,
-                        store,
-                        format!("parameter/{path}"),
-                    );
+                    needed.push((GET_BY_PATH, store, format!("parameter/{path}")));
                 }
             }
         }
@@ -353,12 +314,11 @@ impl Statements<'_> {
     /// Returns the policy. It also allows using the KMS keys in `keys`, through the services that
     /// read values in the regions of these keys.
     fn to_json(&self, keys: &[Arn]) -> Value {
-        let allowing = self.resources.iter().map(|(action, resources)| {
-            let (sid, action) = action.names();
+        let allowing = self.resources.iter().map(|((_, sid, action), resources)| {
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
         });
         let statements: Vec<Value> = allowing.chain(self.decryption(keys)).collect();
-        json!({ "Version": LANGUAGE, "Statement": statements })
+        json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
     /// Returns the statement for the KMS keys, or `None` if no service decrypts values in the
@@ -368,11 +328,11 @@ impl Statements<'_> {
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
         let mut services = BTreeSet::new();
         for region in keys.iter().filter_map(Arn::region) {
-            let users = self
-                .decrypting
-                .iter()
-                .filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
-            services.extend(users.filter_map(|(store, _)| aws_host((*store).into(), &region)));
+            for (store, used) in &self.decrypting {
+                if used.as_ref().is_none_or(|used| *used == region) {
+                    services.extend(aws_host((*store).into(), &region));
+                }
+            }
         }
         if services.is_empty() {
             return None;

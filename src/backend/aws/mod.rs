@@ -39,6 +39,7 @@ pub use responses::{code_and_message, error_response, malformed_response};
 pub use secrets_manager::read_secret;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, join3};
@@ -47,13 +48,13 @@ use tokio::time::Instant;
 
 use crate::model::answer::{
     Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
-    Fetched, Missing,
+    FetchResult, Fetched, Missing,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
-use crate::time::{Deadline, RetryBudget, over_regions};
-use credentials::{CallerIdentity, caller_variables, explain_refused_credentials};
+use crate::time::{Deadline, RetryBudget};
+use credentials::caller_variables;
 use parameter_store::MAX_BATCH;
 use session::{Request, RequestAnswers, Session};
 
@@ -104,7 +105,7 @@ impl Aws {
             answers.extend(distribute(requests, answered.into_iter().flatten()));
             with_advice(session, answers)
         };
-        let answers = deadline.limited(limit, reading).await;
+        let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
             return Box::pin(self.answers(wanted, limit)).await;
         }
@@ -133,10 +134,19 @@ impl Aws {
         }
     }
 
-    /// Returns the key from which the name of a cached answer is made. It depends on the options
-    /// and the variables, but not on files.
+    /// Returns the key from which the name of a cached answer is made, from options and variables,
+    /// but not from files. If two requests can have different answers, their keys differ, because a
+    /// key says what is read, where it is read, and which options and variables choose the caller.
+    /// The key is only hashed and never printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
-        self.settings.cache_key(locator, caller_variables())
+        let settings = &self.settings;
+        let request = settings.with_defaults(locator);
+        let (store, id, version) = (locator.store, &locator.id, &locator.version);
+        let parts = (store, id, &request.region, &request.role, version);
+        let endpoints = settings.endpoints.cache_key(locator.store);
+        let value = |name| settings.variables.non_empty(name);
+        let variables = Vec::from_iter(caller_variables().map(value));
+        format!("{:?}", (parts, endpoints, settings.profile(), variables))
     }
 
     /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
@@ -202,16 +212,14 @@ impl Aws {
 
         let (secrets, parameters): (Vec<_>, Vec<_>) = (sent.iter().cloned())
             .partition(|request| request.locator.store == Store::SecretsManager);
-        let (described, parameter_answers, ()) = join3(
-            secrets_manager::describe_all(session, secrets.clone()),
-            parameter_store::describe_all_parameters(session, parameters),
-            identities,
-        )
-        .await;
+        let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
+        let describing_parameters = parameter_store::describe_parameters(session, parameters);
+        let (described, parameter_answers, ()) =
+            join3(describing_secrets, describing_parameters, identities).await;
 
         let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
         answered.extend(parameter_answers);
-        explain_failures(session, &mut answered).await;
+        explain_failures(session, &mut answered);
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
@@ -251,12 +259,11 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
 /// adds where they come from. If a policy denied the request, notes that the request was for a
 /// description, so that the help names that permission.
-async fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
+fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
-        let caller = session.caller_with(request.locator.role.as_ref()).await;
-        let credentials = caller.ok().map(|caller| &caller.credentials);
-        failure.error = explain_refused_credentials(failure.error.clone(), credentials);
+        let role = request.locator.role.as_ref();
+        failure.error = session.explain_refused(role, failure.error.clone());
         if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
             &mut failure.error.cause
         {
@@ -333,13 +340,13 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
     let ready = FuturesUnordered::new();
     for (role, batches) in batches(requests) {
         ready.push(async move {
-            let caller = session.caller_with(role.as_ref()).await;
-            stream::iter(batches).map(move |batch| (batch, caller.clone()))
+            // If this fails, `read_batch` finds the error.
+            let _ = session.caller_with(role.as_ref()).await;
+            stream::iter(batches)
         });
     }
     let ready_batches = ready.flatten();
-    let reading =
-        ready_batches.map(|(requests, caller)| read_batch(session, caller, requests, begun));
+    let reading = ready_batches.map(|batch| read_batch(session, batch, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers
 }
@@ -365,9 +372,8 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
         let clients = &session.clients;
-        clients
-            .connect_early(store.into(), region, connections)
-            .await;
+        let opening = clients.connect_early(store.into(), region, connections);
+        opening.await;
     }
 }
 
@@ -401,158 +407,111 @@ fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> 
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. If `caller` is an error, every answer is that error.
+/// answer for each request. If there are no credentials for the role, every answer is the error of
+/// their search.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so that later batches don't get longer shares.
-async fn read_batch(
-    session: &Session,
-    caller: Result<&CallerIdentity, FetchError>,
-    requests: Vec<Request>,
-    begun: Instant,
-) -> RequestAnswers {
-    let caller = match caller {
-        Ok(caller) => caller,
-        Err(error) => return fail_all(requests, &error),
-    };
+async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -> RequestAnswers {
     let Some(Request { locator, region }) = requests.first() else {
         return RequestAnswers::new();
     };
-    let (store, regions) = (locator.store, session.settings.regions(region));
+    if let Err(error) = session.known_caller(locator.role.as_ref()) {
+        return fail_all(requests, &error);
+    }
+    let regions = session.settings.regions(region);
     // These values are dropped at the end of this function. Until then, a message about a long wait
     // names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
 
-    let mut batch = Batch {
-        session,
-        store,
-        caller,
-        outages: vec![Vec::new(); requests.len()],
-        answers: RequestAnswers::with_capacity(requests.len()),
-        unanswered: requests,
-    };
-    let read_in = async |region: &Region, budget: RetryBudget| {
-        let is_last = regions.last() == Some(region);
-        batch.read_in(region, is_last, &budget).await
-    };
-    // In the last region, `read_in` answers all remaining requests with their failures. So the
-    // answers already include the error of `over_regions`.
-    let _ = over_regions(&session.budget, begun, &regions, read_in).await;
-    batch.answers
-}
-
-/// A batch that is sent in one region after the other.
-struct Batch<'a> {
-    session: &'a Session,
-    store: Store,
-    caller: &'a CallerIdentity,
-    /// The requests that don't have an answer yet.
-    unanswered: Vec<Request>,
-    /// The outages of each of these requests so far, in the same order.
-    outages: Vec<Vec<(Region, FetchError)>>,
-    answers: RequestAnswers,
-}
-
-impl Batch<'_> {
-    /// Sends the unanswered requests in a region and adds their answers. A request that fails with
-    /// an outage stays unanswered, unless this is the last region.
-    ///
-    /// # Errors
-    /// The outage of a request that stays unanswered, so that the next region is asked.
-    async fn read_in(
-        &mut self,
-        region: &Region,
-        is_last: bool,
-        budget: &RetryBudget,
-    ) -> Result<(), FetchError> {
-        let requests = std::mem::take(&mut self.unanswered);
-        let earlier = std::mem::take(&mut self.outages);
-        let results = self.send(region, &requests, budget).await;
-
-        let mut last_outage = Ok(());
-        for ((request, mut passed_over), result) in requests.into_iter().zip(earlier).zip(results) {
-            let answer = match result {
-                Ok(document) => Ok(Document {
-                    passed_over,
-                    ..document
-                }),
+    let mut answers = RequestAnswers::with_capacity(requests.len());
+    // The outages of each unanswered request in the regions so far.
+    let mut outages = vec![Vec::new(); requests.len()];
+    let mut unanswered = requests;
+    for (index, region) in regions.iter().enumerate() {
+        let is_last = index + 1 == regions.len();
+        let budget = session.budget.share(begun, index, regions.len());
+        let results = send(session, region, &unanswered, &budget).await;
+        let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
+        for ((request, mut passed_over), result) in sent.zip(results) {
+            match result {
+                Ok(mut document) => {
+                    document.passed_over = passed_over;
+                    answers.push((request, Ok(document)));
+                }
                 Err(outage) if outage.again.is_in_next_region() && !is_last => {
-                    last_outage = Err(outage.clone());
                     passed_over.push((region.clone(), outage));
-                    self.unanswered.push(request);
-                    self.outages.push(passed_over);
-                    continue;
+                    unanswered.push(request);
+                    outages.push(passed_over);
                 }
                 Err(error) => {
                     // Boxed for the same reason as in `send`.
-                    let explained = Box::pin(self.explained(&request, region, error)).await;
-                    Err(failure_after_regions(passed_over, region, explained))
+                    let error = Box::pin(explained(session, &request, region, error)).await;
+                    passed_over.push((region.clone(), error));
+                    answers.push((request, Err(failure_in_regions(passed_over))));
                 }
-            };
-            self.answers.push((request, answer));
+            }
         }
-        last_outage
-    }
-
-    /// Sends requests in a region. Returns one result for each request, in the same order.
-    async fn send(
-        &self,
-        region: &Region,
-        requests: &[Request],
-        budget: &RetryBudget,
-    ) -> Vec<Result<Document, FetchError>> {
-        let (first, store) = (requests.first(), self.store);
-        let role = first.and_then(|request| request.locator.role.as_ref());
-        let client = self.session.client(store.into(), region, role);
-        match (&client.await, store) {
-            (Err(error), _) => vec![Err(error.clone()); requests.len()],
-            // Boxed, because this function has one future for each secret, and each of them would
-            // otherwise reserve space for this future.
-            (Ok(client), Store::ParameterStore) => {
-                Box::pin(parameter_store::read_batch(client, requests, budget)).await
-            }
-            (Ok(client), Store::SecretsManager) => {
-                let get = |request| secrets_manager::get_secret(client, request, budget);
-                join_all(requests.iter().map(get)).await
-            }
+        if unanswered.is_empty() {
+            break;
         }
     }
+    answers
+}
 
-    /// Adds the caller's identity to a denial whose message does not name the caller, which may
-    /// send a request to STS. If AWS refused the credentials, the error says which ones and where
-    /// they come from. Any other error is returned unchanged.
-    async fn explained(
-        &self,
-        request: &Request,
-        region: &Region,
-        mut error: FetchError,
-    ) -> FetchError {
-        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
-            && !error.reason().contains("User: ")
-        {
-            let role = request.locator.role.as_ref();
-            if let Some(identity) = self.session.caller_arn(role, region).await {
-                let note = format!("the caller is {identity}");
-                error.problem.notes.push(note);
-            }
-            return error;
+/// Sends requests in a region. Returns one result for each request, in the same order.
+async fn send(
+    session: &Session,
+    region: &Region,
+    requests: &[Request],
+    budget: &RetryBudget,
+) -> Vec<FetchResult<Document>> {
+    let Some(Request { locator, .. }) = requests.first() else {
+        return Vec::new();
+    };
+    let client = session.client(locator.store.into(), region, locator.role.as_ref());
+    match (&client.await, locator.store) {
+        (Err(error), _) => vec![Err(error.clone()); requests.len()],
+        // Boxed, because there is one future of this function for each secret, and each of them
+        // would otherwise reserve space for this future.
+        (Ok(client), Store::ParameterStore) => {
+            Box::pin(parameter_store::read_batch(client, requests, budget)).await
         }
-        explain_refused_credentials(error, Some(&self.caller.credentials))
+        (Ok(client), Store::SecretsManager) => {
+            let get = |request| secrets_manager::get_secret(client, request, budget);
+            join_all(requests.iter().map(get)).await
+        }
     }
 }
 
-/// Returns the failure of a request whose last region was `region`. If other regions were tried
-/// before, the main error is the outage in the first one, the secret's own region. A denial or an
-/// absence in a fallback region does not prove anything about the secret.
-fn failure_after_regions(
-    passed_over: Vec<(Region, FetchError)>,
+/// Adds the caller's identity to a denial whose message does not name the caller, which may send a
+/// request to STS. If AWS refused the credentials, the error says which ones and where they come
+/// from. Any other error is returned unchanged.
+async fn explained(
+    session: &Session,
+    request: &Request,
     region: &Region,
-    error: FetchError,
-) -> FetchFailure {
-    let mut errors = passed_over;
-    errors.push((region.clone(), error));
+    mut error: FetchError,
+) -> FetchError {
+    let role = request.locator.role.as_ref();
+    if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
+        && !error.reason().contains("User: ")
+    {
+        if let Some(identity) = session.caller_arn(role, region).await {
+            let note = format!("the caller is {identity}");
+            error.problem.notes.push(note);
+        }
+        return error;
+    }
+    session.explain_refused(role, error)
+}
+
+/// Returns the failure of a request from its errors, in the order in which the regions were tried.
+/// The main error is that of the first region, which is the secret's own. A denial or an absence in
+/// a fallback region does not prove anything about the secret.
+fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     FetchFailure {
         elsewhere: errors,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
-use crate::model::answer::{Cause, Document, FetchError, Missing, Refusal};
+use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::in_flight;
@@ -58,27 +58,29 @@ pub async fn read_batch(
     client: &Client,
     batch: &[Request],
     budget: &RetryBudget,
-) -> Vec<Result<Document, FetchError>> {
+) -> Vec<FetchResult<Document>> {
     if let [Request { locator, .. }] = batch
         && let Some(path) = locator.path()
     {
         return vec![read_path(client, locator, path, budget).await];
     }
-    match read_together(client, batch, budget).await {
-        Err(FetchError {
-            cause: Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request),
-            ..
-        }) if batch.len() > 1 => {
-            let mut results = Vec::new();
-            for request in batch.chunks(1) {
-                let result = read_together(client, request, budget).await;
-                results.extend(result.unwrap_or_else(|error| vec![Err(error)]));
-            }
-            results
-        }
-        Ok(results) => results,
-        Err(error) => vec![Err(error); batch.len()],
+    let error = match read_together(client, batch, budget).await {
+        Ok(results) => return results,
+        Err(error) => error,
+    };
+    let may_be_about_one = match error.cause {
+        Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request) => batch.len() > 1,
+        Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => false,
+    };
+    if !may_be_about_one {
+        return vec![Err(error); batch.len()];
     }
+    let mut results = Vec::new();
+    for request in batch.chunks(1) {
+        let result = read_together(client, request, budget).await;
+        results.extend(result.unwrap_or_else(|error| vec![Err(error)]));
+    }
+    results
 }
 
 /// Reads parameters in one request. Returns one result for each of `requests`, in the same order.
@@ -89,14 +91,13 @@ async fn read_together(
     client: &Client,
     requests: &[Request],
     budget: &RetryBudget,
-) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
+) -> FetchResult<Vec<FetchResult<Document>>> {
     let name = |request: &Request| requested_name(&request.locator, &client.region);
     let names = Vec::from_iter(requests.iter().map(name));
     let input = json!({ "Names": names, "WithDecryption": true });
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
-    client
-        .call_json(GET_PARAMETERS, ids(requests), &input, budget, read)
-        .await
+    let calling = client.call_json(GET_PARAMETERS, shown_ids(requests), &input, budget, read);
+    calling.await
 }
 
 /// The maximum number of parameters on a page of GetParametersByPath.
@@ -128,15 +129,17 @@ async fn read_path(
     request: &Locator,
     path: ParameterPath<'_>,
     budget: &RetryBudget,
-) -> Result<Document, FetchError> {
-    let (path, is_recursive) = (&requested_path(path), path.is_recursive);
+) -> FetchResult<Document> {
+    // AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so
+    // the path from an ARN gets a slash at its beginning.
+    let (path, is_recursive) = (&format!("/{}", base_name(path.name)), path.is_recursive);
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, request, &client.region);
-    let calling = async |input: &Value| {
-        let called = client.call_json(GET_BY_PATH, request.named(path), input, budget, read);
-        called.await
+    let request_page = async |input: &Value| {
+        let calling = client.call_json(GET_BY_PATH, request.named(path), input, budget, read);
+        calling.await
     };
-    let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, calling).await?);
+    let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
@@ -160,14 +163,8 @@ async fn read_path(
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
 /// form, or with a parameter from a different path, region or account. A refusal for a parameter
 /// without a value.
-pub fn parse_page(
-    body: &[u8],
-    request: &Locator,
-    region: &Region,
-) -> Result<PageContents, FetchError> {
-    let page: Page = read_object(body)
-        .ok_or_else(|| FetchError::malformed("a response that isn't a list of parameters"))?;
-
+pub fn parse_page(body: &[u8], request: &Locator, region: &Region) -> FetchResult<PageContents> {
+    let page: Page = read_object(body, "a response that isn't a list of parameters")?;
     let mut parameters = Vec::new();
     for parameter in page.parameters {
         let Some(name) = parameter.name_below(request, region) else {
@@ -178,12 +175,6 @@ pub fn parse_page(
         parameters.push((name, document));
     }
     Ok((parameters, page.next_token))
-}
-
-/// Returns the path as the request names it. AWS authorizes a path exactly as it is written, and
-/// most policies name `parameter/PATH/*`, so the path from an ARN gets a slash at its beginning.
-fn requested_path(path: ParameterPath<'_>) -> String {
-    format!("/{}", base_name(path.name))
 }
 
 /// A response of GetParameters.
@@ -219,19 +210,19 @@ pub fn read_parameters(
     body: &[u8],
     requests: &[Request],
     region: &Region,
-) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let incomplete = || FetchError::malformed("a response that doesn't contain all parameters");
-    let mut response: GetParametersResponse = read_object(body).ok_or_else(incomplete)?;
+) -> FetchResult<Vec<FetchResult<Document>>> {
+    let incomplete = "a response that doesn't contain all parameters";
+    let mut response: GetParametersResponse = read_object(body, incomplete)?;
     let take = |request: &Request| response.take(&request.locator, region);
-    let results = requests.iter().map(take);
-    results.collect::<Option<_>>().ok_or_else(incomplete)
+    let results: Option<_> = requests.iter().map(take).collect();
+    results.ok_or_else(|| FetchError::malformed(incomplete))
 }
 
 impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document. Returns
     /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response
     /// doesn't mention the parameter.
-    fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
+    fn take(&mut self, request: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
             parameter.is_named(&request.id)
@@ -318,7 +309,7 @@ impl Parameter {
     ///
     /// # Errors
     /// [`Refusal::NoValue`], if the response leaves out the value.
-    fn into_document(self, version: &Version, region: &Region) -> Result<Document, FetchError> {
+    fn into_document(self, version: &Version, region: &Region) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
@@ -333,13 +324,11 @@ impl Parameter {
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
 /// of an ARN and without leading slashes.
 pub fn base_name(name: &str) -> &str {
-    let name = if Arn::has_prefix(name) {
-        name.split_once(":parameter/")
-            .map_or(name, |(_, name)| name)
-    } else {
-        name
-    };
-    name.trim_start_matches('/')
+    let in_arn = name
+        .split_once(":parameter/")
+        .filter(|_| Arn::has_prefix(name));
+    let own_name = in_arn.map_or(name, |(_, own_name)| own_name);
+    own_name.trim_start_matches('/')
 }
 
 /// Returns the name of the secret that Parameter Store reads for a parameter below
@@ -347,9 +336,8 @@ pub fn base_name(name: &str) -> &str {
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
-    base_name(name)
-        .strip_prefix("aws/reference/secretsmanager/")
-        .filter(|secret| !secret.is_empty())
+    let secret = base_name(name).strip_prefix("aws/reference/secretsmanager/");
+    secret.filter(|secret| !secret.is_empty())
 }
 
 /// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the
@@ -382,10 +370,7 @@ const MAX_DESCRIBED: usize = 50;
 /// Asks which parameters and paths exist, and returns an answer without a value for each. Up to
 /// fifty parameters share a request, and each path has its own. Leaves out the parameters that
 /// DescribeParameters can't find ([`is_described`]).
-pub async fn describe_all_parameters(
-    session: &Session,
-    mut requests: Vec<Request>,
-) -> RequestAnswers {
+pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
     requests.retain(|request| is_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -395,16 +380,13 @@ pub async fn describe_all_parameters(
         groups.entry(key).or_default().push(request);
     }
 
-    let batches = groups
-        .values()
-        .flat_map(|group| group.chunks(MAX_DESCRIBED));
-    let describing = batches.map(async |batch| {
+    let batches = groups.values().map(|group| group.chunks(MAX_DESCRIBED));
+    let describing = batches.flatten().map(async |batch| {
         let described = describe_batch(session, batch).await;
         let mut answers = RequestAnswers::new();
         for request in batch {
             let found = match &described {
-                Ok(described) => document_without_value(request, described)
-                    .ok_or_else(|| Cause::Absent(Missing::Secret).into()),
+                Ok(described) => document_without_value(request, described),
                 Err(error) => Err(error.clone()),
             };
             answers.push(request.clone().answered(found));
@@ -414,15 +396,18 @@ pub async fn describe_all_parameters(
     in_flight(stream::iter(describing)).await.concat()
 }
 
-/// Returns a document without a value for a parameter or a path. Returns `None` unless the
-/// parameter, or any parameter below the path, has been described.
-fn document_without_value(request: &Request, described: &[Parameter]) -> Option<Document> {
+/// Returns a document without a value for a parameter or a path.
+///
+/// # Errors
+/// [`Missing::Secret`], unless the parameter, or any parameter below the path, has been described.
+fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
     let is_requested = |parameter: &&Parameter| {
         let name = parameter.name.as_deref().unwrap_or_default();
         locator.is_path() || base_name(name) == base_name(locator.id.name())
     };
-    let found = described.iter().find(is_requested)?;
+    let missing = Cause::Absent(Missing::Secret);
+    let found = described.iter().find(is_requested).ok_or(missing)?;
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
     // A description is about the newest version, so it doesn't apply to a path or to a version that
@@ -431,7 +416,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> Option<
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_ref().and_then(timestamp);
     }
-    Some(document)
+    Ok(document)
 }
 
 /// Returns the descriptions of those parameters in a batch that exist. If the batch is a path,
@@ -440,10 +425,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> Option<
 ///
 /// # Errors
 /// The failure of the first request that fails, or the error of the role that couldn't be assumed.
-async fn describe_batch(
-    session: &Session,
-    batch: &[Request],
-) -> Result<Vec<Parameter>, FetchError> {
+async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
     };
@@ -469,16 +451,15 @@ async fn describe_batch(
     };
     let input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
     let read = |body: &[u8]| {
-        let page: Option<Page> = read_object(body);
-        let page = page.ok_or_else(|| FetchError::malformed("a response that can't be read"))?;
+        let page: Page = read_object(body, "a response that can't be read")?;
         Ok((page.parameters, page.next_token))
     };
-    let (about, budget) = (ids(batch), &session.budget);
-    let calling = async |input: &Value| {
-        let called = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
-        called.await
+    let (about, budget) = (shown_ids(batch), &session.budget);
+    let request_page = async |input: &Value| {
+        let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
+        calling.await
     };
-    read_pages(input, batch.len(), calling).await
+    read_pages(input, batch.len(), request_page).await
 }
 
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
@@ -491,8 +472,8 @@ async fn describe_batch(
 async fn read_pages<T>(
     mut input: Value,
     enough: usize,
-    request_page: impl AsyncFn(&Value) -> Result<(Vec<T>, Option<String>), FetchError>,
-) -> Result<Vec<T>, FetchError> {
+    request_page: impl AsyncFn(&Value) -> FetchResult<(Vec<T>, Option<String>)>,
+) -> FetchResult<Vec<T>> {
     let mut found = Vec::new();
     loop {
         let (items, next_token) = request_page(&input).await?;
@@ -506,10 +487,8 @@ async fn read_pages<T>(
     }
 }
 
-/// Returns the ids in a batch, for `-vv`.
-fn ids(batch: &[Request]) -> String {
-    let shown = batch
-        .iter()
-        .map(|Request { locator, .. }| locator.named(&locator.id));
-    Vec::from_iter(shown).join(", ")
+/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
+fn shown_ids(batch: &[Request]) -> String {
+    let shown = |Request { locator, .. }: &Request| locator.named(&locator.id);
+    Vec::from_iter(batch.iter().map(shown)).join(", ")
 }

@@ -6,7 +6,7 @@ use super::parameter_store::{parse_page, read_parameters};
 use super::responses::read_body;
 use super::secrets_manager::read_secret;
 use super::session::Request;
-use crate::model::answer::{Cause, Document, FetchError, Missing};
+use crate::model::answer::{Cause, Document, FetchResult, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
 
@@ -20,7 +20,7 @@ pub struct RecordedResponse<'a> {
 
 /// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the
 /// status or the id is invalid.
-pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
+pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<Document>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
         if let (Ok(name), Ok(value)) = (

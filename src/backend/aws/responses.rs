@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, FetchResult, Missing, OutageKind, Refusal,
 };
 use crate::model::shown::one_line;
 use crate::net::{error_text, find_source};
@@ -30,7 +30,7 @@ const YEAR_10000: f64 = 253_402_300_800.0;
 ///
 /// # Errors
 /// The meaning of an error response, or an outage if the response does not come from AWS.
-pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, FetchError> {
+pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {
@@ -60,15 +60,17 @@ pub fn error_response<'a>(
     .classify()
 }
 
-/// Parses a body that is a JSON object. Returns `None` for anything else. By itself, serde would
-/// also accept an array for a struct.
+/// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
 ///
+/// # Errors
+/// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
 /// serde's error is dropped, because it quotes the body.
-pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+pub fn read_object<T: DeserializeOwned>(body: &[u8], unexpected: &str) -> FetchResult<T> {
+    let malformed = || FetchError::malformed(unexpected);
     if !is_object(body) {
-        return None;
+        return Err(malformed());
     }
-    serde_json::from_slice(body).ok()
+    serde_json::from_slice(body).map_err(|_| malformed())
 }
 
 /// True if the body begins with `{`, like a JSON object.
@@ -154,23 +156,25 @@ impl<'a> ServiceError<'a> {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+        let is_skewed = has(&["signature expired", "not yet current"]);
+        let absent = |missing| FetchError::from(Cause::Absent(missing));
+        let unaccepted = |fault| self.denied(Denial::Credentials(fault));
+        let again_here = Again::Here {
+            after: self.retry_after,
+        };
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            "ResourceNotFound" if has(&["secret value"]) => Cause::Absent(Missing::Version).into(),
+            "ResourceNotFound" if has(&["secret value"]) => absent(Missing::Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
-                Cause::Absent(Missing::Version).into()
+                absent(Missing::Version)
             }
-            "ParameterVersionNotFound" => Cause::Absent(Missing::Version).into(),
-            "ResourceNotFound" | "ParameterNotFound" => Cause::Absent(Missing::Secret).into(),
-            "InvalidSignature" | "SignatureDoesNotMatch"
-                if has(&["signature expired", "not yet current"]) =>
-            {
-                self.skewed()
-            }
+            "ParameterVersionNotFound" => absent(Missing::Version),
+            "ResourceNotFound" | "ParameterNotFound" => absent(Missing::Secret),
+            "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => self.skewed(),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
@@ -179,9 +183,9 @@ impl<'a> ServiceError<'a> {
             // The KMS key of a secret is disabled, missing or denied.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
-            "ExpiredToken" => self.denied(Denial::Credentials(CredentialsFault::Expired)),
+            "ExpiredToken" => unaccepted(CredentialsFault::Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => {
-                self.denied(Denial::Credentials(CredentialsFault::WrongSecretKey))
+                unaccepted(CredentialsFault::WrongSecretKey)
             }
             "AuthFailure"
             | "IncompleteSignature"
@@ -196,9 +200,7 @@ impl<'a> ServiceError<'a> {
             | "UnauthorizedClient"
             | "InvalidClient"
             | "InvalidGrant"
-            | "InvalidIdentityToken" => {
-                self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
-            }
+            | "InvalidIdentityToken" => unaccepted(CredentialsFault::Unrecognized),
             // IDPCommunicationError means that STS cannot reach the identity provider of a web
             // identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(OutageKind::Service),
@@ -211,9 +213,7 @@ impl<'a> ServiceError<'a> {
             // Every error from AWS has a code. So a proxy has refused the request because of its
             // policy, and would do so again.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
-            "" => self.not_from_aws(Again::Here {
-                after: self.retry_after,
-            }),
+            "" => self.not_from_aws(again_here),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             // The message says what is wrong with the request. The last code comes from STS, and
             // its message says which limit of a role is exceeded.

@@ -18,13 +18,13 @@ use super::responses::{read_object, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
-    Cause, DescribedSecret, Description, Document, FetchError, Missing, Refusal, Replica,
-    RotationSchedule,
+    Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
+    Replica, RotationSchedule,
 };
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::{host_and_port, in_flight};
-use crate::time::{RetryBudget, retry};
+use crate::time::RetryBudget;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
@@ -37,7 +37,7 @@ pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
     budget: &RetryBudget,
-) -> Result<Document, FetchError> {
+) -> FetchResult<Document> {
     let id = locator.id.in_region(&client.region);
     let input = GetSecretValueRequest {
         secret_id: id.to_string(),
@@ -45,13 +45,10 @@ pub async fn get_secret(
         version_id: locator.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
-    let document = client
-        .call_json(GET_SECRET_VALUE, locator.named(&id), &input, budget, read)
-        .await?;
-    Ok(Document {
-        region: Some(client.region.clone()),
-        ..document
-    })
+    let calling = client.call_json(GET_SECRET_VALUE, locator.named(&id), &input, budget, read);
+    let mut document = calling.await?;
+    document.region = Some(client.region.clone());
+    Ok(document)
 }
 
 /// The input of GetSecretValue.
@@ -86,9 +83,8 @@ struct GetSecretValueResponse {
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
 /// form, or about a different secret or version. A refusal for a secret without a value. No error
 /// quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
-    let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| FetchError::malformed("a response that can't be read"))?;
+pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
+    let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
@@ -101,10 +97,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     let value = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => {
-            let bytes = STANDARD.decode(base64);
-            bytes
-                .map(SecretValue::new)
-                .map_err(|_| FetchError::malformed("a response whose SecretBinary isn't base64"))?
+            let malformed = |_| FetchError::malformed("a response whose SecretBinary isn't base64");
+            SecretValue::new(STANDARD.decode(base64).map_err(malformed)?)
         }
         (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };
@@ -154,14 +148,14 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
-) -> Result<Description, FetchError> {
+) -> FetchResult<Description> {
     let (api, role) = (locator.store.into(), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
     let host = host_and_port(&client.endpoint);
     let name = format!("DescribeSecret of {}", locator.named(&id));
     let budget = session.budget.for_request(host, name);
-    let described = retry(&budget, async || {
+    let described = budget.retry(async || {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
         let operation = DescribeSecret::new();
         let calling = client.call(&operation, input.build(), DescribeSecretError::meta);
@@ -248,7 +242,7 @@ pub fn answers_from_descriptions(
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,
-) -> Option<Result<Document, FetchError>> {
+) -> Option<FetchResult<Document>> {
     let description = match &secret.description {
         Ok(description) => description,
         Err(error) => return Some(Err(error.clone())),

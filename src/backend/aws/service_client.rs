@@ -48,15 +48,14 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::responses::{ServiceError, not_sent, read_body};
-use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
 use crate::net::{
-    BoxError, Bytes, Connector, HttpClient, HttpTimeouts, ProxySettings, TrustSettings,
-    host_and_port, in_memory,
+    BoxError, Bytes, HttpClient, ProxySettings, TrustSettings, host_and_port, in_memory,
 };
-use crate::time::{RetryBudget, retry};
+use crate::time::RetryBudget;
 
 /// Creates the clients for one launch. All of them share the same connections.
 pub struct Clients {
@@ -88,11 +87,8 @@ impl Clients {
         proxy: &ProxySettings,
         app_id: Option<&str>,
     ) -> Self {
-        let timeouts = HttpTimeouts {
-            connect: CONNECT_TIMEOUT,
-            read: READ_TIMEOUT,
-        };
-        let client = |proxy| HttpClient::new(Connector::new(trust, proxy), timeouts, app_id);
+        let limits = [CONNECT_TIMEOUT, READ_TIMEOUT];
+        let client = |proxy| HttpClient::new(trust, proxy, limits, app_id);
         Self {
             endpoints,
             http: client(proxy),
@@ -104,7 +100,7 @@ impl Clients {
     /// Starts opening `count` connections for later requests to a service. Does nothing if there is
     /// no endpoint, because the requests will report that error.
     pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
-        if let Ok(endpoint) = find_endpoint(&self.endpoints, api, region).await {
+        if let Ok(endpoint) = self.endpoints.find(api, region).await {
             self.http.preconnect(&endpoint, count);
         }
     }
@@ -119,8 +115,8 @@ impl Clients {
         api: Api,
         region: &Region,
         credentials: Option<&Credentials>,
-    ) -> Result<Client, FetchError> {
-        let endpoint = find_endpoint(&self.endpoints, api, region).await;
+    ) -> FetchResult<Client> {
+        let endpoint = self.endpoints.find(api, region).await;
         let configured = self.endpoints.configured.get(&api);
         Ok(Client {
             api,
@@ -159,16 +155,15 @@ impl Client {
         operation: &impl RuntimePlugin,
         input: Result<I, BuildError>,
         metadata: fn(&E) -> &ErrorMetadata,
-    ) -> Result<O, FetchError>
+    ) -> FetchResult<O>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
-        let parts = operation
-            .config()
-            .unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
+        let empty = || Layer::new("an operation without configuration").freeze();
+        let parts = operation.config().unwrap_or_else(empty);
         let (Some(serializer), Some(deserializer)) = (
             parts.load::<SharedRequestSerializer>(),
             parts.load::<SharedResponseDeserializer>(),
@@ -225,12 +220,12 @@ impl Client {
         about: impl fmt::Display,
         input: &impl Serialize,
         budget: &RetryBudget,
-        parse: impl Fn(&[u8]) -> Result<T, FetchError>,
-    ) -> Result<T, FetchError> {
+        parse: impl Fn(&[u8]) -> FetchResult<T>,
+    ) -> FetchResult<T> {
         let operation = target.rsplit('.').next().unwrap_or(target);
         let host = host_and_port(&self.endpoint);
         let budget = budget.for_request(host, format!("{operation} of {about}"));
-        let called = retry(&budget, async || {
+        let called = budget.retry(async || {
             let request = json_request(target, input).map_err(|error| not_sent(&*error))?;
             parse(&read_body(self.send(request).await?)?)
         });
@@ -243,7 +238,7 @@ impl Client {
     /// When the request is invalid, or when the response did not arrive completely. If the head of
     /// an incomplete response has status 500 or more, or if the body is not valid, the error is the
     /// meaning of the status.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
+    pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
         let answer = self.http.send(signed);
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
@@ -280,7 +275,7 @@ impl Client {
         }
         if failure.io_kind == Some(ErrorKind::NotFound)
             && let Some(similar) = self.region.similar_region()
-            && let Ok(endpoint) = find_endpoint(&Endpoints::default(), self.api, &similar).await
+            && let Ok(endpoint) = Endpoints::default().find(self.api, &similar).await
             && self.http.host_exists(&endpoint).await
         {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
@@ -307,13 +302,9 @@ impl Client {
             OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
                 "start the service there"
             }
-            OutageKind::Throttled
-            | OutageKind::Service
-            | OutageKind::Handshake
-            | OutageKind::AgentConnection
-            | OutageKind::NotTls
-            | OutageKind::ClockSkew
-            | OutageKind::EarlyCertificate => return error,
+            OutageKind::Throttled | OutageKind::Service | OutageKind::Handshake => return error,
+            OutageKind::AgentConnection | OutageKind::NotTls => return error,
+            OutageKind::ClockSkew | OutageKind::EarlyCertificate => return error,
         };
         error.with_outage_help(format!("{remedy}, or correct {setting}"))
     }
@@ -448,73 +439,62 @@ impl Endpoints {
         let variants = [self.use_fips, self.use_dual_stack];
         format!("{:?}", (urls, variants))
     }
-}
 
-/// Returns the endpoint of a service in a region.
-///
-/// # Errors
-/// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS and
-/// an endpoint.
-pub async fn find_endpoint(
-    endpoints: &Endpoints,
-    api: Api,
-    region: &Region,
-) -> Result<Uri, BoxError> {
-    let is_special = endpoints.use_fips || endpoints.use_dual_stack;
-    let configured = endpoints.url(api);
-    match (configured, commercial_host(api.name(), region)) {
-        (Some(url), _) if !is_special => Ok(url.uri().clone()),
-        (None, Some(host)) if !is_special => Ok(Uri::builder()
-            .scheme("https")
-            .authority(host)
-            .path_and_query("/")
-            .build()?),
-        _ => Ok(resolve_by_rules(endpoints, api, region, configured)
-            .await?
-            .parse()?),
+    /// Returns the endpoint of a service in a region.
+    ///
+    /// # Errors
+    /// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS
+    /// and an endpoint.
+    pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
+        if self.use_fips || self.use_dual_stack {
+            return self.find_by_rules(api, region).await;
+        }
+        if let Some(url) = self.url(api) {
+            return Ok(url.uri().clone());
+        }
+        let area = region.area();
+        if !area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area)) {
+            return self.find_by_rules(api, region).await;
+        }
+        let host = format!("{}.{region}.amazonaws.com", api.name());
+        let https = Uri::builder().scheme("https").authority(host);
+        Ok(https.path_and_query("/").build()?)
+    }
+
+    /// Finds an endpoint with the SDK's rules. Parameter Store and SSO have the same rules as STS,
+    /// except for the name of the service.
+    ///
+    /// # Errors
+    /// When the rules don't have such an endpoint.
+    async fn find_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
+        /// Returns the endpoint according to the rules in a service's crate.
+        macro_rules! by_rules {
+            ($sdk:ident) => {{
+                use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+                let parameters = Params::builder()
+                    .region(region.as_str())
+                    .set_endpoint(self.url(api).map(HttpUrl::to_string))
+                    .use_fips(self.use_fips)
+                    .use_dual_stack(self.use_dual_stack);
+                let parameters = parameters.build()?;
+                DefaultResolver::new().resolve_endpoint(&parameters).await?
+            }};
+        }
+        if api == Api::Store(Store::SecretsManager) {
+            return Ok(by_rules!(aws_sdk_secretsmanager).url().parse()?);
+        }
+        let own_host = format!("https://{}", api.name());
+        let endpoint = by_rules!(aws_sdk_sts);
+        let url = endpoint.url().replacen("https://sts", &own_host, 1);
+        Ok(url.parse()?)
     }
 }
 
 /// Returns AWS's own host for a service in a region, if there is one.
 pub fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
-    let endpoint = find_endpoint(&Endpoints::default(), api, region)
-        .now_or_never()?
-        .ok()?;
-    endpoint.host().map(str::to_owned)
-}
-
-/// Finds an endpoint with the SDK's rules. Parameter Store and SSO have the same rules as STS,
-/// except for the name of the service.
-///
-/// # Errors
-/// When the rules don't have such an endpoint.
-async fn resolve_by_rules(
-    endpoints: &Endpoints,
-    api: Api,
-    region: &Region,
-    configured: Option<&HttpUrl>,
-) -> Result<String, BoxError> {
-    /// Returns the endpoint according to the rules in a service's crate.
-    macro_rules! by_rules {
-        ($sdk:ident) => {{
-            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-            let parameters = Params::builder()
-                .region(region.as_str())
-                .set_endpoint(configured.map(HttpUrl::to_string))
-                .use_fips(endpoints.use_fips)
-                .use_dual_stack(endpoints.use_dual_stack);
-            DefaultResolver::new()
-                .resolve_endpoint(&parameters.build()?)
-                .await?
-        }};
-    }
-    if api == Api::Store(Store::SecretsManager) {
-        return Ok(by_rules!(aws_sdk_secretsmanager).url().to_owned());
-    }
-    Ok(by_rules!(aws_sdk_sts)
-        .url()
-        .replacen("https://sts", &format!("https://{}", api.name()), 1))
+    let endpoint = Endpoints::default().find(api, region).now_or_never();
+    endpoint?.ok()?.host().map(str::to_owned)
 }
 
 /// The first parts of the region codes in the commercial partition.
@@ -532,22 +512,13 @@ const OTHER_PARTITIONS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// Returns the host of a service, or `None` if the region isn't in the commercial partition.
-fn commercial_host(service: &str, region: &Region) -> Option<String> {
-    let is_commercial = region
-        .area()
-        .is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
-    is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
-}
-
 /// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
 /// codes, such as an emulator's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
-    OTHER_PARTITIONS
-        .iter()
-        .find(|(other, _)| Some(*other) == area)
-        .map_or("aws", |(_, name)| name)
+    let mut others = OTHER_PARTITIONS.iter();
+    let partition = others.find(|(other, _)| Some(*other) == area);
+    partition.map_or("aws", |(_, name)| name)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::iter;
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -16,15 +17,16 @@ use tokio::time::Instant;
 use super::config::{Purpose, RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
-    find_credentials, instance_region, misconfigured, request_caller_arn, with_stored_session,
+    explain_refused_credentials, find_credentials, instance_region, misconfigured,
+    request_caller_arn, with_stored_session,
 };
 use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, Unsigned,
+    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, FetchResult, Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
-use crate::time::{Deadline, RetryBudget, over_regions};
+use crate::time::{Deadline, RetryBudget};
 
 /// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +47,7 @@ impl Request {
     }
 
     /// Returns the request with its answer: the document, or the error in the request's region.
-    pub fn answered(self, found: Result<Document, FetchError>) -> (Self, Answer) {
+    pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
         let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
         (self, answer)
     }
@@ -62,16 +64,21 @@ pub struct Session {
     pub budget: RetryBudget,
     purpose: Purpose,
     chain: Option<RoleChain>,
-    /// The region from the instance metadata, or the error. It is `None` until the instance
+    /// The region from the instance metadata, or the error. The cell is empty until the instance
     /// metadata has been asked.
-    region: Option<Result<Region, FetchError>>,
+    region: OnceCell<FetchResult<Region>>,
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials (with the key `None`) and the credentials of each role. A cell is empty
-    /// until its role has been assumed.
-    callers: BTreeMap<Option<Role>, OnceCell<Result<CallerIdentity, FetchError>>>,
+    /// The base credentials. The cell is empty until they have been looked for.
+    base: CallerCell,
+    /// The credentials of each role that a request needs. A cell is empty until its role has been
+    /// assumed.
+    roles: BTreeMap<Role, CallerCell>,
 }
+
+/// Credentials, or the reason why there aren't any.
+type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the session that the AWS
@@ -106,13 +113,10 @@ impl Session {
                 .help("use a profile or a role that doesn't need an MFA code"));
         }
 
-        let mut callers = BTreeMap::new();
-        let profile = settings.profile_name();
-        if let Err(error) = ask_for_missing_codes(codes, roles, profile, &deadline) {
-            // Store the error where the base credentials belong. Then secrets-exec doesn't look for
-            // credentials, and every request fails with this error.
-            callers.insert(None, OnceCell::new_with(Some(Err(error))));
-        }
+        // An error is stored where the base credentials belong. Then secrets-exec doesn't look for
+        // credentials, and every request fails with this error.
+        let asked = ask_for_missing_codes(codes, roles, settings.profile_name(), &deadline);
+        let base = OnceCell::new_with(asked.err().map(Err));
 
         let (endpoints, app_id) = (settings.endpoints.clone(), settings.app_id.as_deref());
         Ok(Self {
@@ -121,10 +125,11 @@ impl Session {
             settings,
             purpose,
             chain,
-            region: None,
+            region: OnceCell::new(),
             mfa_codes: codes.clone(),
             sts_regions: Vec::new(),
-            callers,
+            base,
+            roles: BTreeMap::new(),
         })
     }
 
@@ -141,16 +146,19 @@ impl Session {
 
     /// True if the base credentials were found and have not expired.
     pub fn has_credentials(&self) -> bool {
-        self.callers.get(&None).is_some_and(is_usable)
+        is_usable(&self.base)
     }
 
     /// Forgets the region, credentials and roles whose search failed, and credentials that have
     /// expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
-        if matches!(self.region, Some(Err(_))) {
-            self.region = None;
+        if matches!(self.region.get(), Some(Err(_))) {
+            self.region.take();
         }
-        self.callers.retain(|_, caller| is_usable(caller));
+        if !self.has_credentials() {
+            self.base.take();
+        }
+        self.roles.retain(|_, caller| is_usable(caller));
     }
 
     /// Returns the request for a locator: the locator with the default region and role, unless the
@@ -159,21 +167,18 @@ impl Session {
     ///
     /// # Errors
     /// When there is no region.
-    pub async fn request_for(&mut self, locator: &Locator) -> Result<Request, FetchError> {
+    pub async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
             return Ok(Request { locator, region });
         }
-        let found = match &self.region {
-            Some(found) => found,
-            None => {
-                let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
-                let metadata = &self.settings.metadata;
-                let found = instance_region(metadata, &self.clients, &self.budget).await;
-                self.region.insert(found)
-            }
-        };
-        Ok(Request::new(locator, found.clone()?))
+        let found = self.region.get_or_init(async || {
+            let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
+            let metadata = &self.settings.metadata;
+            // Boxed, because the future contains those of the SDK's client.
+            Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
+        });
+        Ok(Request::new(locator, found.await.clone()?))
     }
 
     /// Finds the base credentials, unless they have already been found. Prepares the roles of
@@ -185,39 +190,40 @@ impl Session {
     ///
     /// # Errors
     /// When no provider has credentials.
-    pub async fn prepare_credentials(&mut self, requests: &[Request]) -> Result<(), FetchError> {
+    pub async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
             return Ok(());
         };
 
         let regions = self.settings.regions(region);
-        for role in requests
-            .iter()
-            .filter_map(|request| request.locator.role.clone())
-        {
-            self.callers.entry(Some(role)).or_default();
+        for request in requests {
+            if let Some(role) = &request.locator.role {
+                self.roles.entry(role.clone()).or_default();
+            }
         }
 
-        if !self.callers.contains_key(&None) {
+        if !self.base.initialized() {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let context = SearchContext {
                 settings: &self.settings,
                 clients: &self.clients,
                 region,
+                sts_regions: &regions,
+                budget: &self.budget,
                 chain: self.chain.as_ref(),
                 mfa_codes: &self.mfa_codes,
             };
-            let found = find_credentials(&context, &regions, &self.budget).await;
+            let found = find_credentials(&context).await;
             let caller = found.map(|credentials| CallerIdentity {
                 credentials,
                 arn: OnceCell::new(),
                 clients: RefCell::default(),
             });
-            self.callers.insert(None, OnceCell::new_with(Some(caller)));
+            self.base = OnceCell::new_with(Some(caller));
         }
         self.sts_regions = regions;
-        self.caller_with(None).await.map(|_| ())
+        self.known_caller(None).map(|_| ())
     }
 
     /// Assumes a role with the base credentials, in one region after the other.
@@ -225,7 +231,7 @@ impl Session {
     /// # Errors
     /// When there are no base credentials, when STS refuses the role, or when the last region has
     /// an outage.
-    async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
+    async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
@@ -234,7 +240,8 @@ impl Session {
             let client = self.clients.client(Api::Sts, region, credentials);
             assume_with_retries(&client.await?, role, &budget).await
         };
-        over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
+        let (regions, begun) = (&self.sts_regions, Instant::now());
+        self.budget.over_regions(begun, regions, assume_in).await
     }
 
     /// Returns the caller with a role or, without a role, with the base credentials.
@@ -244,8 +251,10 @@ impl Session {
     /// # Errors
     /// When the base credentials weren't found, or when the role can't be assumed or wasn't
     /// requested.
-    pub async fn caller_with(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
-        if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
+    pub async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+        if let Some(role) = role
+            && let Some(caller) = self.roles.get(role)
+        {
             // Boxed, because this function has one future for each secret, and each of them would
             // otherwise reserve space for this future.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
@@ -260,11 +269,22 @@ impl Session {
     /// The error of the search for the base credentials, or of assuming the role. If
     /// [`Self::prepare_credentials`] hasn't run, an error that no message ever shows, because the
     /// callers that run before it ignore the error.
-    fn known_caller(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
-        match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
+    pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+        let caller = match role {
+            Some(role) => self.roles.get(role),
+            None => Some(&self.base),
+        };
+        match caller.and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
             None => Err(misconfigured("these credentials weren't requested")),
         }
+    }
+
+    /// Explains an error for credentials that AWS refused: it says which ones, and where they come
+    /// from. Any other error is returned unchanged.
+    pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
+        let caller = self.known_caller(role).ok();
+        explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
 
     /// Asks STS who the caller is, with the base credentials and with each role, and prints the
@@ -279,8 +299,8 @@ impl Session {
             return;
         }
 
-        for role in self.callers.keys() {
-            let arn = self.caller_arn(role.as_ref(), region).await;
+        for role in iter::once(None).chain(self.roles.keys().map(Some)) {
+            let arn = self.caller_arn(role, region).await;
             progress.trace(|| {
                 let who = match role {
                     Some(role) => format!("the caller with the role {}", role.arn),
@@ -298,10 +318,8 @@ impl Session {
     /// if they were found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
-        let asked = self
-            .known_caller(self.settings.options.role.as_ref())
-            .ok()?;
-        let arn = asked.arn.get().cloned().flatten();
+        let role = self.settings.options.role.as_ref();
+        let arn = self.known_caller(role).ok()?.arn.get().cloned().flatten();
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(Caller {
             account: account.map(str::to_owned),
@@ -325,24 +343,20 @@ impl Session {
             Some((_, source)) => source.name,
             None => "the instance metadata",
         };
-        let account = self.account()?;
-        Some(format!(
-            "the region (from {source}) and the account ({account})"
-        ))
-    }
 
-    /// Returns the account in which secrets are read: that of `--role-arn` or, without it, that of
-    /// the last role in the chain to the base credentials. Other credentials don't name their
-    /// account, so the text says where they come from. Returns `None` if there are no credentials.
-    fn account(&self) -> Option<String> {
+        // Other credentials than those of a role don't name their account.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
-        if let Some(account) = role.or(caller_roles.last()).and_then(Arn::account) {
-            return Some(account.to_owned());
-        }
-        let base = self.known_caller(None).ok()?;
-        let origin = CredentialsOrigin::from_credentials(&base.credentials);
-        Some(format!("the one that {origin} belongs to"))
+        let account = match role.or(caller_roles.last()).and_then(Arn::account) {
+            Some(account) => account.to_owned(),
+            None => {
+                let base = self.known_caller(None).ok()?;
+                let origin = CredentialsOrigin::from_credentials(&base.credentials);
+                format!("the one that {origin} belongs to")
+            }
+        };
+        let text = format!("the region (from {source}) and the account ({account})");
+        Some(text)
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the
@@ -356,7 +370,7 @@ impl Session {
         api: Api,
         region: &Region,
         role: Option<&Role>,
-    ) -> Result<Rc<Client>, FetchError> {
+    ) -> FetchResult<Rc<Client>> {
         let caller = self.caller_with(role).await?;
         let is_same = |client: &&Rc<Client>| client.api == api && client.region == *region;
         let existing = caller.clients.borrow().iter().find(is_same).cloned();
@@ -384,7 +398,7 @@ impl Session {
 }
 
 /// True if the credentials were found and have not expired.
-fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
+fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
     };

@@ -21,6 +21,9 @@ use crate::model::secret_value::SecretValue;
 
 pub type Answer = Result<Document, FetchFailure>;
 
+/// The result of a request, or of a part of one.
+pub type FetchResult<T> = Result<T, FetchError>;
+
 /// The answers of one fetch, in any order: one for each requested locator.
 pub type Answers = Vec<(Locator, Answer)>;
 

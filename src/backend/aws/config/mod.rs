@@ -43,8 +43,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Places, Profiles, any_text, boolean, count, endpoint_url, metadata_mode_url,
-    region_code, retry_mode, session_name, url,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, endpoint_url,
+    metadata_mode_url, region_code, retry_mode, session_name, url,
 };
 use role_chain::role_chain;
 
@@ -133,9 +133,6 @@ pub struct MetadataSettings {
 /// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
 const METADATA_TIMEOUT: u32 = 1;
 
-/// The variables that name the profile.
-const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
-
 impl Settings {
     /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
     /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
@@ -152,17 +149,14 @@ impl Settings {
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
-        let role_arn = |text: &str| {
-            let role = Role::parse(text, None).ok_or(Role::EXPECTED)?;
-            Ok(role.arn)
-        };
+        let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
+        let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
+        let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
-            profile_variable: PROFILE_VARIABLES
-                .into_iter()
-                .find_map(|name| Some((name, places.text(name)?))),
+            profile_variable,
             proxy: proxy(&mut places),
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
@@ -216,23 +210,6 @@ impl Settings {
         }
     }
 
-    /// Returns the key from which the name of a cached answer is made. If two requests can have
-    /// different answers, their keys differ, because a key says what is read, where it is read, and
-    /// which options and variables choose the caller. `caller_variables` are the names of these
-    /// variables. The key is only hashed and never printed, because it contains an access key id.
-    pub fn cache_key(
-        &self,
-        locator: &Locator,
-        caller_variables: impl Iterator<Item = &'static str>,
-    ) -> String {
-        let request = self.with_defaults(locator);
-        let (id, version) = (&request.id, &request.version);
-        let request = (request.store, id, &request.region, &request.role, version);
-        let endpoints = self.endpoints.cache_key(locator.store);
-        let variables = Vec::from_iter(caller_variables.map(|name| self.variables.non_empty(name)));
-        format!("{:?}", (request, endpoints, self.profile(), variables))
-    }
-
     /// Returns `region` and the fallback regions, each once, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
@@ -252,10 +229,8 @@ impl Settings {
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let mut requests = requests
-            .iter()
-            .filter(|request| self.endpoints.url(request.store.into()).is_none())
-            .peekable();
+        let is_to_aws = |request: &&&Locator| self.endpoints.url(request.store.into()).is_none();
+        let mut requests = requests.iter().filter(is_to_aws).peekable();
         if requests.peek().is_none() {
             return Ok(());
         }
@@ -340,8 +315,8 @@ pub fn apply_profile(
 /// The first error in the files or in these settings.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
-    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     let (source, name) = settings.profile();
+    let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
     let mut advice = profiles.header_advice(name);
     if advice.is_none() && source.is_none() && !others.is_empty() {
         let names = others.join(", ");
@@ -529,13 +504,9 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 }
 
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
-fn proxy_url(text: &str) -> Result<HttpUrl, &'static str> {
-    let with_scheme = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
-    let url = HttpUrl::parse(&with_scheme);
+fn proxy_url(text: &str) -> Parsed<HttpUrl> {
+    let scheme = if text.contains("://") { "" } else { "http://" };
+    let url = HttpUrl::parse(&format!("{scheme}{text}"));
     url.ok_or(match text.contains('@') {
         true => "a URL: in the user name and the password, write %2F for /, %5C for \\, %23 for # and %3F for ?",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",

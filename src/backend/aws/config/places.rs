@@ -55,9 +55,8 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
-            error
-                .help
-                .get_or_insert_with(|| format!("correct or unset {name}"));
+            let help = || format!("correct or unset {name}");
+            error.help.get_or_insert_with(help);
             self.refuse(error);
         });
         parsed.ok()
@@ -122,7 +121,10 @@ impl<'a> Places<'a> {
 
 /// Parses the text of a variable or of a setting in the profile. The error is the expected value,
 /// for the message "… must be …".
-pub type Parser<T> = fn(&str) -> Result<T, &'static str>;
+pub type Parser<T> = fn(&str) -> Parsed<T>;
+
+/// A parsed value, or the expected one.
+pub type Parsed<T> = Result<T, &'static str>;
 
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
@@ -142,50 +144,49 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
 const UTF_8: &str = "text in UTF-8";
 
 /// Accepts any text.
-pub fn any_text(text: &str) -> Result<String, &'static str> {
+pub fn any_text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
 /// Parses a boolean, in upper or lower case.
-pub fn boolean(text: &str) -> Result<bool, &'static str> {
+pub fn boolean(text: &str) -> Parsed<bool> {
     choice(text, "true or false", &[("true", true), ("false", false)])
 }
 
 /// Parses a number of attempts or of seconds.
-pub fn count(text: &str) -> Result<u32, &'static str> {
+pub fn count(text: &str) -> Parsed<u32> {
     let count = text.trim().parse().ok();
     let valid = count.filter(|count| *count > 0);
     valid.ok_or("a whole number of at least 1")
 }
 
 /// Parses the code of a region.
-pub fn region_code(text: &str) -> Result<Region, &'static str> {
+pub fn region_code(text: &str) -> Parsed<Region> {
     Region::parse(text).ok_or(Region::EXPECTED)
 }
 
 /// Parses a URL, which may contain a password.
-pub fn url(text: &str) -> Result<HttpUrl, &'static str> {
+pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
 /// Parses the URL of an endpoint.
-pub fn endpoint_url(text: &str) -> Result<HttpUrl, &'static str> {
+pub fn endpoint_url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse_endpoint(text)
         .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
 }
 
 /// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
-pub fn session_name(text: &str) -> Result<String, &'static str> {
+pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if (2..=64).contains(&text.len()) && text.bytes().all(is_allowed) {
-        return Ok(text.to_owned());
-    }
-    Err("2 to 64 letters, digits and characters of _+=,.@-")
+    let is_valid = (2..=64).contains(&text.len()) && text.bytes().all(is_allowed);
+    let name = is_valid.then(|| text.to_owned());
+    name.ok_or("2 to 64 letters, digits and characters of _+=,.@-")
 }
 
 /// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
 /// retries by its own rules.
-pub fn retry_mode(text: &str) -> Result<(), &'static str> {
+pub fn retry_mode(text: &str) -> Parsed<()> {
     let modes = [("legacy", ()), ("standard", ()), ("adaptive", ())];
     choice(text, "legacy, standard or adaptive", &modes)
 }
@@ -195,7 +196,7 @@ pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
 /// Returns the URL of the instance metadata service for a mode.
-pub fn metadata_mode_url(mode: &str) -> Result<HttpUrl, &'static str> {
+pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
@@ -204,11 +205,7 @@ pub fn metadata_mode_url(mode: &str) -> Result<HttpUrl, &'static str> {
 ///
 /// # Errors
 /// Returns `expected` for any other word.
-pub fn choice<T: Clone>(
-    text: &str,
-    expected: &'static str,
-    choices: &[(&str, T)],
-) -> Result<T, &'static str> {
+pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
     chosen.map(|(_, meaning)| meaning.clone()).ok_or(expected)
@@ -362,10 +359,8 @@ impl Profiles {
 
     /// Returns the names of the profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.sections
-            .keys()
-            .filter(|(kind, _)| *kind == PROFILE)
-            .map(|(_, name)| name.as_str())
+        let profiles = self.sections.keys().filter(|(kind, _)| *kind == PROFILE);
+        profiles.map(|(_, name)| name.as_str())
     }
 
     /// Finds an `sso-session` section by its name.
@@ -433,20 +428,18 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let sections = parse_ini(&text).map_err(|line| {
-            Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
-        })?;
+        let refuse = |line| Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")));
+        let sections = parse_ini(&text).map_err(refuse)?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
         // in one never assume the role in the other.
         let default = Some((PROFILE, "default".to_owned()));
-        let prefixed = sections
-            .iter()
-            .find(|(_, name, _)| *name != "default" && parse_header(name) == default)
-            .map(|(line, _, _)| *line);
+        let is_prefixed = |name: &str| name != "default" && parse_header(name) == default;
+        let prefixed = sections.iter().find(|(_, name, _)| is_prefixed(name));
+        let prefixed_line = prefixed.map(|(line, _, _)| *line);
 
         for (line, name, section) in sections {
-            if let ("default", Some(prefixed)) = (name, prefixed) {
+            if let ("default", Some(prefixed)) = (name, prefixed_line) {
                 progress.warn(format!(
                     "{file}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
                      so keep only one of them"
@@ -471,26 +464,22 @@ impl Profiles {
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        one_line(&format!(
-            "the AWS configuration file {file} can't be read: {why}"
-        ))
+        let text = format!("the AWS configuration file {file} can't be read: {why}");
+        one_line(&text)
     };
-    let is_absent = match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => {
-            progress.warn(unreadable(ErrorKind::IsADirectory.into()));
-            true
+    let error = match std::fs::read_to_string(path) {
+        Ok(text) => return Ok(Some(text)),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
+        ErrorKind::PermissionDenied if path.metadata().is_err() => Ok(None),
+        ErrorKind::IsADirectory => {
+            progress.warn(unreadable(error));
+            Ok(None)
         }
-        Ok(_) => false,
-        Err(error) => matches!(
-            error.kind(),
-            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
-        ),
-    };
-    if is_absent {
-        return Ok(None);
+        _ => Err(Problem::usage(unreadable(error))),
     }
-    let text = std::fs::read_to_string(path).map_err(|error| Problem::usage(unreadable(error)));
-    text.map(Some)
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
@@ -500,15 +489,12 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
         return Some((PROFILE, header.to_owned()));
     }
     let (prefix, rest) = header.split_once(char::is_whitespace)?;
-    let kind = [PROFILE, SSO_SESSION, SERVICES]
-        .into_iter()
-        .find(|kind| *kind == prefix)?;
+    let mut kinds = [PROFILE, SSO_SESSION, SERVICES].into_iter();
+    let kind = kinds.find(|kind| *kind == prefix)?;
 
     let name = rest.trim();
-    let quoted = ['"', '\'']
-        .into_iter()
-        .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
-    match quoted {
+    let unquoted = |quote| name.strip_prefix(quote)?.strip_suffix(quote);
+    match unquoted('"').or(unquoted('\'')) {
         Some(quoted) => Some((kind, quoted.to_owned())),
         None if name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'') => None,
         None => Some((kind, name.to_owned())),
@@ -559,10 +545,9 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 
         let (_, _, section) = sections.last_mut().ok_or(number)?;
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
-        section
-            .settings
-            .insert(name.to_lowercase(), value.to_owned());
-        last_name = Some(name.to_lowercase());
+        let name = name.to_lowercase();
+        section.settings.insert(name.clone(), value.to_owned());
+        last_name = Some(name);
     }
     Ok(sections)
 }

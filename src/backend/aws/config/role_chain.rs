@@ -170,12 +170,11 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
 /// When the profile has both settings, or neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
+    let both = "has both source_profile and credential_source";
+    let neither = "has a role_arn, but neither source_profile nor credential_source";
     match (source_profile, profile.setting("credential_source")) {
-        (Some(_), Some(_)) => {
-            Err(profile.inconsistent("has both source_profile and credential_source"))
-        }
-        (None, None) => Err(profile
-            .inconsistent("has a role_arn, but neither source_profile nor credential_source")),
+        (Some(_), Some(_)) => Err(profile.inconsistent(both)),
+        (None, None) => Err(profile.inconsistent(neither)),
         (source, _) => Ok(source),
     }
 }

@@ -48,10 +48,10 @@ use tokio::time::Instant;
 
 use super::config::{RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
-use crate::model::answer::{Again, Cause, FetchError, OutageKind, Unsigned};
-use crate::model::problem::Status;
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::time::{RetryBudget, over_regions, retry_or};
+use crate::time::RetryBudget;
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container, instance, sso_credentials};
@@ -62,7 +62,7 @@ struct Provider {
     origin: fn(&Settings) -> CredentialsOrigin,
     /// Asks the provider once. The future is boxed, because the future for the instance metadata
     /// contains a whole client of the SDK.
-    ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
+    ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, FetchResult<Credentials>>,
     /// The variables that choose which credentials the provider returns. The name of a cached
     /// answer depends on them. The variables that name the profile are not included, nor are names
     /// and tokens of sessions, which are different at each start.
@@ -104,39 +104,30 @@ static PROVIDERS: [Provider; 5] = [
 
 /// Returns the names of the variables that choose the credentials.
 pub fn caller_variables() -> impl Iterator<Item = &'static str> {
-    PROVIDERS
-        .iter()
-        .flat_map(|provider| provider.variables)
-        .copied()
+    let lists = PROVIDERS.iter().map(|provider| provider.variables);
+    lists.flatten().copied()
 }
 
-/// Returns the credentials of the first provider that has any. STS is asked in `regions`, one after
-/// the other.
+/// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
 /// [`Cause::NoCredentials`], with the reason why each provider doesn't have credentials, or why a
 /// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
 /// proxy, which would also fail the requests for secrets.
-pub async fn find_credentials(
-    context: &SearchContext<'_>,
-    regions: &[Region],
-    budget: &RetryBudget,
-) -> Result<Credentials, FetchError> {
+pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let providers = match (&context.settings.options.profile, &PROVIDERS) {
         // `--profile` replaces the variables, which come first.
         (Some(_), [_, others @ ..]) => others,
         (None, all) => all.as_slice(),
     };
-    let last = providers.len() - 1;
-
-    let (mut last_reason, mut status, mut help) = (String::new(), Status::Denied, None);
+    let mut reasons = Vec::new();
     for (index, provider) in providers.iter().enumerate() {
-        let failure = match ask_in_regions(provider, context, regions, begun, budget).await {
+        let failure = match ask_in_regions(provider, context, begun).await {
             Ok(credentials) => {
-                let progress = budget.progress();
                 let origin = CredentialsOrigin::from_credentials(&credentials);
-                progress.trace(|| format!("the AWS credentials come from {origin}"));
+                let event = || format!("the AWS credentials come from {origin}");
+                context.budget.progress().trace(event);
                 return Ok(credentials);
             }
             Err(failure) => failure,
@@ -156,22 +147,31 @@ pub async fn find_credentials(
 
         // The last provider is the instance metadata service, which can be late or broken on any
         // machine. So the search only ends with its error if its settings are invalid.
-        if error.again == Again::Never || (error.again != Again::NextProvider && index < last) {
+        let is_last = index + 1 == providers.len();
+        if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
         }
-        last_reason = error.problem.text;
-        status = status.min(error.problem.status);
-        help = help.or(error.problem.help);
+        reasons.push(((provider.origin)(context.settings), *error.problem));
     }
+    Err(no_credentials(context.settings, reasons))
+}
 
-    let looked_at = providers.iter().map(|provider| {
-        let origin = (provider.origin)(context.settings);
+/// Returns the error for the case that no provider has credentials. `reasons` has the origin of
+/// each provider, and why it doesn't have credentials. The last one, the instance metadata, may
+/// answer later, so its status can be temporary.
+fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
+    let (mut looked_at, mut help) = (Vec::new(), None);
+    let (mut status, mut last_reason) = (Status::Denied, String::new());
+    for (origin, problem) in reasons {
+        let mut place = origin.to_string();
         if let CredentialsOrigin::Profile(_) = origin {
-            return format!("{origin} {}", context.settings.config_files.location());
+            place += &format!(" {}", settings.config_files.location());
         }
-        origin.to_string()
-    });
-    let is_set = |name| context.settings.variables.non_empty(name).is_some();
+        looked_at.push(place);
+        help = help.or(problem.help);
+        (status, last_reason) = (problem.status, problem.text);
+    }
+    let is_set = |name| settings.variables.non_empty(name).is_some();
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -180,44 +180,29 @@ pub async fn find_credentials(
             help = Some(format!("set {needed}, which {variable} needs"));
         }
     }
-    let mut error = no_source(&Vec::from_iter(looked_at), &last_reason, status, help);
-    if !context.settings.metadata.may_exist {
-        // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
-        // role from the start, so waiting doesn't help.
-        error.again = Again::Never;
-    }
-    Err(error)
-}
 
-/// Returns the error for the case that no provider has credentials. All providers except the last
-/// one, the instance metadata, aren't configured. `last_reason` says why the last one doesn't have
-/// any, `status` is temporary if it may answer later, and `help` is the remedy of a
-/// provider, if any has one.
-fn no_source(
-    looked_at: &[String],
-    last_reason: &str,
-    status: Status,
-    help: Option<String>,
-) -> FetchError {
     let mut text = "no AWS credentials were found".to_owned();
     let mut note = format!("looked at: {}", looked_at.join(", "));
-    if status == Status::Temporary {
-        text += &format!(", and {last_reason}");
-    } else {
-        note += &format!(" ({last_reason})");
-    }
-
-    let mut error = FetchError::without_credentials(text, Again::Later);
-    if help.is_none() {
-        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
-    }
     // Where the metadata service answers, an instance without a role is a different failure. Its
     // answer doesn't reach a container on an instance whose hop limit is 1.
     let on_aws = if status == Status::Temporary {
+        text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
     } else {
+        note += &format!(" ({last_reason})");
         "give the task, pod or instance a role"
     };
+
+    // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
+    // role from the start, so waiting doesn't help.
+    let again = match settings.metadata.may_exist {
+        true => Again::Later,
+        false => Again::Never,
+    };
+    let mut error = FetchError::without_credentials(text, again);
+    if help.is_none() {
+        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
+    }
     let general = format!("run `aws configure sso`, or {on_aws}");
     error.problem.help = help.or(Some(general));
     error.problem.status = status;
@@ -233,10 +218,8 @@ fn no_source(
 async fn ask_in_regions(
     provider: &Provider,
     context: &SearchContext<'_>,
-    regions: &[Region],
     begun: Instant,
-    budget: &RetryBudget,
-) -> Result<Credentials, FetchError> {
+) -> FetchResult<Credentials> {
     let origin = (provider.origin)(context.settings);
     let late = format!("the AWS credentials from {origin} didn't arrive in time");
     let mut last = FetchError::outage(OutageKind::Timeout, late);
@@ -247,12 +230,12 @@ async fn ask_in_regions(
             ..context.clone()
         };
         let unanswered = || last.clone();
-        let found = retry_or(unanswered, &budget, async || {
+        let asking = budget.retry_or(unanswered, async || {
             let found = (provider.ask)(&context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)
-        })
-        .await;
+        });
+        let found = asking.await;
         if let Err(error) = &found
             && let Cause::Outage(_) = error.cause
         {
@@ -260,7 +243,8 @@ async fn ask_in_regions(
         }
         found
     };
-    over_regions(budget, begun, regions, ask_in).await
+    let (budget, regions) = (context.budget, context.sts_regions);
+    budget.over_regions(begun, regions, ask_in).await
 }
 
 /// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
@@ -271,7 +255,7 @@ async fn ask_in_regions(
 /// # Errors
 /// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
 /// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
-fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
+fn environment(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
         VariableKeys::WithoutSecret => {
@@ -290,7 +274,7 @@ fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
 /// # Errors
 /// When the profile doesn't have credentials. In that case, the next provider is asked. When its
 /// source or one of its roles fails. In that case, the search ends.
-async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
+async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
         return Err(not_configured("the profile doesn't have credentials"));
@@ -314,12 +298,13 @@ async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError>
         checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
+        let assuming = async {
+            let (clients, region) = (context.clients, context.region);
+            let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
+            sts::assume_once(&client, role, context.mfa_codes).await
+        };
         let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
-        let (clients, region) = (context.clients, context.region);
-        let client = clients.client(Api::Sts, region, Some(&credentials)).await;
-        let client = client.map_err(failed)?;
-        let assumed = sts::assume_once(&client, role, context.mfa_codes).await;
-        credentials = assumed.map_err(failed)?.credentials;
+        credentials = assuming.await.map_err(failed)?.credentials;
     }
     Ok(credentials)
 }

@@ -34,7 +34,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::provider::{unusable, with_help};
-use crate::model::answer::FetchError;
+use crate::model::answer::FetchResult;
 use crate::model::shown::one_line;
 use crate::net::error_text;
 use crate::system::waiting::{self, AskedProgram};
@@ -57,7 +57,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
 /// have not expired.
-pub async fn process_credentials(command: &str, profile: &str) -> Result<Credentials, FetchError> {
+pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
     let name = format!("the credential_process of the profile {profile:?}");
@@ -70,13 +70,12 @@ pub async fn process_credentials(command: &str, profile: &str) -> Result<Credent
 /// # Errors
 /// When the AWS CLI can't be started, fails, or prints something other than valid credentials that
 /// have not expired. The remedy is to log in again.
-pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
+pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
-    let name = format!(
-        "the AWS CLI (aws configure export-credentials --profile {profile:?} --format process)"
-    );
+    let call = format!("aws configure export-credentials --profile {profile:?} --format process");
+    let name = format!("the AWS CLI ({call})");
     let printed = printed_credentials(cli, &name).await;
     let help = format!("log in again: aws login --profile {profile:?}");
     printed.map_err(|error| with_help(error, help))
@@ -87,7 +86,7 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
 /// have not expired.
-async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
+async fn printed_credentials(command: Command, name: &str) -> FetchResult<Credentials> {
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
         let text = format!("{name} can't be started: {why}");
@@ -142,13 +141,9 @@ fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
         Some(text) => Some(parse_time(text)?),
         None => None,
     };
-    let credentials = Credentials::new(
-        output.access_key_id,
-        output.secret_access_key,
-        output.session_token.filter(|token| !token.is_empty()),
-        expires,
-        "CredentialProcess",
-    );
+    let (id, secret) = (output.access_key_id, output.secret_access_key);
+    let token = output.session_token.filter(|token| !token.is_empty());
+    let credentials = Credentials::new(id, secret, token, expires, "CredentialProcess");
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
@@ -226,10 +221,9 @@ impl CredentialProcess {
         // If the program is gone, another thread has killed it and is ending this process, so this
         // loop never ends.
         let try_wait = || {
-            waiting::locked_program()
-                .as_mut()
-                .and_then(|program| program.child.as_mut())
-                .map_or(Ok(None), Child::try_wait)
+            let mut program = waiting::locked_program();
+            let child = program.as_mut().and_then(|program| program.child.as_mut());
+            child.map_or(Ok(None), Child::try_wait)
         };
 
         let reader = |pipe| pipe::Receiver::from_owned_fd(pipe).map_err(failed);
@@ -267,11 +261,8 @@ impl Drop for CredentialProcess {
 /// Opens the terminal if this process is in its foreground. Also returns the terminal's modes,
 /// which are restored if the program is killed at its password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
-    let tty = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
-        .ok()?;
+    let opened = File::options().read(true).write(true).open("/dev/tty");
+    let tty = opened.ok()?;
     if !signals::is_foreground(&tty) {
         return None;
     }

@@ -11,6 +11,7 @@
 //! | [`misconfigured`] | its settings are invalid | ends, even with `--wait` |
 //! | [`service_failure`] | a service or this machine failed | asks the same provider again |
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -22,21 +23,26 @@ use http::HeaderValue;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, OutageKind, Refusal,
-    Unsigned,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
+    OutageKind, Refusal, Unsigned,
 };
 use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;
 use crate::system::os_error;
+use crate::time::RetryBudget;
 
 /// The clients and settings of a search.
 #[derive(Clone)]
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub clients: &'a Clients,
-    /// The region in which STS is asked.
+    /// The region in which STS is asked now, and all regions in which it is asked, one after the
+    /// other.
     pub region: &'a Region,
+    pub sts_regions: &'a [Region],
+    /// The time for the whole search.
+    pub budget: &'a RetryBudget,
     /// How the profile gets its credentials. It is `None` if the profile doesn't have any or isn't
     /// used.
     pub chain: Option<&'a RoleChain>,
@@ -167,36 +173,35 @@ impl CredentialsOrigin {
     /// Returns the name of a part of the credentials for a message: the variable, or the name of
     /// the setting in a profile and the origin.
     fn name_of(&self, variable: &str) -> String {
+        if let Self::Variables = self {
+            return variable.to_owned();
+        }
+        format!("{} from {self}", variable.to_lowercase())
+    }
+
+    /// Returns the word for the origin in the JSON of `check`, and the origin as a part of a
+    /// sentence: `the credentials from …`.
+    fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
-            Self::Variables => variable.to_owned(),
-            origin => format!("{} from {origin}", variable.to_lowercase()),
+            Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
+            Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
+            Self::WebIdentity => ("web identity", "the role in AWS_ROLE_ARN".into()),
+            Self::Container => ("container", "the container's role".into()),
+            Self::Instance => ("instance metadata", "the instance's role".into()),
+            Self::Role => ("role", "the assumed role".into()),
         }
     }
 
     /// Returns the word for the origin in the JSON of `check`.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Variables => "environment",
-            Self::Profile(_) => "profile",
-            Self::WebIdentity => "web identity",
-            Self::Container => "container",
-            Self::Instance => "instance metadata",
-            Self::Role => "role",
-        }
+        self.words().0
     }
 }
 
 /// Writes the origin as a part of a sentence: `the credentials from …`.
 impl fmt::Display for CredentialsOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Variables => f.write_str("AWS_ACCESS_KEY_ID"),
-            Self::Profile(name) => write!(f, "the profile {name:?}"),
-            Self::WebIdentity => f.write_str("the role in AWS_ROLE_ARN"),
-            Self::Container => f.write_str("the container's role"),
-            Self::Instance => f.write_str("the instance's role"),
-            Self::Role => f.write_str("the assumed role"),
-        }
+        f.write_str(&self.words().1)
     }
 }
 
@@ -227,13 +232,11 @@ pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
     endpoints: Option<&Endpoints>,
-) -> Result<Credentials, FetchError> {
+) -> FetchResult<Credentials> {
+    let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     let parts = [
-        ("AWS_ACCESS_KEY_ID", Some(credentials.access_key_id())),
-        (
-            "AWS_SECRET_ACCESS_KEY",
-            Some(credentials.secret_access_key()),
-        ),
+        ("AWS_ACCESS_KEY_ID", Some(id)),
+        ("AWS_SECRET_ACCESS_KEY", Some(secret)),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
     // With LocalStack, an access key id may be the number of an account, which isn't secret.
@@ -245,18 +248,19 @@ pub fn checked_credentials(
             return Err(unusable(why).help("copy it again, without quotes or line breaks"));
         }
     }
-    if credentials.access_key_id().contains([' ', ':']) {
-        let id = origin.name_of("AWS_ACCESS_KEY_ID");
-        let why = format!("{id} contains a space or a colon, so it may be both keys in one");
+    if id.contains([' ', ':']) {
+        let name = origin.name_of("AWS_ACCESS_KEY_ID");
+        let why = format!("{name} contains a space or a colon, so it may be both keys in one");
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
     credentials.set_property(origin);
 
-    let are_aws_own = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
-    match swapped_keys(&credentials) {
-        Some(why) if are_aws_own => Err(misconfigured(why).help(SWAPPED_REMEDY)),
-        Some(_) | None => Ok(credentials),
+    if endpoints.is_some_and(|endpoints| endpoints.configured.is_empty())
+        && let Some(why) = swapped_keys(&credentials)
+    {
+        return Err(misconfigured(why).help(SWAPPED_REMEDY));
     }
+    Ok(credentials)
 }
 
 /// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.

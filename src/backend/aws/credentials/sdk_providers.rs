@@ -48,13 +48,13 @@ use crate::backend::aws::responses::{classify_sdk_error, error_response};
 use crate::backend::aws::service_client::{
     ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
-use crate::model::answer::{Again, Cause, Denial, FetchError, OutageKind, Refusal};
+use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::env_variables::Inherited;
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
 use crate::net::{SdkAnswer, error_text, find_source};
-use crate::time::{RetryBudget, retry};
+use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First reads
 /// the file with the token, because the SDK's error would not name the file.
@@ -62,16 +62,13 @@ use crate::time::{RetryBudget, retry};
 /// # Errors
 /// When the file or the credentials can't be read. Without the variables of a container, the next
 /// provider is asked.
-pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
+pub async fn container(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
         std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
     }
-    let provider = EcsCredentialsProvider::builder()
-        .configure(&link_local_config(context.clients, |_, status| {
-            status >= 300
-        }))
-        .build();
+    let config = link_local_config(context.clients, |_, status| status >= 300);
+    let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
         let headline = "the container's credentials can't be read";
@@ -123,7 +120,7 @@ pub async fn sso_credentials(
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
-) -> Result<Credentials, FetchError> {
+) -> FetchResult<Credentials> {
     let token = valid_token(sso, profile, context).await?;
     conceal([token.token()]);
 
@@ -158,11 +155,7 @@ pub async fn sso_credentials(
 ///
 /// # Errors
 /// When the user isn't logged in, or when the token has expired and can't be refreshed.
-async fn valid_token(
-    sso: &Sso,
-    profile: &str,
-    context: &SearchContext<'_>,
-) -> Result<Token, FetchError> {
+async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<Token> {
     let refresh_failure = HiddenFailure::default();
     let config = sso_oidc_config(context.clients, &refresh_failure);
     let tokens = SsoTokenProvider::builder()
@@ -195,9 +188,8 @@ async fn valid_token(
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_headline(&headline),
         Cause::Refused(Refusal::Request) => service_failure(headline),
-        Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials { .. } | Cause::NoRegion => {
-            failure
-        }
+        Cause::Absent(_) | Cause::Refused(_) => failure,
+        Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
 }
 
@@ -205,13 +197,10 @@ async fn valid_token(
 /// the expiration isn't a valid time.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
-    Some(Credentials::new(
-        found.access_key_id?,
-        found.secret_access_key?,
-        found.session_token,
-        Some(UNIX_EPOCH.checked_add(since_epoch)?),
-        "SSO",
-    ))
+    let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
+    let (id, secret) = (found.access_key_id?, found.secret_access_key?);
+    let token = found.session_token;
+    Some(Credentials::new(id, secret, token, expires, "SSO"))
 }
 
 /// Returns the error for a session that is over.
@@ -236,7 +225,7 @@ const TRUST_EC2_REMEDY: &str =
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
 /// instance doesn't have a role, the next provider is asked.
-pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
+pub async fn instance(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
     if settings.is_disabled {
@@ -327,38 +316,30 @@ pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
     budget: &RetryBudget,
-) -> Result<Region, FetchError> {
+) -> FetchResult<Region> {
     if settings.is_disabled {
         return Err(Cause::NoRegion.into());
     }
 
     let client = metadata_client(settings, clients);
-    let budget = budget.for_request(
-        "the instance metadata".to_owned(),
-        "the region of the instance".to_owned(),
-    );
-    let found = retry(&budget, async || {
-        read_region(client.get("/latest/meta-data/placement/region").await)
-    })
-    .await;
-
-    found.map_err(|error| {
-        let Cause::Outage(kind) = error.cause else {
-            return error;
-        };
-        if kind == OutageKind::Timeout {
-            return no_region_yet();
+    let budget = budget.for_request("the instance metadata", "the region of the instance");
+    let found =
+        budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
+    found.await.map_err(|error| match error.cause {
+        Cause::Outage(OutageKind::Timeout) => no_region_yet(),
+        Cause::Outage(_) => {
+            error.with_headline("the region can't be read from the instance metadata")
         }
-        error.with_headline("the region can't be read from the instance metadata")
+        Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) => error,
+        Cause::NoCredentials(_) | Cause::NoRegion => error,
     })
 }
 
 /// Returns the failure for a service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
-    FetchError {
-        again: Again::Later,
-        ..Cause::NoRegion.into()
-    }
+    let mut failure = FetchError::from(Cause::NoRegion);
+    failure.again = Again::Later;
+    failure
 }
 
 /// Returns the region that an answer contains.
@@ -366,23 +347,20 @@ fn no_region_yet() -> FetchError {
 /// # Errors
 /// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
 /// Otherwise [`Cause::NoRegion`].
-fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, FetchError> {
+fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
     let error = match answer {
         Ok(text) => {
-            let region = Region::parse(text.as_ref().trim());
-            return region.ok_or_else(|| {
-                FetchError::malformed("a response that isn't the code of a region")
-                    .help("set AWS_REGION, or add --region")
-            });
+            let what = "a response that isn't the code of a region";
+            let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
+            return Region::parse(text.as_ref().trim()).ok_or_else(malformed);
         }
         Err(error) => error,
     };
 
     if is_unreachable(&error) {
-        return Err(FetchError {
-            again: Again::Later,
-            ..FetchError::outage(OutageKind::Connection, error_text(&error))
-        });
+        let mut outage = FetchError::outage(OutageKind::Connection, error_text(&error));
+        outage.again = Again::Later;
+        return Err(outage);
     }
     match http_status(&error) {
         Some(status @ (408 | 429 | 500..)) => {
@@ -396,10 +374,9 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
 /// True if there is no route to the service, which can mean that the network isn't up yet. A host
 /// without the service usually refuses the connection or stays silent.
 fn is_unreachable(error: &ImdsError) -> bool {
-    matches!(
-        failure_kind(error),
-        Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable)
-    )
+    let unreachable = [ErrorKind::NetworkUnreachable, ErrorKind::HostUnreachable];
+    let kind = failure_kind(error);
+    kind.is_some_and(|kind| unreachable.contains(&kind))
 }
 
 /// Returns the kind of the operating system's error, if the connection failed with one.
@@ -424,7 +401,7 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
     });
     ProviderConfig::without_region()
         .with_http_client(http)
-        .with_behavior_version(Some(behavior_version()))
+        .with_behavior_version(Some(BEHAVIOR()))
         // `RetryBudget` counts the attempts.
         .with_retry_config(RetryConfig::disabled())
         .with_timeout_config(sdk_timeouts())
@@ -444,7 +421,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
     let endpoints = &clients.endpoints;
     let mut config = SdkConfig::builder()
         .http_client(http)
-        .behavior_version(behavior_version())
+        .behavior_version(BEHAVIOR())
         .use_fips(endpoints.use_fips)
         .use_dual_stack(endpoints.use_dual_stack)
         // `RetryBudget` counts the attempts.
@@ -502,11 +479,9 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
+/// Creates the version of the SDK's behaviour. The version is pinned, so that updating the SDK
 /// doesn't also change its behaviour.
-fn behavior_version() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
+const BEHAVIOR: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
 
 /// Returns the time limits for the SDK's requests, which are the same as for our own.
 fn sdk_timeouts() -> TimeoutConfig {

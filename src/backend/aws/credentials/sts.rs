@@ -35,12 +35,12 @@ use super::provider::{
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
-use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, Refusal};
+use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
 use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
-use crate::time::{Deadline, Progress, RetryBudget, retry};
+use crate::time::{Deadline, Progress, RetryBudget};
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -77,7 +77,7 @@ pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
     mfa_codes: &BTreeMap<String, String>,
-) -> Result<CallerIdentity, FetchError> {
+) -> FetchResult<CallerIdentity> {
     let serial = role.mfa_serial.as_ref();
     let code = serial.and_then(|serial| mfa_codes.get(serial));
     let input = AssumeRoleInput::builder()
@@ -91,37 +91,14 @@ pub async fn assume_once(
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
-    let output: AssumeRoleOutput = called
-        .await
-        .map_err(|error| explain_refused_credentials(error, credentials))?;
+    let explained = |error| explain_refused_credentials(error, credentials);
+    let output: AssumeRoleOutput = called.await.map_err(explained)?;
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
         arn: OnceCell::new_with(user.map(Some)),
         clients: RefCell::default(),
     })
-}
-
-/// Returns the credentials of a web identity's role, in one attempt. `client` doesn't have
-/// credentials, so the request isn't signed. STS trusts the token of the identity instead.
-///
-/// # Errors
-/// AWS's refusal. If AWS doesn't answer, or if its answer doesn't have valid credentials, the error
-/// is an outage.
-async fn assume_with_web_identity(
-    client: &Client,
-    identity: &WebIdentity,
-    token: String,
-) -> Result<Credentials, FetchError> {
-    let input = AssumeRoleWithWebIdentityInput::builder()
-        .role_arn(&identity.role)
-        .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
-        .web_identity_token(token)
-        .build();
-    let operation = AssumeRoleWithWebIdentity::new();
-    let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
-    let output: AssumeRoleWithWebIdentityOutput = called.await?;
-    read_credentials(output.credentials)
 }
 
 /// Assumes a role with the credentials of the client, and repeats the request if it fails with an
@@ -134,7 +111,7 @@ pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
     budget: &RetryBudget,
-) -> Result<CallerIdentity, FetchError> {
+) -> FetchResult<CallerIdentity> {
     let (arn, external_id) = (role.arn.to_string(), role.external_id.clone());
     let host = host_and_port(&client.endpoint);
     let budget = budget.for_request(host, format!("AssumeRole of {arn}"));
@@ -143,9 +120,7 @@ pub async fn assume_with_retries(
         external_id,
         ..ProfileRole::default()
     };
-    let assumed = retry(&budget, async || {
-        assume_once(client, &request, &BTreeMap::new()).await
-    });
+    let assumed = budget.retry(async || assume_once(client, &request, &BTreeMap::new()).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
@@ -153,19 +128,14 @@ pub async fn assume_with_retries(
 ///
 /// # Errors
 /// When the answer doesn't have valid credentials.
-fn read_credentials(
-    found: Option<aws_sdk_sts::types::Credentials>,
-) -> Result<Credentials, FetchError> {
+fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let Some(found) = found else {
         return Err(FetchError::malformed("a response without credentials"));
     };
     let expires = SystemTime::try_from(found.expiration).ok();
-    let (id, secret, token) = (
-        found.access_key_id,
-        found.secret_access_key,
-        found.session_token,
-    );
-    let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
+    let (id, secret) = (found.access_key_id, found.secret_access_key);
+    let token = Some(found.session_token);
+    let credentials = Credentials::new(id, secret, token, expires, "AssumeRole");
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
@@ -180,13 +150,12 @@ pub fn not_assumed(role: &str) -> String {
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
-    if let Cause::Denied(_) = cause {
-        return with_help(failed, PERMISSION_REMEDY);
+    match cause {
+        Cause::Denied(_) => with_help(failed, PERMISSION_REMEDY),
+        Cause::Refused(Refusal::Request) => with_help(failed, UNKNOWN_ROLE_REMEDY),
+        Cause::Absent(_) | Cause::Outage(_) | Cause::Refused(_) => failed,
+        Cause::NoCredentials(_) | Cause::NoRegion => failed,
     }
-    if cause == Cause::Refused(Refusal::Request) {
-        return with_help(failed, UNKNOWN_ROLE_REMEDY);
-    }
-    failed
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
@@ -215,9 +184,7 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// # Errors
 /// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
 /// AWS_ROLE_ARN is missing, or the exchange fails.
-pub async fn web_identity_of_variables(
-    context: &SearchContext<'_>,
-) -> Result<Credentials, FetchError> {
+pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
@@ -242,17 +209,29 @@ pub async fn web_identity_of_variables(
 pub async fn web_identity(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
-) -> Result<Credentials, FetchError> {
+) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
         unreadable("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     conceal([token.trim()]);
     let claims = claims(&token);
-    let failed = |error| not_exchanged(identity, claims.as_deref(), error);
-    let client = context.clients.client(Api::Sts, context.region, None).await;
-    let exchanged = assume_with_web_identity(&client.map_err(failed)?, identity, token).await;
-    exchanged.map_err(failed)
+    // The request isn't signed, because STS trusts the token instead.
+    let exchanging = async {
+        let (clients, region) = (context.clients, context.region);
+        let client = clients.client(Api::Sts, region, None).await?;
+        let input = AssumeRoleWithWebIdentityInput::builder()
+            .role_arn(&identity.role)
+            .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
+            .web_identity_token(token)
+            .build();
+        let operation = AssumeRoleWithWebIdentity::new();
+        let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
+        let output: AssumeRoleWithWebIdentityOutput = called.await?;
+        read_credentials(output.credentials)
+    };
+    let exchanged = exchanging.await;
+    exchanged.map_err(|error| not_exchanged(identity, claims.as_deref(), error))
 }
 
 /// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the
@@ -325,9 +304,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let metadata = file.metadata().ok()?;
     let shown = one_line(&path.display().to_string());
     if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
-        progress.note(format!(
-            "{shown} isn't used, because it or its directory {why}"
-        ));
+        let note = format!("{shown} isn't used, because it or its directory {why}");
+        progress.note(note);
         return None;
     }
 
@@ -341,8 +319,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
     let (id, secret) = (text("AccessKeyId")?, text("SecretAccessKey")?);
-    let token = text("SessionToken")?.to_owned();
-    let keys = Credentials::new(id, secret, Some(token), Some(expires), "AssumeRole");
+    let token = Some(text("SessionToken")?.to_owned());
+    let keys = Credentials::new(id, secret, token, Some(expires), "AssumeRole");
     Some(keys)
 }
 
@@ -387,12 +365,12 @@ pub fn ask_for_missing_codes(
     roles: &[ProfileRole],
     profile: &str,
     deadline: &Deadline,
-) -> Result<(), FetchError> {
+) -> FetchResult<()> {
     for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
         if !codes.contains_key(serial) {
             let name = format!("the MFA code for {}", one_line(serial));
             let _awaited = deadline.progress().awaits(name);
-            let code = deadline.asking(|| mfa_code(serial, profile))?;
+            let code = deadline.wait_for_user(|| mfa_code(serial, profile))?;
             codes.insert(serial.clone(), code);
         }
     }
@@ -403,7 +381,7 @@ pub fn ask_for_missing_codes(
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
-fn mfa_code(serial: &str, profile: &str) -> Result<String, FetchError> {
+fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = one_line(serial);
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
