@@ -290,6 +290,11 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 /// # Errors
 /// If the node isn't text, or is a merge key.
 fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
+    // YAML reads a comment of JavaScript as the beginning of the next key.
+    let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
+    if is_comment && let Some(error) = comment_error(text) {
+        return Err(error);
+    }
     match kind {
         Kind::Plain(text) if text == "<<" => Err((
             position,
@@ -379,8 +384,8 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let is_after_value = before.contains(": ");
-    if let Some(conflict) = conflict_error(text) {
-        return conflict;
+    if let Some(error) = conflict_error(text).or_else(|| comment_error(text)) {
+        return error;
     }
     // The parser may notice a tab in an earlier line, and any other character in the next one.
     let near = (1..)
@@ -484,6 +489,17 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     let above = text.lines().position(is_marker)?;
     let message = "this line is a marker of a merge conflict";
     let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
+    Some((position(above + 1, 0), fault))
+}
+
+/// Returns the error for the first comment of JavaScript in a JSON file, or `None` if there isn't
+/// one. A comment isn't inside quotes.
+fn comment_error(text: &str) -> Option<SyntaxError> {
+    let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
+    let start = text.trim_start().get(..2).unwrap_or_default();
+    let is_json = start.starts_with('{') || ["//", "/*"].contains(&start);
+    let above = text.lines().position(|row| is_json && form.is_match(row))?;
+    let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }
 
