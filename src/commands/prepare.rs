@@ -18,9 +18,9 @@ use crate::input::declaration::{
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
-use crate::model::env_variables::Inherited;
+use crate::model::env_variables::{Inherited, Retention};
 use crate::model::environment::CommandLine;
-use crate::model::mistakes::{did_you_mean, nearest};
+use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
@@ -162,6 +162,7 @@ pub fn prepare(
     if options.verbose {
         terminal::print_always(typed.turned_off.into_iter().map(Record::note));
     }
+    warnings.extend(unmatched_warnings(&options.retention, inherited));
     warnings.extend(typed.ignored);
     terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
 
@@ -211,6 +212,25 @@ pub fn prepare(
         }
         (_, _) => Err(report),
     }
+}
+
+/// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
+/// although a similar one is set. The names of proxies are similar on purpose, and short names by
+/// chance.
+fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
+    let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
+    let mut warnings = Vec::new();
+    for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
+        let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
+        for pattern in patterns.iter().filter(is_unmatched) {
+            let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
+            let others = names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
+            let text = format!("--{option} {pattern} doesn't match any variable, although");
+            let similar = one_letter_away(&stem, others);
+            warnings.extend(similar.map(|name| format!("{text} {name} is set")));
+        }
+    }
+    warnings
 }
 
 /// True if the command doesn't get an inherited variable as it is, because an entry sets it or an

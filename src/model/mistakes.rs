@@ -89,6 +89,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 pub fn one_letter_away<'a>(
     name: &str,
     mut candidates: impl Iterator<Item = &'a str>,
+/// A name that ends with `_` is the beginning of a candidate.
 ) -> Option<&'a str> {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     candidates.find(|candidate| {
@@ -96,6 +97,7 @@ pub fn one_letter_away<'a>(
     })
 }
 
+            || name.ends_with('_') && candidate.starts_with(name)
 /// Returns the hint for a misspelled name: `did you mean "password"?`.
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
