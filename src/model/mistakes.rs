@@ -20,6 +20,9 @@ pub struct Fault {
 /// The remedy for text that is probably a value. It works wherever a reference can be written.
 pub const VALUE_REMEDY: &str = "store a password in a secret and write the name of that secret; under \"env\", plain text is { value: … }";
 
+/// The remedy for text of several lines on the command line or in a variable.
+pub const NAME_REMEDY: &str = "write the name of the secret or the path of the file instead";
+
 impl Fault {
     /// Creates a fault without a remedy.
     pub fn new(text: impl Into<String>) -> Self {
@@ -86,18 +89,18 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 
 /// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
 /// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
+/// A name that ends with `_` is the beginning of a candidate.
 pub fn one_letter_away<'a>(
     name: &str,
     mut candidates: impl Iterator<Item = &'a str>,
-/// A name that ends with `_` is the beginning of a candidate.
 ) -> Option<&'a str> {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     candidates.find(|candidate| {
         strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
+            || name.ends_with('_') && candidate.starts_with(name)
     })
 }
 
-            || name.ends_with('_') && candidate.starts_with(name)
 /// Returns the hint for a misspelled name: `did you mean "password"?`.
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
@@ -160,15 +163,24 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text of several lines, such as a private key, where a name belongs.
-pub fn several_lines(text: &str) -> Option<Fault> {
+pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let has_lines = text.trim().contains('\n');
-    has_lines.then(|| Fault::new("has several lines").help(VALUE_REMEDY))
+    has_lines.then(|| Fault::new("has several lines").help(remedy))
+}
+
+/// Returns the fault of a URL, or of the content of a file, where the path of the file belongs.
+/// Both may have a password, so the text isn't shown.
+pub fn not_a_path(text: &str) -> Option<Fault> {
+    let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
+    let predicate = "must be the path of a file, not a URL or the content of the file";
+    let fault = Fault::new(predicate).help("save the file, and write its path");
+    marks.any(|mark| text.contains(mark)).then_some(fault)
 }
 
 /// Returns what people don't see in an argument of the command line. An argument that is only a
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    let found = several_lines(text).or_else(|| overlooked(text))?;
+    let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
     }
@@ -256,6 +268,9 @@ arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
+
+/// The keys of the top level of a declaration. `$schema` is for editors.
+pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// Files that aren't declarations, by a key that only such a file has: what the file is, and the
 /// help. The AWS CLI prints a task definition below `taskDefinition`.

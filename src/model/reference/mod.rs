@@ -93,7 +93,7 @@ impl Reference {
             return Err(Fault::new("is JSON, as `aws` prints it").help(help));
         }
         let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
-        if let Some(found) = several_lines(text).or_else(overlooked) {
+        if let Some(found) = several_lines(text, VALUE_REMEDY).or_else(overlooked) {
             return Err(found);
         }
         if let Some(error) = foreign_syntax_error(text) {
