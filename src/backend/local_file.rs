@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing};
-use crate::model::mistakes::{MOST_SUGGESTIONS, nearest};
+use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 use crate::model::secret_value::SecretValue;
+
+/// The remedy for a declaration instead of the file.
+const REMEDY: &str = "that is a declaration: name a file with prod/db: { password: … } instead";
 
 /// The path of the file, and the secrets in it. The keys are a secret's id and, inside, a staging
 /// label.
@@ -69,8 +72,11 @@ impl LocalFile {
 
     /// Returns the failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
+        let is_own_key = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
+        let is_declaration = !self.secrets.is_empty() && self.secrets.keys().all(is_own_key);
         FetchFailure {
             local_file: Some(self.path.clone()),
+            advice: is_declaration.then(|| REMEDY.to_owned()),
             ..FetchFailure::new(None, Cause::Absent(missing).into())
         }
     }

@@ -18,9 +18,9 @@ use crate::input::declaration::{
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
-use crate::model::env_variables::Inherited;
+use crate::model::env_variables::{Inherited, Retention};
 use crate::model::environment::CommandLine;
-use crate::model::mistakes::{did_you_mean, nearest};
+use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
@@ -136,6 +136,8 @@ pub fn prepare(
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
         inputs.warnings.extend(unresolved);
     }
+    let unmatched = unmatched_warnings(&options.retention, inherited);
+    inputs.warnings.extend(unmatched);
     print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
@@ -208,6 +210,25 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
+}
+
+/// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
+/// although a similar one is set. The names of proxies are similar on purpose, and short names by
+/// chance.
+fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
+    let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
+    let mut warnings = Vec::new();
+    for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
+        let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
+        for pattern in patterns.iter().filter(is_unmatched) {
+            let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
+            let others = names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
+            let text = format!("--{option} {pattern} doesn't match any variable, although");
+            let similar = one_letter_away(&stem, others);
+            warnings.extend(similar.map(|name| format!("{text} {name} is set")));
+        }
+    }
+    warnings
 }
 
 /// True if the command doesn't get an inherited variable as it is, because an entry sets it or an

@@ -422,7 +422,7 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let directory = declarations.find_map(Path::parent).unwrap_or(Path::new(""));
     if let Some(file) = find_local_file(directory) {
         for failure in unconfigured {
-            failure.profile_advice = Some(format!("use the local file: --local {file}"));
+            failure.advice = Some(format!("use the local file: --local {file}"));
         }
     }
 }

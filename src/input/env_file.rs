@@ -84,7 +84,7 @@ pub fn read_env_file(
     let path = &arguments.file;
     let name = path.display().to_string();
     let mut bytes = Zeroizing::new(Vec::new());
-    text_file::open(path)
+    text_file::open(path, "the argument of migrate")
         .map_err(|problem| vec![problem])?
         .take(MOST_BYTES as u64 + 1)
         .read_to_end(&mut bytes)

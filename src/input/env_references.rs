@@ -120,13 +120,14 @@ fn misread_reference(text: &str) -> Option<Defect> {
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
-    let (prefix, ours) = foreign_prefix(text)?;
+    let own = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
+    let (prefix, ours) = foreign_prefix(text).or(own)?;
     let remedy = match ours {
         "" => String::new(),
         service => format!(": write {OPEN}{service}NAME{CLOSE}"),
     };
     Some(format!(
-        "the value begins with \"{prefix}\", the syntax of another tool{remedy}"
+        "the value begins with \"{prefix}\", which --resolve-env doesn't read{remedy}"
     ))
 }
 

@@ -32,7 +32,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
     let directory = path.parent().unwrap_or(path);
-    let text = text_file::open(path)
+    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
         .map_err(|problem| match text_file::find_local_file(directory) {
             Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
             Some(_) | None => problem,

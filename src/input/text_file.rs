@@ -7,19 +7,21 @@ use std::path::Path;
 
 use crate::model::entry::shell_quoted;
 use crate::model::env_variables::env_file_name;
-use crate::model::mistakes::is_utf16;
-use crate::model::mistakes::{did_you_mean, nearest};
-use crate::model::problem::Problem;
+use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
+use crate::model::problem::{Problem, Status};
 use crate::model::shown::file_name;
 use crate::system::os_error::{read_file, unreadable};
 
-/// Opens a file for reading.
+/// Opens the file that `option` names for reading.
 ///
 /// # Errors
 /// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a
-/// similar name in the same directory.
-pub fn open(path: &Path) -> Result<File, Problem> {
+/// similar name in the same directory. A URL or the content of a file isn't shown.
+pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
+        if let Some(fault) = not_a_path(&path.to_string_lossy()) {
+            return Problem::from_fault(Status::Configuration, fault.about(option));
+        }
         let similar = match error.kind() {
             ErrorKind::NotFound => similar_file(path),
             _ => None,

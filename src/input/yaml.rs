@@ -291,6 +291,11 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 /// # Errors
 /// If the node isn't text, or is a merge key.
 fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
+    // YAML reads a comment of JavaScript as the beginning of the next key.
+    let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
+    if is_comment && let Some(error) = comment_error(text) {
+        return Err(error);
+    }
     match kind {
         Kind::Plain(text) if text == "<<" => Err((
             position,
@@ -375,8 +380,8 @@ const QUOTES: &str = "put the whole value in quotes";
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
-    let conflict = conflict_error(text);
-    let known = conflict.or_else(|| overlooked_error(text, position.line));
+    let other_text = conflict_error(text).or_else(|| comment_error(text));
+    let known = other_text.or_else(|| overlooked_error(text, position.line));
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
@@ -490,6 +495,17 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     let above = text.lines().position(is_marker)?;
     let message = "this line is a marker of a merge conflict";
     let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
+    Some((position(above + 1, 0), fault))
+}
+
+/// Returns the error for the first comment of JavaScript in a JSON file, or `None` if there isn't
+/// one. A comment isn't inside quotes.
+fn comment_error(text: &str) -> Option<SyntaxError> {
+    let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
+    let start = text.trim_start().get(..2).unwrap_or_default();
+    let is_json = start.starts_with('{') || ["//", "/*"].contains(&start);
+    let above = text.lines().position(|row| is_json && form.is_match(row))?;
+    let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }
 

@@ -22,6 +22,9 @@ pub struct Fault {
 /// The remedy for text that is probably a value. It works wherever a reference can be written.
 pub const VALUE_REMEDY: &str = "store a password in a secret and write the name of that secret; under \"env\", plain text is { value: … }";
 
+/// The remedy for text of several lines on the command line or in a variable.
+pub const NAME_REMEDY: &str = "write the name of the secret or the path of the file instead";
+
 impl Fault {
     /// Creates a fault without a remedy.
     pub fn new(text: impl Into<String>) -> Self {
@@ -83,6 +86,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 
 /// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
 /// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
+/// A name that ends with `_` is the beginning of a candidate.
 pub fn one_letter_away<'a>(
     name: &str,
     mut candidates: impl Iterator<Item = &'a str>,
@@ -90,6 +94,7 @@ pub fn one_letter_away<'a>(
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     candidates.find(|candidate| {
         strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
+            || name.ends_with('_') && candidate.starts_with(name)
     })
 }
 
@@ -155,9 +160,18 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text of several lines, such as a private key, where a name belongs.
-pub fn several_lines(text: &str) -> Option<Fault> {
+pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let has_lines = text.trim().contains('\n');
-    has_lines.then(|| Fault::new("has several lines").help(VALUE_REMEDY))
+    has_lines.then(|| Fault::new("has several lines").help(remedy))
+}
+
+/// Returns the fault of a URL, or of the content of a file, where the path of the file belongs.
+/// Both may have a password, so the text isn't shown.
+pub fn not_a_path(text: &str) -> Option<Fault> {
+    let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
+    let predicate = "must be the path of a file, not a URL or the content of the file";
+    let fault = Fault::new(predicate).help("save the file, and write its path");
+    marks.any(|mark| text.contains(mark)).then_some(fault)
 }
 
 /// Returns what people don't see in an argument of the command line. An argument that is only a
@@ -167,7 +181,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
         let help = "in an array, write \"--\" as an argument of its own";
         return Some(Fault::new("ends with `--`").help(help));
     }
-    let found = several_lines(text).or_else(|| overlooked(text))?;
+    let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
     }
@@ -238,8 +252,7 @@ const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info status --dry-run = secrets-exec check
-add create delete put rm rotate set update write = the AWS CLI, because secrets-exec only reads
-list ls = aws secretsmanager list-secrets
+add create delete list ls put rm rotate set update write = the AWS CLI, because secrets-exec only reads secrets by name
 configure login = aws configure sso
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
@@ -258,6 +271,9 @@ arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
 environment vars = env";
+
+/// The keys of the top level of a declaration. `$schema` is for editors.
+pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// Files that aren't declarations, by a key that only such a file has: what the file is, and the
 /// help. The AWS CLI prints a task definition below `taskDefinition`.

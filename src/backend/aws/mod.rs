@@ -315,7 +315,7 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.default_region_and_account = session.default_region_and_account(locator);
-            failure.profile_advice = session.settings.profile_advice.clone();
+            failure.advice = session.settings.profile_advice.clone();
             failure.profile = session.settings.options.profile.clone();
         }
     }

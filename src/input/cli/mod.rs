@@ -31,7 +31,7 @@ use crate::model::env_variables::{
     EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::environment::CommandLine;
-use crate::model::mistakes::{Fault, overlooked};
+use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
@@ -212,13 +212,17 @@ fn launch_invocation(
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that name what to resolve. After `--`, they are a mistake.
-const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --resolve-env";
+/// The options that say what to resolve. After `--`, they are a mistake. Variables can't set them,
+/// except `--file`.
+const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
 
 /// The warning about an argument of the command that has one of CloudFormation's dynamic
 /// references.
 const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
                           shows arguments. Set a variable with --env instead, and let the command read it";
+
+/// The end of the warning about a reference on the command line that ends with its only colon.
+const EMPTY_KEY: &str = "gets the whole secret: if its key is a shell variable, it isn't set";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
@@ -258,6 +262,12 @@ impl Inputs {
     /// in declarations.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
+        // `DB_PASSWORD=prod/db:$KEY`, and KEY isn't set. An ARN has more colons.
+        let entries = matches.get_many::<String>("env").into_iter().flatten();
+        let keyless = entries.filter(|entry| entry.find(':') == Some(entry.len() - 1));
+        let names = keyless.filter_map(|entry| assigned_name(entry));
+        let warnings = names.map(|name| format!("{name} {EMPTY_KEY}"));
+        inputs.warnings.extend(warnings);
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
             match parse_pattern(&text) {
@@ -406,7 +416,8 @@ impl Inputs {
         name: &str,
     ) {
         for value in values {
-            if let Some(found) = overlooked(&value.to_string_lossy()) {
+            let text = value.to_string_lossy();
+            if let Some(found) = several_lines(&text, NAME_REMEDY).or_else(|| overlooked(&text)) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
@@ -453,7 +464,10 @@ impl Inputs {
 /// Returns the declarations that `-f` names or, without `-f`, the declarations that
 /// `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
+    let is_content = |names: &OsStr| not_a_path(&names.to_string_lossy()).is_some();
     match inherited.non_empty(FILE) {
+        // A comma in the content of a file doesn't separate names.
+        Some(names) if from_flag.is_empty() && is_content(names) => vec![names.into()],
         Some(names) if from_flag.is_empty() => names
             .as_bytes()
             .split(|byte| *byte == b',')
@@ -463,8 +477,14 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     }
 }
 
-/// Warns about a variable whose name is one edit away from the name of one of ours.
+/// Warns about a variable for an option that variables can't set, and about one whose name is one
+/// edit away from the name of one of ours.
 fn misspelling_warning(name: &str) -> Option<String> {
+    let words = name.replace(OWN_PREFIX, "__").to_lowercase();
+    let mut flags = ENTRY_OPTIONS.split(' ').filter(|_| name != FILE);
+    if let Some(flag) = flags.find(|flag| flag.replace('-', "_") == words) {
+        return Some(format!("{name} has no effect: use the option {flag}"));
+    }
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
     let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;

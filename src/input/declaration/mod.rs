@@ -25,14 +25,14 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Kind, Node, parse_yaml};
-use crate::model::mistakes::{Fault, foreign_file};
+use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
-use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT, TOP_KEYS};
+use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT};
 
 /// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE")?;
     let extension = path.extension();
     if extension.is_some_and(|extension| extension == "toml") {
         let name = path.display();
@@ -100,7 +101,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
         let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
-    read_yaml(path, text_file::open(path)?, FileKind::Declaration)
+    read_yaml(path, file, FileKind::Declaration)
 }
 
 /// The names under which a declaration is found.

@@ -15,7 +15,7 @@ use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_variables::{EnvName, is_name};
 use crate::model::mistakes::{
-    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
@@ -60,9 +60,6 @@ pub const FILE: &str = "this file";
 
 /// The name of the type in messages about a value that should be text: `must be text, not a list`.
 pub const TEXT: &str = "text";
-
-/// The keys of the top level. `$schema` is for editors.
-pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// The keys of an entry of `env`.
 pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";

@@ -39,7 +39,7 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             && let Err(why) = validate_alias_name(name)
         {
             let legal = name.replace(['-', '.'], "_");
-            let is_legal = validate_alias_name(&legal).is_ok();
+            let is_legal = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
             let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
             key.refuse_sentence(Fault { text: why, help });
         }

@@ -40,8 +40,9 @@ pub struct FetchFailure {
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`.
-    pub profile_advice: Option<String>,
+    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`. Also
+    /// the remedy for a declaration that was named instead of such a file.
+    pub advice: Option<String>,
     /// The profile of `--profile`, which a command of the AWS CLI needs, too.
     pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
@@ -104,7 +105,7 @@ impl FetchFailure {
             waited: None,
             notes: Vec::new(),
             default_region_and_account: None,
-            profile_advice: None,
+            advice: None,
             profile: None,
             nearest: None,
         }
@@ -281,7 +282,7 @@ impl FailedRequest<'_> {
                 Some(format!("restore it: {restore}"))
             }
             Cause::NoCredentials(Unsigned::Unconfigured) | Cause::NoRegion => {
-                self.failure.profile_advice.clone().or(general)
+                self.failure.advice.clone().or(general)
             }
             Cause::Denied(Denial::Credentials(_))
             | Cause::Outage(_)
@@ -304,7 +305,8 @@ impl FailedRequest<'_> {
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
                 (Some(id), _) => format!("{id}: …"),
             };
-            return format!("add it to {}, as in {line}", file.display());
+            let general = format!("add it to {}, as in {line}", file.display());
+            return self.failure.advice.clone().unwrap_or(general);
         }
 
         let locator = self.locator;

@@ -89,7 +89,10 @@ impl Reference {
         }
         let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
         let foreign = || foreign_syntax_error(text);
-        if let Some(fault) = several_lines(text).or_else(overlooked).or_else(foreign) {
+        if let Some(fault) = several_lines(text, VALUE_REMEDY)
+            .or_else(overlooked)
+            .or_else(foreign)
+        {
             return Err(fault);
         }
 
