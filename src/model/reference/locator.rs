@@ -199,7 +199,7 @@ impl SecretRef {
             Err("is a path, which must begin with a slash, as in ssm:/prod/app/")
         } else if self.selector != Selector::Whole || *version != Version::Current {
             Err(
-                "has a key, a label or a version after a path, which stands for the parameters below it",
+                "has a key, a label or a version after a path (one parameter below it is ssm:/prod/app/level)",
             )
         } else {
             Ok(())
