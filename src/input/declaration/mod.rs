@@ -93,7 +93,18 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
         let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
-    read_yaml(path, text_file::open(path)?, FileKind::Declaration)
+    let read = text_file::open(path).and_then(|file| read_yaml(path, file, FileKind::Declaration));
+    read.map_err(|problem| problem.help_if_some(declarations_meant(path)))
+}
+
+/// Returns the help for a path that is a directory with a declaration, or that lists several files.
+/// Returns `None` for any other path.
+fn declarations_meant(path: &Path) -> Option<String> {
+    let inside = path.join(DEFAULT_NAMES[0]);
+    let found = Some(inside).filter(|file| file.exists());
+    let files = found.as_deref().unwrap_or(path).to_str()?.split([',', ':']);
+    let is_list = !path.is_file() && files.clone().all(|file| Path::new(file).is_file());
+    is_list.then(|| format!("write -f {}", Vec::from_iter(files).join(" -f ")))
 }
 
 /// The names under which a declaration is found.
