@@ -202,7 +202,8 @@ impl<'a> Item<'a> {
     /// follows the name may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        if name == text || !is_name(name) {
+        // Base64 may end with equals signs.
+        if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");

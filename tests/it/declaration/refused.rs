@@ -9,7 +9,7 @@ use crate::support::*;
 ///
 /// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
-must be a mapping of names and values, not | ^[] | ^text | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
+must be a mapping of names and values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
 an entry of "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names and values, not a string | ^text
