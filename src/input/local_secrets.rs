@@ -35,6 +35,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
         .map_err(|problem| match text_file::find_local_file(directory) {
             Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
+            None if path == Path::new("true") => {
+                problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
+            }
             Some(_) | None => problem,
         })
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))

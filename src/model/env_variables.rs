@@ -79,6 +79,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// would silently remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let is_foreign = text.is_empty() || text.contains(|c| " ,:=|^$(){}<>\\".contains(c));
+    if text.contains(',') {
+        return Err("a pattern for names, such as AWS_* (repeat the option for several)");
+    }
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }

@@ -261,6 +261,7 @@ env = secrets-exec export --format shell
 --config = -f secrets-exec.yaml
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
+--insecure --no-verify-ssl --skip-verify = --ca-bundle FILE, which has the root certificate
 --pristine = --clean-env";
 
 /// The keys of other tools, in lines of the same form. A line applies where our keys are allowed.

@@ -113,7 +113,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         return Err(unfit_problem(
             "the value contains a line break, but Docker's --env-file has one line for each variable",
         )
-        .help(format!("add encode: base64 to the variable, or {DOCKER_HELP}")));
+        .help(format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}")));
     } else if length > LONGEST_LINE {
         return Err(unfit_problem(&format!(
             "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
@@ -190,7 +190,7 @@ fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Probl
         Problem::configuration(format!(
             "the value isn't UTF-8 text, and {format} can't hold anything else"
         ))
-        .help("use --format shell, or give the entry `encode: base64`")
+        .help("use --format shell, or add encode: base64 to the variable in a declaration")
     })
 }
 

@@ -102,6 +102,7 @@ pub fn local_warning(path: &Path) -> Record {
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
+            Some(variable) if variable == subject => (name, format!("write {{{{ env.{name} }}}}")),
             Some(variable) => (name, variable_help(variable, &plan.aliases)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
         };

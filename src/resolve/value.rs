@@ -277,11 +277,14 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
 /// the entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
+    let text = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
+    let is_delimited = text.len() > 1 && text.starts_with('/') && text.ends_with('/');
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
             "remove the newline or the spaces at the end of the value"
         }
+        Ok(_) if is_delimited => "leave out the slashes around the pattern; (?i) ignores case",
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };

@@ -643,6 +643,6 @@ fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
         Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
-        _ => Err("the name or the ARN of a Secrets Manager secret"),
+        _ => Err("the name or the ARN of a Secrets Manager secret, without a key"),
     }
 }

@@ -606,8 +606,11 @@ fn split_assignment<'t>(
             return Err(Problem::usage(text).help(help));
         }
         let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
-        return Err(Problem::usage(text)
-            .help("a name has only letters, digits and \"_\", as in DB_PASSWORD2"));
+        return Err(Problem::usage(text).help(match name.split_once('/') {
+            Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
+            Some(_) => "write the variable first, as in DB_PASSWORD=prod/db:password",
+            None => "a name has only letters, digits and \"_\", as in DB_PASSWORD2",
+        }));
     };
     Ok((parsed_name, reference))
 }

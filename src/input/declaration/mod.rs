@@ -93,7 +93,8 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
-    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE")?;
+    let with_help = |problem: Problem| problem.help_if_some(declarations_meant(path));
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE").map_err(with_help)?;
     let extension = path.extension();
     if extension.is_some_and(|extension| extension == "toml") {
         let name = path.display();
@@ -101,7 +102,17 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
         let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
-    read_yaml(path, file, FileKind::Declaration)
+    read_yaml(path, file, FileKind::Declaration).map_err(with_help)
+}
+
+/// Returns the help for a path that is a directory with a declaration, or that lists several files.
+/// Returns `None` for any other path.
+fn declarations_meant(path: &Path) -> Option<String> {
+    let inside = path.join(DEFAULT_NAMES[0]);
+    let found = Some(inside).filter(|file| file.exists());
+    let files = found.as_deref().unwrap_or(path).to_str()?.split([',', ':']);
+    let is_list = !path.is_file() && files.clone().all(|file| Path::new(file).is_file());
+    is_list.then(|| format!("write -f {}", Vec::from_iter(files).join(" -f ")))
 }
 
 /// The names under which a declaration is found.

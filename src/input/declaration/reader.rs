@@ -172,13 +172,8 @@ impl<'a> Item<'a> {
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             let text = self.node.scalar_text();
-            match text.and_then(|text| text.split_once(':')) {
-                Some((name, _)) if is_name(name) => {
-                    let help = format!("write it as in {name}: prod/db:password");
-                    let text = format!("a space is missing after \"{name}:\"");
-                    self.refuse_sentence(Fault::new(text).help(help));
-                }
-                Some(_) | None => self.refuse_type("a mapping of names and values", help),
+            if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
+                self.refuse_type("a mapping of names and values", help);
             }
             return Vec::new();
         };
@@ -198,6 +193,20 @@ impl<'a> Item<'a> {
             });
         }
         entries
+    }
+
+    /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. What
+    /// follows the name may be a password.
+    fn refuse_if_assignment(&self, text: &str) -> bool {
+        let name = text.split([':', '=']).next().unwrap_or_default();
+        // Base64 may end with equals signs.
+        if name == text.trim_end_matches('=') || !is_name(name) {
+            return false;
+        }
+        let fault = Fault::new(" must be followed by a colon and a space");
+        let help = format!("write it as in {name}: prod/db:password");
+        self.add(name.to_owned(), fault.help(help));
+        true
     }
 
     /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
@@ -227,6 +236,10 @@ impl<'a> Item<'a> {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
             return;
+        }
+        if known.contains(&"from") && key.contains('/') && !value.is_null() {
+            return item
+                .refuse(Fault::new("has a space in its reference").help("remove the space"));
         }
         let not_shown = "has an unknown key, which isn't shown because it may be a value";
         if !is_quotable(key) {
@@ -346,14 +359,12 @@ impl<'a> Item<'a> {
     /// the name, adds a mistake, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
-        if variable.is_none() && !self.refuse_key_if_overlooked(name) {
+        if variable.is_none()
+            && !self.refuse_key_if_overlooked(name)
+            && !self.refuse_if_assignment(name)
+        {
             let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
-            // What follows may be the value, as in `DB_PASSWORD=hunter2`.
-            let shown = match name.find(['=', ':']) {
-                Some(end) if is_name(&name[..end]) => format!("\"{}…\"", &name[..=end]),
-                Some(_) | None => quoted_name(name),
-            };
-            self.add(shown, text.into());
+            self.add(quoted_name(name), text.into());
         }
         variable
     }
@@ -428,11 +439,18 @@ impl SourceFile {
         let mut problems: Vec<Problem> = Vec::new();
         let mut first_of = HashMap::new();
         for mistake in mistakes {
+            let (subject, fault) = (mistake.subject, mistake.fault);
+            let name = subject.rsplit(' ').next().unwrap_or_default();
+            let is_name = |word: &str| word == name.trim_matches('"');
+            // A help that names its entry is an example, which also helps with the other entries.
+            let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_name);
+            let general_help = fault.help.clone().filter(|help| !is_example(help));
+            let group = (fault.text.clone(), general_help);
             // Mistakes in the syntax don't have a subject, so each of them gives a problem.
-            if !mistake.subject.is_empty()
-                && let Some(&first) = first_of.get(&mistake.fault.text)
+            if !subject.is_empty()
+                && let Some(&first) = first_of.get(&group)
             {
-                let other = format!("{} (line {})", mistake.subject, mistake.position.line);
+                let other = format!("{subject} (line {})", mistake.position.line);
                 let problem: &mut Problem = &mut problems[first];
                 match problem.notes.last_mut() {
                     Some(note) => *note += &format!(", {other}"),
@@ -441,11 +459,10 @@ impl SourceFile {
                 continue;
             }
 
+            first_of.insert(group, problems.len());
             let position = self.position_text(mistake.position);
-            let Fault { text, help } = mistake.fault;
-            let headline = format!("{position}: {}{text}", mistake.subject);
-            first_of.insert(text, problems.len());
-            problems.push(Problem::configuration(headline).help_if_some(help));
+            let headline = format!("{position}: {subject}{}", fault.text);
+            problems.push(Problem::configuration(headline).help_if_some(fault.help));
         }
         problems
     }

@@ -159,6 +159,12 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
 
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
+        if let "secrets-manager" | "parameter-store" = name {
+            let help = "write its variables directly below \"env:\", and parameters with ssm:";
+            let fault = Fault::new("is a section of a buildspec, not a variable");
+            key.named(format!("{name:?}")).refuse(fault.help(help));
+            continue;
+        }
         let target = key.expect_variable(name).map(Target::Env);
         if name.contains(['=', ':']) {
             continue;
@@ -531,7 +537,11 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
     }
     match &pattern {
         Ok(_) => item.source.pattern_memory.set(left - limit),
-        Err(why) => item.refuse(format!("isn't a valid regular expression: {why}")),
+        Err(why) => {
+            let fault = Fault::new(format!("isn't a valid regular expression: {why}"));
+            let help = text.strip_prefix('*').map(|_| "write .*, not *".into());
+            item.refuse(Fault { help, ..fault });
+        }
     }
     pattern.ok()
 }

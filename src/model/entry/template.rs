@@ -21,6 +21,9 @@ pub const ENV: &str = "env";
 /// without a limit of its own.
 const LONGEST: usize = 16 * 1024;
 
+/// What the expressions of a template for Go begin with, as in `{{ env "HOME" }}`, before a space.
+const GO_WORDS: &str = "env if key range secret with";
+
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -86,10 +89,14 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
-    let mut expressions = expressions(template);
     let calculation = |text| calculation_error(text, &Aliases::default());
-    if let Some(fault) = expressions.find_map(calculation) {
+    if let Some(fault) = expressions(template).find_map(calculation) {
         return fault;
+    }
+    let mut first_words = expressions(template).filter_map(|text| text.split_once(' '));
+    if first_words.any(|(word, _)| GO_WORDS.split(' ').any(|other| other == word)) {
+        let fault = Fault::new("the template is in the language of Go, but must be Jinja");
+        return fault.help("write {{ env.HOME }}, {{ db.password }} or {% if db.host %}");
     }
     let is_unclosed = detail.ends_with("expected end of variable block");
     if let Some(wrong) = wrong_expression_error(template, is_unclosed) {

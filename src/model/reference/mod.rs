@@ -63,6 +63,9 @@ const VERSION_HELP: &str = "write the whole version id, as secrets-exec check --
 const PARAMETER_VERSION_HELP: &str =
     "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
+/// The remedy for a variable in the syntax of another tool.
+const VARIABLE_HELP: &str = "write a variable in braces, as in ${STAGE}/db:password";
+
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
     "store the whole text in a secret, or compose it under \"env\" with { template: \"…\" }";
@@ -97,7 +100,12 @@ impl Reference {
         }
 
         if has_brace && without_path.contains("{{") {
-            let help = "in a declaration, write { template: \"…\" }";
+            let is_variable = without_path.contains("${{")
+                || without_path.contains("}}/") && !without_path.contains("://");
+            let help = match is_variable && without_path.matches("{{").count() == 1 {
+                true => VARIABLE_HELP,
+                false => "in a declaration, write { template: \"…\" }",
+            };
             let template = Fault::new("contains \"{{\", as a template does").help(help);
             return Err(helm_fault(text).unwrap_or(template));
         }
@@ -286,7 +294,7 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     };
     let help = match character {
         '$' if is_command => "write the name of the secret itself, as in prod/db:password",
-        '$' | '%' if is_variable => "write a variable in braces, as in ${STAGE}/db:password",
+        '$' | '%' if is_variable => VARIABLE_HELP,
         ',' | ' ' | '|' if is_list && key.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if is_list => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",

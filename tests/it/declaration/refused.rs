@@ -9,9 +9,9 @@ use crate::support::*;
 ///
 /// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
-must be a mapping of names and values, not | ^[] | ^text | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
+must be a mapping of names and values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
 an entry of "files" must be a mapping, not a string | files: [^"x:k"]
-a space is missing after "A:" | env: ^"A:x:k"
+must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names and values, not a string | ^text
 is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
 write each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
@@ -102,7 +102,7 @@ has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, ver
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-isn't a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
+isn't a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]

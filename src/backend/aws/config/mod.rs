@@ -309,7 +309,7 @@ pub fn apply_profile(
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
 /// credentials. Options and variables have precedence. Also adds the advice to choose a profile, or
-/// to rename the profile's section, if that helps. Returns all profiles.
+/// to rename the profile's section or its keys, if that helps. Returns all profiles.
 ///
 /// # Errors
 /// The first error in the files or in these settings.
@@ -317,7 +317,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let (source, name) = settings.profile();
     let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
-    let mut advice = profiles.header_advice(name);
+    let mut advice = profiles.spelling_advice(name);
     if advice.is_none() && source.is_none() && !others.is_empty() {
         let names = others.join(", ");
         advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));

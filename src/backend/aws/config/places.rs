@@ -370,8 +370,9 @@ impl Profiles {
 
     /// Returns the advice to remove the word `profile` from a header in the credentials file, where
     /// `[profile app]` isn't the profile "app". Returns the advice if this header was meant to be
-    /// the profile `name`, or if every header has the word. Otherwise returns `None`.
-    pub fn header_advice(&self, name: &str) -> Option<String> {
+    /// the profile `name`, or if every header has the word. Otherwise returns the advice to set the
+    /// access key, if the profile only has it under another name, and `None` if it doesn't.
+    pub fn spelling_advice(&self, name: &str) -> Option<String> {
         // The name that was meant by a header with the word `profile`.
         let intended_name = |header: &str| {
             let (kind, intended) = split_header(header)?;
@@ -387,7 +388,10 @@ impl Profiles {
                 ));
             }
         }
-        None
+        let section = self.profile(name)?.section;
+        let has_key = section.setting("aws_access_key_id").is_some();
+        let is_misspelled = !has_key && section.settings.keys().any(|key| key.contains("key"));
+        is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, the variable
@@ -395,7 +399,7 @@ impl Profiles {
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} ({setting})");
-        if let Some(advice) = self.header_advice(name) {
+        if let Some(advice) = self.spelling_advice(name) {
             return Problem::usage(text).help(advice);
         }
         let names: Vec<&str> = self.names().collect();
