@@ -20,7 +20,8 @@ pub struct Fault {
 }
 
 /// The remedy for text that is probably a value. It works wherever a reference can be written.
-pub const VALUE_REMEDY: &str = "store a password in a secret and write the name of that secret; under \"env\", plain text is { value: … }";
+pub const VALUE_REMEDY: &str =
+    "write the name of a secret; under \"env\", plain text is { value: … }";
 
 /// The remedy for text of several lines on the command line or in a variable.
 pub const NAME_REMEDY: &str = "write the name of the secret or the path of the file instead";
@@ -252,7 +253,7 @@ const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info status --dry-run = secrets-exec check
-add create delete list ls put rm rotate set update write = the AWS CLI, because secrets-exec only reads secrets by name
+add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
@@ -261,7 +262,7 @@ env = secrets-exec export --format shell
 --config = -f secrets-exec.yaml
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
---insecure --no-verify-ssl --skip-verify = --ca-bundle FILE, which has the root certificate
+--insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
 --pristine = --clean-env";
 
 /// The keys of other tools, in lines of the same form. A line applies where our keys are allowed.

@@ -297,7 +297,7 @@ impl Client {
         let remedy = match kind {
             OutageKind::Lookup => "check this machine's DNS settings",
             OutageKind::MalformedResponse => {
-                "check that an AWS service, or a simulation of it, listens at this address"
+                "check that AWS or a simulation of it listens at this address"
             }
             OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
                 "start the service there"

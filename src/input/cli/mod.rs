@@ -483,7 +483,9 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let words = name.replace(OWN_PREFIX, "__").to_lowercase();
     let mut flags = ENTRY_OPTIONS.split(' ').filter(|_| name != FILE);
     if let Some(flag) = flags.find(|flag| flag.replace('-', "_") == words) {
-        return Some(format!("secrets-exec ignores {name}: use the option {flag}"));
+        return Some(format!(
+            "secrets-exec ignores {name}: use the option {flag}"
+        ));
     }
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);

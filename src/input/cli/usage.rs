@@ -292,7 +292,7 @@ impl Line<'_> {
             && let Some(name) = nearest(word, subcommands.into_iter())
         {
             return Problem::usage(format!("argument {number} isn't a subcommand"))
-                .help(format!("did you mean \"secrets-exec {name}\"?"));
+                .help(format!("did you mean \"{name}\"?"));
         }
 
         // `-e PASSWORD prod/db:password`: a reference without its `=`.

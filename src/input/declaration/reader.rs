@@ -263,7 +263,7 @@ impl<'a> Item<'a> {
             (None, Some(place), _) => format!("it belongs {place}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if key == "key" => {
-                "write the key of the secret after a colon, as in prod/db:password".to_owned()
+                "write it after a colon, as in prod/db:password".to_owned()
             }
             (None, None, None) => {
                 let possible = match known.len() {

@@ -68,7 +68,7 @@ const VARIABLE_HELP: &str = "write a variable in braces, as in ${STAGE}/db:passw
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store the whole text in a secret, or compose it under \"env\" with { template: \"…\" }";
+    "store it in a secret, or compose it under \"env\" with { template: \"…\" }";
 
 impl Reference {
     /// Parses a reference.
