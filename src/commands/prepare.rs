@@ -207,6 +207,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     terminal::print_unless_hidden(report::unexpanded_warnings(plan));
     terminal::print_unless_hidden(report::plain_template_warnings(plan));
+    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }

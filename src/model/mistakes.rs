@@ -252,7 +252,8 @@ fn character_name(c: char) -> String {
 const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
-diff info status --dry-run = secrets-exec check
+diff info lint status test validate --dry-run = secrets-exec check
+import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
 env = secrets-exec export --format shell
@@ -263,7 +264,8 @@ env = secrets-exec export --format shell
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
---pristine = --clean-env";
+--pristine = --clean-env
+--max-attempts --retries = the variable AWS_MAX_ATTEMPTS";
 
 /// The keys of other tools, in lines of the same form. A line applies where our keys are allowed.
 /// The first of them is the one to write.
@@ -298,12 +300,13 @@ op:// vault: = ";
 
 /// More beginnings of this kind. They apply only to references, and only if a slash follows,
 /// because `secret:token` may be the key of a secret.
-const WORDS_BEFORE_NAMES: [(&str, &str); 7] = [
+const WORDS_BEFORE_NAMES: [(&str, &str); 8] = [
     ("asm:", "secretsmanager:"),
     ("aws:", "secretsmanager:"),
     ("SecretsManager:", "secretsmanager:"),
     ("secret:", "secretsmanager:"),
     ("sm:", "secretsmanager:"),
+    ("ssm:arn:", "arn:"),
     ("awsps:", "ssm:"),
     ("param:", "ssm:"),
 ];

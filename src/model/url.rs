@@ -14,7 +14,8 @@ pub struct HttpUrl {
 
 impl HttpUrl {
     /// Parses an absolute URL. Returns `None` for another scheme, for a URL without a host, and for
-    /// a port that isn't a number up to 65535.
+    /// a port that isn't a number up to 65535. Also returns `None` if an `@` follows the host,
+    /// because what seems to be the host is the beginning of a password: `http://jane:a#b@proxy`.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
@@ -23,7 +24,8 @@ impl HttpUrl {
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        (is_host && is_http).then(|| Self {
+        let is_whole = text.matches('@').count() == authority.as_str().matches('@').count();
+        (is_host && is_http && is_whole).then(|| Self {
             text: text.to_owned(),
             uri,
         })

@@ -134,6 +134,27 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
+/// Returns a warning for each literal that has an alias in an expression, as in `{{ db.host }}`.
+/// Only a template replaces it.
+pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+    plan.value_entries().filter_map(|(entry, source)| {
+        let ValueSource::Literal(text) = source else {
+            return None;
+        };
+        let mut expressions = text.split("{{").skip(1);
+        let has_alias = expressions.any(|expression| {
+            let alias = expression.trim_start().split(['.', ' ', '}']).next();
+            alias.is_some_and(|alias| plan.aliases.contains_key(alias))
+        });
+        let text = format!(
+            "the value of {} is plain text, although it contains {{{{",
+            entry.subject
+        );
+        let warning = Record::warning(text).with_help("write `template` instead of `value`");
+        has_alias.then_some(warning)
+    })
+}
+
 /// Returns a note for each empty variable that should name a secret, with the number of entries
 /// that are absent because of it. An entry isn't counted if another one has the same target.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {

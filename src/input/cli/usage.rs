@@ -17,6 +17,7 @@ use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};
+use crate::model::reference::split_colon;
 use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
@@ -126,7 +127,31 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = row.map_or(of_launch, |row| row.example);
         let name = self.name();
-        format!("use {name} {example}")
+        self.in_own_words(&format!("use {name} {example}"))
+    }
+
+    /// Replaces the reference and the variable of an example by the first ones before `--` that may
+    /// be shown: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    fn in_own_words(&self, example: &str) -> String {
+        let own = self.words.iter().take_while(|word| **word != "--");
+        let assigned = own.map(|word| word.split_once('=').unwrap_or(("", word)));
+        let mut named = assigned.filter(|(_, reference)| is_shown_reference(reference));
+        let Some((name, reference)) = named.next() else {
+            return example.to_owned();
+        };
+        let (secret, key) = split_colon(reference);
+        let example = match (key, is_name(name)) {
+            (_, true) => example.replace("DB_PASSWORD", name),
+            (Some(key), false) => example.replace("DB_PASSWORD", &key.to_uppercase()),
+            (None, false) => example.to_owned(),
+        };
+        let with_reference = match key {
+            Some(_) => example.replace("prod/db:password", reference),
+            None => example
+                .replace("get prod/db:password", &format!("get {reference}"))
+                .replace("prod/db", reference),
+        };
+        with_reference.replace("prod/app", secret)
     }
 
     /// Returns the subcommand, or the command line of a launch.
@@ -216,7 +241,7 @@ impl Line<'_> {
         let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
         let similar = nearest(name, options()).or_else(|| options().find(is_part));
         let help = match (self.subcommand, replacement(option), similar) {
-            (None, Some(replacement), _) => format!("use {replacement}"),
+            (None, Some(replacement), _) => self.in_own_words(&format!("use {replacement}")),
             (_, _, Some(similar)) => format!("did you mean --{similar}?"),
             (_, _, None) => self.example(),
         };
@@ -238,7 +263,11 @@ impl Line<'_> {
         let name = self.name();
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
-            return Problem::usage(text).help(format!("use {name} -f secrets-exec.yaml"));
+            let file = match reads_like_a_name(word) {
+                true => word,
+                false => "secrets-exec.yaml",
+            };
+            return Problem::usage(text).help(format!("use {name} -f {file}"));
         }
 
         let has_separator = self.words.contains(&"--");
@@ -254,6 +283,9 @@ impl Line<'_> {
                     true => "run it once for each reference",
                     false => "write a colon before a key, as in secrets-exec get prod/db:password",
                 })
+            }
+            Some("check" | "export" | "policy") if is_shown_reference(word) => {
+                needs_option(word, number)
             }
             Some(_) => unexpected_argument(number).help(self.example()),
         }
@@ -319,9 +351,8 @@ impl Line<'_> {
                 return Problem::usage(format!("{option} accepts only one argument"))
                     .help(format!("write {expected}"));
             }
-            if word.contains('/') && !word.contains(':') && reads_like_a_name(word) {
-                return Problem::usage(format!("argument {number} needs an option before it"))
-                    .help(format!("write --env-from {word}"));
+            if is_shown_reference(word) {
+                return needs_option(word, number);
             }
             let help = "only options and their values may come before `--`";
             return unexpected_argument(number).help(help);
@@ -376,6 +407,21 @@ fn expected_value(option: &str) -> Option<&'static str> {
     }
     let row = find_option(option.trim_start_matches('-'))?;
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
+}
+
+/// True for a word that is probably a reference, and may be shown: `prod/db:password`.
+fn is_shown_reference(word: &str) -> bool {
+    let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
+    begins_with_letter && word.contains('/') && reads_like_a_name(word)
+}
+
+/// Returns the problem for a reference without an option. `number` is its position, from 1.
+fn needs_option(reference: &str, number: usize) -> Problem {
+    let problem = Problem::usage(format!("argument {number} needs an option before it"));
+    match split_colon(reference) {
+        (_, Some(key)) => problem.help(format!("write --env {}={reference}", key.to_uppercase())),
+        (_, None) => problem.help(format!("write --env-from {reference}")),
+    }
 }
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.

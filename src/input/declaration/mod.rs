@@ -169,10 +169,11 @@ pub fn declaration_beside() -> Option<String> {
             return Some(format!("write -f {}{name}", "../".repeat(depth)));
         }
     }
-    let mut similar = DEFAULT_NAMES
+    let similar = DEFAULT_NAMES
         .iter()
-        .map(|name| similar_file(Path::new(name)));
-    if let Some(file) = similar.find_map(|file| file) {
+        .filter_map(|name| similar_file(Path::new(name)));
+    let mut declarations = similar.filter(|file| !file.ends_with(".local.yaml"));
+    if let Some(file) = declarations.next() {
         return Some(format!("write -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";

@@ -19,7 +19,9 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, is_quotable, not_quoted, quotable_name, quoted_name};
+use crate::model::shown::{
+    file_name, is_quotable, not_quoted, quotable_name, quoted_name, reads_like_a_name,
+};
 
 /// A node of the tree, and its name in messages.
 #[derive(Clone)]
@@ -250,7 +252,10 @@ impl<'a> Item<'a> {
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
-            let help = "indent it below a line \"env:\"";
+            let help = match value.scalar_text().is_none_or(reads_like_a_name) {
+                true => "indent it below a line \"env:\"",
+                false => "this file must have references, not values; --local reads values",
+            };
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
 

@@ -287,7 +287,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let variable = start.strip_prefix('$').filter(|name| is_name(name));
     if let Some(name) = variable.or((start == "~").then_some("HOME")) {
         let text = format!("starts with {start:?}, which only a shell expands");
-        path.refuse(Fault::new(text).help(format!("write ${{{name}}}/{rest}")));
+        path.refuse(Fault::new(text).help(format!("write \"${{{name}}}/{rest}\"")));
         return None;
     }
     path.expect_parsed("the path of a file", |text| {

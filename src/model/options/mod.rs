@@ -349,8 +349,10 @@ impl TypedOptions {
                 }
                 None => {
                     let variable = option.variable();
+                    let is_rotation = needed == OptionId::OnRotation;
+                    let value = if is_rotation { " restart" } else { "" };
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
-                        "add --{needed}, or leave out --{option} (or the variable {variable})"
+                        "add --{needed}{value}, or leave out --{option} (or the variable {variable})"
                     ))
                 }
             });

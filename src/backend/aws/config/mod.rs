@@ -508,7 +508,7 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let scheme = if text.contains("://") { "" } else { "http://" };
     let url = HttpUrl::parse(&format!("{scheme}{text}"));
     url.ok_or(match text.contains('@') {
-        true => "a URL: in the user name and the password, write %2F for /, %5C for \\, %23 for # and %3F for ?",
+        true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })
 }
