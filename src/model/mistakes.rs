@@ -178,9 +178,9 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 /// Returns what people don't see in an argument of the command line. An argument that is only a
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    if text.ends_with(" --") {
-        let help = "in an array, write \"--\" as an argument of its own";
-        return Some(Fault::new("ends with `--`").help(help));
+    if text.contains(" --") {
+        let help = "in an array, write each one as an element of its own";
+        return Some(Fault::new("is several arguments in one").help(help));
     }
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
@@ -274,6 +274,7 @@ name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
+dest destination target = path
 environment vars = env";
 
 /// The keys of the top level of a declaration. `$schema` is for editors.

@@ -25,11 +25,12 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Kind, Node, parse_yaml};
+use crate::model::env_variables::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::shown::file_name;
+use crate::model::shown::{file_name, reads_like_a_name};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT};
@@ -105,9 +106,16 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
 }
 
-/// Returns the help for a path that is a directory with a declaration, or that lists several files.
-/// Returns `None` for any other path.
+/// Returns the help for a path that is a directory with a declaration, that lists several files, or
+/// that is meant for another option, as in `--file KEY=prod/tls:key`. Returns `None` for any other
+/// path.
 fn declarations_meant(path: &Path) -> Option<String> {
+    if let Some((name, reference)) = path.to_str()?.split_once('=')
+        && is_name(name)
+        && reads_like_a_name(reference)
+    {
+        return Some(format!("write --as-file {name}={reference}"));
+    }
     let inside = path.join(DEFAULT_NAMES[0]);
     let found = Some(inside).filter(|file| file.exists());
     let files = found.as_deref().unwrap_or(path).to_str()?.split([',', ':']);
