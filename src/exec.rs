@@ -127,7 +127,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found(&text, &help);
     }
     if command.starts_with('-') {
-        let help = "write options before `--`, and the command after it";
+        let help = "write options before `--`";
         return not_found("the command begins with a hyphen", help);
     }
     if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {

@@ -179,7 +179,7 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 /// space or a carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     if text.contains(" --") {
-        let help = "in an array, write each one as an element of its own";
+        let help = "write each argument separately";
         return Some(Fault::new("is several arguments in one").help(help));
     }
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;

@@ -254,7 +254,7 @@ impl<'a> Item<'a> {
             let variable = item.named(key);
             let help = match value.scalar_text().is_none_or(reads_like_a_name) {
                 true => "indent it below a line \"env:\"",
-                false => "this file must have references, not values; --local reads values",
+                false => "this file is for references; --local reads values",
             };
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }

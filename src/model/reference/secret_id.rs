@@ -487,9 +487,7 @@ impl Region {
 
         Some(match nearest(&self.0, KNOWN_REGIONS.split(' ')) {
             Some(similar) => did_you_mean(similar),
-            None => {
-                "list the region codes with: aws account list-regions --region us-east-1".to_owned()
-            }
+            None => "list them: aws account list-regions --region us-east-1".to_owned(),
         })
     }
 }
