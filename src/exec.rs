@@ -123,7 +123,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
-        let help = format!("leave it out, or start a shell: -- sh -c '{command} …'");
+        let help = format!("leave it out, or use -- sh -c '{command} …'");
         return not_found(&text, &help);
     }
     if command.starts_with('-') {
@@ -153,7 +153,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         _ if Path::new(command).is_file() => {
             format!("for the file in this directory, write ./{command}")
         }
-        _ => "install it in the image, or write its full path".to_owned(),
+        _ => "install it, or write its full path".to_owned(),
     };
     not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
 }
