@@ -36,7 +36,7 @@ use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
-use crate::model::env_variables::{Inherited, is_name};
+use crate::model::env_variables::{EnvName, Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
@@ -175,14 +175,10 @@ impl Plan {
                 ValueSource::Template { template, .. } => &template.text,
                 ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
             };
-            for rest in text.split("${").skip(1) {
-                if let Some((name, _)) = rest.split_once('}')
-                    && is_name(name)
-                {
-                    return Some((&entry.subject, name));
-                }
-            }
-            None
+            let placeholders = text.split("${").skip(1);
+            let mut words = placeholders.filter_map(|rest| rest.split_once('}'));
+            let (name, _) = words.find(|(word, _)| is_name(word))?;
+            Some((&entry.subject, name))
         })
     }
 
@@ -195,13 +191,9 @@ impl Plan {
     /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let has_name = |entry: &Planned| {
-            entry
-                .target
-                .variable()
-                .is_some_and(|other| other.as_str() == name)
-        };
-        let (_, source) = self.value_entries().find(|(entry, _)| has_name(entry))?;
+        let mut entries = self.value_entries();
+        let (_, source) =
+            entries.find(|(entry, _)| entry.target.variable().map(EnvName::as_str) == Some(name))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -348,7 +340,9 @@ impl Lookup<'_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => self.add_error(fault.about("the path"), subject),
+            Err(fault) => {
+                self.add_error(Status::Configuration, fault.about("the path"), subject);
+            }
         }
     }
 
@@ -424,16 +418,14 @@ impl Lookup<'_> {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        let problem = Problem::from_fault(status, error.about("the reference"));
-        self.errors
-            .push(problem.for_entry(subject.clone(), Impact::None));
+        self.add_error(status, error.about("the reference"), subject);
     }
 
-    /// Adds the error of an entry in a declaration.
-    fn add_error(&mut self, fault: Fault, subject: &Subject) {
-        let problem = Problem::from_fault(Status::Configuration, fault);
-        self.errors
-            .push(problem.for_entry(subject.clone(), Impact::None));
+    /// Adds the error of an entry.
+    fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
+        let problem = Problem::from_fault(status, fault);
+        let problem = problem.for_entry(subject.clone(), Impact::None);
+        self.errors.push(problem);
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
@@ -444,7 +436,7 @@ impl Lookup<'_> {
         subject: &Subject,
     ) -> Option<BTreeMap<String, SecretRef>> {
         if let Some(fault) = self.misread_expression(template) {
-            self.add_error(fault, subject);
+            self.add_error(Status::Configuration, fault, subject);
             return None;
         }
 
@@ -456,7 +448,8 @@ impl Lookup<'_> {
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
                 (None, _) | (_, Err(_)) => {
-                    self.add_error(self.unknown_name(name, template), subject);
+                    let unknown = self.unknown_name(name, template);
+                    self.add_error(Status::Configuration, unknown, subject);
                 }
             }
         }

@@ -14,7 +14,7 @@ use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, ValueSource};
-use crate::model::problem::{About, Impact, Problem};
+use crate::model::problem::{About, Impact, Problem, unless_errors};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::model::shown::pattern_mismatch;
@@ -195,10 +195,7 @@ impl<'a> ParsedAnswers<'a> {
                 },
             }
         }
-        if errors.is_empty() {
-            return Ok(SecretValue::new(composed.as_slice()));
-        }
-        Err(errors)
+        unless_errors(errors, SecretValue::new(composed.as_slice()))
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as

@@ -64,7 +64,8 @@ pub fn supervise(
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
-        failing: None,
+        failing_since: None,
+        warned: None,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -357,7 +358,7 @@ impl Launches<'_> {
             // values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
+        self.baseline.failing_since = self.notices.failing_since;
         match self.fork_launch() {
             Ok(()) => None,
             Err(why) => {
@@ -427,7 +428,7 @@ impl Launches<'_> {
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
-        self.notices.failing = None;
+        (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
         // This is `None` for the first launch, which isn't a poll, so no event follows.
         self.baseline.command_values.as_ref()?;

@@ -295,6 +295,14 @@ impl Store {
         }
     }
 
+    /// Returns what messages call the label of a version.
+    pub fn label_noun(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "stage",
+            Self::ParameterStore => "label",
+        }
+    }
+
     /// Returns the number of fields, separated by colons, that an ARN of the store has. The
     /// resource of a secret has two.
     pub fn arn_fields(self) -> usize {

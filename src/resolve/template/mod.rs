@@ -122,12 +122,8 @@ impl Rendering<'_> {
     /// is plain text is an error even if the template has a `default` for the key, because that
     /// would hide a malformed secret.
     pub fn render(&self) -> Result<SecretValue, Vec<Unresolved>> {
-        let is_in_text = |lookup: &&String| {
-            let alias = lookup.split('.').next().unwrap_or_default();
-            matches!(self.inputs.get(alias), Some(Input::Text(_)))
-        };
-        let mut lookups_in_text = self.template.lookups.iter().filter(is_in_text);
-        if let Some(problem) = lookups_in_text.find_map(|lookup| self.non_object_problem(lookup)) {
+        let is_text = |input: &Input| matches!(input, Input::Text(_));
+        if let Some(problem) = self.non_object_problem(is_text) {
             return Err(vec![problem.into()]);
         }
 
@@ -198,7 +194,7 @@ impl Rendering<'_> {
         lookups: Vec<FailedLookup>,
         missing: &[FailedLookup],
     ) -> Option<FailedLookup> {
-        if !is_undefined_error(error) || self.any_non_object_problem().is_some() {
+        if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
@@ -224,7 +220,7 @@ impl Rendering<'_> {
     /// quote a value.
     fn rendering_problem(&self, error: &Error) -> Problem {
         if is_undefined_error(error)
-            && let Some(problem) = self.any_non_object_problem()
+            && let Some(problem) = self.non_object_problem(|_| true)
         {
             return problem;
         }
@@ -301,18 +297,21 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null.
-    fn any_non_object_problem(&self) -> Option<Problem> {
-        let mut lookups = self.template.lookups.iter();
-        lookups.find_map(|lookup| self.non_object_problem(lookup))
+    /// value that is neither an object nor null. Only considers look-ups in an input for which
+    /// `is_meant` is true.
+    fn non_object_problem(&self, is_meant: impl Fn(&Input) -> bool) -> Option<Problem> {
+        self.template.lookups.iter().find_map(|lookup| {
+            let (alias, _) = lookup.split_once('.')?;
+            let input = self.inputs.get(alias).filter(|input| is_meant(input))?;
+            self.problem_of_lookup(lookup, alias, input)
+        })
     }
 
     /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
-    /// or `None` for any other look-up.
-    fn non_object_problem(&self, lookup: &str) -> Option<Problem> {
-        let (alias, _) = lookup.split_once('.')?;
+    /// or `None` for any other look-up. `input` is the secret of `alias`.
+    fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Input) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
-        let twice_encoded = match self.inputs.get(alias)? {
+        let twice_encoded = match input {
             Input::Object(secret) => {
                 let keys: Vec<_> = parent.split('.').skip(1).collect();
                 let value = value_at(secret.value(), &keys)?;
