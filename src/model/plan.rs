@@ -192,8 +192,8 @@ impl Plan {
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut entries = self.value_entries();
-        let (_, source) =
-            entries.find(|(entry, _)| entry.target.variable().map(EnvName::as_str) == Some(name))?;
+        let (_, source) = entries
+            .find(|(entry, _)| entry.target.variable().map(EnvName::as_str) == Some(name))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -301,6 +301,9 @@ impl PlannedSource {
     }
 }
 
+/// The secret of each alias that a template uses.
+pub type TemplateInputs = BTreeMap<String, SecretRef>;
+
 /// The source of a single value, with its references looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueSource {
@@ -309,8 +312,7 @@ pub enum ValueSource {
     Composed(Vec<Part>),
     Template {
         template: Template,
-        /// The secret of each alias that the template uses.
-        inputs: BTreeMap<String, SecretRef>,
+        inputs: TemplateInputs,
     },
 }
 
@@ -434,13 +436,13 @@ impl Lookup<'_> {
         &mut self,
         template: &Template,
         subject: &Subject,
-    ) -> Option<BTreeMap<String, SecretRef>> {
+    ) -> Option<TemplateInputs> {
         if let Some(fault) = self.misread_expression(template) {
             self.add_error(Status::Configuration, fault, subject);
             return None;
         }
 
-        let mut inputs = BTreeMap::new();
+        let mut inputs = TemplateInputs::new();
         for name in &template.names {
             match (self.aliases.get(name), Reference::parse(name)) {
                 (Some(_), Ok(reference)) => {

@@ -241,21 +241,16 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at
+/// Returns the length of a delay. The delay before a poll is at least `pause`. `random` is at
 /// least 0 and less than 1.
-fn delay_length(
-    delay: Delay,
-    options: &RotationOptions,
-    until_poll: Duration,
-    random: f64,
-) -> Duration {
+fn delay_length(delay: Delay, options: &RotationOptions, pause: Duration, random: f64) -> Duration {
     match delay {
-        Delay::RequestedPoll => until_poll,
+        Delay::RequestedPoll => pause,
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
-        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(pause),
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
+        Delay::Splay => options.splay.mul_f64(random).max(pause),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
     }
