@@ -112,14 +112,15 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
-        for (number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
+        for (layer_number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
+                layer_number,
                 aliases: &aliases,
                 inherited,
                 variables: &variables,
                 errors: &mut errors,
             };
-            entries.extend(plan_layer(number, layer, &mut claims, lookup));
+            entries.extend(lookup.planned_layer(layer, &mut claims));
         }
 
         let plan = Self {
@@ -137,9 +138,8 @@ impl Plan {
     /// other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         let references = self.references();
-        references
-            .map(|(_, reference)| &reference.locator)
-            .collect()
+        let locators = references.map(|(_, reference)| &reference.locator);
+        locators.collect()
     }
 
     /// Returns the entries that can set a single value, in the order of precedence. Objects of
@@ -199,63 +199,6 @@ impl Plan {
         };
         Some(text)
     }
-}
-
-/// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
-/// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
-/// out, and the error is added to those of `lookup`.
-fn plan_layer(
-    layer_number: usize,
-    layer: Layer,
-    claims: &mut Claims<'_>,
-    mut lookup: Lookup<'_>,
-) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    for mut entry in layer.entries {
-        lookup.expand_path(&mut entry.target, &mut entry.subject);
-        let holder = if let EntrySource::Object(_, naming) = &entry.source {
-            // Without `only`, the variables depend on the object's keys.
-            let names = naming.variable_names().unwrap_or_default();
-            claims.hold_all(&names).then_some(Holder::Several)
-        } else {
-            claims.holder(&entry.target, &entry.subject.origin)
-        };
-        // An optional entry may be absent, so it doesn't override anything here.
-        if holder.is_none() && entry.on_missing != OnMissing::Omit {
-            claims.add(&entry.target, &entry.subject);
-        }
-
-        let source = match holder {
-            Some(holder) => Some(PlannedSource::Overridden(holder)),
-            None => lookup.planned_source(entry.source, &entry.subject),
-        };
-        if entry.on_missing == OnMissing::Fail
-            && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
-        {
-            let help = format!(
-                "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
-            );
-            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-            lookup.refuse(&entry.subject, fault.help(help));
-        }
-        if let Some(source) = source {
-            planned.push(Planned {
-                id: entry.id,
-                target: entry.target,
-                subject: entry.subject,
-                source,
-                transform: entry.transform,
-                pattern: entry.pattern,
-                on_missing: entry.on_missing,
-            });
-        }
-    }
-
-    planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
-    for (number, entry) in planned.iter_mut().enumerate() {
-        (entry.id.layer, entry.id.number) = (layer_number, number);
-    }
-    planned
 }
 
 /// The source of an entry, with its references looked up.
@@ -318,6 +261,8 @@ pub enum ValueSource {
 
 /// Looks up the references of one layer.
 struct Lookup<'a> {
+    /// The number of the layer. The latest one has the number 0.
+    layer_number: usize,
     aliases: &'a Aliases,
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
@@ -327,6 +272,58 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
+    /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
+    /// out, and its error is added.
+    fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
+        let mut planned = Vec::new();
+        for mut entry in layer.entries {
+            self.expand_path(&mut entry.target, &mut entry.subject);
+            let holder = if let EntrySource::Object(_, naming) = &entry.source {
+                // Without `only`, the variables depend on the object's keys.
+                let names = naming.variable_names().unwrap_or_default();
+                claims.hold_all(&names).then_some(Holder::Several)
+            } else {
+                claims.holder(&entry.target, &entry.subject.origin)
+            };
+            // An optional entry may be absent, so it doesn't override anything here.
+            if holder.is_none() && entry.on_missing != OnMissing::Omit {
+                claims.add(&entry.target, &entry.subject);
+            }
+
+            let source = match holder {
+                Some(holder) => Some(PlannedSource::Overridden(holder)),
+                None => self.planned_source(entry.source, &entry.subject),
+            };
+            if entry.on_missing == OnMissing::Fail
+                && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
+            {
+                let help = format!(
+                    "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
+                );
+                let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+                self.refuse(&entry.subject, fault.help(help));
+            }
+            if let Some(source) = source {
+                planned.push(Planned {
+                    id: entry.id,
+                    target: entry.target,
+                    subject: entry.subject,
+                    source,
+                    transform: entry.transform,
+                    pattern: entry.pattern,
+                    on_missing: entry.on_missing,
+                });
+            }
+        }
+
+        planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
+        for (number, entry) in planned.iter_mut().enumerate() {
+            (entry.id.layer, entry.id.number) = (self.layer_number, number);
+        }
+        planned
+    }
+
     /// Expands the placeholders in the path of a file, and keeps both forms in the subject. If that
     /// fails, adds the error.
     fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
@@ -368,7 +365,7 @@ impl Lookup<'_> {
                 ValueSource::Composed(parts.collect())
             }
             EntrySource::Template(template) => {
-                let inputs = self.template_inputs(&template, subject)?;
+                let inputs = self.inputs_of(&template, subject)?;
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
@@ -432,11 +429,7 @@ impl Lookup<'_> {
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
     /// an error for each such name.
-    fn template_inputs(
-        &mut self,
-        template: &Template,
-        subject: &Subject,
-    ) -> Option<TemplateInputs> {
+    fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
         if let Some(fault) = self.misread_expression(template) {
             self.add_error(Status::Configuration, fault, subject);
             return None;

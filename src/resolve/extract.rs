@@ -239,11 +239,8 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let text = format!(
-            "is {}, not an object, so it has no {}",
-            json_type(json),
-            quoted_key(selector)
-        );
+        let (kind, key) = (json_type(json), quoted_key(selector));
+        let text = format!("is {kind}, not an object, so it has no {key}");
         let problem = Problem::configuration(text).code("not-an-object");
         let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
         return Err(problem.help_if_some(help).into());
@@ -332,15 +329,14 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
         Some(path) => ("the", format!(" of the object at {path}")),
     };
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
-    match keys.as_slice() {
-        [] if map.is_empty() => "the object is empty".to_owned(),
-        [] => format!("{the} keys{of} aren't shown, because they could be values"),
-        [only] if map.len() == 1 => format!("{the} only key{of} is {only}"),
-        keys if keys.len() > LISTED => {
-            format!("{the} keys{of} are {}, …", keys[..LISTED].join(", "))
-        }
-        keys if keys.len() < map.len() => format!("{the} keys{of} include {}", keys.join(", ")),
-        keys => format!("{the} keys{of} are {}", keys.join(", ")),
+    let first = keys[..keys.len().min(LISTED)].join(", ");
+    match keys.len() {
+        0 if map.is_empty() => "the object is empty".to_owned(),
+        0 => format!("{the} keys{of} aren't shown, because they could be values"),
+        1 if map.len() == 1 => format!("{the} only key{of} is {first}"),
+        count if count > LISTED => format!("{the} keys{of} are {first}, …"),
+        count if count < map.len() => format!("{the} keys{of} include {first}"),
+        _ => format!("{the} keys{of} are {first}"),
     }
 }
 

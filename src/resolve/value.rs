@@ -14,7 +14,7 @@ use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
-use crate::model::plan::{Plan, Planned, TemplateInputs, ValueSource};
+use crate::model::plan::{Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
 use crate::model::problem::{About, Impact, Problem, unless_errors};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::{SecretValue, percent_encode};
@@ -55,7 +55,7 @@ impl<'a> ParsedAnswers<'a> {
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
             ValueSource::Secret(reference) => {
-                let selected = self.selected_value(reference, subject);
+                let selected = self.read_value(reference, subject);
                 selected.map_err(|reason| vec![reason])?
             }
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
@@ -64,7 +64,7 @@ impl<'a> ParsedAnswers<'a> {
             }
         };
 
-        let named = |problem, impact| vec![about_value(problem, source, subject, impact).into()];
+        let named = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
             true => decode(&read).map_err(|problem| named(problem, Impact::Unread))?,
@@ -97,11 +97,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// The failure of the request, or the reason why the document doesn't have the value, or has
     /// null.
-    fn selected_value(
-        &mut self,
-        reference: &'a SecretRef,
-        subject: &Subject,
-    ) -> Resolved<SecretValue> {
+    fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selector = &reference.selector;
         if *selector == Selector::Whole {
@@ -162,7 +158,7 @@ impl<'a> ParsedAnswers<'a> {
         for part in parts {
             match part {
                 Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
-                Part::Reference(reference) => match self.selected_value(reference, subject) {
+                Part::Reference(reference) => match self.read_value(reference, subject) {
                     Ok(value) => {
                         composed.extend_from_slice(value.expose());
                         self.add_part(value);
@@ -187,7 +183,15 @@ impl<'a> ParsedAnswers<'a> {
     ) -> ResolvedAll<SecretValue> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
-            match self.template_input(alias, reference, subject) {
+            let input = self.document(reference, subject).and_then(|document| {
+                let input = Input::new(self.parsed(&reference.locator, document), document);
+                input.ok_or_else(|| {
+                    let text = format!("is binary, so the template can't use {alias}");
+                    let why = Problem::configuration(text).code("not-text");
+                    with_entry(why, Some(reference), subject).into()
+                })
+            });
+            match input {
                 Ok(input) => inputs.extend([(alias.clone(), input)]),
                 Err(error) => errors.push(error),
             }
@@ -205,24 +209,6 @@ impl<'a> ParsedAnswers<'a> {
             subject,
         };
         rendering.render()
-    }
-
-    /// Returns the secret of an alias in the form in which a template reads it.
-    ///
-    /// # Errors
-    /// The failure of the request, or an error about a binary secret, which a template can't read.
-    fn template_input(
-        &mut self,
-        alias: &str,
-        reference: &'a SecretRef,
-        subject: &Subject,
-    ) -> Resolved<Input> {
-        let document = self.document(reference, subject)?;
-        Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
-            let text = format!("is binary, so the template can't use {alias}");
-            let why = Problem::configuration(text).code("not-text");
-            with_entry(why, Some(reference), subject).into()
-        })
     }
 }
 
@@ -277,14 +263,9 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
 /// headline doesn't name the secret, because its subject is the value.
-fn about_value(
-    mut problem: Problem,
-    source: &ValueSource,
-    subject: &Subject,
-    impact: Impact,
-) -> Problem {
-    let mut subject = subject.clone();
-    if let ValueSource::Secret(reference) = source {
+fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
+    let mut subject = entry.subject.clone();
+    if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
         about.before = None;
         problem.about = Some(about);

@@ -203,9 +203,8 @@ impl GatedLaunch<'_> {
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
             // If nothing newer was read, the command has the latest values.
-            let not_reported_yet = latest_values
-                .unwrap_or(command_values)
-                .changes(&fingerprint);
+            let reported_values = latest_values.unwrap_or(command_values);
+            let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
             for change in command_values.changes(&fingerprint) {
                 changed.labels.extend(change.names);

@@ -68,15 +68,13 @@ impl FetchFailure {
     pub fn proves_existence(&self, store: Store) -> bool {
         let is_secret = store == Store::SecretsManager || self.local_file.is_some();
         let names_arn = || self.error.reason().contains("resource: arn:");
+        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         match self.error.cause {
-            Cause::Denied(Denial::Key)
-            | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-            Cause::Absent(missing) => is_secret && missing == Missing::Version,
-            Cause::Denied(Denial::Metadata) => is_secret && names_arn(),
-            Cause::Denied(denial) => is_secret && denial == Denial::Policy,
-            Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
-                false
-            }
+            Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
+            Absent(missing) => is_secret && missing == Missing::Version,
+            Denied(Denial::Metadata) => is_secret && names_arn(),
+            Denied(denial) => is_secret && denial == Denial::Policy,
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         }
     }
 
@@ -245,18 +243,15 @@ impl FailedRequest<'_> {
     /// failure, or that of every failure with this cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
+        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         let of_request = match *cause {
-            Cause::Absent(missing) => Some(self.absence_hint(missing)),
-            Cause::Refused(Refusal::MarkedForDeletion) => {
+            Absent(missing) => Some(self.absence_hint(missing)),
+            Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("restore it: {restore}"))
             }
-            Cause::NoCredentials(Unsigned::Unconfigured) | Cause::NoRegion => {
-                self.failure.advice.clone()
-            }
-            Cause::Denied(_) | Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) => {
-                None
-            }
+            NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
+            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
         };
         let remedy = cause.facts().remedy;
         of_request
@@ -453,9 +448,8 @@ impl FailedRequest<'_> {
             }
             // `prod/db::password`
             (Selector::Whole, Some(stage)) if is_name(stage) && !stage.starts_with("AWS") => {
-                let write = self
-                    .subject
-                    .rewritten_with_fields(&format!(":{stage}"), stage)?;
+                let fields = format!(":{stage}");
+                let write = self.subject.rewritten_with_fields(&fields, stage)?;
                 return Some(format!("write one colon before a key: {write}"));
             }
             (..) => return None,
@@ -483,11 +477,8 @@ impl FailedRequest<'_> {
             // `prod/db:tls:key`
             ("for the nested key, write", &*fields, &*path)
         } else {
-            (
-                "the third field is a staging label, as in",
-                stage,
-                "AWSPREVIOUS",
-            )
+            let hint = "the third field is a staging label, as in";
+            (hint, stage, "AWSPREVIOUS")
         };
         let write = self.subject.rewritten_with_fields(old, new)?;
         Some(format!("{hint} {write}"))

@@ -182,9 +182,7 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(SystemdCredential { unit, name }) => {
-                write!(f, "the credential {name} of {unit}")
-            }
+            Self::Credential(it) => write!(f, "the credential {} of {}", it.name, it.unit),
         }
     }
 }
@@ -449,17 +447,14 @@ impl Subject {
     /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a
     /// reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
+        use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
         match (self.kind, &self.origin) {
-            (SubjectKind::GetArgument, _) => {
-                format!("secrets-exec get {}", shell_quoted(reference))
-            }
-            (SubjectKind::Entry, Origin::Argument(option)) => {
+            (GetArgument, _) => format!("secrets-exec get {}", shell_quoted(reference)),
+            (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
-                reference.to_owned()
-            }
+            (Entry | EnvFrom | Credential, _) => reference.to_owned(),
         }
     }
 
@@ -506,12 +501,11 @@ impl fmt::Display for Subject {
             let reference = self.reference().map(|text| format!(" {text}"));
             return write!(f, "{option}{}", reference.unwrap_or_default());
         }
+        let Self { label, origin, .. } = self;
         match &self.written {
-            Some(Written::Reference(reference)) => {
-                write!(f, "{} ({}, {reference})", self.label, self.origin)
-            }
-            Some(Written::Template) => write!(f, "{} ({}, template)", self.label, self.origin),
-            Some(Written::Hidden(_)) | None => write!(f, "{} ({})", self.label, self.origin),
+            Some(Written::Reference(reference)) => write!(f, "{label} ({origin}, {reference})"),
+            Some(Written::Template) => write!(f, "{label} ({origin}, template)"),
+            Some(Written::Hidden(_)) | None => write!(f, "{label} ({origin})"),
         }
     }
 }

@@ -393,10 +393,9 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     });
     values::add_filters(&mut environment, misses);
 
-    let globals = environment.globals();
-    names
-        .0
-        .extend(globals.map(|(name, value)| (name.to_owned(), value)));
+    for (name, value) in environment.globals() {
+        names.0.insert(name.to_owned(), value);
+    }
     environment.render_str(text, Value::from_object(names))
 }
 

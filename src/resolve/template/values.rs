@@ -380,6 +380,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     let Some(input) = given.first() else {
         return Ok(());
     };
+    let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
         // This fails for a missing key, but not for the missing `else` of `x if y`.
         state.format(input.clone())?;
@@ -389,10 +390,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
-    } else if given
-        .get(1)
-        .is_some_and(|count| is_too_large(filter, input, count))
-    {
+    } else if given.get(1).is_some_and(is_huge) {
         return Err(own_error(format!("a number for {filter:?} is too large")));
     }
     Ok(())
