@@ -273,8 +273,8 @@ struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
-    /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
-    /// out, and its error is added.
+    /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is
+    /// left out, and the error is added.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {

@@ -30,8 +30,8 @@ pub struct Notices<'a> {
     /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
     /// keep the unit in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
-    /// The time of the first of several polls in a row that have failed. `None` if the last poll has
-    /// succeeded.
+    /// The time of the first of several polls in a row that have failed. `None` if the last poll
+    /// has succeeded.
     pub failing_since: Option<SystemTime>,
     /// The time of the last warning about these polls. `None` if no warning could be written yet.
     pub warned: Option<Instant>,

@@ -2,8 +2,8 @@
 //!
 //! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
 //! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the
-//! change to the next region, and `--wait` all decide by [`Again`]. The table at the end, [`Cause::facts`],
-//! has what code and messages derive from a cause.
+//! change to the next region, and `--wait` all decide by [`Again`]. The table at the end makes
+//! [`Cause::facts`]: what code and messages derive from a cause.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -432,7 +432,8 @@ facts_of_causes! {
 
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // The agent has credentials of its own. A failure of those of secrets-exec is without credentials.
+    // The agent has credentials of its own. A failure of those of secrets-exec is without
+    // credentials.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }

@@ -277,7 +277,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(undefined_error(value)),
         (None, ValueKind::None) => out.push_str("null"),
-        (None, ValueKind::Bool | ValueKind::Number) => write!(out, "{value}")?,
+        (None, ValueKind::Bool) => write!(out, "{}", value.is_true())?,
+        (None, ValueKind::Number) => write!(out, "{value}")?,
         (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.to_string()))?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
