@@ -173,8 +173,8 @@ impl Rendering<'_> {
     }
 
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the look-ups that have failed in this rendering, which are in
-    /// `misses`. The look-ups that were found before are missing there.
+    /// else did. The candidates are the look-ups that have failed in this rendering, which `misses`
+    /// has. `misses.missing` are the look-ups that were found before.
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
