@@ -301,16 +301,10 @@ op:// vault: = ";
 
 /// More beginnings of this kind. They apply only to references, and only if a slash follows,
 /// because `secret:token` may be the key of a secret.
-const WORDS_BEFORE_NAMES: [(&str, &str); 8] = [
-    ("asm:", "secretsmanager:"),
-    ("aws:", "secretsmanager:"),
-    ("SecretsManager:", "secretsmanager:"),
-    ("secret:", "secretsmanager:"),
-    ("sm:", "secretsmanager:"),
-    ("ssm:arn:", "arn:"),
-    ("awsps:", "ssm:"),
-    ("param:", "ssm:"),
-];
+const WORDS_BEFORE_NAMES: &str = "\
+asm: aws: SecretsManager: secret: sm: = secretsmanager:
+ssm:arn: = arn:
+awsps: param: = ssm:";
 
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
@@ -380,10 +374,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     }
 
     let (prefix, ours) = foreign_prefix(text).or_else(|| {
-        WORDS_BEFORE_NAMES.into_iter().find(|(word, _)| {
-            text.strip_prefix(word)
-                .is_some_and(|rest| rest.contains('/'))
-        })
+        let has_slash = |rest: &str| rest.contains('/');
+        rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.strip_prefix(word).is_some_and(has_slash))
     })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
     // Some tools write two slashes before the name: `secretsmanager://prod/db`.

@@ -158,11 +158,6 @@ impl EntryOutcome {
         reads.find_map(|read| read.locator.empty_variable())
     }
 
-    /// True if an empty value was read. An empty value is legal, but often a mistake.
-    pub fn is_read_empty(&self) -> bool {
-        self.remark() == Some(EMPTY)
-    }
-
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
     /// newline, or is an OpenSSH key without one. The result is `None` for all others.
     pub fn remark(&self) -> Option<&'static str> {
@@ -184,7 +179,8 @@ impl EntryOutcome {
     }
 }
 
-const EMPTY: &str = "empty";
+/// The remark on an empty value. Such a value is legal, but often a mistake.
+pub const EMPTY: &str = "empty";
 
 /// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
 /// newline after it is normal.

@@ -36,7 +36,7 @@ use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
-use crate::model::env_variables::{Inherited, is_name};
+use crate::model::env_variables::{EnvName, Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
@@ -112,14 +112,15 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
-        for (number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
+        for (layer_number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
+                layer_number,
                 aliases: &aliases,
                 inherited,
                 variables: &variables,
                 errors: &mut errors,
             };
-            entries.extend(plan_layer(number, layer, &mut claims, lookup));
+            entries.extend(lookup.planned_layer(layer, &mut claims));
         }
 
         let plan = Self {
@@ -137,9 +138,8 @@ impl Plan {
     /// other entries. These are read needlessly, but at the same time as the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         let references = self.references();
-        references
-            .map(|(_, reference)| &reference.locator)
-            .collect()
+        let locators = references.map(|(_, reference)| &reference.locator);
+        locators.collect()
     }
 
     /// Returns the entries that can set a single value, in the order of precedence. Objects of
@@ -175,14 +175,10 @@ impl Plan {
                 ValueSource::Template { template, .. } => &template.text,
                 ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
             };
-            for rest in text.split("${").skip(1) {
-                if let Some((name, _)) = rest.split_once('}')
-                    && is_name(name)
-                {
-                    return Some((&entry.subject, name));
-                }
-            }
-            None
+            let placeholders = text.split("${").skip(1);
+            let mut words = placeholders.filter_map(|rest| rest.split_once('}'));
+            let (name, _) = words.find(|(word, _)| is_name(word))?;
+            Some((&entry.subject, name))
         })
     }
 
@@ -195,75 +191,14 @@ impl Plan {
     /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
     /// variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let has_name = |entry: &Planned| {
-            entry
-                .target
-                .variable()
-                .is_some_and(|other| other.as_str() == name)
-        };
-        let (_, source) = self.value_entries().find(|(entry, _)| has_name(entry))?;
+        let mut entries = self.value_entries();
+        let (_, source) = entries
+            .find(|(entry, _)| entry.target.variable().map(EnvName::as_str) == Some(name))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
         Some(text)
     }
-}
-
-/// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
-/// entries of earlier layers are overridden. If a reference can't be looked up, its entry is left
-/// out, and the error is added to those of `lookup`.
-fn plan_layer(
-    layer_number: usize,
-    layer: Layer,
-    claims: &mut Claims<'_>,
-    mut lookup: Lookup<'_>,
-) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    for mut entry in layer.entries {
-        lookup.expand_path(&mut entry.target, &mut entry.subject);
-        let holder = if let EntrySource::Object(_, naming) = &entry.source {
-            // Without `only`, the variables depend on the object's keys.
-            let names = naming.variable_names().unwrap_or_default();
-            claims.hold_all(&names).then_some(Holder::Several)
-        } else {
-            claims.holder(&entry.target, &entry.subject.origin)
-        };
-        // An optional entry may be absent, so it doesn't override anything here.
-        if holder.is_none() && entry.on_missing != OnMissing::Omit {
-            claims.add(&entry.target, &entry.subject);
-        }
-
-        let source = match holder {
-            Some(holder) => Some(PlannedSource::Overridden(holder)),
-            None => lookup.planned_source(entry.source, &entry.subject),
-        };
-        if entry.on_missing == OnMissing::Fail
-            && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
-        {
-            let help = format!(
-                "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
-            );
-            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-            lookup.refuse(&entry.subject, fault.help(help));
-        }
-        if let Some(source) = source {
-            planned.push(Planned {
-                id: entry.id,
-                target: entry.target,
-                subject: entry.subject,
-                source,
-                transform: entry.transform,
-                pattern: entry.pattern,
-                on_missing: entry.on_missing,
-            });
-        }
-    }
-
-    planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
-    for (number, entry) in planned.iter_mut().enumerate() {
-        (entry.id.layer, entry.id.number) = (layer_number, number);
-    }
-    planned
 }
 
 /// The source of an entry, with its references looked up.
@@ -309,6 +244,9 @@ impl PlannedSource {
     }
 }
 
+/// The secret of each alias that a template uses.
+pub type TemplateInputs = BTreeMap<String, SecretRef>;
+
 /// The source of a single value, with its references looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueSource {
@@ -317,13 +255,14 @@ pub enum ValueSource {
     Composed(Vec<Part>),
     Template {
         template: Template,
-        /// The secret of each alias that the template uses.
-        inputs: BTreeMap<String, SecretRef>,
+        inputs: TemplateInputs,
     },
 }
 
 /// Looks up the references of one layer.
 struct Lookup<'a> {
+    /// The number of the layer. The latest one has the number 0.
+    layer_number: usize,
     aliases: &'a Aliases,
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
@@ -333,6 +272,58 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
+    /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is
+    /// left out, and the error is added.
+    fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
+        let mut planned = Vec::new();
+        for mut entry in layer.entries {
+            self.expand_path(&mut entry.target, &mut entry.subject);
+            let holder = if let EntrySource::Object(_, naming) = &entry.source {
+                // Without `only`, the variables depend on the object's keys.
+                let names = naming.variable_names().unwrap_or_default();
+                claims.hold_all(&names).then_some(Holder::Several)
+            } else {
+                claims.holder(&entry.target, &entry.subject.origin)
+            };
+            // An optional entry may be absent, so it doesn't override anything here.
+            if holder.is_none() && entry.on_missing != OnMissing::Omit {
+                claims.add(&entry.target, &entry.subject);
+            }
+
+            let source = match holder {
+                Some(holder) => Some(PlannedSource::Overridden(holder)),
+                None => self.planned_source(entry.source, &entry.subject),
+            };
+            if entry.on_missing == OnMissing::Fail
+                && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
+            {
+                let help = format!(
+                    "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
+                );
+                let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+                self.refuse(&entry.subject, fault.help(help));
+            }
+            if let Some(source) = source {
+                planned.push(Planned {
+                    id: entry.id,
+                    target: entry.target,
+                    subject: entry.subject,
+                    source,
+                    transform: entry.transform,
+                    pattern: entry.pattern,
+                    on_missing: entry.on_missing,
+                });
+            }
+        }
+
+        planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
+        for (number, entry) in planned.iter_mut().enumerate() {
+            (entry.id.layer, entry.id.number) = (self.layer_number, number);
+        }
+        planned
+    }
+
     /// Expands the placeholders in the path of a file, and keeps both forms in the subject. If that
     /// fails, adds the error.
     fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
@@ -348,7 +339,9 @@ impl Lookup<'_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => self.add_error(fault.about("the path"), subject),
+            Err(fault) => {
+                self.add_error(Status::Configuration, fault.about("the path"), subject);
+            }
         }
     }
 
@@ -372,7 +365,7 @@ impl Lookup<'_> {
                 ValueSource::Composed(parts.collect())
             }
             EntrySource::Template(template) => {
-                let inputs = self.template_inputs(&template, subject)?;
+                let inputs = self.inputs_of(&template, subject)?;
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
@@ -424,31 +417,25 @@ impl Lookup<'_> {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        let problem = Problem::from_fault(status, error.about("the reference"));
-        self.errors
-            .push(problem.for_entry(subject.clone(), Impact::None));
+        self.add_error(status, error.about("the reference"), subject);
     }
 
-    /// Adds the error of an entry in a declaration.
-    fn add_error(&mut self, fault: Fault, subject: &Subject) {
-        let problem = Problem::from_fault(Status::Configuration, fault);
-        self.errors
-            .push(problem.for_entry(subject.clone(), Impact::None));
+    /// Adds the error of an entry.
+    fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
+        let problem = Problem::from_fault(status, fault);
+        let problem = problem.for_entry(subject.clone(), Impact::None);
+        self.errors.push(problem);
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
     /// an error for each such name.
-    fn template_inputs(
-        &mut self,
-        template: &Template,
-        subject: &Subject,
-    ) -> Option<BTreeMap<String, SecretRef>> {
+    fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
         if let Some(fault) = self.misread_expression(template) {
-            self.add_error(fault, subject);
+            self.add_error(Status::Configuration, fault, subject);
             return None;
         }
 
-        let mut inputs = BTreeMap::new();
+        let mut inputs = TemplateInputs::new();
         for name in &template.names {
             match (self.aliases.get(name), Reference::parse(name)) {
                 (Some(_), Ok(reference)) => {
@@ -456,7 +443,8 @@ impl Lookup<'_> {
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
                 (None, _) | (_, Err(_)) => {
-                    self.add_error(self.unknown_name(name, template), subject);
+                    let unknown = self.unknown_name(name, template);
+                    self.add_error(Status::Configuration, unknown, subject);
                 }
             }
         }

@@ -70,7 +70,7 @@ pub struct Problem {
 }
 
 /// Returns `value` if there aren't any errors, and otherwise all of them.
-pub fn unless_errors<T>(errors: Vec<Problem>, value: T) -> Result<T, Vec<Problem>> {
+pub fn unless_errors<T, E>(errors: Vec<E>, value: T) -> Result<T, Vec<E>> {
     match errors.is_empty() {
         true => Ok(value),
         false => Err(errors),
@@ -250,10 +250,7 @@ impl About {
     /// Creates the description of a secret, for a problem that lies in the secret itself.
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
-        let (plural, label) = match store {
-            Store::SecretsManager => ("secrets", "stage"),
-            Store::ParameterStore => ("parameters", "label"),
-        };
+        let label = store.label_noun();
         let version = match version {
             Version::Current => String::new(),
             _ if locator.is_hidden() => String::new(),
@@ -264,7 +261,10 @@ impl About {
         Self {
             id: locator.shown_id(),
             name: locator.noun() + &version,
-            plural,
+            plural: match store {
+                Store::SecretsManager => "secrets",
+                Store::ParameterStore => "parameters",
+            },
             before: Some(""),
             scope: ReasonScope::OneSecret,
         }

@@ -40,15 +40,6 @@ impl HttpUrl {
         (!has_login && !has_query).then_some(url)
     }
 
-    /// The default URL of the AWS Secrets Manager Agent.
-    pub fn for_agent() -> Self {
-        let text = "http://127.0.0.1:2773";
-        Self {
-            text: text.to_owned(),
-            uri: Uri::from_static(text),
-        }
-    }
-
     /// True if the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
         // An IPv6 address is in brackets.

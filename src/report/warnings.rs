@@ -17,10 +17,10 @@ use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
 use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
+use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::Locator;
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
@@ -191,7 +191,7 @@ pub fn disk_warnings<'a>(
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let all = outcomes.list.iter();
-    let empty = all.filter(|outcome| outcome.is_read_empty());
+    let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
     if subjects.is_empty() {
         return None;
@@ -377,10 +377,7 @@ fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Do
     let version_id = document.version_id.as_ref();
     facts.extend(version_id.map(|id| format!("version {id}")));
     if !document.stages.is_empty() {
-        let label = match locator.store {
-            Store::SecretsManager => "stage",
-            Store::ParameterStore => "label",
-        };
+        let label = locator.store.label_noun();
         facts.push(format!("{label} {}", document.stages.join(", ")));
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::js_path_process;
-use serde_json::{Map, Value};
+use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::answer::Document;
@@ -56,7 +56,7 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 /// most often there.
 ///
 /// If the wrong byte is a line feed, serde_json's position is column 0 of the next line.
-fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
+fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
     let offset = earlier_lines.flatten().count() + error.column();
@@ -81,7 +81,7 @@ fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
 
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
 /// them, because in a malformed secret, such a key may be a value.
-pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
+pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
     quotable.map(|(key, _)| key.as_str())
@@ -116,6 +116,12 @@ pub enum Unresolved {
 
 /// A value that was found, or the reason why there isn't one.
 pub type Resolved<T> = Result<T, Unresolved>;
+
+/// A value that is made of several others, or every reason why there isn't one.
+pub type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
+
+/// A JSON object.
+type Object = Map<String, Value>;
 
 impl From<Problem> for Unresolved {
     fn from(problem: Problem) -> Self {
@@ -183,12 +189,7 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-fn not_json(
-    bytes: &[u8],
-    error: &serde_json::Error,
-    selector: &Selector,
-    rewrite: Rewrite<'_>,
-) -> Problem {
+fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
     let what = match str::from_utf8(bytes) {
@@ -238,11 +239,8 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let text = format!(
-            "is {}, not an object, so it has no {}",
-            json_type(json),
-            quoted_key(selector)
-        );
+        let (kind, key) = (json_type(json), quoted_key(selector));
+        let text = format!("is {kind}, not an object, so it has no {key}");
         let problem = Problem::configuration(text).code("not-an-object");
         let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
         return Err(problem.help_if_some(help).into());
@@ -264,7 +262,7 @@ fn find_key<'j>(
 
 /// Describes a top-level key that a secret doesn't have. The report merges all missing keys of a
 /// secret into one error, whose help lists the keys that exist.
-pub fn missing_key(key: &str, map: &Map<String, Value>) -> Box<MissingKey> {
+pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
         existing_keys: listed_keys(map, None),
@@ -302,12 +300,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
 /// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key
 /// or, if there isn't one, the first keys of the object. `path` leads to the object, or is `None`
 /// for the object of the secret itself.
-pub fn keys_hint(
-    map: &Map<String, Value>,
-    path: Option<&str>,
-    key: &str,
-    rewrite: Rewrite<'_>,
-) -> String {
+pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
     if let Some(hint) = twin_hint(map.keys().map(String::as_str), key) {
         return hint;
     }
@@ -330,21 +323,20 @@ pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Opti
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
 /// so are those whose value is null. `path` leads to the object, or is `None` for the object of the
 /// secret itself.
-fn listed_keys(map: &Map<String, Value>, path: Option<&str>) -> String {
+fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
         Some(path) => ("the", format!(" of the object at {path}")),
     };
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
-    match keys.as_slice() {
-        [] if map.is_empty() => "the object is empty".to_owned(),
-        [] => format!("{the} keys{of} aren't shown, because they could be values"),
-        [only] if map.len() == 1 => format!("{the} only key{of} is {only}"),
-        keys if keys.len() > LISTED => {
-            format!("{the} keys{of} are {}, …", keys[..LISTED].join(", "))
-        }
-        keys if keys.len() < map.len() => format!("{the} keys{of} include {}", keys.join(", ")),
-        keys => format!("{the} keys{of} are {}", keys.join(", ")),
+    let first = keys[..keys.len().min(LISTED)].join(", ");
+    match keys.len() {
+        0 if map.is_empty() => "the object is empty".to_owned(),
+        0 => format!("{the} keys{of} aren't shown, because they could be values"),
+        1 if map.len() == 1 => format!("{the} only key{of} is {first}"),
+        count if count > LISTED => format!("{the} keys{of} are {first}, …"),
+        count if count < map.len() => format!("{the} keys{of} include {first}"),
+        _ => format!("{the} keys{of} are {first}"),
     }
 }
 

@@ -128,9 +128,7 @@ impl<'a> Walk<'a> {
             Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
                 return self.add(entry, Outcome::Absent);
             }
-            Err(Unresolved::Absent(problem) | Unresolved::Failed(problem)) => {
-                (Vec::new(), vec![problem])
-            }
+            Err(Unresolved::Absent(why) | Unresolved::Failed(why)) => (Vec::new(), vec![why]),
             Err(Unresolved::Unread) => return self.add(entry, Outcome::Unread),
         };
         let count = keys.len();
@@ -172,9 +170,7 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     match &entry.on_missing {
         _ if !problems.is_empty() => Outcome::Failed(problems),
         OnMissing::Omit if has_absence => Outcome::Absent,
-        OnMissing::Default(text) if has_absence => {
-            Outcome::Default(SecretValue::new(text.as_str()))
-        }
+        OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
         OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
     }
 }

@@ -7,14 +7,15 @@ use regex_lite::Regex;
 use zeroize::Zeroizing;
 
 use super::extract::{
-    Json, NULL_HELP, ParsedDocument, Resolved, Unresolved, find_value, text_of, with_entry,
+    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
+    with_entry,
 };
 use super::template::{Input, Rendering, looked_up_texts};
 use crate::model::answer::{Cause, Document, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
-use crate::model::plan::{Plan, Planned, ValueSource};
-use crate::model::problem::{About, Impact, Problem};
+use crate::model::plan::{Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
+use crate::model::problem::{About, Impact, Problem, unless_errors};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::model::shown::pattern_mismatch;
@@ -49,20 +50,21 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         entry: &'a Planned,
         source: &'a ValueSource,
-    ) -> Result<SecretValue, Vec<Unresolved>> {
+    ) -> ResolvedAll<SecretValue> {
         let subject = &entry.subject;
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => self
-                .secret_value(reference, subject)
-                .map_err(|reason| vec![reason])?,
+            ValueSource::Secret(reference) => {
+                let selected = self.read_value(reference, subject);
+                selected.map_err(|reason| vec![reason])?
+            }
             ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
             ValueSource::Template { template, inputs } => {
                 self.rendered_template(template, inputs, subject)?
             }
         };
 
-        let named = |problem, impact| vec![about_value(problem, source, subject, impact).into()];
+        let named = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
             true => decode(&read).map_err(|problem| named(problem, Impact::Unread))?,
@@ -93,34 +95,10 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the value that a reference selects.
     ///
     /// # Errors
-    /// The failure of the request, or the reason why the document doesn't have the value.
-    fn secret_value(
-        &mut self,
-        reference: &'a SecretRef,
-        subject: &Subject,
-    ) -> Resolved<SecretValue> {
+    /// The failure of the request, or the reason why the document doesn't have the value, or has
+    /// null.
+    fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
-        let selected = self.selected_value(reference, document, subject);
-        selected.map_err(|why| {
-            let subject = &subject.revealed_by(reference);
-            why.reworded(|problem| {
-                let problem = with_entry(problem, Some(reference), subject);
-                problem.help_if_some(version_hint(reference, subject))
-            })
-        })
-    }
-
-    /// Returns the part of a document that a reference selects, as the command gets it.
-    ///
-    /// # Errors
-    /// If there is no such part, or if it is null. The text of the error is the predicate of a
-    /// sentence about the secret.
-    fn selected_value(
-        &mut self,
-        reference: &'a SecretRef,
-        document: &Document,
-        subject: &Subject,
-    ) -> Resolved<SecretValue> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
@@ -129,16 +107,14 @@ impl<'a> ParsedAnswers<'a> {
         let revealed = || subject.revealed_by(reference);
         let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
-        text_of(find_value(document, parsed, selector, &rewrite)?).ok_or_else(|| {
-            let text = match selector {
-                Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
-                Selector::Key(_) => {
-                    let key = selector.shown().map(|key| format!(" {key:?}"));
-                    let key = key.unwrap_or_default();
-                    format!("has the key{key}, but its value is null")
-                }
-            };
-            Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
+        let found = find_value(document, parsed, selector, &rewrite);
+        let text = found.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
+        text.map_err(|why| {
+            let subject = &revealed();
+            why.reworded(|problem| {
+                let problem = with_entry(problem, Some(reference), subject);
+                problem.help_if_some(version_hint(reference, subject))
+            })
         })
     }
 
@@ -177,16 +153,12 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// Every reason why the value of a reference is missing.
-    fn composed_value(
-        &mut self,
-        parts: &'a [Part],
-        subject: &Subject,
-    ) -> Result<SecretValue, Vec<Unresolved>> {
+    fn composed_value(&mut self, parts: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for part in parts {
             match part {
                 Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
-                Part::Reference(reference) => match self.secret_value(reference, subject) {
+                Part::Reference(reference) => match self.read_value(reference, subject) {
                     Ok(value) => {
                         composed.extend_from_slice(value.expose());
                         self.add_part(value);
@@ -195,10 +167,7 @@ impl<'a> ParsedAnswers<'a> {
                 },
             }
         }
-        if errors.is_empty() {
-            return Ok(SecretValue::new(composed.as_slice()));
-        }
-        Err(errors)
+        unless_errors(errors, SecretValue::new(composed.as_slice()))
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -209,22 +178,25 @@ impl<'a> ParsedAnswers<'a> {
     fn rendered_template(
         &mut self,
         template: &Template,
-        aliases: &'a BTreeMap<String, SecretRef>,
+        aliases: &'a TemplateInputs,
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<Unresolved>> {
+    ) -> ResolvedAll<SecretValue> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
-            match self.template_input(alias, reference, subject) {
-                Ok(input) => {
-                    inputs.insert(alias.clone(), input);
-                }
+            let input = self.document(reference, subject).and_then(|document| {
+                let input = Input::new(self.parsed(&reference.locator, document), document);
+                input.ok_or_else(|| {
+                    let text = format!("is binary, so the template can't use {alias}");
+                    let why = Problem::configuration(text).code("not-text");
+                    with_entry(why, Some(reference), subject).into()
+                })
+            });
+            match input {
+                Ok(input) => inputs.extend([(alias.clone(), input)]),
                 Err(error) => errors.push(error),
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-
+        let mut inputs = unless_errors(errors, inputs)?;
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
@@ -238,24 +210,20 @@ impl<'a> ParsedAnswers<'a> {
         };
         rendering.render()
     }
+}
 
-    /// Returns the secret of an alias in the form in which a template reads it.
-    ///
-    /// # Errors
-    /// The failure of the request, or an error about a binary secret, which a template can't read.
-    fn template_input(
-        &mut self,
-        alias: &str,
-        reference: &'a SecretRef,
-        subject: &Subject,
-    ) -> Resolved<Input> {
-        let document = self.document(reference, subject)?;
-        Input::new(self.parsed(&reference.locator, document), document).ok_or_else(|| {
-            let text = format!("is binary, so the template can't use {alias}");
-            let why = Problem::configuration(text).code("not-text");
-            with_entry(why, Some(reference), subject).into()
-        })
-    }
+/// Returns the absence of a value that is null. The text is the predicate of a sentence about the
+/// secret.
+fn null_value(selector: &Selector) -> Unresolved {
+    let text = match selector {
+        Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
+        Selector::Key(_) => {
+            let key = selector.shown().map(|key| format!(" {key:?}"));
+            let key = key.unwrap_or_default();
+            format!("has the key{key}, but its value is null")
+        }
+    };
+    Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
 }
 
 /// Decodes a value from base64, for `decode`.
@@ -295,14 +263,9 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 
 /// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
 /// headline doesn't name the secret, because its subject is the value.
-fn about_value(
-    mut problem: Problem,
-    source: &ValueSource,
-    subject: &Subject,
-    impact: Impact,
-) -> Problem {
-    let mut subject = subject.clone();
-    if let ValueSource::Secret(reference) = source {
+fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
+    let mut subject = entry.subject.clone();
+    if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
         about.before = None;
         problem.about = Some(about);

@@ -246,7 +246,7 @@ impl Statements<'_> {
         let region_or_any = region.map_or(ANY, Region::as_str);
         for (action, store, resource) in self.needed_actions(locator) {
             let service = store.service();
-            let arn = Arn::new(partition, service, region_or_any, account, &resource);
+            let arn = Arn::new([partition, service, region_or_any, account, &resource]);
             self.add(action, arn);
         }
         // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts

@@ -20,7 +20,7 @@ use crate::commands::read::Values;
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::answer::{Document, Fetched};
+use crate::model::answer::Document;
 use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
@@ -132,7 +132,7 @@ impl GatedLaunch<'_> {
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
+        let fingerprint = Fingerprint::new(key, mode, &values);
         let ready = self.compare(fingerprint);
         let is_unchanged = is_poll && ready.changed.is_none();
         let ready = Message::Ready(ready);
@@ -203,9 +203,8 @@ impl GatedLaunch<'_> {
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
             // If nothing newer was read, the command has the latest values.
-            let not_reported_yet = latest_values
-                .unwrap_or(command_values)
-                .changes(&fingerprint);
+            let reported_values = latest_values.unwrap_or(command_values);
+            let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
             for change in command_values.changes(&fingerprint) {
                 changed.labels.extend(change.names);
@@ -371,14 +370,9 @@ impl Fingerprint {
     /// documents that were read. Each parameter below a path counts as a document. With
     /// `signal=NAME`, these are the files with a path: a running program doesn't see a new value of
     /// a variable or of a file in memory.
-    fn new(
-        hash_key: &RandomState,
-        on_rotation: OnRotation,
-        outcomes: &Outcomes,
-        fetched: &Fetched,
-    ) -> Self {
+    fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
-        for (outcome, value) in outcomes.values() {
+        for (outcome, value) in values.outcomes.values() {
             let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
             if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
                 continue;
@@ -394,7 +388,7 @@ impl Fingerprint {
             fingerprint.values.insert(target, value);
         }
 
-        for (locator, answer) in fetched {
+        for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
             let mut add = |parameter_name: Option<&str>, document: &Document| {
                 let secret = Secret {

@@ -16,14 +16,6 @@ use crate::system::systemd::Notifier;
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Several polls in a row that have failed.
-pub struct FailingPolls {
-    /// The time of the first failed poll.
-    pub since: SystemTime,
-    /// The time of the last warning about them. `None` if no warning could be written yet.
-    warned: Option<Instant>,
-}
-
 /// Prints the lines of the process that stays. Keeps the facts that the lines contain.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
@@ -38,8 +30,11 @@ pub struct Notices<'a> {
     /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
     /// keep the unit in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
-    /// The last polls, if they have failed.
-    pub failing: Option<FailingPolls>,
+    /// The time of the first of several polls in a row that have failed. `None` if the last poll
+    /// has succeeded.
+    pub failing_since: Option<SystemTime>,
+    /// The time of the last warning about these polls. `None` if no warning could be written yet.
+    pub warned: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
     /// The rest of a line that was only written in part, because a pipe isn't sure to have room for
@@ -91,27 +86,18 @@ impl Notices<'_> {
 
     /// Prints why the process of a poll could not be started or ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
-        let since = self.failing.as_ref().map(|failing| failing.since);
-        let warning = failed_poll_warning(&self.command, since, &[Record::error(why)]);
+        let errors = [Record::error(why)];
+        let warning = failed_poll_warning(&self.command, self.failing_since, &errors);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
     /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of
     /// the first one are printed, and then at most one more set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
-        let failing = self.failing.get_or_insert_with(|| FailingPolls {
-            since: SystemTime::now(),
-            warned: None,
-        });
-        let last_warning = failing.warned;
-        if last_warning.is_some_and(|warned| warned.elapsed() < REPETITION) {
-            return;
-        }
-
-        if self.write_lines(lines)
-            && let Some(failing) = &mut self.failing
-        {
-            failing.warned = Some(Instant::now());
+        self.failing_since.get_or_insert_with(SystemTime::now);
+        let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
+        if !warned_lately && self.write_lines(lines) {
+            self.warned = Some(Instant::now());
         }
     }
 

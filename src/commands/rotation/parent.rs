@@ -64,7 +64,8 @@ pub fn supervise(
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
-        failing: None,
+        failing_since: None,
+        warned: None,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -240,21 +241,16 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. The delay before a poll is at least `until_poll`. `random` is at
+/// Returns the length of a delay. The delay before a poll is at least `pause`. `random` is at
 /// least 0 and less than 1.
-fn delay_length(
-    delay: Delay,
-    options: &RotationOptions,
-    until_poll: Duration,
-    random: f64,
-) -> Duration {
+fn delay_length(delay: Delay, options: &RotationOptions, pause: Duration, random: f64) -> Duration {
     match delay {
-        Delay::RequestedPoll => until_poll,
+        Delay::RequestedPoll => pause,
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
-        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(pause),
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
+        Delay::Splay => options.splay.mul_f64(random).max(pause),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
     }
@@ -357,7 +353,7 @@ impl Launches<'_> {
             // values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
+        self.baseline.failing_since = self.notices.failing_since;
         match self.fork_launch() {
             Ok(()) => None,
             Err(why) => {
@@ -427,7 +423,7 @@ impl Launches<'_> {
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
-        self.notices.failing = None;
+        (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
         // This is `None` for the first launch, which isn't a poll, so no event follows.
         self.baseline.command_values.as_ref()?;

@@ -68,17 +68,13 @@ impl FetchFailure {
     pub fn proves_existence(&self, store: Store) -> bool {
         let is_secret = store == Store::SecretsManager || self.local_file.is_some();
         let names_arn = || self.error.reason().contains("resource: arn:");
+        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         match self.error.cause {
-            Cause::Denied(Denial::Key)
-            | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-            Cause::Absent(Missing::Version) | Cause::Denied(Denial::Policy) => is_secret,
-            Cause::Denied(Denial::Metadata) => is_secret && names_arn(),
-            Cause::Absent(Missing::Secret)
-            | Cause::Denied(Denial::PolicyOrMissing | Denial::Credentials(_))
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials(_)
-            | Cause::NoRegion => false,
+            Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
+            Absent(missing) => is_secret && missing == Missing::Version,
+            Denied(Denial::Metadata) => is_secret && names_arn(),
+            Denied(denial) => is_secret && denial == Denial::Policy,
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         }
     }
 
@@ -231,10 +227,7 @@ impl FailedRequest<'_> {
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
     /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
-        let label = match self.locator.store {
-            Store::SecretsManager => "stage",
-            Store::ParameterStore => "label",
-        };
+        let label = self.locator.store.label_noun();
         match &self.locator.version {
             Version::Current => None,
             _ if self.locator.is_hidden() => Some("no such version".to_owned()),
@@ -249,52 +242,52 @@ impl FailedRequest<'_> {
     /// Returns the most specific hint that applies: one that depends on the request, the one of the
     /// failure, or that of every failure with this cause.
     fn hint(&self) -> Option<String> {
-        let nearest = self.failure.nearest.as_deref();
-        let cause = self.failure.error.cause;
-        let remedy = Some(cause.facts().remedy.to_owned()).filter(|remedy| !remedy.is_empty());
-        let general = self.failure.error.problem.help.clone().or(remedy);
-        match cause {
-            Cause::Absent(Missing::Version) if self.locator.is_hidden() => {
-                Some("the third field is a staging label, and the fourth a version id".to_owned())
-            }
-            Cause::Absent(_) if self.locator.is_hidden() => nearest
-                .map(did_you_mean)
-                .or_else(|| Some(self.absence_hint())),
-            Cause::Absent(_) if self.locator.is_path() => Some(self.absence_hint()),
-            Cause::Absent(Missing::Version) => self
-                .stage_hint()
-                .or_else(|| self.key_hint())
-                .or_else(|| Some(self.version_hint())),
-            Cause::Absent(Missing::Secret) => self
-                .empty_variable_hint()
-                .or_else(|| self.stage_hint())
-                .or_else(|| nearest.map(|nearest| self.nearest_hint(nearest)))
-                .or_else(|| self.literal_hint())
-                .or_else(|| self.parameter_hint())
-                .or_else(|| self.key_hint())
-                .or_else(|| Some(self.absence_hint())),
-            Cause::Denied(
-                denial
-                @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key),
-            ) => general.or_else(|| Some(self.permission_hint(denial))),
-            Cause::Refused(Refusal::MarkedForDeletion) => {
+        let FetchError { cause, problem, .. } = &self.failure.error;
+        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
+        let of_request = match *cause {
+            Absent(missing) => Some(self.absence_hint(missing)),
+            Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("restore it: {restore}"))
             }
-            Cause::NoCredentials(Unsigned::Unconfigured) | Cause::NoRegion => {
-                self.failure.advice.clone().or(general)
+            NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
+            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
+        };
+        let remedy = cause.facts().remedy;
+        of_request
+            .or_else(|| problem.help.clone())
+            .or_else(|| self.permission_hint())
+            .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
+    }
+
+    /// Returns the hint for something that doesn't exist. The first hint that applies is the most
+    /// specific one.
+    fn absence_hint(&self, missing: Missing) -> String {
+        let hints: &[fn(&Self) -> Option<String>] = match missing {
+            Missing::Version if self.locator.is_hidden() => {
+                let fields = "the third field is a staging label, and the fourth a version id";
+                return fields.to_owned();
             }
-            Cause::Denied(Denial::Credentials(_))
-            | Cause::Outage(_)
-            | Cause::Refused(_)
-            | Cause::NoCredentials(Unsigned::Refused | Unsigned::Failed) => general,
-        }
+            Missing::Secret if self.locator.is_hidden() => &[Self::nearest_hint],
+            Missing::Secret | Missing::Version if self.locator.is_path() => &[],
+            Missing::Version => &[Self::stage_hint, Self::key_hint, Self::version_hint],
+            Missing::Secret => &[
+                Self::empty_variable_hint,
+                Self::stage_hint,
+                Self::nearest_hint,
+                Self::literal_hint,
+                Self::parameter_hint,
+                Self::key_hint,
+            ],
+        };
+        let mut hints = hints.iter().filter_map(|hint| hint(self));
+        hints.next().unwrap_or_else(|| self.name_hint())
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
     /// applies: check the name, the region and the account. For a `--local` file, this is the line
     /// to add to the file.
-    fn absence_hint(&self) -> String {
+    fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
             let line = match (id, selector.shown()) {
@@ -359,20 +352,27 @@ impl FailedRequest<'_> {
         Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint for a name that is similar to `nearest`, which exists. Usually the
+    /// Returns the hint for a name that is similar to another one, which exists. Usually the
     /// reference is misspelled, so the hint corrects it. If the reference has `ssm:`, but the
     /// similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the
     /// file.
-    fn nearest_hint(&self, nearest: &str) -> String {
-        let id = self.locator.written_id();
-        if let Some(file) = &self.failure.local_file
-            && id.starts_with("ssm:")
-            && !nearest.starts_with("ssm:")
-        {
+    fn nearest_hint(&self) -> Option<String> {
+        let nearest = self.failure.nearest.as_deref()?;
+        let id = self.locator.shown_id();
+        let parameter = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
+        Some(match (&self.failure.local_file, parameter) {
+            _ if self.locator.is_hidden() => did_you_mean(nearest),
             // Both are keys of the file's mapping, so a colon follows them.
-            return format!("in {}, write {id}: instead of {nearest}:", file.display());
-        }
-        did_you_mean_to_write(nearest, self.with_id(nearest))
+            (Some(file), Some(id)) => {
+                format!("in {}, write {id}: instead of {nearest}:", file.display())
+            }
+            _ => self.corrected_id(nearest),
+        })
+    }
+
+    /// Returns the hint for an id that was meant as `id`.
+    fn corrected_id(&self, id: &str) -> String {
+        did_you_mean_to_write(id, self.with_id(id))
     }
 
     /// Returns what to write for the entry with another id of a secret, or `None` if the reference
@@ -414,10 +414,10 @@ impl FailedRequest<'_> {
                 ))
             }
             Some(name) if !name.starts_with('/') && name.contains('/') => {
-                Some(self.nearest_hint(&format!("ssm:/{name}")))
+                Some(self.corrected_id(&format!("ssm:/{name}")))
             }
             Some(name) if name.starts_with('/') && self.subject.kind == SubjectKind::EnvFrom => {
-                Some(self.nearest_hint(&format!("{id}/")))
+                Some(self.corrected_id(&format!("{id}/")))
             }
             Some(_) | None => None,
         }
@@ -441,16 +441,15 @@ impl FailedRequest<'_> {
                     return None;
                 }
                 let write = self.subject.rewritten_with(&format!("{name}:{key}"));
-                let check = self.absence_hint();
+                let check = self.name_hint();
                 return Some(format!(
                     "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
                 ));
             }
             // `prod/db::password`
             (Selector::Whole, Some(stage)) if is_name(stage) && !stage.starts_with("AWS") => {
-                let write = self
-                    .subject
-                    .rewritten_with_fields(&format!(":{stage}"), stage)?;
+                let fields = format!(":{stage}");
+                let write = self.subject.rewritten_with_fields(&fields, stage)?;
                 return Some(format!("write one colon before a key: {write}"));
             }
             (..) => return None,
@@ -464,26 +463,24 @@ impl FailedRequest<'_> {
                 "for a path, write files: [{{ from: \"{from}\", path: {stage} }}] in a declaration"
             ));
         }
-        let is_own_label = !stage.starts_with("AWS");
-        let previous = "AWSPREVIOUS".to_owned();
-        let (old, new, hint) = if stage.trim_start_matches('v').parse::<u64>().is_ok() {
+        let (fields, path) = (format!("{key}:{stage}"), format!("$.{key}.{stage}"));
+        let (hint, old, new) = if stage.trim_start_matches('v').parse::<u64>().is_ok() {
             // `prod/db:password:3`
             let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
-            (stage.to_owned(), previous, hint)
-        } else if is_own_label && key == "SecretString" {
-            // The AWS CLI prints the whole value with `--query SecretString`.
-            (format!("{key}:{stage}"), stage.to_owned(), "write")
-        } else if is_own_label && is_name(key) && is_name(stage) {
-            // `prod/db:tls:key`
-            let path = format!("$.{key}.{stage}");
-            (format!("{key}:{stage}"), path, "for the nested key, write")
-        } else if is_own_label {
-            let hint = "the third field is a staging label, as in";
-            (stage.to_owned(), previous, hint)
-        } else {
+            (hint, stage, "AWSPREVIOUS")
+        } else if stage.starts_with("AWS") {
             return None;
+        } else if key == "SecretString" {
+            // The AWS CLI prints the whole value with `--query SecretString`.
+            ("write", &*fields, stage)
+        } else if is_name(key) && is_name(stage) {
+            // `prod/db:tls:key`
+            ("for the nested key, write", &*fields, &*path)
+        } else {
+            let hint = "the third field is a staging label, as in";
+            (hint, stage, "AWSPREVIOUS")
         };
-        let write = self.subject.rewritten_with_fields(&old, &new)?;
+        let write = self.subject.rewritten_with_fields(old, new)?;
         Some(format!("{hint} {write}"))
     }
 
@@ -491,25 +488,24 @@ impl FailedRequest<'_> {
     ///
     /// The hint may show the id, because the id can't be a password: a secret with this name
     /// exists, and a password isn't written after `ssm:`.
-    fn version_hint(&self) -> String {
+    fn version_hint(&self) -> Option<String> {
         if self.failure.local_file.is_some() {
-            return "add the version under \"$stages\" in the --local file".to_owned();
+            return Some("add the version under \"$stages\" in the --local file".to_owned());
         }
-        match (self.locator.store, &self.locator.version) {
-            (Store::ParameterStore, _) => {
-                let list = self.aws_command("ssm get-parameter-history");
-                format!("list its versions: {list}")
-            }
+        let (what, operation, end) = match (self.locator.store, &self.locator.version) {
+            (Store::ParameterStore, _) => ("list its versions", "ssm get-parameter-history", ""),
             // A secret can be created without a value.
             (Store::SecretsManager, Version::Current) => {
-                let put = self.aws_command("secretsmanager put-secret-value");
-                format!("store a value: {put} --secret-string file://value.json")
+                let end = " --secret-string file://value.json";
+                ("store a value", "secretsmanager put-secret-value", end)
             }
-            (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
-                let list = self.aws_command("secretsmanager list-secret-version-ids");
-                format!("list its versions: {list}")
-            }
-        }
+            (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => (
+                "list its versions",
+                "secretsmanager list-secret-version-ids",
+                "",
+            ),
+        };
+        Some(format!("{what}: {}{end}", self.aws_command(operation)))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region and the profile of the
@@ -530,38 +526,41 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If AWS may also
-    /// deny it because the secret doesn't exist, the hint says so first.
-    fn permission_hint(&self, cause: Denial) -> String {
+    /// deny it because the secret doesn't exist, the hint says so first. The result is `None` if a
+    /// permission isn't the cause.
+    fn permission_hint(&self) -> Option<String> {
+        let Cause::Denied(denial) = self.failure.error.cause else {
+            return None;
+        };
         let store = self.locator.store;
-        let action = match (store, cause) {
-            (_, Denial::Key) => {
-                return format!(
-                    "allow the caller to use kms:Decrypt with the KMS key of the {store}, and check that the key is enabled"
-                );
+        let action = match (denial, store) {
+            (Denial::Credentials(_), _) => return None,
+            (Denial::Key, _) => {
+                let key = format!("the KMS key of the {store}");
+                let allow = format!("allow the caller to use kms:Decrypt with {key}");
+                return Some(format!("{allow}, and check that the key is enabled"));
             }
-            (Store::ParameterStore, Denial::Metadata) => "ssm:DescribeParameters on \"*\"",
-            (Store::SecretsManager, Denial::Metadata) => {
+            (Denial::Metadata, Store::ParameterStore) => "ssm:DescribeParameters on \"*\"",
+            (Denial::Metadata, Store::SecretsManager) => {
                 "secretsmanager:DescribeSecret on this secret"
             }
-            (Store::ParameterStore, _) if self.locator.is_path() => {
+            (_, Store::ParameterStore) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
-            (Store::ParameterStore, _) => "ssm:GetParameters on this parameter",
-            (Store::SecretsManager, _) => "secretsmanager:GetSecretValue on this secret",
+            (_, Store::ParameterStore) => "ssm:GetParameters on this parameter",
+            (_, Store::SecretsManager) => "secretsmanager:GetSecretValue on this secret",
         };
-
-        let option = match cause == Denial::Metadata {
-            true => " --metadata",
-            false => "",
-        };
+        let is_metadata = denial == Denial::Metadata;
+        let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS names the ARN of a secret that exists.
-        if store == Store::SecretsManager && cause == Denial::PolicyOrMissing {
-            return format!(
-                "check the name, because AWS also denies access to a secret that doesn't exist; if it exists, {allow}"
-            );
-        }
-        allow
+        let may_be_missing = store == Store::SecretsManager && denial == Denial::PolicyOrMissing;
+        let check = "check the name, because AWS also denies access to a secret that doesn't exist; if it exists,";
+        Some(if may_be_missing {
+            format!("{check} {allow}")
+        } else {
+            allow
+        })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
 //! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the
-//! change to the next region, and `--wait` all decide by [`Again`]. [`Cause::facts`] is the table
-//! of what code and messages derive from a cause.
+//! change to the next region, and `--wait` all decide by [`Again`]. The table at the end makes
+//! [`Cause::facts`]: what code and messages derive from a cause.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -403,154 +403,90 @@ const PORTAL: &str = "check for a proxy or captive portal between this machine a
 impl Cause {
     /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
     pub fn is_unconfigured(self) -> bool {
-        matches!(
-            self,
-            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
-        )
+        let without_source = Self::NoCredentials(Unsigned::Unconfigured);
+        self == Self::NoRegion || self == without_source
+    }
+}
+
+/// Makes [`Cause::facts`] from a table. Each row has a cause, the facts that it shares with other
+/// causes, and in braces its own facts, which replace the shared ones.
+macro_rules! facts_of_causes {
+    ($($cause:pat => $shared:ident { $($fact:ident: $value:expr),* $(,)? })*) => {
+        impl Cause {
+            /// Returns what this cause means.
+            pub fn facts(self) -> CauseFacts {
+                use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
+                match self { $($cause => CauseFacts { $($fact: $value,)* ..$shared },)* }
+            }
+        }
+    };
+}
+
+facts_of_causes! {
+    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
+    Absent(Missing::Version) => OF_SECRET {
+        code: "version-not-found", headline: "has no value yet (no version has the stage AWSCURRENT)", sentence: "it {}"
+    }
+    Refused(Refusal::MarkedForDeletion) => OF_SECRET { code: "marked-for-deletion", headline: "is marked for deletion" }
+    Refused(Refusal::NoValue) => OF_SECRET { code: "no-value", headline: "has no value", remedy: "store a value in it" }
+
+    Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
+    Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
+    // The agent has credentials of its own. A failure of those of secrets-exec is without
+    // credentials.
+    Denied(Denial::Credentials(_)) => DENIED {
+        code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }
 
-    /// Returns what this cause means.
-    pub fn facts(self) -> CauseFacts {
-        match self {
-            Self::Absent(Missing::Secret) => CauseFacts {
-                code: "not-found",
-                headline: "doesn't exist",
-                sentence: "it {}",
-                ..OF_SECRET
-            },
-            Self::Absent(Missing::Version) => CauseFacts {
-                code: "version-not-found",
-                headline: "has no value yet (no version has the stage AWSCURRENT)",
-                sentence: "it {}",
-                ..OF_SECRET
-            },
-            Self::Refused(Refusal::MarkedForDeletion) => CauseFacts {
-                code: "marked-for-deletion",
-                headline: "is marked for deletion",
-                ..OF_SECRET
-            },
-            Self::Refused(Refusal::NoValue) => CauseFacts {
-                code: "no-value",
-                headline: "has no value",
-                remedy: "store a value in it",
-                ..OF_SECRET
-            },
+    Outage(OutageKind::Throttled) => ANSWERED {
+        code: "throttled", headline: "was throttled by AWS", sentence: "AWS throttled the request ({})", remedy: RETRY
+    }
+    Outage(OutageKind::Service) => ANSWERED {
+        code: "service-failure", headline: "failed because of an error at AWS", sentence: "AWS returned {}", remedy: RETRY
+    }
+    Outage(OutageKind::MalformedResponse) => ANSWERED { code: "malformed-response", sentence: "the request {}", remedy: PORTAL }
+    Outage(OutageKind::Timeout) => UNREACHABLE {
+        code: "timeout",
+        remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout"
+    }
+    Outage(OutageKind::Lookup) => UNREACHABLE { remedy: "check the region, and this machine's DNS settings" }
+    Outage(OutageKind::Silent) => UNREACHABLE {
+        code: "timeout",
+        remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
+                 elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy"
+    }
+    Outage(OutageKind::Connection) => UNREACHABLE {
+        remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
+    }
+    Outage(OutageKind::Handshake) => UNREACHABLE {
+        remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
+    }
+    Outage(OutageKind::AgentConnection) => UNREACHABLE {
+        remedy: "check that the agent is running at this address, or turn --agent off"
+    }
+    Outage(OutageKind::NotTls) => UNREACHABLE { remedy: PORTAL }
+    Outage(OutageKind::ClockSkew) => WRONG_CLOCK {
+        headline: "this machine's clock differs too much from AWS's clock",
+        sentence: "this machine's clock differs too much from AWS's clock: {}"
+    }
+    Outage(OutageKind::EarlyCertificate) => WRONG_CLOCK {}
 
-            Self::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED,
-            Self::Denied(Denial::Key) => CauseFacts {
-                code: "kms-denied",
-                headline: "was denied by KMS",
-                ..DENIED
-            },
-            // The agent has credentials of its own. A failure of those of secrets-exec is without
-            // credentials.
-            Self::Denied(Denial::Credentials(_)) => CauseFacts {
-                code: "credentials-refused",
-                remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
-                ..DENIED
-            },
+    Refused(Refusal::Certificate) => OF_SERVER { code: "certificate" }
+    Refused(Refusal::Endpoint) => OF_SERVER { code: "endpoint", again: Again::Later }
+    Refused(Refusal::TrustStore) => GENERAL {
+        code: "certificate", remedy: "correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR"
+    }
+    Refused(Refusal::Proxy) => GENERAL { code: "proxy" }
+    Refused(Refusal::Agent) => GENERAL {
+        code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret), remedy: "run without --agent"
+    }
+    Refused(Refusal::NotSent) => GENERAL {}
+    Refused(Refusal::Request) => GENERAL {
+        mention: OF_REQUEST, headline: "was refused by AWS", sentence: "AWS refused the request: {}"
+    }
 
-            Self::Outage(OutageKind::Throttled) => CauseFacts {
-                code: "throttled",
-                headline: "was throttled by AWS",
-                sentence: "AWS throttled the request ({})",
-                remedy: RETRY,
-                ..ANSWERED
-            },
-            Self::Outage(OutageKind::Service) => CauseFacts {
-                code: "service-failure",
-                headline: "failed because of an error at AWS",
-                sentence: "AWS returned {}",
-                remedy: RETRY,
-                ..ANSWERED
-            },
-            Self::Outage(OutageKind::MalformedResponse) => CauseFacts {
-                code: "malformed-response",
-                sentence: "the request {}",
-                remedy: PORTAL,
-                ..ANSWERED
-            },
-            Self::Outage(OutageKind::Timeout) => CauseFacts {
-                code: "timeout",
-                remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::Lookup) => CauseFacts {
-                remedy: "check the region, and this machine's DNS settings",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::Silent) => CauseFacts {
-                code: "timeout",
-                remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
-                     elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::Connection) => CauseFacts {
-                remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::Handshake) => CauseFacts {
-                remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::AgentConnection) => CauseFacts {
-                remedy: "check that the agent is running at this address, or turn --agent off",
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::NotTls) => CauseFacts {
-                remedy: PORTAL,
-                ..UNREACHABLE
-            },
-            Self::Outage(OutageKind::ClockSkew) => CauseFacts {
-                headline: "this machine's clock differs too much from AWS's clock",
-                sentence: "this machine's clock differs too much from AWS's clock: {}",
-                ..WRONG_CLOCK
-            },
-            Self::Outage(OutageKind::EarlyCertificate) => WRONG_CLOCK,
-
-            Self::Refused(Refusal::Certificate) => CauseFacts {
-                code: "certificate",
-                ..OF_SERVER
-            },
-            Self::Refused(Refusal::Endpoint) => CauseFacts {
-                code: "endpoint",
-                again: Again::Later,
-                ..OF_SERVER
-            },
-            Self::Refused(Refusal::TrustStore) => CauseFacts {
-                code: "certificate",
-                remedy: "correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR",
-                ..GENERAL
-            },
-            Self::Refused(Refusal::Proxy) => CauseFacts {
-                code: "proxy",
-                ..GENERAL
-            },
-            Self::Refused(Refusal::Agent) => CauseFacts {
-                code: "agent",
-                mention: Mention::InHeadline("", ReasonScope::AnySecret),
-                remedy: "run without --agent",
-                ..GENERAL
-            },
-            Self::Refused(Refusal::NotSent) => GENERAL,
-            Self::Refused(Refusal::Request) => CauseFacts {
-                mention: OF_REQUEST,
-                headline: "was refused by AWS",
-                sentence: "AWS refused the request: {}",
-                ..GENERAL
-            },
-
-            Self::NoCredentials { .. } => CauseFacts {
-                code: "no-credentials",
-                status: Status::Denied,
-                ..GENERAL
-            },
-            Self::NoRegion => CauseFacts {
-                code: "no-region",
-                headline: "no AWS region is set",
-                remedy: "add --region or set AWS_REGION, for example AWS_REGION=us-east-1",
-                ..GENERAL
-            },
-        }
+    NoCredentials(_) => GENERAL { code: "no-credentials", status: Status::Denied }
+    NoRegion => GENERAL {
+        code: "no-region", headline: "no AWS region is set", remedy: "add --region or set AWS_REGION, for example AWS_REGION=us-east-1"
     }
 }

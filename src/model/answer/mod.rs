@@ -114,13 +114,9 @@ pub struct DescribedSecret {
 impl DescribedSecret {
     /// True if the caller may not describe the secret. A launch doesn't need that permission.
     pub fn is_denied(&self) -> bool {
-        let Err(error) = &self.description else {
-            return false;
-        };
-        matches!(
-            error.cause,
-            Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
-        )
+        use Denial::{Key, Policy, PolicyOrMissing};
+        let cause = self.description.as_ref().err().map(|error| error.cause);
+        matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
     }
 }
 

@@ -133,16 +133,13 @@ impl Target {
     /// The variables of `env-from` aren't among them: each key claims its variable when it is
     /// known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
-        let (variable, path, credential) = match self {
-            Self::Env(name) => (Some(name), None, None),
-            Self::File(FileTarget { path, env, .. }) => (env.as_ref(), path.as_ref(), None),
-            Self::Credential(credential) => (None, None, Some(credential)),
-            Self::Variables(_) | Self::Output => (None, None, None),
+        let variable = self.variable().cloned().map(Claim::Variable);
+        let other = match self {
+            Self::File(file) => file.path.clone().map(Claim::Path),
+            Self::Credential(credential) => Some(Claim::Credential(credential.clone())),
+            Self::Env(_) | Self::Variables(_) | Self::Output => None,
         };
-        let variable = variable.cloned().map(Claim::Variable);
-        let path = path.cloned().map(Claim::Path);
-        let credential = credential.cloned().map(Claim::Credential);
-        variable.into_iter().chain(path).chain(credential)
+        variable.into_iter().chain(other)
     }
 
     /// True if both targets set the same variable, path or systemd credential.
@@ -185,9 +182,7 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(SystemdCredential { unit, name }) => {
-                write!(f, "the credential {name} of {unit}")
-            }
+            Self::Credential(it) => write!(f, "the credential {} of {}", it.name, it.unit),
         }
     }
 }
@@ -241,23 +236,14 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
     // which a pattern matches literally.
-    let legal_signs = if is_pattern {
-        ":-_.\\@*?[]!"
-    } else {
-        ":-_.\\@"
-    };
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || legal_signs.contains(c);
-    if text.is_empty() || !text.chars().all(is_legal) {
+    let is_sign = |c| ":-_.\\@".contains(c) || is_pattern && "*?[]!".contains(c);
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_sign(c);
+    let has_type = is_pattern || UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix));
+    if !has_type || !text.chars().all(is_legal) {
         return Err(EXPECTED);
     }
-
-    if is_pattern {
-        Pattern::new(text).map(Some).map_err(|_| EXPECTED)
-    } else if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {
-        Ok(None)
-    } else {
-        Err(EXPECTED)
-    }
+    let pattern = is_pattern.then(|| Pattern::new(text)).transpose();
+    pattern.map_err(|_| EXPECTED)
 }
 
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
@@ -353,8 +339,8 @@ impl<'a> Claims<'a> {
     /// True if all these variables of an object are held already, so that the object doesn't have
     /// to be read. False if there aren't any.
     pub fn hold_all(&self, names: &[EnvName]) -> bool {
-        let mut holders = names.iter().map(|name| self.variable_holder(name));
-        !names.is_empty() && holders.all(|holder| holder.is_some())
+        let is_held = |name| self.variable_holder(name).is_some();
+        !names.is_empty() && names.iter().all(is_held)
     }
 
     /// Returns an inherited variable as the holder of its own name, or `None` unless
@@ -461,17 +447,14 @@ impl Subject {
     /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a
     /// reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
+        use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
         match (self.kind, &self.origin) {
-            (SubjectKind::GetArgument, _) => {
-                format!("secrets-exec get {}", shell_quoted(reference))
-            }
-            (SubjectKind::Entry, Origin::Argument(option)) => {
+            (GetArgument, _) => format!("secrets-exec get {}", shell_quoted(reference)),
+            (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => {
-                reference.to_owned()
-            }
+            (Entry | EnvFrom | Credential, _) => reference.to_owned(),
         }
     }
 
@@ -518,12 +501,11 @@ impl fmt::Display for Subject {
             let reference = self.reference().map(|text| format!(" {text}"));
             return write!(f, "{option}{}", reference.unwrap_or_default());
         }
+        let Self { label, origin, .. } = self;
         match &self.written {
-            Some(Written::Reference(reference)) => {
-                write!(f, "{} ({}, {reference})", self.label, self.origin)
-            }
-            Some(Written::Template) => write!(f, "{} ({}, template)", self.label, self.origin),
-            Some(Written::Hidden(_)) | None => write!(f, "{} ({})", self.label, self.origin),
+            Some(Written::Reference(reference)) => write!(f, "{label} ({origin}, {reference})"),
+            Some(Written::Template) => write!(f, "{label} ({origin}, template)"),
+            Some(Written::Hidden(_)) | None => write!(f, "{label} ({origin})"),
         }
     }
 }
@@ -546,10 +528,10 @@ pub enum Origin {
 impl Origin {
     /// Returns the path of the declaration.
     pub fn file(&self) -> Option<&Path> {
-        match self {
-            Self::File { path, .. } => Some(path),
-            Self::Argument(_) | Self::Inherited => None,
-        }
+        let Self::File { path, .. } = self else {
+            return None;
+        };
+        Some(path)
     }
 }
 

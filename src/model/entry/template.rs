@@ -44,10 +44,9 @@ impl Template {
     /// The first syntax error, as one line, or a message about a template that is too long.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         if text.len() > LONGEST {
-            let text = format!(
-                "the template has {} bytes, but at most {LONGEST} are allowed",
-                text.len()
-            );
+            let length = text.len();
+            let text =
+                format!("the template has {length} bytes, but at most {LONGEST} are allowed");
             return Err(Fault::new(text));
         }
 
@@ -160,9 +159,8 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     }
 
     let operator = expression.matches(['/', ':', '-']).next()?;
-    let (secret, key) = expression
-        .split_once(['.', ':'])
-        .unwrap_or((expression, ""));
+    let fields = expression.split_once(['.', ':']);
+    let (secret, key) = fields.unwrap_or((expression, ""));
     let alias = secret.rsplit('/').next()?.replace('-', "_");
     let name = match key {
         "" => alias.clone(),

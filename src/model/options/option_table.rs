@@ -184,7 +184,7 @@ options! {
             "A region to read from if a secret's own region is unavailable (repeatable)");
         profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), text(|name| Ok(name.to_owned())),
             "The profile to use from the AWS configuration files");
-        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), text(parse_role),
+        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), text(|arn| Role::parse(arn, None).ok_or(Role::EXPECTED)),
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
             "The external ID that the role's trust policy requires");
@@ -409,31 +409,29 @@ const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
 /// The values of `--log-format`.
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
+/// The URL of the AWS Secrets Manager Agent, unless `--agent` has another one.
+const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
+
 /// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
 /// and secrets come back from it. They must not cross the network in plain text, so an agent on
 /// another host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
-    match value.to_str() {
-        Some("0") => Ok(AgentChoice::Off),
-        Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
-        text => match text.and_then(HttpUrl::parse_endpoint) {
-            Some(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
-            Some(_) | None => Err(
-                "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
-            ),
-        },
-    }
+    let url = match value.to_str() {
+        Some("0") => return Ok(AgentChoice::Off),
+        Some("1") => Some(DEFAULT_AGENT),
+        text => text,
+    };
+    let url = url.and_then(HttpUrl::parse_endpoint);
+    let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
+    safe_url.map(AgentChoice::At).ok_or(
+        "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
+    )
 }
 
 /// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
 /// others.
 fn parse_region(code: &str) -> Result<Region, Expected> {
     Region::parse(code).ok_or(Region::EXPECTED)
-}
-
-/// Parses the ARN of a role. The external id is an option of its own.
-fn parse_role(arn: &str) -> Result<Role, Expected> {
-    Role::parse(arn, None).ok_or(Role::EXPECTED)
 }
 
 /// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a

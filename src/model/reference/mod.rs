@@ -218,11 +218,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
             (Store::SecretsManager, SecretId::Empty(names.concat()))
         }
         Err(error) if !names.is_empty() => {
-            return Err(Fault::new(format!(
-                "{} (after expanding {})",
-                error.text,
-                names.join(" and ")
-            )));
+            let names = names.join(" and ");
+            let defect = format!("{} (after expanding {names})", error.text);
+            return Err(Fault::new(defect));
         }
         parsed => parsed?,
     };
@@ -277,9 +275,8 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     let key = rest[character.len_utf8()..].trim_start_matches("key=");
     let word = key.trim_end_matches(']');
     // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
-    let mut words = key
-        .trim_start_matches(['(', '$', '{'])
-        .split(['/', '-', '.', ')', '%']);
+    let name = key.trim_start_matches(['(', '$', '{']);
+    let mut words = name.split(['/', '-', '.', ')', '%']);
     let is_variable = words.next().is_some_and(is_name);
     let is_list = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     let is_command = rest.starts_with("$(") && rest.contains(' ');
@@ -379,10 +376,8 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
-                format!(
-                    "write ${}, with the index of one element",
-                    path.replace("[]", "[0]")
-                )
+                let path = path.replace("[]", "[0]");
+                format!("write ${path}, with the index of one element")
             }
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")

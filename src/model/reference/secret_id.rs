@@ -295,6 +295,14 @@ impl Store {
         }
     }
 
+    /// Returns what messages call the label of a version.
+    pub fn label_noun(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "stage",
+            Self::ParameterStore => "label",
+        }
+    }
+
     /// Returns the number of fields, separated by colons, that an ARN of the store has. The
     /// resource of a secret has two.
     pub fn arn_fields(self) -> usize {
@@ -326,18 +334,11 @@ impl Arn {
         (Self::has_prefix(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
-    /// Creates an ARN from its fields, which can be patterns of an IAM policy. Only the last field
-    /// may contain colons.
-    pub fn new(
-        partition: &str,
-        service: &str,
-        region: &str,
-        account: &str,
-        resource: &str,
-    ) -> Self {
-        Self(format!(
-            "arn:{partition}:{service}:{region}:{account}:{resource}"
-        ))
+    /// Creates an ARN from its fields after `arn`: the partition, the service, the region, the
+    /// account and the resource. They can be patterns of an IAM policy. Only the last field may
+    /// contain colons.
+    pub fn new(fields: [&str; 5]) -> Self {
+        Self(format!("arn:{}", fields.join(":")))
     }
 
     /// Returns the whole ARN.
@@ -392,13 +393,13 @@ impl Arn {
 
     /// Returns the ARN of the replica in another region. Only the region differs.
     pub fn in_region(&self, region: &Region) -> Self {
-        Self::new(
+        Self::new([
             self.partition(),
             self.service(),
             region.as_str(),
             self.field(4),
             self.resource(),
-        )
+        ])
     }
 
     /// Returns the resource if both ARNs have the same partition, region and account, and otherwise

@@ -45,13 +45,12 @@ use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
-use crate::model::plan::{Plan, ValueSource, variable_help};
+use crate::model::plan::{Plan, TemplateInputs, ValueSource, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::SecretRef;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, Unresolved, encoded_twice_hint, keys_hint, missing_key,
-    quotable_keys, with_entry,
+    Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, encoded_twice_hint, keys_hint,
+    missing_key, quotable_keys, with_entry,
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
@@ -107,7 +106,7 @@ pub struct Rendering<'a> {
     /// The secret of each alias that the template uses, and the variables of `env`.
     pub inputs: &'a BTreeMap<String, Input>,
     /// The references that the aliases stand for, for messages.
-    pub references: &'a BTreeMap<String, SecretRef>,
+    pub references: &'a TemplateInputs,
     /// The plan, for the help of an error.
     pub plan: &'a Plan,
     /// The entry, for messages.
@@ -121,13 +120,9 @@ impl Rendering<'_> {
     /// Every missing key, or another failure of the template. A look-up of a key in a secret that
     /// is plain text is an error even if the template has a `default` for the key, because that
     /// would hide a malformed secret.
-    pub fn render(&self) -> Result<SecretValue, Vec<Unresolved>> {
-        let is_in_text = |lookup: &&String| {
-            let alias = lookup.split('.').next().unwrap_or_default();
-            matches!(self.inputs.get(alias), Some(Input::Text(_)))
-        };
-        let mut lookups_in_text = self.template.lookups.iter().filter(is_in_text);
-        if let Some(problem) = lookups_in_text.find_map(|lookup| self.non_object_problem(lookup)) {
+    pub fn render(&self) -> ResolvedAll<SecretValue> {
+        let is_text = |input: &Input| matches!(input, Input::Text(_));
+        if let Some(problem) = self.non_object_problem(is_text) {
             return Err(vec![problem.into()]);
         }
 
@@ -135,13 +130,14 @@ impl Rendering<'_> {
         // this key, so that the next rendering reaches the next one.
         let mut missing = Vec::new();
         while missing.len() < MOST_MISSING_KEYS {
-            let (result, misses) = self.render_with_inputs(&self.template.text, None, &missing);
-            let error = match result.map(SecretValue::new) {
+            let misses = Misses::new(None, &missing);
+            let rendered = self.render_with_inputs(&self.template.text, &misses);
+            let error = match rendered.map(SecretValue::new) {
                 Ok(value) if missing.is_empty() => return Ok(value),
                 Ok(_) => break,
                 Err(error) => error,
             };
-            match self.lookup_at_fault(&error, misses.take(), &missing) {
+            match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => {
                     return Err(vec![self.rendering_problem(&error).into()]);
@@ -161,57 +157,43 @@ impl Rendering<'_> {
         Err(errors.collect())
     }
 
-    /// Renders the text of a template with its secrets. Also returns the look-ups that have failed.
-    /// The failed look-up with the number `marked` returns the value that [`MARK`] makes, and those
-    /// in `missing` an empty text.
-    fn render_with_inputs(
-        &self,
-        text: &str,
-        marked: Option<usize>,
-        missing: &[FailedLookup],
-    ) -> (Result<String, Error>, Arc<Misses>) {
-        let misses = Arc::new(Misses::new(marked, missing));
+    /// Renders the text of a template with its secrets. Failed look-ups are noted in `misses`.
+    fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
             let value = match input {
-                Input::Object(json) => SecretObject::root(Some(alias), json.clone(), &misses),
+                Input::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
                 // MiniJinja gets a copy of text, and nothing overwrites this copy when it is
                 // dropped.
                 Input::Text(text) => Value::from(text.as_str()),
             };
             values.insert(alias.clone(), value);
         }
-        (render_with(text, values, &misses), misses)
+        render_with(text, Names(values), misses)
     }
 
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
-    /// else did. `lookups` are the candidates: the look-ups that have failed in this rendering.
-    /// `missing` are the look-ups that were found before.
+    /// else did. The candidates are the look-ups that have failed in this rendering, which `misses`
+    /// has. `misses.missing` are the look-ups that were found before.
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
     /// now names the mark, this look-up is the cause. (Only `'key' in db` has another result with
     /// the mark, but it doesn't use the value.)
-    fn lookup_at_fault(
-        &self,
-        error: &Error,
-        lookups: Vec<FailedLookup>,
-        missing: &[FailedLookup],
-    ) -> Option<FailedLookup> {
-        if !is_undefined_error(error) || self.any_non_object_problem().is_some() {
+    fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
+        if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
         // The last look-up is the most likely one.
-        for (number, lookup) in lookups.into_iter().enumerate().rev().take(MOST_TRIES) {
-            let (result, _) = self.render_with_inputs(&text, Some(number), missing);
-            let names_the_mark =
-                result.is_err_and(|error| error.detail().is_some_and(|text| text.contains(MARKED)));
-            if names_the_mark {
-                return Some(lookup);
-            }
-        }
-        None
+        let mut lookups = misses.take().into_iter().enumerate().rev().take(MOST_TRIES);
+        let (_, lookup) = lookups.find(|(number, _)| {
+            let marked = Misses::new(Some(*number), &misses.missing);
+            let error = self.render_with_inputs(&text, &marked).err();
+            let detail = error.as_ref().and_then(Error::detail);
+            detail.is_some_and(|text| text.contains(MARKED))
+        })?;
+        Some(lookup)
     }
 
     /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
@@ -224,7 +206,7 @@ impl Rendering<'_> {
     /// quote a value.
     fn rendering_problem(&self, error: &Error) -> Problem {
         if is_undefined_error(error)
-            && let Some(problem) = self.any_non_object_problem()
+            && let Some(problem) = self.non_object_problem(|_| true)
         {
             return problem;
         }
@@ -301,18 +283,21 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null.
-    fn any_non_object_problem(&self) -> Option<Problem> {
-        let mut lookups = self.template.lookups.iter();
-        lookups.find_map(|lookup| self.non_object_problem(lookup))
+    /// value that is neither an object nor null. Only considers look-ups in an input for which
+    /// `is_meant` is true.
+    fn non_object_problem(&self, is_meant: impl Fn(&Input) -> bool) -> Option<Problem> {
+        self.template.lookups.iter().find_map(|lookup| {
+            let (alias, _) = lookup.split_once('.')?;
+            let input = self.inputs.get(alias).filter(|input| is_meant(input))?;
+            self.problem_of_lookup(lookup, alias, input)
+        })
     }
 
     /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
-    /// or `None` for any other look-up.
-    fn non_object_problem(&self, lookup: &str) -> Option<Problem> {
-        let (alias, _) = lookup.split_once('.')?;
+    /// or `None` for any other look-up. `input` is the secret of `alias`.
+    fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Input) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
-        let twice_encoded = match self.inputs.get(alias)? {
+        let twice_encoded = match input {
             Input::Object(secret) => {
                 let keys: Vec<_> = parent.split('.').skip(1).collect();
                 let value = value_at(secret.value(), &keys)?;
@@ -379,7 +364,8 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
     };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
-    let error = render_with(&template.text, values.collect(), &Arc::default()).err()?;
+    let names = Names(values.collect());
+    let error = render_with(&template.text, names, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
     is_unknown
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
@@ -390,11 +376,7 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.
-fn render_with(
-    text: &str,
-    mut names: BTreeMap<String, Value>,
-    misses: &Arc<Misses>,
-) -> Result<String, Error> {
+fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
     // An error names the expression that an undefined value comes from.
     environment.set_debug(true);
@@ -411,9 +393,10 @@ fn render_with(
     });
     values::add_filters(&mut environment, misses);
 
-    let globals = environment.globals();
-    names.extend(globals.map(|(name, value)| (name.to_owned(), value)));
-    environment.render_str(text, Value::from_object(Names(names)))
+    for (name, value) in environment.globals() {
+        names.0.insert(name.to_owned(), value);
+    }
+    environment.render_str(text, Value::from_object(names))
 }
 
 /// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a

@@ -52,18 +52,18 @@ pub struct Misses {
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
     /// The look-ups whose result is an empty text. They aren't noted.
-    missing: Vec<FailedLookup>,
+    pub missing: Vec<FailedLookup>,
 }
 
 impl Misses {
     /// Creates an empty list. The look-up with the number `marked` will return the mark, and those
     /// in `missing` an empty text.
-    pub fn new(marked: Option<usize>, missing: &[FailedLookup]) -> Self {
-        Self {
+    pub fn new(marked: Option<usize>, missing: &[FailedLookup]) -> Arc<Self> {
+        Arc::new(Self {
             marked,
             missing: missing.to_vec(),
             ..Self::default()
-        }
+        })
     }
 
     /// Returns the look-ups in their order, and forgets them.
@@ -277,13 +277,9 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(undefined_error(value)),
         (None, ValueKind::None) => out.push_str("null"),
-        (None, ValueKind::Bool) => out.push_str(if value.is_true() { "true" } else { "false" }),
+        (None, ValueKind::Bool) => write!(out, "{}", value.is_true())?,
         (None, ValueKind::Number) => write!(out, "{value}")?,
-        (None, ValueKind::String) => write!(
-            out,
-            "{}",
-            JsonValue::from(value.as_str().unwrap_or_default())
-        )?,
+        (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.to_string()))?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
             for (at, item) in value.try_iter()?.checked().enumerate() {
@@ -370,7 +366,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     for (name, filter) in builtins.into_iter().chain([escape]) {
         let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = given.into_values();
-            expect_usable_input(name, &given, state)?;
+            expect_usable(name, &given, state)?;
             filter.call(state, &given)
         };
         environment.add_filter(name, checked);
@@ -381,14 +377,11 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 ///
 /// # Errors
 /// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
-fn expect_usable_input(
-    filter: &str,
-    given: &[Value],
-    state: &mut State<'_, '_>,
-) -> Result<(), Error> {
+fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         return Ok(());
     };
+    let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
         // This fails for a missing key, but not for the missing `else` of `x if y`.
         state.format(input.clone())?;
@@ -398,10 +391,7 @@ fn expect_usable_input(
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
-    } else if given
-        .get(1)
-        .is_some_and(|count| is_too_large(filter, input, count))
-    {
+    } else if given.get(1).is_some_and(is_huge) {
         return Err(own_error(format!("a number for {filter:?} is too large")));
     }
     Ok(())
