@@ -71,10 +71,9 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let created = create_temporary(&entry.directory, &entry.name);
         let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
-        let name_to_remove = Some(temporary);
         let written = Self {
             entry,
-            name_to_remove,
+            name_to_remove: Some(temporary),
         };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
@@ -288,19 +287,17 @@ impl DirectoryEntry {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
-        let path = self.path.display();
-        let problem = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        let (what, help) = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => return Ok(true),
-            SFlag::S_IFLNK => Problem::configuration(format!(
-                "\"{path}\" is a symbolic link, which secrets-exec doesn't follow"
-            ))
-            .help("write the path of the file that the link points to"),
-            SFlag::S_IFDIR => {
-                Problem::configuration(format!("\"{path}\" is a directory, not a file"))
-            }
-            _ => Problem::configuration(format!("\"{path}\" is a device, a pipe or a socket")),
+            SFlag::S_IFLNK => (
+                "is a symbolic link, which secrets-exec doesn't follow",
+                Some("write the path of the file that the link points to"),
+            ),
+            SFlag::S_IFDIR => ("is a directory, not a file", None),
+            _ => ("is a device, a pipe or a socket", None),
         };
-        Err(problem)
+        let text = format!("\"{}\" {what}", self.path.display());
+        Err(Problem::configuration(text).help_if_some(help))
     }
 
     /// Checks that this process is allowed to create a file in the directory, without creating one.
@@ -437,13 +434,11 @@ impl AppendedFile {
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        match openat(&entry.directory, entry.name.as_os_str(), flags, mode) {
-            Ok(file) => Ok(Self {
-                file: file.into(),
-                path: entry.path,
-            }),
-            Err(errno) => Err(not_appended(&errno.into(), path)),
-        }
+        let file = openat(&entry.directory, entry.name.as_os_str(), flags, mode)
+            .map_err(|errno| not_appended(&errno.into(), path))?
+            .into();
+        let path = entry.path;
+        Ok(Self { file, path })
     }
 
     /// Appends text to the file, after a line feed if the file doesn't end with one.

@@ -35,9 +35,9 @@ pub mod testing;
 pub use disk::{AppendedFile, NamedBy, install};
 
 use std::fs::File;
-use std::os::fd::BorrowedFd;
 #[cfg(target_os = "linux")]
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -73,8 +73,7 @@ pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its entry.
     disk_files: Vec<(DiskFile, Subject)>,
-    /// The files in memory.
-    #[cfg(target_os = "linux")]
+    /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
 }
 
@@ -214,11 +213,7 @@ impl Delivery {
 
     /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        #[cfg(target_os = "linux")]
-        let descriptors = self.memory_files.iter().map(AsFd::as_fd);
-        #[cfg(not(target_os = "linux"))]
-        let descriptors = std::iter::empty();
-        descriptors
+        self.memory_files.iter().map(AsFd::as_fd)
     }
 
     /// Renames the files on disk to their own names. If a held signal has arrived, removes the

@@ -126,14 +126,12 @@ impl LaunchProcess {
 
     /// Waits for the launch to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
-        match state_change(self.pid.as_raw(), 0) {
-            Some((_, StateChange::Ended(status))) => status,
+        let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
             // waitpid(2) was called without options, so it reports no other state, and nobody else
             // reaps this child.
-            Some((_, StateChange::Suspended(_) | StateChange::Continued)) | None => {
-                ExitStatus::Killed(SignalNumber::KILL)
-            }
-        }
+            return ExitStatus::Killed(SignalNumber::KILL);
+        };
+        status
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
@@ -370,8 +368,8 @@ fn has_controlling_terminal() -> bool {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
 
-/// The descriptor from which the blocked signals are read.
-pub struct Signals(SignalFd);
+/// The descriptor from which the blocked signals are read. It is readable when there are some.
+pub struct Signals(pub SignalFd);
 
 impl Signals {
     /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)). From then
@@ -420,12 +418,6 @@ impl Signals {
                 return Some(signal);
             }
         }
-    }
-}
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }
 

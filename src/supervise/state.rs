@@ -412,17 +412,13 @@ impl Step<'_> {
     /// Adds the actions that stop the command because of a change, and returns the state in which
     /// the supervisor waits for the end of the command. With `restart`, the launch with the new
     /// values waits at its gate until the command has ended. With `exit`, that launch is ended.
-    fn stop(&mut self, state: RunningState) -> SupervisorState {
+    fn stop(&mut self, mut state: RunningState) -> SupervisorState {
         let mut next = Next::Start;
         if self.rotation.on_rotation != OnRotation::Restart {
             next = Next::ExitRotated;
             self.actions.push(Action::CancelPoll);
         }
-        self.actions.push(Action::Signal(self.rotation.stop_signal));
-        if state.is_suspended {
-            // A suspended process can only handle a signal after it is continued.
-            self.actions.push(Action::Signal(SignalNumber::CONT));
-        }
+        self.forward(&mut state, self.rotation.stop_signal);
         self.actions.push(Action::Arm(Delay::Grace));
         SupervisorState::Stopping(Stopping {
             ended: None,

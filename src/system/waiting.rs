@@ -172,7 +172,7 @@ static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 /// safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
-    if let Some(connection) = systemd::connection() {
+    if let Some(connection) = systemd::CONNECTION.get() {
         connection.refuse();
     }
 
