@@ -154,18 +154,14 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The heading of the examples in the texts of `help/`.
-const EXAMPLES: &str = "Examples:\n";
-
 /// The name of the subcommand that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
 
 /// The texts of a subcommand for `--help`, and the function that adds its arguments.
 pub struct Subcommand {
-    name: &'static str,
-    usage: &'static str,
+    pub name: &'static str,
     /// The text of `--help` and of the man page: a line that `-h` has, too, a paragraph or nothing,
-    /// and the examples.
+    /// the usage, and the examples.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
@@ -190,9 +186,7 @@ impl Subcommand {
 
 /// Looks up the row of a subcommand by its name.
 pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
-    SUBCOMMANDS
-        .iter()
-        .find(|subcommand| subcommand.name == name)
+    SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
@@ -201,14 +195,15 @@ fn with_arguments(command: Command) -> Command {
         return command;
     };
     let help_text = subcommand.help.trim_end();
-    let (long_about, examples) = help_text.split_at(help_text.find(EXAMPLES).unwrap_or_default());
+    let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
+    let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
     // `arguments` may replace the text after `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
         .arg(help_option("Print help"))
         .about(subcommand.about())
-        .long_about(long_about.trim_end())
-        .override_usage(subcommand.usage)
+        .long_about(long_about)
+        .override_usage(usage)
         .after_long_help(examples)
 }
 
@@ -217,7 +212,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
         example: "--env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
         help: include_str!("help/check.txt"),
         arguments: |command| {
             let command = with_inputs(CheckArguments::augment_args(command));
@@ -229,7 +223,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "get",
         example: "prod/db:password",
-        usage: "secrets-exec get [OPTIONS] REF",
         help: include_str!("help/get.txt"),
         arguments: |command| {
             let command = with_declarations(GetArguments::augment_args(command));
@@ -239,7 +232,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "policy",
         example: "--env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec policy [OPTIONS]",
         help: include_str!("help/policy.txt"),
         arguments: |command| {
             let command = with_inputs(PolicyArguments::augment_args(command));
@@ -249,7 +241,6 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "export",
         example: "--format shell --env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec export [OPTIONS] --format FORMAT",
         help: include_str!("help/export.txt"),
         arguments: |command| {
             let command = with_inputs(ExportArguments::augment_args(command));
@@ -259,42 +250,36 @@ static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "migrate",
         example: ".env --secret prod/app",
-        usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
         help: include_str!("help/migrate.txt"),
         arguments: MigrateArguments::augment_args,
     },
     Subcommand {
         name: "completions",
         example: "bash",
-        usage: "secrets-exec completions SHELL",
         help: include_str!("help/completions.txt"),
         arguments: CompletionsArguments::augment_args,
     },
     Subcommand {
         name: "man",
         example: ">secrets-exec.1",
-        usage: "secrets-exec man",
         help: include_str!("help/man.txt"),
         arguments: |command| command,
     },
     Subcommand {
         name: "schema",
         example: ">secrets-exec.schema.json",
-        usage: "secrets-exec schema",
         help: include_str!("help/schema.txt"),
         arguments: |command| command,
     },
     Subcommand {
         name: CREDENTIAL,
         example: "-f /etc/secrets-exec.yaml",
-        usage: "secrets-exec credential [OPTIONS]",
         help: include_str!("help/credential.txt"),
         arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
     },
     Subcommand {
         name: "install",
         example: "/shared",
-        usage: "secrets-exec install DIR",
         help: include_str!("help/install.txt"),
         arguments: InstallArguments::augment_args,
     },

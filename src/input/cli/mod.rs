@@ -125,50 +125,41 @@ fn subcommand_invocation(
     matches: &mut ArgMatches,
     inherited: &Inherited,
 ) -> Result<Invocation, clap::Error> {
-    match name {
+    Ok(match name {
         "check" => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Check(inputs, command, arguments))
+            Invocation::Check(inputs, command, FromArgMatches::from_arg_matches(matches)?)
         }
         "get" => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
-            Ok(Invocation::Get(inputs, arguments))
+            Invocation::Get(inputs, arguments)
         }
         "policy" => {
             let inputs = Inputs::for_entries(matches, inherited);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Policy(inputs, arguments))
+            Invocation::Policy(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
         "export" => {
             let inputs = Inputs::for_entries(matches, inherited);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Export(inputs, arguments))
+            Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
         "migrate" => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
-            Ok(Invocation::Migrate(Box::new(arguments)))
+            Invocation::Migrate(Box::new(arguments))
         }
         "completions" => {
-            let CompletionsArguments { shell } = CompletionsArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Print(completion_script(shell)))
+            let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
+            Invocation::Print(completion_script(shell))
         }
-        "man" => Ok(Invocation::Print(man_page())),
-        "schema" => Ok(Invocation::Print(SCHEMA.to_owned())),
-        CREDENTIAL => {
-            let inputs = Inputs::for_declarations(matches, inherited);
-            Ok(Invocation::Credential(inputs))
-        }
-        "install" => {
-            let InstallArguments { directory } = InstallArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Install(directory))
-        }
+        "man" => Invocation::Print(man_page()),
+        "schema" => Invocation::Print(SCHEMA.to_owned()),
+        CREDENTIAL => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
+        "install" => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
         // clap only accepts the names in its table, so this doesn't happen.
-        _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
-    }
+        _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
+    })
 }
 
 /// Returns the launch of the command after `--`.
@@ -386,9 +377,11 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            let name = match variable.to_str() {
-                Some(name) if name.starts_with(OWN_PREFIX) => name,
-                Some(_) | None => continue,
+            let Some(name) = variable
+                .to_str()
+                .filter(|name| name.starts_with(OWN_PREFIX))
+            else {
+                continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
                 self.warnings.extend(misspelling_warning(name));
