@@ -136,10 +136,6 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let words = format!("write each word as its own argument: -- {shown}");
         return not_found(&text, &format!("{words}; or start a shell: -- sh -c '…'"));
     }
-    if command == "/bin/sh" {
-        let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
-        return not_found("this image has no /bin/sh", help);
-    }
 
     let Some(search_path) = search_path else {
         let text = format!("the file \"{shown}\" doesn't exist");

@@ -33,8 +33,7 @@ const CLOSE: &str = "}}";
 /// # Errors
 /// An error for each variable with a malformed reference, or with the syntax of another tool.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
-    let mut entries = Vec::new();
-    let mut errors = Vec::new();
+    let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
         // The command doesn't inherit SECRETS_EXEC_*.
@@ -42,7 +41,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
             continue;
         }
         match parse_variable(&name, value, patterns) {
-            Ok(found) => entries.extend(found),
+            Ok(found) => layer.entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
                 errors.push(Problem::configuration(defect).for_entry(subject, Impact::None));
@@ -50,10 +49,6 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
     }
 
-    let layer = Layer {
-        entries,
-        ..Layer::default()
-    };
     unless_errors(errors, layer)
 }
 
@@ -153,9 +148,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
         return Err("the value has a reference, but isn't UTF-8".to_owned());
     }
     if name == "PATH" {
-        return Err(
-            "PATH can't come from a secret, because it decides which command runs".to_owned(),
-        );
+        return Err("PATH can't come from a secret, because it decides which command runs".into());
     }
     // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \
@@ -214,10 +207,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             let (id, after_id) = split_secret(rest);
             let (kind, fields) = split_colon(after_id.unwrap_or_default());
             if !matches!(kind, "" | "SecretString") {
-                return Err(
-                    "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"
-                        .to_owned(),
-                );
+                let why = "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}";
+                return Err(why.to_owned());
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
@@ -228,10 +219,9 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             Ok(found)
         }
         "ssm" | "ssm-secure" => {
-            let name = if Arn::has_prefix(rest) {
-                rest.to_owned()
-            } else {
-                format!("ssm:{rest}")
+            let name = match Arn::has_prefix(rest) {
+                true => rest.to_owned(),
+                false => format!("ssm:{rest}"),
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();

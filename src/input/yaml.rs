@@ -210,10 +210,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
-                let Some(node) = self.anchors.get(&id) else {
-                    let text = "this YAML alias is used inside of its own anchor";
-                    return Err((position, Fault::new(text)));
-                };
+                let text = "this YAML alias is used inside of its own anchor";
+                let node = self
+                    .anchors
+                    .get(&id)
+                    .ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 return Ok(Node { position, ..copied });
             }

@@ -47,7 +47,7 @@ use nix::unistd::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::state::{Event, ExitStatus, GroupState};
+use super::state::{Event, ExitStatus};
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::signals::{has_action, is_foreground, pending_signals};
 use crate::system::waiting::{End, end};
@@ -304,9 +304,10 @@ impl Job {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                match self.forget_empty_group() {
-                    true => Event::Ended(status, GroupState::Empty),
-                    false => Event::Ended(status, GroupState::Populated),
+                let is_group_empty = self.forget_empty_group();
+                Event::Ended {
+                    status,
+                    is_group_empty,
                 }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),
@@ -431,10 +432,9 @@ impl Signals {
 fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or
     // a service.
-    let stop_signal = if signal == SignalNumber::STOP {
-        SignalNumber(libc::SIGTSTP)
-    } else {
-        signal
+    let stop_signal = match signal {
+        SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
+        other => other,
     };
     // 0 stands for the process group of this process (kill(2)).
     let target = if is_job { 0 } else { getpid().as_raw() };

@@ -143,12 +143,10 @@ pub enum Next {
 impl RunningState {
     /// Returns the action that sets the timer for the next poll.
     pub fn next_poll(&self) -> Action {
-        Action::Arm(if self.is_poll_requested {
-            Delay::RequestedPoll
-        } else {
-            Delay::NextPoll {
-                failures: self.failures,
-            }
+        let failures = self.failures;
+        Action::Arm(match self.is_poll_requested {
+            true => Delay::RequestedPoll,
+            false => Delay::NextPoll { failures },
         })
     }
 }
@@ -159,7 +157,11 @@ pub enum Event {
     /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
     /// this event also occurs if such a launch can't rename the files or execute the command. In
     /// that case, its status is 78, 126 or 127.
-    Ended(ExitStatus, GroupState),
+    Ended {
+        status: ExitStatus,
+        /// False if other processes of the group are left, zombies included.
+        is_group_empty: bool,
+    },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
     /// Job control has stopped the command with this signal.
@@ -177,14 +179,6 @@ pub enum Event {
     NotDelivered,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
-}
-
-/// The state of the command's process group when the command ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupState {
-    Empty,
-    /// Other processes of the group are left.
-    Populated,
 }
 
 /// The end of a process: with an exit status, or by a signal.
@@ -320,7 +314,15 @@ impl Step<'_> {
                 self.actions.push(Action::Suspend(signal));
             }
             (Event::Continued, _) => state.is_suspended = false,
-            (Event::Ended(status, group), _) => return self.on_end(status, group),
+            (
+                Event::Ended {
+                    status,
+                    is_group_empty,
+                },
+                _,
+            ) => {
+                return self.on_end(status, is_group_empty);
+            }
             (
                 Event::GroupEmpty
                 | Event::Polled(_)
@@ -387,10 +389,9 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
-            let delay = if state.is_poll_requested {
-                Delay::RequestedPoll
-            } else {
-                Delay::Splay
+            let delay = match state.is_poll_requested {
+                true => Delay::RequestedPoll,
+                false => Delay::Splay,
             };
             self.actions
                 .extend([Action::CancelPoll, Action::Arm(delay)]);
@@ -430,10 +431,10 @@ impl Step<'_> {
 
     /// Ends the supervision of a command that ended by itself. If processes of its group are left,
     /// they are asked to end first.
-    fn on_end(&mut self, status: ExitStatus, group: GroupState) -> SupervisorState {
+    fn on_end(&mut self, status: ExitStatus, is_group_empty: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
-        if group == GroupState::Empty {
+        if is_group_empty {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
@@ -454,9 +455,15 @@ impl Step<'_> {
     /// follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (Event::Ended(status, group), None) => {
+            (
+                Event::Ended {
+                    status,
+                    is_group_empty,
+                },
+                None,
+            ) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
-                if group == GroupState::Empty {
+                if is_group_empty {
                     return self.finish(state, status);
                 }
                 state.ended = Some(status);
@@ -480,7 +487,7 @@ impl Step<'_> {
             }
             (Event::Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             (
-                Event::Ended(..)
+                Event::Ended { .. }
                 | Event::GroupEmpty
                 | Event::Suspended(_)
                 | Event::Continued

@@ -51,58 +51,18 @@ const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).unio
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// The reason why a path doesn't lead to a directory.
-enum WalkError {
-    /// A symbolic link belongs to a user other than root and the effective user.
-    ForeignLink(Box<Problem>),
-    Failed(Errno),
-}
-
-impl From<Errno> for WalkError {
-    fn from(errno: Errno) -> Self {
-        Self::Failed(errno)
-    }
-}
-
-/// Opens the directory that `path` leads to. A relative path begins at the working directory. A
-/// symbolic link is only followed if root or the effective user owns it.
+/// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
+/// relative path begins at the working directory. A symbolic link is only followed if root or the
+/// effective user owns it.
 ///
 /// If the directory doesn't exist, the help suggests creating it with `command`.
 ///
 /// # Errors
-/// If the directory doesn't exist or can't be opened, or a link belongs to another user.
+/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is another
+/// user's link, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
-    // The components leave out a slash at the end, so messages don't show it.
-    let shown: PathBuf = Path::new(path).components().collect();
-    walk(path).map_err(|error| match error {
-        WalkError::ForeignLink(problem) => *problem,
-        WalkError::Failed(Errno::ENOENT) => {
-            let in_unit = match shown.strip_prefix("/run") {
-                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
-                Err(_) => String::new(),
-            };
-            let shown = shown.display();
-            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                .help(format!("create it first: {command} {shown}{in_unit}"))
-        }
-        WalkError::Failed(Errno::ENOTDIR) => {
-            Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
-        }
-        WalkError::Failed(errno) => {
-            let what = format!("the directory \"{}\" can't be opened", shown.display());
-            call_problem(&what, errno)
-        }
-    })
-}
-
-/// Opens the components of a path one after the other, and returns the last directory
-/// (path_resolution(7)).
-///
-/// # Errors
-/// If a component can't be opened, is neither a directory nor a link, or is another user's link, or
-/// if there are too many links.
-fn walk(path: &OsStr) -> Result<OwnedFd, WalkError> {
-    let mut reached = open_start(path)?;
+    let failed = |errno| directory_problem(path, command, errno);
+    let mut reached = open_start(path).map_err(failed)?;
     // The path of `reached` without symbolic links, for messages.
     let mut reached_path = PathBuf::from(if is_absolute(path) { "/" } else { "" });
     // The components that still have to be opened. The next one is the last of the list.
@@ -117,31 +77,45 @@ fn walk(path: &OsStr) -> Result<OwnedFd, WalkError> {
                 continue;
             }
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => return Err(failed(errno)),
         }
 
-        let link = read_link(reached.as_fd(), &component)?;
+        let link = read_link(reached.as_fd(), &component).map_err(failed)?;
         if is_foreign(link.owner) {
-            let problem = foreign_link_problem(&reached_path.join(component), link.owner);
-            return Err(WalkError::ForeignLink(Box::new(problem)));
+            let link_path = reached_path.join(component);
+            return Err(foreign_link_problem(&link_path, link.owner));
         }
         links += 1;
         if links > MAX_SYMLINKS {
-            return Err(Errno::ELOOP.into());
+            return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
             // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
-            reached = open_component(&reached, &component, OFlag::empty())?;
+            reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;
         }
         if is_absolute(&link.target) {
-            reached = open_start(&link.target)?;
+            reached = open_start(&link.target).map_err(failed)?;
             reached_path = "/".into();
         }
         rest.extend(reversed_components(&link.target));
     }
     Ok(reached)
+}
+
+/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
+/// creating it with `command`.
+fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
+    // The components leave out a slash at the end, so messages don't show it.
+    let directory: PathBuf = Path::new(path).components().collect();
+    let shown = directory.display();
+    match why {
+        Errno::ENOENT => Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
+            .help(format!("create it first: {command} {shown}")),
+        Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
+        errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),
+    }
 }
 
 /// Returns the problem for a symbolic link that belongs to another user.

@@ -130,14 +130,14 @@ impl CredentialConnection {
     /// If the client can't be identified, is neither root nor the effective user, or has an address
     /// that doesn't name a credential.
     pub fn request(&self) -> Result<SystemdCredential, Problem> {
+        let failed = |_: Errno| no_connection();
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
-            .map_err(|_| no_connection())?
+            .map_err(failed)?
             .uid();
         #[cfg(not(target_os = "linux"))]
         let user = geteuid().as_raw();
-        let address =
-            getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
+        let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(failed)?;
 
         if user != 0 && user != geteuid().as_raw() {
             let text = format!(

@@ -218,14 +218,14 @@ pub fn asks_on_terminal() -> bool {
 /// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
-    let is_running = match &mut program.child {
-        Some(child) => matches!(child.try_wait(), Ok(None)),
-        // The program is just being started.
-        None => true,
-    };
-    if is_running {
-        let processes = match &program.child {
-            Some(child) => with_descendants(Pid::from_raw(child.id().cast_signed())),
+    let child = program.child.as_mut();
+    let id = child
+        .as_ref()
+        .map(|child| Pid::from_raw(child.id().cast_signed()));
+    // Without a child, the program is just being started.
+    if child.is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
+        let processes = match id {
+            Some(id) => with_descendants(id),
             // This process, the first in the list, has only one child: the program.
             None => with_descendants(getpid()).split_off(1),
         };
@@ -238,9 +238,9 @@ pub fn kill_program() -> Option<Child> {
     }
 
     if program.terminal.is_none()
-        && let Some(child) = &program.child
+        && let Some(id) = id
     {
-        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        let _ = killpg(id, Signal::SIGKILL);
     }
 
     if let Some((terminal, modes)) = program.terminal

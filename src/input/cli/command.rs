@@ -360,12 +360,11 @@ pub fn with_variables(command: Command) -> Command {
 
 /// Returns the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
-    let words = Arg::new("command")
+    Arg::new("command")
         .value_name("COMMAND")
         .last(true)
         .num_args(0..)
-        .help(help);
-    words
+        .help(help)
         .value_parser(ValueParser::os_string())
         .value_hint(ValueHint::CommandName)
 }

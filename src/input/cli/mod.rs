@@ -34,7 +34,7 @@ use crate::model::environment::CommandLine;
 use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, reads_like_a_name};
 use command::{
@@ -78,10 +78,7 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let overlooked = usage::overlooked_problems(&arguments);
-    if !overlooked.is_empty() {
-        return Err(overlooked);
-    }
+    unless_errors(usage::overlooked_problems(&arguments), ())?;
 
     let arguments_for_clap = as_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.

@@ -134,16 +134,15 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
         }
     }
 
-    let Some(name) = found.pop() else {
-        return Ok(None);
-    };
-    if !found.is_empty() {
-        found.push(name);
-        let names = found.join(" and ");
-        let text = format!("the working directory has several declarations: {names}");
-        return Err(Problem::configuration(text).help(format!("choose one, as in -f {name}")));
+    match found[..] {
+        [] => Ok(None),
+        [name] => Ok(Some((Path::new(name), open_trusted(name)?))),
+        [.., last] => {
+            let names = found.join(" and ");
+            let text = format!("the working directory has several declarations: {names}");
+            Err(Problem::configuration(text).help(format!("choose one, as in -f {last}")))
+        }
     }
-    open_trusted(name).map(|file| Some((Path::new(name), file)))
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
@@ -234,20 +233,17 @@ pub fn parse_declaration(
     text: &str,
     sections: Sections,
 ) -> (Declaration, Vec<Problem>) {
-    let source = SourceFile {
-        path: Arc::new(path.to_owned()),
-        mistakes: RefCell::default(),
-        pattern_memory: Cell::new(PATTERN_MEMORY),
-    };
-
     let (node, errors) = parse_yaml(text);
     let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
         position,
         subject: String::new(),
         fault,
     });
-    source.mistakes.borrow_mut().extend(syntax_errors);
-
+    let source = SourceFile {
+        path: Arc::new(path.to_owned()),
+        mistakes: RefCell::new(syntax_errors.collect()),
+        pattern_memory: Cell::new(PATTERN_MEMORY),
+    };
     let declaration = node.map(|node| declaration(&source, &node, sections));
     (declaration.unwrap_or_default(), source.problems())
 }
@@ -304,10 +300,9 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
             layer.units = units;
             layer.entries.extend(credentials);
         }
-        let objects = fields.take("env-from");
-        layer
-            .entries
-            .extend(objects.iter().flat_map(sections::env_from));
+        if let Some(item) = fields.take("env-from") {
+            layer.entries.extend(sections::env_from(&item));
+        }
     }
 
     Declaration {
@@ -327,7 +322,9 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
-                options.positions.insert(spec.id, key.position_text());
+                options
+                    .positions
+                    .insert(spec.id, item.source.position_text(key.position));
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !is_only_flag => {

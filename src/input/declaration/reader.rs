@@ -153,11 +153,6 @@ impl<'a> Item<'a> {
         self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
     }
 
-    /// Returns the position of the node as `FILE:LINE:COLUMN`.
-    pub fn position_text(&self) -> String {
-        self.source.position_text(self.position)
-    }
-
     /// Returns the line of the node, as the origin of an entry.
     pub fn origin(&self) -> Origin {
         Origin::File {
@@ -302,11 +297,7 @@ impl<'a> Item<'a> {
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
     /// not `expected`, and returns `None`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
-        let text = self.node.scalar_text();
-        if text.is_none() {
-            self.refuse_type(expected, None);
-        }
-        text
+        self.found_or_refused(self.node.scalar_text(), expected)
     }
 
     /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
@@ -348,11 +339,16 @@ impl<'a> Item<'a> {
     /// Returns the value of a boolean. If the node is not a boolean, adds a mistake, and returns
     /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
-        let boolean = self.node.boolean();
-        if boolean.is_none() {
-            self.refuse_type("true or false", None);
+        self.found_or_refused(self.node.boolean(), "true or false")
+    }
+
+    /// Returns `found`. If the node doesn't have it, adds the mistake that the node is not
+    /// `expected`.
+    fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
+        if found.is_none() {
+            self.refuse_type(expected, None);
         }
-        boolean
+        found
     }
 
     /// Returns the variable with this name, which is the node or its key. If no variable can have

@@ -357,10 +357,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         })
         .map(|name| name.to_string())
         .unwrap_or_default();
-    let only = fields.take("only").and_then(|only| only.expect_texts());
-    let except = fields
-        .take("except")
-        .and_then(|except| except.expect_texts());
+    let only = fields.take("only").and_then(|item| item.expect_texts());
+    let except = fields.take("except").and_then(|item| item.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
     let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
@@ -425,11 +423,8 @@ fn entry(
 /// out (`None`) if its value has a mistake, or if its target had one.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
-    let mut is_base64 = |name| {
-        fields
-            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
-            .is_some()
-    };
+    let parsed = |text: &str| (text == "base64").then_some(());
+    let mut is_base64 = |name| fields.take_parsed(name, "base64", parsed).is_some();
     let transform = Transform {
         decode: is_base64("decode"),
         encode: is_base64("encode"),
@@ -449,18 +444,15 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
 /// keys are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown
 /// key, which may be a misspelling and has been reported. The result is `None` after a mistake.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
-    match (
-        fields.take("from"),
-        fields.take("value"),
-        fields.take("template"),
-    ) {
-        (Some(from), None, None) => reference(&from, REFERENCE).map(EntrySource::Reference),
-        (None, Some(value), None) => value
-            .expect_text(TEXT)
-            .map(|text| EntrySource::Literal(text.to_owned())),
-        (None, None, Some(text)) => template(&text).map(EntrySource::Template),
-        (None, None, None) if fields.has_unknown => None,
-        (_, _, _) => {
+    match SOURCES.map(|key| fields.take(key)) {
+        [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
+        [None, Some(value), None] => {
+            let text = value.expect_text(TEXT)?;
+            Some(EntrySource::Literal(text.to_owned()))
+        }
+        [None, None, Some(text)] => template(&text).map(EntrySource::Template),
+        [None, None, None] if fields.has_unknown => None,
+        [..] => {
             let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
             let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
             fields.item.refuse(format!("needs exactly one of {listed}"));
