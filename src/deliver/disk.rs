@@ -215,8 +215,6 @@ pub struct DirectoryEntry {
     /// The path as declared.
     pub path: PathBuf,
     pub directory: OwnedFd,
-    /// The user id of the directory's owner.
-    directory_owner: u32,
     pub name: OsString,
 }
 
@@ -229,12 +227,9 @@ impl DirectoryEntry {
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
-        let stat = fstat(&directory)
-            .map_err(|errno| call_problem("the directory can't be examined", errno))?;
         Ok(Self {
             path: path.to_owned(),
             directory,
-            directory_owner: stat.st_uid,
             name: name.to_owned(),
         })
     }
@@ -244,9 +239,10 @@ impl DirectoryEntry {
     /// (acl(5)), and can replace them.
     ///
     /// # Errors
-    /// If the directory belongs to anyone else.
+    /// If the directory belongs to anyone else, or can't be examined.
     pub fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
-        let found = self.directory_owner;
+        let failed = |errno| call_problem("the directory can't be examined", errno);
+        let found = fstat(&self.directory).map_err(failed)?.st_uid;
         if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
             return Ok(());
         }
@@ -300,11 +296,14 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help_if_some(help))
     }
 
-    /// Checks that this process is allowed to create a file in the directory, without creating one.
+    /// Checks that the name is free or belongs to a regular file, and that this process is allowed
+    /// to create a file in the directory, without creating one.
     ///
     /// # Errors
-    /// If this process isn't allowed to write to the directory or to enter it.
-    pub fn expect_writable(&self) -> Result<(), Problem> {
+    /// If the name belongs to anything else, or if this process isn't allowed to write to the
+    /// directory or to enter it.
+    pub fn expect_deliverable(&self) -> Result<(), Problem> {
+        self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
             .map_err(|errno| call_problem(CREATE, errno))
@@ -350,12 +349,11 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     }
     let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
     let (parent, name) = bytes.split_at(last_slash.map_or(0, |slash| slash + 1));
-    match name {
-        b"" | b"." | b".." => Err(Problem::configuration(
-            "the path must end with the name of a file",
-        )),
-        name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
+    if let b"" | b"." | b".." = name {
+        let text = "the path must end with the name of a file";
+        return Err(Problem::configuration(text));
     }
+    Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name)))
 }
 
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755.

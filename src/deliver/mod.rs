@@ -103,14 +103,13 @@ impl<'a> Files<'a> {
 
     /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
-        self.0
-            .iter()
-            .filter_map(|pending| match &pending.destination {
-                Ok(Some(entry)) if entry.is_on_disk() => {
-                    Some((entry.path.as_path(), pending.file.subject))
-                }
-                Ok(_) | Err(_) => None,
-            })
+        let files = self.0.iter();
+        files.filter_map(|pending| match &pending.destination {
+            Ok(Some(entry)) if entry.is_on_disk() => {
+                Some((entry.path.as_path(), pending.file.subject))
+            }
+            Ok(_) | Err(_) => None,
+        })
     }
 
     /// Checks owners and directories without writing anything. Returns a problem for each reason
@@ -121,16 +120,14 @@ impl<'a> Files<'a> {
             let owner_problem = pending.access.as_ref().err().cloned();
             let destination_problem = match &pending.destination {
                 Ok(None) => None,
-                Ok(Some(entry)) => entry
-                    .expect_regular_or_free()
-                    .and_then(|_| entry.expect_writable())
-                    .err(),
+                Ok(Some(entry)) => entry.expect_deliverable().err(),
                 Err(problem) => Some(problem.clone()),
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
+                let subject = pending.file.subject.clone();
                 let problem = found
                     .code("not-deliverable")
-                    .for_entry(pending.file.subject.clone(), Impact::Undelivered);
+                    .for_entry(subject, Impact::Undelivered);
                 problems.push((pending.file.id, problem));
             }
         }

@@ -59,11 +59,10 @@ impl EnvVariable {
 
     /// Returns the value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
-        let mut text = Vec::new();
         // The file is UTF-8, so `from_utf8_lossy` doesn't change anything, and writing to memory
         // doesn't fail.
-        let _ = serde_json::to_writer(&mut text, &String::from_utf8_lossy(self.value.expose()));
-        SecretValue::new(text)
+        let text = String::from_utf8_lossy(self.value.expose());
+        SecretValue::new(serde_json::to_vec(&text).unwrap_or_default())
     }
 }
 
@@ -124,10 +123,9 @@ pub fn parse_env_file(
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     if lines.trim_start().starts_with('{') {
-        let json = error(file, "this file is JSON, not a .env file");
-        return Err(vec![
-            json.help("store it as it is: a secret can be a JSON object"),
-        ]);
+        let help = "store it as it is: a secret can be a JSON object";
+        let json = error(file, "this file is JSON, not a .env file").help(help);
+        return Err(vec![json]);
     }
     let statements = statements(&lines);
     let unmatched = |patterns: &Vec<_>| unmatched_patterns(file, &statements, patterns);

@@ -64,9 +64,8 @@ pub fn unresolved_warnings(
     for pattern in patterns {
         let mut names = inherited.iter().map(|(name, _)| name.to_string_lossy());
         if !names.any(|name| pattern.matches(&name)) {
-            warnings.push(format!(
-                "--resolve-env {pattern} doesn't match the name of any variable"
-            ));
+            let text = format!("--resolve-env {pattern} doesn't match the name of any variable");
+            warnings.push(text);
         }
     }
 

@@ -444,9 +444,8 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // returns.
     if let Ok(stop_signal) = Signal::try_from(stop_signal.0) {
         let unblocked = SigSet::from_iter([stop_signal]);
-        let _ = unblocked
-            .thread_unblock()
-            .and_then(|()| unblocked.thread_block());
+        let _ = unblocked.thread_unblock();
+        let _ = unblocked.thread_block();
     }
     // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this
     // process was stopped and then continued.

@@ -293,9 +293,8 @@ impl Step<'_> {
             }
             (Event::Signal(signal), _) => self.forward(&mut state, signal),
             (Event::Elapsed, Poll::Idle | Poll::Splayed) => {
-                state.poll = Poll::Polling {
-                    is_delayed: state.poll == Poll::Splayed,
-                };
+                let is_delayed = state.poll == Poll::Splayed;
+                state.poll = Poll::Polling { is_delayed };
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
             }

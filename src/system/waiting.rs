@@ -256,16 +256,12 @@ pub fn kill_program() -> Option<Child> {
 /// reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
-    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
-        return found;
-    };
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
     // Every thread can have children.
-    for task in tasks.flatten() {
+    for task in tasks.into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for id in children.split_whitespace() {
-            if let Ok(id) = id.parse() {
-                found.extend(with_descendants(Pid::from_raw(id)));
-            }
+        for id in children.split_whitespace().flat_map(str::parse) {
+            found.extend(with_descendants(Pid::from_raw(id)));
         }
     }
     found

@@ -207,82 +207,54 @@ fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
+/// Makes a row of the table. The text of `--help` is the file in `help/` with the name of the
+/// subcommand.
+macro_rules! subcommand {
+    ($name:literal, $example:literal, $arguments:expr) => {
+        Subcommand {
+            name: $name,
+            help: include_str!(concat!("help/", $name, ".txt")),
+            example: $example,
+            arguments: $arguments,
+        }
+    };
+}
+
 /// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
 static SUBCOMMANDS: [Subcommand; 10] = [
-    Subcommand {
-        name: "check",
-        example: "--env DB_PASSWORD=prod/db:password",
-        help: include_str!("help/check.txt"),
-        arguments: |command| {
-            let command = with_inputs(CheckArguments::augment_args(command));
-            with_short_help(command, Topic::Running).arg(command_argument(
-                "Also check that this command can be found",
-            ))
-        },
-    },
-    Subcommand {
-        name: "get",
-        example: "prod/db:password",
-        help: include_str!("help/get.txt"),
-        arguments: |command| {
-            let command = with_declarations(GetArguments::augment_args(command));
-            with_short_help(command, Topic::Variables)
-        },
-    },
-    Subcommand {
-        name: "policy",
-        example: "--env DB_PASSWORD=prod/db:password",
-        help: include_str!("help/policy.txt"),
-        arguments: |command| {
-            let command = with_inputs(PolicyArguments::augment_args(command));
-            with_short_help(command, Topic::Requests)
-        },
-    },
-    Subcommand {
-        name: "export",
-        example: "--format shell --env DB_PASSWORD=prod/db:password",
-        help: include_str!("help/export.txt"),
-        arguments: |command| {
+    subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
+        let words = command_argument("Also check that this command can be found");
+        let command = with_inputs(CheckArguments::augment_args(command));
+        with_short_help(command, Topic::Running).arg(words)
+    }),
+    subcommand!("get", "prod/db:password", |command| {
+        let command = with_declarations(GetArguments::augment_args(command));
+        with_short_help(command, Topic::Variables)
+    }),
+    subcommand!("policy", "--env DB_PASSWORD=prod/db:password", |command| {
+        let command = with_inputs(PolicyArguments::augment_args(command));
+        with_short_help(command, Topic::Requests)
+    }),
+    subcommand!(
+        "export",
+        "--format shell --env DB_PASSWORD=prod/db:password",
+        |command| {
             let command = with_inputs(ExportArguments::augment_args(command));
             with_short_help(command, Topic::Running)
-        },
-    },
-    Subcommand {
-        name: "migrate",
-        example: ".env --secret prod/app",
-        help: include_str!("help/migrate.txt"),
-        arguments: MigrateArguments::augment_args,
-    },
-    Subcommand {
-        name: "completions",
-        example: "bash",
-        help: include_str!("help/completions.txt"),
-        arguments: CompletionsArguments::augment_args,
-    },
-    Subcommand {
-        name: "man",
-        example: ">secrets-exec.1",
-        help: include_str!("help/man.txt"),
-        arguments: |command| command,
-    },
-    Subcommand {
-        name: "schema",
-        example: ">secrets-exec.schema.json",
-        help: include_str!("help/schema.txt"),
-        arguments: |command| command,
-    },
-    Subcommand {
-        name: CREDENTIAL,
-        example: "-f /etc/secrets-exec.yaml",
-        help: include_str!("help/credential.txt"),
-        arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
-    },
-    Subcommand {
-        name: "install",
-        example: "/shared",
-        help: include_str!("help/install.txt"),
-        arguments: InstallArguments::augment_args,
-    },
+        }
+    ),
+    subcommand!(
+        "migrate",
+        ".env --secret prod/app",
+        MigrateArguments::augment_args
+    ),
+    subcommand!("completions", "bash", CompletionsArguments::augment_args),
+    subcommand!("man", ">secrets-exec.1", |command| command),
+    subcommand!("schema", ">secrets-exec.schema.json", |command| command),
+    subcommand!("credential", "-f /etc/secrets-exec.yaml", |command| {
+        with_short_help(with_declarations(command), Topic::Variables)
+    }),
+    subcommand!("install", "/shared", InstallArguments::augment_args),
 ];
 
 /// The heading of the options that say what to resolve.

@@ -278,9 +278,8 @@ impl Inputs {
         // A flag may exclude an option of the variables. This isn't an error, because the flag
         // turns that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
-            inputs.errors.push(Problem::usage(format!(
-                "--{option} and --{other} can't be used together, because {why}"
-            )));
+            let text = format!("--{option} and --{other} can't be used together, because {why}");
+            inputs.errors.push(Problem::usage(text));
         }
         inputs.has_quiet_flag = flags.quiet == Some(true);
         inputs.options = flags.over(variables);
@@ -523,9 +522,8 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     if name.as_str() == "PATH" {
         let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        return Err(Problem::usage(headline)
-            .help(help)
-            .for_entry(subject, Impact::None));
+        let problem = Problem::usage(headline).help(help);
+        return Err(problem.for_entry(subject, Impact::None));
     }
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;

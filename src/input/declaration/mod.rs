@@ -161,17 +161,13 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 pub fn declaration_beside() -> Option<String> {
     let above = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in above.ancestors().enumerate().skip(1) {
-        if let Some(name) = DEFAULT_NAMES
-            .iter()
-            .find(|name| directory.join(name).exists())
-        {
+        let mut names = DEFAULT_NAMES.iter();
+        if let Some(name) = names.find(|name| directory.join(name).exists()) {
             return Some(format!("write -f {}{name}", "../".repeat(depth)));
         }
     }
-    let mut similar = DEFAULT_NAMES
-        .iter()
-        .map(|name| similar_file(Path::new(name)));
-    if let Some(file) = similar.find_map(|file| file) {
+    let mut names = DEFAULT_NAMES.iter();
+    if let Some(file) = names.find_map(|name| similar_file(Path::new(name))) {
         return Some(format!("write -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
@@ -342,9 +338,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     }
 
     for (option, other, why) in options.exclusions() {
-        item.refuse_sentence(format!(
-            "{option} and {other} can't be used together, because {why}"
-        ));
+        let text = format!("{option} and {other} can't be used together, because {why}");
+        item.refuse_sentence(text);
     }
     options
 }

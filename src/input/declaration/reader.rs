@@ -475,8 +475,7 @@ fn place_of_key(key: &str) -> Option<&'static str> {
     if find_option(key).is_some_and(OptionSpec::in_declaration) {
         return Some("under \"defaults\"");
     }
-    let (_, place) = PLACES
-        .iter()
-        .find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
+    let mut places = PLACES.into_iter();
+    let (_, place) = places.find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
     Some(place)
 }

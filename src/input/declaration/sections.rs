@@ -65,9 +65,8 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
         });
     };
     let mut fields = item.expect_fields(ALIAS_KEYS);
-    let valid_id = fields
-        .take_required("id", "the name or ARN of the secret")
-        .and_then(|item| id(&item, name));
+    let id_item = fields.take_required("id", "the name or ARN of the secret");
+    let valid_id = id_item.and_then(|item| id(&item, name));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -344,9 +343,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     };
 
     let mut fields = item.expect_fields(OBJECT_KEYS);
-    let from = fields
-        .take_required("from", "the reference to a JSON object")
-        .and_then(|from| reference(&from, EXPECTED));
+    let from_item = fields.take_required("from", "the reference to a JSON object");
+    let from = from_item.and_then(|item| reference(&item, EXPECTED));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
     // of a valid name.
     let prefix = fields
@@ -410,10 +408,9 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let expected = if keys.split(' ').any(|key| key == "value") {
-        "a reference such as prod/db:password, or { value: … } for plain text"
-    } else {
-        REFERENCE
+    let expected = match keys.split(' ').any(|key| key == "value") {
+        true => "a reference such as prod/db:password, or { value: … } for plain text",
+        false => REFERENCE,
     };
     let source = EntrySource::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
