@@ -131,10 +131,9 @@ pub fn parse_env_file(
     let unmatched = |patterns: &Vec<_>| unmatched_patterns(file, &statements, patterns);
     let unmatched_only = unmatched(&arguments.only);
     let unmatched_others = [&arguments.except, &arguments.literal].map(unmatched);
-    let mut found = EnvFile {
-        warnings: [unmatched_only.clone(), unmatched_others.concat()].concat(),
-        ..EnvFile::default()
-    };
+    let mut found = EnvFile::default();
+    found.warnings.extend(unmatched_only.iter().cloned());
+    found.warnings.extend(unmatched_others.concat());
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
         found.add(statement, position, arguments, declared);

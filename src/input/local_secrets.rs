@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{Kind, Node, Position, SyntaxError, parse_yaml};
+use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
 use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::AWSCURRENT;
@@ -82,10 +82,8 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
         let text = "the value of $stages must be a mapping of staging labels and values";
         return Err((stages.position, text));
     };
-    entries
-        .iter()
-        .map(|(key, node)| Ok((key.text.clone(), secret_value(node)?)))
-        .collect()
+    let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));
+    entries.iter().map(stage).collect()
 }
 
 /// Returns the key and the value of a node, if it is a mapping with exactly one entry.

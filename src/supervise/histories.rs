@@ -304,11 +304,8 @@ impl World {
 
     /// Returns the event for the end of the command.
     fn end(&self, status: ExitStatus) -> Event {
-        let is_group_empty = !self.has_rest;
-        Event::Ended {
-            status,
-            is_group_empty,
-        }
+        let is_last = !self.has_rest;
+        Event::Ended { status, is_last }
     }
 
     /// True if the command runs and wasn't asked to end.

@@ -304,11 +304,8 @@ impl Job {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                let is_group_empty = self.forget_empty_group();
-                Event::Ended {
-                    status,
-                    is_group_empty,
-                }
+                let is_last = self.forget_empty_group();
+                Event::Ended { status, is_last }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),
             StateChange::Continued => Event::Continued,

@@ -48,10 +48,8 @@ pub fn step(
     state: SupervisorState,
     event: Event,
 ) -> (SupervisorState, Vec<Action>) {
-    let mut step = Step {
-        rotation,
-        actions: Vec::new(),
-    };
+    let actions = Vec::new();
+    let mut step = Step { rotation, actions };
     let next = match state {
         SupervisorState::Running(running) => step.while_running(running, event),
         SupervisorState::Stopping(stopping) => step.while_stopping(stopping, event),
@@ -159,8 +157,8 @@ pub enum Event {
     /// that case, its status is 78, 126 or 127.
     Ended {
         status: ExitStatus,
-        /// False if other processes of the group are left, zombies included.
-        is_group_empty: bool,
+        /// True if no other process of the group is left, not even a zombie.
+        is_last: bool,
     },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
@@ -313,15 +311,7 @@ impl Step<'_> {
                 self.actions.push(Action::Suspend(signal));
             }
             (Event::Continued, _) => state.is_suspended = false,
-            (
-                Event::Ended {
-                    status,
-                    is_group_empty,
-                },
-                _,
-            ) => {
-                return self.on_end(status, is_group_empty);
-            }
+            (Event::Ended { status, is_last }, _) => return self.on_end(status, is_last),
             (
                 Event::GroupEmpty
                 | Event::Polled(_)
@@ -430,10 +420,10 @@ impl Step<'_> {
 
     /// Ends the supervision of a command that ended by itself. If processes of its group are left,
     /// they are asked to end first.
-    fn on_end(&mut self, status: ExitStatus, is_group_empty: bool) -> SupervisorState {
+    fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
-        if is_group_empty {
+        if is_last {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
@@ -454,15 +444,9 @@ impl Step<'_> {
     /// follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (
-                Event::Ended {
-                    status,
-                    is_group_empty,
-                },
-                None,
-            ) => {
+            (Event::Ended { status, is_last }, None) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
-                if is_group_empty {
+                if is_last {
                     return self.finish(state, status);
                 }
                 state.ended = Some(status);

@@ -148,9 +148,7 @@ fn is_absolute(path: &OsStr) -> bool {
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
-    named
-        .map(|component| OsStr::from_bytes(component).to_owned())
-        .collect()
+    Vec::from_iter(named.map(|name| OsStr::from_bytes(name).to_owned()))
 }
 
 /// Creates an empty file with mode 0600, less the umask, under a temporary name in an open

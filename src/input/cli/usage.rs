@@ -190,10 +190,8 @@ impl Line<'_> {
 
     /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
-        let mut options = self.words.iter().take_while(|word| **word != "--");
-        options
-            .find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
-            .copied()
+        let mut words = self.words.iter().copied().take_while(|word| *word != "--");
+        words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
     }
 
     /// Returns the problem for an option that doesn't exist here, or for an existing one that is in

@@ -318,9 +318,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
-                options
-                    .positions
-                    .insert(spec.id, item.source.position_text(key.position));
+                let position = item.source.position_text(key.position);
+                options.positions.insert(spec.id, position);
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !is_only_flag => {

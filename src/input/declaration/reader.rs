@@ -174,18 +174,21 @@ impl<'a> Item<'a> {
         };
 
         let mut entries = Vec::new();
-        for (Key { position, text }, node) in nodes {
+        for (
+            Key {
+                position,
+                text: name,
+            },
+            node,
+        ) in nodes
+        {
             let key = self.at(node, *position);
-            let subject = quotable_name(text).unwrap_or("this entry");
+            let subject = quotable_name(name).unwrap_or("this entry");
             let value = Self {
                 key: "",
                 ..self.at(node, node.position).named(subject)
             };
-            entries.push(MappingEntry {
-                name: text,
-                key,
-                value,
-            });
+            entries.push(MappingEntry { name, key, value });
         }
         entries
     }
@@ -330,10 +333,8 @@ impl<'a> Item<'a> {
     /// not a list or an item is not text.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings")?;
-        items
-            .iter()
-            .map(|item| item.expect_text(TEXT).map(str::to_owned))
-            .collect()
+        let texts = items.iter().map(|item| item.expect_text(TEXT));
+        texts.map(|text| text.map(str::to_owned)).collect()
     }
 
     /// Returns the value of a boolean. If the node is not a boolean, adds a mistake, and returns

@@ -422,10 +422,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     let source = source(&mut fields);
     let parsed = |text: &str| (text == "base64").then_some(());
     let mut is_base64 = |name| fields.take_parsed(name, "base64", parsed).is_some();
-    let transform = Transform {
-        decode: is_base64("decode"),
-        encode: is_base64("encode"),
-    };
+    let (decode, encode) = (is_base64("decode"), is_base64("encode"));
+    let transform = Transform { decode, encode };
     let pattern_item = fields.take("pattern");
     let pattern = pattern_item.and_then(|item| regular_expression(&item));
     let on_missing = on_missing(&mut fields, pattern.as_ref());
