@@ -136,6 +136,10 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let words = format!("write each word as its own argument: -- {shown}");
         return not_found(&text, &format!("{words}; or start a shell: -- sh -c '…'"));
     }
+    if command == "/bin/sh" {
+        let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
+        return not_found("this image has no /bin/sh", help);
+    }
 
     let Some(search_path) = search_path else {
         let text = format!("the file \"{shown}\" doesn't exist");
@@ -170,9 +174,8 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
         return Err(Errno::EACCES);
     }
     // stat(2) has accepted the path, so it doesn't contain a NUL.
-    CString::new(file.as_os_str().as_bytes())
-        .map(Program)
-        .map_err(|_| Errno::EINVAL)
+    let path = CString::new(file.as_os_str().as_bytes());
+    path.map(Program).map_err(|_| Errno::EINVAL)
 }
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal

@@ -250,9 +250,8 @@ impl DirectoryEntry {
             "the directory of \"{}\" belongs to user {found}, who could replace the file or let others read it",
             self.path.display()
         );
-        Err(Problem::configuration(text).help(format!(
-            "make root the owner of the directory, or write owner: {found} for the file"
-        )))
+        let remedy = "make root the owner of the directory, or write owner:";
+        Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
     /// True if the file system of the directory is neither tmpfs nor ramfs.

@@ -178,9 +178,8 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
-        let (reference, after) = after
-            .split_once(CLOSE)
-            .ok_or("in the value, \"{{resolve:\" isn't closed by \"}}\"")?;
+        let unclosed = "in the value, \"{{resolve:\" isn't closed by \"}}\"";
+        let (reference, after) = after.split_once(CLOSE).ok_or(unclosed)?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }

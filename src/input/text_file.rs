@@ -51,12 +51,10 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 /// be read.
 fn names_in(directory: &Path) -> Vec<String> {
     // The path of a file without a directory has an empty directory.
-    let files = fs::read_dir(Path::new(".").join(directory))
-        .into_iter()
-        .flatten();
-    let mut names: Vec<String> = files
-        .filter_map(|file| file.ok()?.file_name().into_string().ok())
-        .collect();
+    let path = Path::new(".").join(directory);
+    let files = fs::read_dir(path).into_iter().flatten();
+    let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let mut names = Vec::from_iter(found);
     names.sort_unstable();
     names
 }

@@ -16,11 +16,16 @@ pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Returns the text for an errno, in lower case.
+/// Returns the text for an errno, in lower case. The text for EMFILE includes the remedy, because
+/// any system call that opens a file can fail with it.
 ///
 /// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
 pub fn errno_text(errno: Errno) -> String {
-    errno.desc().to_lowercase()
+    let text = errno.desc().to_lowercase();
+    if errno == Errno::EMFILE {
+        return format!("{text}, so raise the limit (ulimit -n, or LimitNOFILE= in systemd)");
+    }
+    text
 }
 
 /// Returns the problem for a system call that failed. `what` is the beginning of the message, such

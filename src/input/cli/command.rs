@@ -61,11 +61,9 @@ fn command() -> Command {
         .disable_version_flag(true)
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
+    let help = help_option("Print help (-h: the most common options, --help: all)");
     with_inputs(command)
-        .arg(
-            help_option("Print help (-h: the most common options, --help: all)")
-                .help_heading(output),
-        )
+        .arg(help.help_heading(output))
         .arg(version.help_heading(output))
 }
 
@@ -139,10 +137,9 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     roff.to_writer(page)?;
 
     // The options under a heading also belong to a launch, which has described them already.
-    let arguments = subcommand
-        .get_arguments()
-        .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
-    let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
+    let all = subcommand.get_arguments();
+    let own = all.filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
+    let without_launch_options = Command::new("").disable_help_flag(true).args(own);
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
     // The options belong to the subcommand's part of the page, so the heading of a section is
