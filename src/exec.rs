@@ -174,9 +174,8 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
         return Err(Errno::EACCES);
     }
     // stat(2) has accepted the path, so it doesn't contain a NUL.
-    CString::new(file.as_os_str().as_bytes())
-        .map(Program)
-        .map_err(|_| Errno::EINVAL)
+    let path = CString::new(file.as_os_str().as_bytes());
+    path.map(Program).map_err(|_| Errno::EINVAL)
 }
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
@@ -218,31 +217,30 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         return not_executable_problem(Path::new(name), errno).note(note);
     }
 
-    let (text, help) = match (why, &script_line) {
-        (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => (
-            format!("\"{file}\" can't be executed, because it has Windows line endings (CRLF)"),
-            format!("convert it: sed -i 's/\\r$//' {file}"),
+    let problem = |predicate: &str, help: &str| {
+        Problem::new(Status::NotExecutable, format!("\"{file}\" {predicate}")).help(help)
+    };
+    match (why, &script_line) {
+        (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => problem(
+            "can't be executed, because it has Windows line endings (CRLF)",
+            &format!("convert it: sed -i 's/\\r$//' {file}"),
         ),
         (Errno::ENOENT, Some(_)) => {
             let name = interpreter.unwrap_or_default();
-            (
-                format!("\"{file}\" can't be executed: its interpreter {name} doesn't exist"),
-                "install the interpreter, or correct the first line of the script".to_owned(),
-            )
+            let predicate = format!("can't be executed: its interpreter {name} doesn't exist");
+            let help = "install the interpreter, or correct the first line of the script";
+            problem(&predicate, help)
         }
-        (Errno::ENOENT, None) => (
-            format!("\"{file}\" can't be executed: its dynamic loader doesn't exist here"),
-            "build it for the C library of this image (glibc or musl), or link it statically"
-                .to_owned(),
+        (Errno::ENOENT, None) => problem(
+            "can't be executed: its dynamic loader doesn't exist here",
+            "build it for the C library of this image (glibc or musl), or link it statically",
         ),
-        (Errno::ENOEXEC, _) => (
-            format!("\"{file}\" is neither a script nor a program for this machine"),
-            "it may be for another architecture: build it for this one (docker build --platform)"
-                .to_owned(),
+        (Errno::ENOEXEC, _) => problem(
+            "is neither a script nor a program for this machine",
+            "it may be for another architecture: build it for this one (docker build --platform)",
         ),
-        (why, _) => return not_executable_problem(program.as_path(), why),
-    };
-    Problem::new(Status::NotExecutable, text).help(help)
+        (why, _) => not_executable_problem(program.as_path(), why),
+    }
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with

@@ -38,7 +38,7 @@ pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
 /// # Errors
 /// If it has such a connection and runs anything else.
 pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = systemd::connection() else {
+    let Some(connection) = systemd::CONNECTION.get() else {
         return Ok(());
     };
     if matches!(invocation, Invocation::Credential(_)) {
@@ -63,7 +63,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let found = systemd::connection().ok_or_else(no_connection);
+    let found = systemd::CONNECTION.get().ok_or_else(no_connection);
     let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
     let (connection, request) = match requested {
         Ok(connection_and_request) => connection_and_request,

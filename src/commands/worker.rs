@@ -72,7 +72,8 @@ impl Reporter for Notifier {
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        systemd::connection().map(AsFd::as_fd)
+        let connection = systemd::CONNECTION.get()?;
+        Some(connection.socket.as_fd())
     }
 }
 
@@ -255,7 +256,9 @@ impl Watch {
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
 /// for the gate of a forked launch, because the parent closes it on purpose.
 fn print_lost_client() {
-    if let Some(request) = systemd::connection().and_then(|connection| connection.request().ok()) {
+    if let Some(connection) = systemd::CONNECTION.get()
+        && let Ok(request) = connection.request()
+    {
         let text = format!(
             "the client that asked for the credential \"{request}\" closed the connection before the value was sent"
         );

@@ -71,10 +71,9 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let created = create_temporary(&entry.directory, &entry.name);
         let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
-        let name_to_remove = Some(temporary);
         let written = Self {
             entry,
-            name_to_remove,
+            name_to_remove: Some(temporary),
         };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
@@ -216,8 +215,6 @@ pub struct DirectoryEntry {
     /// The path as declared.
     pub path: PathBuf,
     pub directory: OwnedFd,
-    /// The user id of the directory's owner.
-    directory_owner: u32,
     pub name: OsString,
 }
 
@@ -230,12 +227,9 @@ impl DirectoryEntry {
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
         let directory = open_directory(parent, "mkdir -p")?;
-        let stat = fstat(&directory)
-            .map_err(|errno| call_problem("the directory can't be examined", errno))?;
         Ok(Self {
             path: path.to_owned(),
             directory,
-            directory_owner: stat.st_uid,
             name: name.to_owned(),
         })
     }
@@ -245,9 +239,10 @@ impl DirectoryEntry {
     /// (acl(5)), and can replace them.
     ///
     /// # Errors
-    /// If the directory belongs to anyone else.
+    /// If the directory belongs to anyone else, or can't be examined.
     pub fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
-        let found = self.directory_owner;
+        let failed = |errno| call_problem("the directory can't be examined", errno);
+        let found = fstat(&self.directory).map_err(failed)?.st_uid;
         if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
             return Ok(());
         }
@@ -255,9 +250,8 @@ impl DirectoryEntry {
             "the directory of \"{}\" belongs to user {found}, who could replace the file or let others read it",
             self.path.display()
         );
-        Err(Problem::configuration(text).help(format!(
-            "make root the owner of the directory, or write owner: {found} for the file"
-        )))
+        let remedy = "make root the owner of the directory, or write owner:";
+        Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
     /// True if the file system of the directory is neither tmpfs nor ramfs.
@@ -288,26 +282,27 @@ impl DirectoryEntry {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
-        let path = self.path.display();
-        let problem = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        let (what, help) = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => return Ok(true),
-            SFlag::S_IFLNK => Problem::configuration(format!(
-                "\"{path}\" is a symbolic link, which secrets-exec doesn't follow"
-            ))
-            .help("write the path of the file that the link points to"),
-            SFlag::S_IFDIR => {
-                Problem::configuration(format!("\"{path}\" is a directory, not a file"))
-            }
-            _ => Problem::configuration(format!("\"{path}\" is a device, a pipe or a socket")),
+            SFlag::S_IFLNK => (
+                "is a symbolic link, which secrets-exec doesn't follow",
+                Some("write the path of the file that the link points to"),
+            ),
+            SFlag::S_IFDIR => ("is a directory, not a file", None),
+            _ => ("is a device, a pipe or a socket", None),
         };
-        Err(problem)
+        let text = format!("\"{}\" {what}", self.path.display());
+        Err(Problem::configuration(text).help_if_some(help))
     }
 
-    /// Checks that this process is allowed to create a file in the directory, without creating one.
+    /// Checks that the name is free or belongs to a regular file, and that this process is allowed
+    /// to create a file in the directory, without creating one.
     ///
     /// # Errors
-    /// If this process isn't allowed to write to the directory or to enter it.
-    pub fn expect_writable(&self) -> Result<(), Problem> {
+    /// If the name belongs to anything else, or if this process isn't allowed to write to the
+    /// directory or to enter it.
+    pub fn expect_deliverable(&self) -> Result<(), Problem> {
+        self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
             .map_err(|errno| call_problem(CREATE, errno))
@@ -353,12 +348,11 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     }
     let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
     let (parent, name) = bytes.split_at(last_slash.map_or(0, |slash| slash + 1));
-    match name {
-        b"" | b"." | b".." => Err(Problem::configuration(
-            "the path must end with the name of a file",
-        )),
-        name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
+    if let b"" | b"." | b".." = name {
+        let text = "the path must end with the name of a file";
+        return Err(Problem::configuration(text));
     }
+    Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name)))
 }
 
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
@@ -437,13 +431,11 @@ impl AppendedFile {
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        match openat(&entry.directory, entry.name.as_os_str(), flags, mode) {
-            Ok(file) => Ok(Self {
-                file: file.into(),
-                path: entry.path,
-            }),
-            Err(errno) => Err(not_appended(&errno.into(), path)),
-        }
+        let file = openat(&entry.directory, entry.name.as_os_str(), flags, mode)
+            .map_err(|errno| not_appended(&errno.into(), path))?
+            .into();
+        let path = entry.path;
+        Ok(Self { file, path })
     }
 
     /// Appends text to the file, after a line feed if the file doesn't end with one.

@@ -35,9 +35,9 @@ pub mod testing;
 pub use disk::{AppendedFile, NamedBy, install};
 
 use std::fs::File;
-use std::os::fd::BorrowedFd;
 #[cfg(target_os = "linux")]
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -73,8 +73,7 @@ pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its entry.
     disk_files: Vec<(DiskFile, Subject)>,
-    /// The files in memory.
-    #[cfg(target_os = "linux")]
+    /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
 }
 
@@ -104,14 +103,13 @@ impl<'a> Files<'a> {
 
     /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
-        self.0
-            .iter()
-            .filter_map(|pending| match &pending.destination {
-                Ok(Some(entry)) if entry.is_on_disk() => {
-                    Some((entry.path.as_path(), pending.file.subject))
-                }
-                Ok(_) | Err(_) => None,
-            })
+        let files = self.0.iter();
+        files.filter_map(|pending| match &pending.destination {
+            Ok(Some(entry)) if entry.is_on_disk() => {
+                Some((entry.path.as_path(), pending.file.subject))
+            }
+            Ok(_) | Err(_) => None,
+        })
     }
 
     /// Checks owners and directories without writing anything. Returns a problem for each reason
@@ -122,16 +120,14 @@ impl<'a> Files<'a> {
             let owner_problem = pending.access.as_ref().err().cloned();
             let destination_problem = match &pending.destination {
                 Ok(None) => None,
-                Ok(Some(entry)) => entry
-                    .expect_regular_or_free()
-                    .and_then(|_| entry.expect_writable())
-                    .err(),
+                Ok(Some(entry)) => entry.expect_deliverable().err(),
                 Err(problem) => Some(problem.clone()),
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
+                let subject = pending.file.subject.clone();
                 let problem = found
                     .code("not-deliverable")
-                    .for_entry(pending.file.subject.clone(), Impact::Undelivered);
+                    .for_entry(subject, Impact::Undelivered);
                 problems.push((pending.file.id, problem));
             }
         }
@@ -214,11 +210,7 @@ impl Delivery {
 
     /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        #[cfg(target_os = "linux")]
-        let descriptors = self.memory_files.iter().map(AsFd::as_fd);
-        #[cfg(not(target_os = "linux"))]
-        let descriptors = std::iter::empty();
-        descriptors
+        self.memory_files.iter().map(AsFd::as_fd)
     }
 
     /// Renames the files on disk to their own names. If a held signal has arrived, removes the

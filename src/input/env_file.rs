@@ -59,11 +59,10 @@ impl EnvVariable {
 
     /// Returns the value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
-        let mut text = Vec::new();
         // The file is UTF-8, so `from_utf8_lossy` doesn't change anything, and writing to memory
         // doesn't fail.
-        let _ = serde_json::to_writer(&mut text, &String::from_utf8_lossy(self.value.expose()));
-        SecretValue::new(text)
+        let text = String::from_utf8_lossy(self.value.expose());
+        SecretValue::new(serde_json::to_vec(&text).unwrap_or_default())
     }
 }
 
@@ -124,19 +123,17 @@ pub fn parse_env_file(
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     if lines.trim_start().starts_with('{') {
-        let json = error(file, "this file is JSON, not a .env file");
-        return Err(vec![
-            json.help("store it as it is: a secret can be a JSON object"),
-        ]);
+        let help = "store it as it is: a secret can be a JSON object";
+        let json = error(file, "this file is JSON, not a .env file").help(help);
+        return Err(vec![json]);
     }
     let statements = statements(&lines);
-    let unmatched_only = unmatched_patterns(file, &statements, arguments.only.iter());
-    let others = arguments.except.iter().chain(&arguments.literal);
+    let unmatched = |patterns: &Vec<_>| unmatched_patterns(file, &statements, patterns);
+    let unmatched_only = unmatched(&arguments.only);
+    let unmatched_others = [&arguments.except, &arguments.literal].map(unmatched);
     let mut found = EnvFile::default();
     found.warnings.extend(unmatched_only.iter().cloned());
-    found
-        .warnings
-        .extend(unmatched_patterns(file, &statements, others));
+    found.warnings.extend(unmatched_others.concat());
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
         found.add(statement, position, arguments, declared);
@@ -281,19 +278,15 @@ impl EnvFile {
 }
 
 /// Returns a sentence for each of these patterns that matches no name in the file.
-fn unmatched_patterns<'p>(
-    file: &str,
-    statements: &[Statement],
-    patterns: impl Iterator<Item = &'p Pattern>,
-) -> Vec<String> {
-    let is_unmatched = |pattern: &&Pattern| {
+fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
+    let mut unmatched = Vec::new();
+    for pattern in patterns {
         let mut bindings = statements.iter().flat_map(|statement| &statement.binding);
-        !bindings.any(|(name, _)| pattern.matches(name))
-    };
-    let unmatched = patterns.filter(is_unmatched);
+        if !bindings.any(|(name, _)| pattern.matches(name)) {
+            unmatched.push(format!("no name in {file} matches {pattern}"));
+        }
+    }
     unmatched
-        .map(|pattern| format!("no name in {file} matches {pattern}"))
-        .collect()
 }
 
 /// True if `--only` and `--except` select the variable.
@@ -309,17 +302,14 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = String::from_utf8_lossy(variable.value.expose());
     // Each part follows its position in the value.
-    let mut parts: Vec<(usize, String)> = Vec::new();
-    for other in variables {
-        let reference = value.find(&format!("${{{}}}", other.name));
-        if let Some(at) = reference
-            && !other.is_literal
-            && other.name != variable.name
+    let mut parts = BTreeSet::new();
+    for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
+        if let Some(at) = value.find(&format!("${{{name}}}"))
+            && *name != variable.name
         {
-            parts.push((at, format!("…{{{{ app.{} }}}}…", other.name)));
+            parts.insert((at, format!("…{{{{ app.{name} }}}}…")));
         }
     }
-    parts.sort();
     let template: String = parts.into_iter().map(|(_, part)| part).collect();
     (!template.is_empty()).then(|| template.replace("……", "…"))
 }

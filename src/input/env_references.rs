@@ -33,8 +33,7 @@ const CLOSE: &str = "}}";
 /// # Errors
 /// An error for each variable with a malformed reference, or with the syntax of another tool.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
-    let mut entries = Vec::new();
-    let mut errors = Vec::new();
+    let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
         // The command doesn't inherit SECRETS_EXEC_*.
@@ -42,7 +41,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
             continue;
         }
         match parse_variable(&name, value, patterns) {
-            Ok(found) => entries.extend(found),
+            Ok(found) => layer.entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
                 errors.push(Problem::configuration(defect).for_entry(subject, Impact::None));
@@ -50,10 +49,6 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
     }
 
-    let layer = Layer {
-        entries,
-        ..Layer::default()
-    };
     unless_errors(errors, layer)
 }
 
@@ -69,9 +64,8 @@ pub fn unresolved_warnings(
     for pattern in patterns {
         let mut names = inherited.iter().map(|(name, _)| name.to_string_lossy());
         if !names.any(|name| pattern.matches(&name)) {
-            warnings.push(format!(
-                "--resolve-env {pattern} doesn't match the name of any variable"
-            ));
+            let text = format!("--resolve-env {pattern} doesn't match the name of any variable");
+            warnings.push(text);
         }
     }
 
@@ -153,9 +147,7 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
         return Err("the value has a reference, but isn't UTF-8".to_owned());
     }
     if name == "PATH" {
-        return Err(
-            "PATH can't come from a secret, because it decides which command runs".to_owned(),
-        );
+        return Err("PATH can't come from a secret, because it decides which command runs".into());
     }
     // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \
@@ -186,9 +178,8 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
-        let (reference, after) = after
-            .split_once(CLOSE)
-            .ok_or("in the value, \"{{resolve:\" isn't closed by \"}}\"")?;
+        let unclosed = "in the value, \"{{resolve:\" isn't closed by \"}}\"";
+        let (reference, after) = after.split_once(CLOSE).ok_or(unclosed)?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -214,10 +205,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             let (id, after_id) = split_secret(rest);
             let (kind, fields) = split_colon(after_id.unwrap_or_default());
             if !matches!(kind, "" | "SecretString") {
-                return Err(
-                    "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}"
-                        .to_owned(),
-                );
+                let why = "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}";
+                return Err(why.to_owned());
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
@@ -228,10 +217,9 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             Ok(found)
         }
         "ssm" | "ssm-secure" => {
-            let name = if Arn::has_prefix(rest) {
-                rest.to_owned()
-            } else {
-                format!("ssm:{rest}")
+            let name = match Arn::has_prefix(rest) {
+                true => rest.to_owned(),
+                false => format!("ssm:{rest}"),
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();

@@ -6,12 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{Kind, Node, Position, parse_yaml};
+use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
 use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::AWSCURRENT;
@@ -27,7 +25,7 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// `--local` in the directory. Otherwise, every mistake in the syntax, or an error for each secret
 /// without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
-    let error = |Position { line, column }, fault: Fault| {
+    let error = |(Position { line, column }, fault): SyntaxError| {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
@@ -45,17 +43,14 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
     let (node, syntax_errors) = parse_yaml(&text);
     let (Some(node), []) = (node, syntax_errors.as_slice()) else {
-        return Err(syntax_errors
-            .into_iter()
-            .map(|(position, fault)| error(position, fault))
-            .collect());
+        return Err(syntax_errors.into_iter().map(error).collect());
     };
 
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets and their values";
         let help = "for example: prod/db: { password: … }";
         let fault = Fault::new(text).help(help);
-        return Err(vec![error(node.position, fault)]);
+        return Err(vec![error((node.position, fault))]);
     };
     // A secret that the file has twice is one of the syntax errors.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
@@ -64,7 +59,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Ok(stages) => {
                 secrets.insert(key.text.clone(), stages);
             }
-            Err((position, sentence)) => errors.push(error(position, sentence.into())),
+            Err((position, sentence)) => errors.push(error((position, sentence.into()))),
         }
     }
     unless_errors(errors, secrets)
@@ -80,32 +75,25 @@ type Mismatch = (Position, &'static str);
 /// The first node that can't be a value.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     let Some(("$stages", stages)) = only_key(node) else {
-        return Ok(BTreeMap::from([(
-            AWSCURRENT.to_owned(),
-            secret_value(node)?,
-        )]));
+        let value = secret_value(node)?;
+        return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
     };
     let Kind::Mapping(entries) = &stages.kind else {
-        return Err((
-            stages.position,
-            "the value of $stages must be a mapping of staging labels and values",
-        ));
+        let text = "the value of $stages must be a mapping of staging labels and values";
+        return Err((stages.position, text));
     };
-    entries
-        .iter()
-        .map(|(key, node)| Ok((key.text.clone(), secret_value(node)?)))
-        .collect()
+    let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));
+    entries.iter().map(stage).collect()
 }
 
 /// Returns the key and the value of a node, if it is a mapping with exactly one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
-    let Kind::Mapping(entries) = &node.kind else {
-        return None;
-    };
-    let [(key, value)] = entries.as_slice() else {
-        return None;
-    };
-    Some((&key.text, value))
+    if let Kind::Mapping(entries) = &node.kind
+        && let [(key, value)] = entries.as_slice()
+    {
+        return Some((&key.text, value));
+    }
+    None
 }
 
 /// Returns a value of a secret: text, the bytes that `$binary` has as base64, or a mapping as a
@@ -115,21 +103,16 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
 /// The node that can't be a value: a list, a null, or text that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_key(node) {
-        let text = bytes
-            .scalar_text()
-            .map(|text| text.split_ascii_whitespace().collect::<String>());
-        let decoded = text.and_then(|text| STANDARD.decode(text).ok());
-        return decoded
-            .map(SecretValue::new)
-            .ok_or((bytes.position, "the value of $binary isn't valid base64"));
+        let encoded = bytes.scalar_text().map(SecretValue::new);
+        let decoded = encoded.and_then(|text| text.base64_decoded());
+        return decoded.ok_or((bytes.position, "the value of $binary isn't valid base64"));
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));
     }
-    node.scalar_text().map(SecretValue::new).ok_or((
-        node.position,
-        "the value of a secret must be text, or a mapping of keys and values",
-    ))
+    let text = "the value of a secret must be text, or a mapping of keys and values";
+    let value = node.scalar_text().map(SecretValue::new);
+    value.ok_or((node.position, text))
 }
 
 /// Converts a node to JSON. A plain scalar that is also valid JSON keeps its type, and a number

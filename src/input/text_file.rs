@@ -50,14 +50,11 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 /// Returns the names of the files in a directory, sorted. The list is empty if the directory can't
 /// be read.
 fn names_in(directory: &Path) -> Vec<String> {
-    let directory = match directory.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => directory,
-    };
-    let files = fs::read_dir(directory).into_iter().flatten();
-    let mut names: Vec<String> = files
-        .filter_map(|file| file.ok()?.file_name().into_string().ok())
-        .collect();
+    // The path of a file without a directory has an empty directory.
+    let path = Path::new(".").join(directory);
+    let files = fs::read_dir(path).into_iter().flatten();
+    let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let mut names = Vec::from_iter(found);
     names.sort_unstable();
     names
 }
@@ -143,16 +140,15 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     }
     let text = String::from_utf8_lossy(bytes);
     let start = text.trim_start_matches('\u{feff}').trim_start();
-    for (beginning, tool, command) in ENCRYPTED_FILES {
-        if start.starts_with(beginning) {
-            return Some((tool, Some(command)));
-        }
+    let mut whole_files = ENCRYPTED_FILES.into_iter();
+    if let Some((_, tool, command)) = whole_files.find(|(mark, ..)| start.starts_with(mark)) {
+        return Some((tool, Some(command)));
     }
 
     // Only values in the file are encrypted.
     if text.contains("ENC[AES256_GCM,") {
         return Some(("sops", Some("sops decrypt")));
     }
-    text.contains("$ANSIBLE_VAULT;")
-        .then_some(("ansible-vault", None))
+    let has_vault = text.contains("$ANSIBLE_VAULT;");
+    has_vault.then_some(("ansible-vault", None))
 }

@@ -158,10 +158,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
         }
 
-        let empty = Node {
-            position: Position { line: 1, column: 1 },
-            kind: Kind::Mapping(Vec::new()),
-        };
+        let (position, kind) = (position(1, 0), Kind::Mapping(Vec::new()));
+        let empty = Node { position, kind };
         // A file without content gives a null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
@@ -210,10 +208,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
-                let Some(node) = self.anchors.get(&id) else {
-                    let text = "this YAML alias is used inside of its own anchor";
-                    return Err((position, Fault::new(text)));
-                };
+                let text = "this YAML alias is used inside of its own anchor";
+                let node = self
+                    .anchors
+                    .get(&id)
+                    .ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 return Ok(Node { position, ..copied });
             }
@@ -366,11 +365,9 @@ pub struct Position {
 pub type SyntaxError = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
-fn position(line: usize, column: usize) -> Position {
-    Position {
-        line,
-        column: column + 1,
-    }
+fn position(line: usize, column_from_0: usize) -> Position {
+    let column = column_from_0 + 1;
+    Position { line, column }
 }
 
 const QUOTES: &str = "put the whole value in quotes";

@@ -7,8 +7,8 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::state::{
-    Action, Delay, Event, ExitReason, ExitStatus, GroupState, Next, Notice, Phase, Poll,
-    PollResult, SupervisorState, begin, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
+    SupervisorState, begin, step,
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -96,7 +96,7 @@ impl World {
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command rarely ends by itself, so that histories have restarts.
             let ends = is_killed || !self.is_running();
-            events.extend(ends.then_some(Event::Ended(status, self.group_state())));
+            events.extend(ends.then_some(self.end(status)));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
@@ -119,7 +119,7 @@ impl World {
     /// Lets an event happen, passes it to the state machine, and carries out the actions.
     fn feed(&mut self, event: Event) {
         match event {
-            Event::Ended(status, _) => {
+            Event::Ended { status, .. } => {
                 self.has_command = false;
                 self.ends += 1;
                 self.last_status = Some(status);
@@ -296,20 +296,16 @@ impl World {
         while let SupervisorState::Stopping(stopping) = &self.state {
             self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed,
-                Phase::Killed if self.has_command => {
-                    Event::Ended(ExitStatus::Exited(0), self.group_state())
-                }
+                Phase::Killed if self.has_command => self.end(ExitStatus::Exited(0)),
                 Phase::Killed => Event::Elapsed,
             });
         }
     }
 
-    /// Returns the state of the group once the command has ended.
-    fn group_state(&self) -> GroupState {
-        match self.has_rest {
-            true => GroupState::Populated,
-            false => GroupState::Empty,
-        }
+    /// Returns the event for the end of the command.
+    fn end(&self, status: ExitStatus) -> Event {
+        let is_last = !self.has_rest;
+        Event::Ended { status, is_last }
     }
 
     /// True if the command runs and wasn't asked to end.
@@ -388,7 +384,8 @@ proptest! {
         world.let_group_end();
         // When the command ends by itself, its exit status becomes that of the supervisor.
         if world.has_command {
-            world.feed(Event::Ended(ExitStatus::Exited(3), GroupState::Empty));
+            world.has_rest = false;
+            world.feed(world.end(ExitStatus::Exited(3)));
             prop_assert_eq!(world.exit, Some(ExitReason::Command(ExitStatus::Exited(3))));
         }
     }

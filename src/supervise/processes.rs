@@ -47,7 +47,7 @@ use nix::unistd::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::state::{Event, ExitStatus, GroupState};
+use super::state::{Event, ExitStatus};
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::signals::{has_action, is_foreground, pending_signals};
 use crate::system::waiting::{End, end};
@@ -126,14 +126,12 @@ impl LaunchProcess {
 
     /// Waits for the launch to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
-        match state_change(self.pid.as_raw(), 0) {
-            Some((_, StateChange::Ended(status))) => status,
+        let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
             // waitpid(2) was called without options, so it reports no other state, and nobody else
             // reaps this child.
-            Some((_, StateChange::Suspended(_) | StateChange::Continued)) | None => {
-                ExitStatus::Killed(SignalNumber::KILL)
-            }
-        }
+            return ExitStatus::Killed(SignalNumber::KILL);
+        };
+        status
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
@@ -306,10 +304,8 @@ impl Job {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                match self.forget_empty_group() {
-                    true => Event::Ended(status, GroupState::Empty),
-                    false => Event::Ended(status, GroupState::Populated),
-                }
+                let is_last = self.forget_empty_group();
+                Event::Ended { status, is_last }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),
             StateChange::Continued => Event::Continued,
@@ -370,8 +366,8 @@ fn has_controlling_terminal() -> bool {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
 
-/// The descriptor from which the blocked signals are read.
-pub struct Signals(SignalFd);
+/// The descriptor from which the blocked signals are read. It is readable when there are some.
+pub struct Signals(pub SignalFd);
 
 impl Signals {
     /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)). From then
@@ -423,12 +419,6 @@ impl Signals {
     }
 }
 
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
 /// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
 /// pending. SIGTSTP is sent instead of SIGSTOP. With `is_job`, the whole process group is stopped,
 /// as when the terminal stops a job, because a shell only treats a job as stopped if all its
@@ -439,10 +429,9 @@ impl AsFd for Signals {
 fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or
     // a service.
-    let stop_signal = if signal == SignalNumber::STOP {
-        SignalNumber(libc::SIGTSTP)
-    } else {
-        signal
+    let stop_signal = match signal {
+        SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
+        other => other,
     };
     // 0 stands for the process group of this process (kill(2)).
     let target = if is_job { 0 } else { getpid().as_raw() };
@@ -452,9 +441,8 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // returns.
     if let Ok(stop_signal) = Signal::try_from(stop_signal.0) {
         let unblocked = SigSet::from_iter([stop_signal]);
-        let _ = unblocked
-            .thread_unblock()
-            .and_then(|()| unblocked.thread_block());
+        let _ = unblocked.thread_unblock();
+        let _ = unblocked.thread_block();
     }
     // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this
     // process was stopped and then continued.

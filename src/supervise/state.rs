@@ -48,10 +48,8 @@ pub fn step(
     state: SupervisorState,
     event: Event,
 ) -> (SupervisorState, Vec<Action>) {
-    let mut step = Step {
-        rotation,
-        actions: Vec::new(),
-    };
+    let actions = Vec::new();
+    let mut step = Step { rotation, actions };
     let next = match state {
         SupervisorState::Running(running) => step.while_running(running, event),
         SupervisorState::Stopping(stopping) => step.while_stopping(stopping, event),
@@ -143,12 +141,10 @@ pub enum Next {
 impl RunningState {
     /// Returns the action that sets the timer for the next poll.
     pub fn next_poll(&self) -> Action {
-        Action::Arm(if self.is_poll_requested {
-            Delay::RequestedPoll
-        } else {
-            Delay::NextPoll {
-                failures: self.failures,
-            }
+        let failures = self.failures;
+        Action::Arm(match self.is_poll_requested {
+            true => Delay::RequestedPoll,
+            false => Delay::NextPoll { failures },
         })
     }
 }
@@ -159,7 +155,11 @@ pub enum Event {
     /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
     /// this event also occurs if such a launch can't rename the files or execute the command. In
     /// that case, its status is 78, 126 or 127.
-    Ended(ExitStatus, GroupState),
+    Ended {
+        status: ExitStatus,
+        /// True if no other process of the group is left, not even a zombie.
+        is_last: bool,
+    },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
     /// Job control has stopped the command with this signal.
@@ -177,14 +177,6 @@ pub enum Event {
     NotDelivered,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
-}
-
-/// The state of the command's process group when the command ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupState {
-    Empty,
-    /// Other processes of the group are left.
-    Populated,
 }
 
 /// The end of a process: with an exit status, or by a signal.
@@ -299,9 +291,8 @@ impl Step<'_> {
             }
             (Event::Signal(signal), _) => self.forward(&mut state, signal),
             (Event::Elapsed, Poll::Idle | Poll::Splayed) => {
-                state.poll = Poll::Polling {
-                    is_delayed: state.poll == Poll::Splayed,
-                };
+                let is_delayed = state.poll == Poll::Splayed;
+                state.poll = Poll::Polling { is_delayed };
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
             }
@@ -320,7 +311,7 @@ impl Step<'_> {
                 self.actions.push(Action::Suspend(signal));
             }
             (Event::Continued, _) => state.is_suspended = false,
-            (Event::Ended(status, group), _) => return self.on_end(status, group),
+            (Event::Ended { status, is_last }, _) => return self.on_end(status, is_last),
             (
                 Event::GroupEmpty
                 | Event::Polled(_)
@@ -387,10 +378,9 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
-            let delay = if state.is_poll_requested {
-                Delay::RequestedPoll
-            } else {
-                Delay::Splay
+            let delay = match state.is_poll_requested {
+                true => Delay::RequestedPoll,
+                false => Delay::Splay,
             };
             self.actions
                 .extend([Action::CancelPoll, Action::Arm(delay)]);
@@ -412,17 +402,13 @@ impl Step<'_> {
     /// Adds the actions that stop the command because of a change, and returns the state in which
     /// the supervisor waits for the end of the command. With `restart`, the launch with the new
     /// values waits at its gate until the command has ended. With `exit`, that launch is ended.
-    fn stop(&mut self, state: RunningState) -> SupervisorState {
+    fn stop(&mut self, mut state: RunningState) -> SupervisorState {
         let mut next = Next::Start;
         if self.rotation.on_rotation != OnRotation::Restart {
             next = Next::ExitRotated;
             self.actions.push(Action::CancelPoll);
         }
-        self.actions.push(Action::Signal(self.rotation.stop_signal));
-        if state.is_suspended {
-            // A suspended process can only handle a signal after it is continued.
-            self.actions.push(Action::Signal(SignalNumber::CONT));
-        }
+        self.forward(&mut state, self.rotation.stop_signal);
         self.actions.push(Action::Arm(Delay::Grace));
         SupervisorState::Stopping(Stopping {
             ended: None,
@@ -434,10 +420,10 @@ impl Step<'_> {
 
     /// Ends the supervision of a command that ended by itself. If processes of its group are left,
     /// they are asked to end first.
-    fn on_end(&mut self, status: ExitStatus, group: GroupState) -> SupervisorState {
+    fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
-        if group == GroupState::Empty {
+        if is_last {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
@@ -458,9 +444,9 @@ impl Step<'_> {
     /// follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (Event::Ended(status, group), None) => {
+            (Event::Ended { status, is_last }, None) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
-                if group == GroupState::Empty {
+                if is_last {
                     return self.finish(state, status);
                 }
                 state.ended = Some(status);
@@ -484,7 +470,7 @@ impl Step<'_> {
             }
             (Event::Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             (
-                Event::Ended(..)
+                Event::Ended { .. }
                 | Event::GroupEmpty
                 | Event::Suspended(_)
                 | Event::Continued

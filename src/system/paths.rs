@@ -51,141 +51,86 @@ const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).unio
 #[cfg(target_os = "linux")]
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// The reason why a path doesn't lead to a directory.
-enum WalkError {
-    /// A symbolic link belongs to a user other than root and the effective user.
-    ForeignLink(Box<Problem>),
-    Failed(Errno),
-}
-
-impl From<Errno> for WalkError {
-    fn from(errno: Errno) -> Self {
-        Self::Failed(errno)
-    }
-}
-
-/// Opens the directory that `path` leads to. A relative path begins at the working directory. A
-/// symbolic link is only followed if root or the effective user owns it.
+/// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
+/// relative path begins at the working directory. A symbolic link is only followed if root or the
+/// effective user owns it.
 ///
 /// If the directory doesn't exist, the help suggests creating it with `command`.
 ///
 /// # Errors
-/// If the directory doesn't exist or can't be opened, or a link belongs to another user.
+/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is another
+/// user's link, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
-    // The components leave out a slash at the end, so messages don't show it.
-    let shown: PathBuf = Path::new(path).components().collect();
-    let opened = PathWalk::begin(path).and_then(PathWalk::finish);
-    opened.map_err(|error| match error {
-        WalkError::ForeignLink(problem) => *problem,
-        WalkError::Failed(Errno::ENOENT) => {
-            let in_unit = match shown.strip_prefix("/run") {
-                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
-                Err(_) => String::new(),
-            };
-            let shown = shown.display();
-            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                .help(format!("create it first: {command} {shown}{in_unit}"))
-        }
-        WalkError::Failed(Errno::ENOTDIR) => {
-            Problem::configuration(format!("\"{}\" isn't a directory", shown.display()))
-        }
-        WalkError::Failed(errno) => {
-            let what = format!("the directory \"{}\" can't be opened", shown.display());
-            call_problem(&what, errno)
-        }
-    })
-}
-
-/// A path that is being resolved (path_resolution(7)).
-struct PathWalk {
-    /// The directory that the components so far lead to.
-    reached: OwnedFd,
-    /// The path of `reached` without symbolic links, for messages.
-    path: PathBuf,
-    /// The components that still have to be opened. The next one is the last of the list.
-    rest: Vec<OsString>,
-    /// The number of links followed so far.
-    links: usize,
-}
-
-impl PathWalk {
-    /// Begins at the root for an absolute path, and at the working directory for a relative path.
-    ///
-    /// # Errors
-    /// When the start can't be opened.
-    fn begin(path: &OsStr) -> Result<Self, WalkError> {
-        let base = if is_absolute(path) { "/" } else { "" };
-        Ok(Self {
-            reached: open_start(path)?,
-            path: base.into(),
-            rest: reversed_components(path),
-            links: 0,
-        })
-    }
-
-    /// Opens the remaining components and returns the last directory.
-    ///
-    /// # Errors
-    /// When a component can't be opened, or is another user's link.
-    fn finish(mut self) -> Result<OwnedFd, WalkError> {
-        while let Some(component) = self.rest.pop() {
-            // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
-            match self.open(&component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
-                Ok(directory) => {
-                    self.reached = directory;
-                    self.path.push(component);
-                }
-                Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(&component)?,
-                Err(errno) => return Err(errno.into()),
+    let failed = |errno| directory_problem(path, command, errno);
+    let mut reached = open_start(path).map_err(failed)?;
+    // The path of `reached` without symbolic links, for messages.
+    let mut reached_path = PathBuf::from(if is_absolute(path) { "/" } else { "" });
+    // The components that still have to be opened. The next one is the last of the list.
+    let mut rest = reversed_components(path);
+    let mut links = 0;
+    while let Some(component) = rest.pop() {
+        // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
+        match open_component(&reached, &component, OFlag::O_NOFOLLOW) {
+            Ok(directory) => {
+                reached = directory;
+                reached_path.push(component);
+                continue;
             }
+            Err(Errno::ENOTDIR | Errno::ELOOP) => {}
+            Err(errno) => return Err(failed(errno)),
         }
-        Ok(self.reached)
-    }
 
-    /// Follows a symbolic link: puts the components of its target in front of the remaining ones.
-    ///
-    /// # Errors
-    /// When the component isn't a link or belongs to another user, when there have been too many
-    /// links, or when a directory can't be opened.
-    fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
-        let Some(link) = read_link(self.reached.as_fd(), component)? else {
-            return Err(Errno::ENOTDIR.into());
-        };
+        let link = read_link(reached.as_fd(), &component).map_err(failed)?;
         if is_foreign(link.owner) {
-            let (path, owner) = (self.path.join(component), link.owner);
-            let text = format!(
-                "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
-                path.display()
-            );
-            let help = "write the path of the directory that the link points to";
-            let problem = Problem::configuration(text).help(help);
-            return Err(WalkError::ForeignLink(Box::new(problem)));
+            let link_path = reached_path.join(component);
+            return Err(foreign_link_problem(&link_path, link.owner));
         }
-        self.links += 1;
-        if self.links > MAX_SYMLINKS {
-            return Err(Errno::ELOOP.into());
+        links += 1;
+        if links > MAX_SYMLINKS {
+            return Err(failed(Errno::ELOOP));
         }
-
-        let target = link.target;
-        if !is_absolute(&target) {
-            self.rest.extend(reversed_components(&target));
-        } else if link.is_magic {
+        if link.is_magic {
             // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
-            self.reached = self.open(component, OFlag::O_DIRECTORY)?;
-            self.path = target.into();
-        } else {
-            self.reached = open_start(&target)?;
-            self.path = "/".into();
-            self.rest.extend(reversed_components(&target));
+            reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
+            reached_path = link.target.into();
+            continue;
         }
-        Ok(())
+        if is_absolute(&link.target) {
+            reached = open_start(&link.target).map_err(failed)?;
+            reached_path = "/".into();
+        }
+        rest.extend(reversed_components(&link.target));
     }
+    Ok(reached)
+}
 
-    /// Opens a component relative to the directory reached so far.
-    fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        let flags = COMPONENT_FLAGS | flags;
-        openat(&self.reached, component, flags, Mode::empty())
+/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
+/// creating it with `command`.
+fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
+    // The components leave out a slash at the end, so messages don't show it.
+    let directory: PathBuf = Path::new(path).components().collect();
+    let shown = directory.display();
+    match why {
+        Errno::ENOENT => Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
+            .help(format!("create it first: {command} {shown}")),
+        Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
+        errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),
     }
+}
+
+/// Returns the problem for a symbolic link that belongs to another user.
+fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
+    let text = format!(
+        "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
+        link.display()
+    );
+    Problem::configuration(text).help("write the path of the directory that the link points to")
+}
+
+/// Opens a directory relative to the one that has been reached so far.
+fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
+    openat(reached, component, flags, Mode::empty())
 }
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
@@ -203,9 +148,7 @@ fn is_absolute(path: &OsStr) -> bool {
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
-    named
-        .map(|component| OsStr::from_bytes(component).to_owned())
-        .collect()
+    Vec::from_iter(named.map(|name| OsStr::from_bytes(name).to_owned()))
 }
 
 /// Creates an empty file with mode 0600, less the umask, under a temporary name in an open
@@ -305,12 +248,13 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_in_memory)
 }
 
-/// Reads a symbolic link. Returns `None` if the name belongs to anything else.
+/// Reads a symbolic link.
 ///
 /// # Errors
-/// The error of the kernel, for example because the name doesn't exist.
+/// ENOTDIR if the name belongs to anything else, or the error of the kernel, for example because
+/// the name doesn't exist.
 #[cfg(target_os = "linux")]
-fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
 
     // With O_PATH, O_NOFOLLOW opens the link itself.
@@ -318,40 +262,41 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     let link = openat(directory, name, flags, Mode::empty())?;
     let stat = fstat(&link)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
-        return Ok(None);
+        return Err(Errno::ENOTDIR);
     }
     // Reading the open link makes sure that owner and target belong to the same inode.
     let target = readlinkat(&link, "")?;
     // A magic link is an absolute link in procfs.
     let is_magic = target.as_bytes().starts_with(b"/")
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
-    Ok(Some(SymbolicLink {
+    Ok(SymbolicLink {
         owner: stat.st_uid,
         target,
         is_magic,
-    }))
+    })
 }
 
-/// Reads a symbolic link. Returns `None` if the name belongs to anything else.
+/// Reads a symbolic link.
 ///
 /// macOS doesn't have O_PATH, so the owner is read first. Only a user with write access to the
 /// directory can replace the link between the two calls, and that user could replace everything in
 /// the directory anyway.
 ///
 /// # Errors
-/// The error of the kernel, for example because the name doesn't exist.
+/// ENOTDIR if the name belongs to anything else, or the error of the kernel, for example because
+/// the name doesn't exist.
 #[cfg(target_os = "macos")]
-fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;
     use nix::sys::stat::fstatat;
 
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
-        return Ok(None);
+        return Err(Errno::ENOTDIR);
     }
-    Ok(Some(SymbolicLink {
+    Ok(SymbolicLink {
         owner: stat.st_uid,
         target: readlinkat(directory, name)?,
         is_magic: false,
-    }))
+    })
 }

@@ -46,11 +46,8 @@ impl Notifier {
     /// Finds the socket that NOTIFY_SOCKET names. Ignores the variable unless it is an absolute
     /// path, or `@` followed by an abstract name (unix(7)).
     pub fn new(inherited: &Inherited) -> Self {
-        Self(
-            inherited
-                .non_empty("NOTIFY_SOCKET")
-                .and_then(socket_address),
-        )
+        let name = inherited.non_empty("NOTIFY_SOCKET");
+        Self(name.and_then(socket_address))
     }
 
     /// Sends assignments without blocking. Ignores a failure, because notifications are optional.
@@ -72,15 +69,17 @@ fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     }
 }
 
-/// The connection of `LoadCredential=`. The descriptor has FD_CLOEXEC and is never closed.
+/// The connection of `LoadCredential=`.
 pub struct CredentialConnection {
-    socket: OwnedFd,
+    /// The descriptor has FD_CLOEXEC and is never closed. It reports POLLHUP when the client hangs
+    /// up.
+    pub socket: OwnedFd,
     /// True once the whole value was sent.
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take_connection`] has found.
-static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
+/// The connection that [`take_connection`] has found. It is empty if there isn't one.
+pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 /// The length of a refusal: one byte more than a credential may have.
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
@@ -124,11 +123,6 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
             .is_ok_and(|address| is_expected || credential_named_by(&address).is_some())
 }
 
-/// Returns the connection that [`take_connection`] has found, or `None` if there isn't one.
-pub fn connection() -> Option<&'static CredentialConnection> {
-    CONNECTION.get()
-}
-
 impl CredentialConnection {
     /// Returns the unit and the credential that the client's address names.
     ///
@@ -136,14 +130,14 @@ impl CredentialConnection {
     /// If the client can't be identified, is neither root nor the effective user, or has an address
     /// that doesn't name a credential.
     pub fn request(&self) -> Result<SystemdCredential, Problem> {
+        let failed = |_: Errno| no_connection();
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
-            .map_err(|_| no_connection())?
+            .map_err(failed)?
             .uid();
         #[cfg(not(target_os = "linux"))]
         let user = geteuid().as_raw();
-        let address =
-            getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
+        let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(failed)?;
 
         if user != 0 && user != geteuid().as_raw() {
             let text = format!(
@@ -163,7 +157,7 @@ impl CredentialConnection {
     /// # Errors
     /// If the value was not sent completely. In that case, the connection has to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
-        send_all(self.as_fd(), value)?;
+        send_all(self.socket.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);
         // systemd may keep the connection open until the unit of this process ends.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
@@ -175,15 +169,8 @@ impl CredentialConnection {
     /// part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
-            refuse(self.as_fd());
+            refuse(self.socket.as_fd());
         }
-    }
-}
-
-/// The descriptor reports POLLHUP when the client hangs up.
-impl AsFd for CredentialConnection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 

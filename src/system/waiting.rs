@@ -172,7 +172,7 @@ static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 /// safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
-    if let Some(connection) = systemd::connection() {
+    if let Some(connection) = systemd::CONNECTION.get() {
         connection.refuse();
     }
 
@@ -218,14 +218,14 @@ pub fn asks_on_terminal() -> bool {
 /// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
-    let is_running = match &mut program.child {
-        Some(child) => matches!(child.try_wait(), Ok(None)),
-        // The program is just being started.
-        None => true,
-    };
-    if is_running {
-        let processes = match &program.child {
-            Some(child) => with_descendants(Pid::from_raw(child.id().cast_signed())),
+    let child = program.child.as_mut();
+    let id = child
+        .as_ref()
+        .map(|child| Pid::from_raw(child.id().cast_signed()));
+    // Without a child, the program is just being started.
+    if child.is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
+        let processes = match id {
+            Some(id) => with_descendants(id),
             // This process, the first in the list, has only one child: the program.
             None => with_descendants(getpid()).split_off(1),
         };
@@ -238,9 +238,9 @@ pub fn kill_program() -> Option<Child> {
     }
 
     if program.terminal.is_none()
-        && let Some(child) = &program.child
+        && let Some(id) = id
     {
-        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        let _ = killpg(id, Signal::SIGKILL);
     }
 
     if let Some((terminal, modes)) = program.terminal
@@ -256,16 +256,12 @@ pub fn kill_program() -> Option<Child> {
 /// reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
-    let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
-        return found;
-    };
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
     // Every thread can have children.
-    for task in tasks.flatten() {
+    for task in tasks.into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for id in children.split_whitespace() {
-            if let Ok(id) = id.parse() {
-                found.extend(with_descendants(Pid::from_raw(id)));
-            }
+        for id in children.split_whitespace().flat_map(str::parse) {
+            found.extend(with_descendants(Pid::from_raw(id)));
         }
     }
     found

@@ -205,7 +205,7 @@ impl Parent<'_> {
         let has_remains =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let group_check = has_remains.then_some(GROUP_INTERVAL);
-        let signals = [self.signals.as_fd()].into_iter();
+        let signals = [self.signals.0.as_fd()].into_iter();
         let descriptors = signals.chain(self.launches.descriptor());
         let now = Instant::now();
         let timer = self.timer.map(|end| end.saturating_duration_since(now));

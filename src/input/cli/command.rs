@@ -61,11 +61,9 @@ fn command() -> Command {
         .disable_version_flag(true)
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
+    let help = help_option("Print help (-h: the most common options, --help: all)");
     with_inputs(command)
-        .arg(
-            help_option("Print help (-h: the most common options, --help: all)")
-                .help_heading(output),
-        )
+        .arg(help.help_heading(output))
         .arg(version.help_heading(output))
 }
 
@@ -139,10 +137,9 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     roff.to_writer(page)?;
 
     // The options under a heading also belong to a launch, which has described them already.
-    let arguments = subcommand
-        .get_arguments()
-        .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
-    let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
+    let all = subcommand.get_arguments();
+    let own = all.filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
+    let without_launch_options = Command::new("").disable_help_flag(true).args(own);
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
     // The options belong to the subcommand's part of the page, so the heading of a section is
@@ -154,18 +151,14 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The heading of the examples in the texts of `help/`.
-const EXAMPLES: &str = "Examples:\n";
-
 /// The name of the subcommand that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
 
 /// The texts of a subcommand for `--help`, and the function that adds its arguments.
 pub struct Subcommand {
-    name: &'static str,
-    usage: &'static str,
+    pub name: &'static str,
     /// The text of `--help` and of the man page: a line that `-h` has, too, a paragraph or nothing,
-    /// and the examples.
+    /// the usage, and the examples.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
@@ -190,9 +183,7 @@ impl Subcommand {
 
 /// Looks up the row of a subcommand by its name.
 pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
-    SUBCOMMANDS
-        .iter()
-        .find(|subcommand| subcommand.name == name)
+    SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
@@ -201,103 +192,66 @@ fn with_arguments(command: Command) -> Command {
         return command;
     };
     let help_text = subcommand.help.trim_end();
-    let (long_about, examples) = help_text.split_at(help_text.find(EXAMPLES).unwrap_or_default());
+    let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
+    let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
     // `arguments` may replace the text after `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
         .arg(help_option("Print help"))
         .about(subcommand.about())
-        .long_about(long_about.trim_end())
-        .override_usage(subcommand.usage)
+        .long_about(long_about)
+        .override_usage(usage)
         .after_long_help(examples)
+}
+
+/// Makes a row of the table. The text of `--help` is the file in `help/` with the name of the
+/// subcommand.
+macro_rules! subcommand {
+    ($name:literal, $example:literal, $arguments:expr) => {
+        Subcommand {
+            name: $name,
+            help: include_str!(concat!("help/", $name, ".txt")),
+            example: $example,
+            arguments: $arguments,
+        }
+    };
 }
 
 /// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
 static SUBCOMMANDS: [Subcommand; 10] = [
-    Subcommand {
-        name: "check",
-        example: "--env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
-        help: include_str!("help/check.txt"),
-        arguments: |command| {
-            let command = with_inputs(CheckArguments::augment_args(command));
-            with_short_help(command, Topic::Running).arg(command_argument(
-                "Also check that this command can be found",
-            ))
-        },
-    },
-    Subcommand {
-        name: "get",
-        example: "prod/db:password",
-        usage: "secrets-exec get [OPTIONS] REF",
-        help: include_str!("help/get.txt"),
-        arguments: |command| {
-            let command = with_declarations(GetArguments::augment_args(command));
-            with_short_help(command, Topic::Variables)
-        },
-    },
-    Subcommand {
-        name: "policy",
-        example: "--env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec policy [OPTIONS]",
-        help: include_str!("help/policy.txt"),
-        arguments: |command| {
-            let command = with_inputs(PolicyArguments::augment_args(command));
-            with_short_help(command, Topic::Requests)
-        },
-    },
-    Subcommand {
-        name: "export",
-        example: "--format shell --env DB_PASSWORD=prod/db:password",
-        usage: "secrets-exec export [OPTIONS] --format FORMAT",
-        help: include_str!("help/export.txt"),
-        arguments: |command| {
+    subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
+        let words = command_argument("Also check that this command can be found");
+        let command = with_inputs(CheckArguments::augment_args(command));
+        with_short_help(command, Topic::Running).arg(words)
+    }),
+    subcommand!("get", "prod/db:password", |command| {
+        let command = with_declarations(GetArguments::augment_args(command));
+        with_short_help(command, Topic::Variables)
+    }),
+    subcommand!("policy", "--env DB_PASSWORD=prod/db:password", |command| {
+        let command = with_inputs(PolicyArguments::augment_args(command));
+        with_short_help(command, Topic::Requests)
+    }),
+    subcommand!(
+        "export",
+        "--format shell --env DB_PASSWORD=prod/db:password",
+        |command| {
             let command = with_inputs(ExportArguments::augment_args(command));
             with_short_help(command, Topic::Running)
-        },
-    },
-    Subcommand {
-        name: "migrate",
-        example: ".env --secret prod/app",
-        usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
-        help: include_str!("help/migrate.txt"),
-        arguments: MigrateArguments::augment_args,
-    },
-    Subcommand {
-        name: "completions",
-        example: "bash",
-        usage: "secrets-exec completions SHELL",
-        help: include_str!("help/completions.txt"),
-        arguments: CompletionsArguments::augment_args,
-    },
-    Subcommand {
-        name: "man",
-        example: ">secrets-exec.1",
-        usage: "secrets-exec man",
-        help: include_str!("help/man.txt"),
-        arguments: |command| command,
-    },
-    Subcommand {
-        name: "schema",
-        example: ">secrets-exec.schema.json",
-        usage: "secrets-exec schema",
-        help: include_str!("help/schema.txt"),
-        arguments: |command| command,
-    },
-    Subcommand {
-        name: CREDENTIAL,
-        example: "-f /etc/secrets-exec.yaml",
-        usage: "secrets-exec credential [OPTIONS]",
-        help: include_str!("help/credential.txt"),
-        arguments: |command| with_short_help(with_declarations(command), Topic::Variables),
-    },
-    Subcommand {
-        name: "install",
-        example: "/shared",
-        usage: "secrets-exec install DIR",
-        help: include_str!("help/install.txt"),
-        arguments: InstallArguments::augment_args,
-    },
+        }
+    ),
+    subcommand!(
+        "migrate",
+        ".env --secret prod/app",
+        MigrateArguments::augment_args
+    ),
+    subcommand!("completions", "bash", CompletionsArguments::augment_args),
+    subcommand!("man", ">secrets-exec.1", |command| command),
+    subcommand!("schema", ">secrets-exec.schema.json", |command| command),
+    subcommand!("credential", "-f /etc/secrets-exec.yaml", |command| {
+        with_short_help(with_declarations(command), Topic::Variables)
+    }),
+    subcommand!("install", "/shared", InstallArguments::augment_args),
 ];
 
 /// The heading of the options that say what to resolve.
@@ -375,12 +329,11 @@ pub fn with_variables(command: Command) -> Command {
 
 /// Returns the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
-    let words = Arg::new("command")
+    Arg::new("command")
         .value_name("COMMAND")
         .last(true)
         .num_args(0..)
-        .help(help);
-    words
+        .help(help)
         .value_parser(ValueParser::os_string())
         .value_hint(ValueHint::CommandName)
 }

@@ -34,7 +34,7 @@ use crate::model::environment::CommandLine;
 use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, reads_like_a_name};
 use command::{
@@ -78,10 +78,7 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let overlooked = usage::overlooked_problems(&arguments);
-    if !overlooked.is_empty() {
-        return Err(overlooked);
-    }
+    unless_errors(usage::overlooked_problems(&arguments), ())?;
 
     let arguments_for_clap = as_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.
@@ -125,50 +122,41 @@ fn subcommand_invocation(
     matches: &mut ArgMatches,
     inherited: &Inherited,
 ) -> Result<Invocation, clap::Error> {
-    match name {
+    Ok(match name {
         "check" => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Check(inputs, command, arguments))
+            Invocation::Check(inputs, command, FromArgMatches::from_arg_matches(matches)?)
         }
         "get" => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
-            Ok(Invocation::Get(inputs, arguments))
+            Invocation::Get(inputs, arguments)
         }
         "policy" => {
             let inputs = Inputs::for_entries(matches, inherited);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Policy(inputs, arguments))
+            Invocation::Policy(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
         "export" => {
             let inputs = Inputs::for_entries(matches, inherited);
-            let arguments = FromArgMatches::from_arg_matches(matches)?;
-            Ok(Invocation::Export(inputs, arguments))
+            Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
         "migrate" => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
-            Ok(Invocation::Migrate(Box::new(arguments)))
+            Invocation::Migrate(Box::new(arguments))
         }
         "completions" => {
-            let CompletionsArguments { shell } = CompletionsArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Print(completion_script(shell)))
+            let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
+            Invocation::Print(completion_script(shell))
         }
-        "man" => Ok(Invocation::Print(man_page())),
-        "schema" => Ok(Invocation::Print(SCHEMA.to_owned())),
-        CREDENTIAL => {
-            let inputs = Inputs::for_declarations(matches, inherited);
-            Ok(Invocation::Credential(inputs))
-        }
-        "install" => {
-            let InstallArguments { directory } = InstallArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Install(directory))
-        }
+        "man" => Invocation::Print(man_page()),
+        "schema" => Invocation::Print(SCHEMA.to_owned()),
+        CREDENTIAL => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
+        "install" => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
         // clap only accepts the names in its table, so this doesn't happen.
-        _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
-    }
+        _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
+    })
 }
 
 /// Returns the launch of the command after `--`.
@@ -290,9 +278,8 @@ impl Inputs {
         // A flag may exclude an option of the variables. This isn't an error, because the flag
         // turns that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
-            inputs.errors.push(Problem::usage(format!(
-                "--{option} and --{other} can't be used together, because {why}"
-            )));
+            let text = format!("--{option} and --{other} can't be used together, because {why}");
+            inputs.errors.push(Problem::usage(text));
         }
         inputs.has_quiet_flag = flags.quiet == Some(true);
         inputs.options = flags.over(variables);
@@ -386,9 +373,11 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            let name = match variable.to_str() {
-                Some(name) if name.starts_with(OWN_PREFIX) => name,
-                Some(_) | None => continue,
+            let Some(name) = variable
+                .to_str()
+                .filter(|name| name.starts_with(OWN_PREFIX))
+            else {
+                continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
                 self.warnings.extend(misspelling_warning(name));
@@ -535,9 +524,8 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     if name.as_str() == "PATH" {
         let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        return Err(Problem::usage(headline)
-            .help(help)
-            .for_entry(subject, Impact::None));
+        let problem = Problem::usage(headline).help(help);
+        return Err(problem.for_entry(subject, Impact::None));
     }
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::command::subcommand;
+use super::command::{Subcommand, subcommand};
 use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
@@ -25,10 +25,12 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     // clap builds a subcommand only when the command line names it.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
-    let first_word = words.first();
+    let row = words.first().and_then(|first| subcommand(first));
+    let subcommand = row.and_then(|row| command.find_subcommand(row.name));
     let line = Line {
         words: words.iter().map(AsRef::as_ref).collect(),
-        subcommand: first_word.and_then(|first| command.find_subcommand(first.as_ref())),
+        row,
+        command: subcommand.unwrap_or(&command),
         launch: &command,
     };
 
@@ -105,7 +107,9 @@ struct Line<'a> {
     /// The arguments.
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
-    subcommand: Option<&'a Command>,
+    row: Option<&'static Subcommand>,
+    /// The subcommand, or the command line of a launch.
+    command: &'a Command,
     /// The whole command line, which is a launch or has subcommands.
     launch: &'a Command,
 }
@@ -113,19 +117,16 @@ struct Line<'a> {
 impl Line<'_> {
     /// Returns the start of the line: `secrets-exec check`.
     fn name(&self) -> String {
-        match self.subcommand {
-            Some(subcommand) => format!("secrets-exec {}", subcommand.get_name()),
+        match self.row {
+            Some(row) => format!("secrets-exec {}", row.name),
             None => "secrets-exec".to_owned(),
         }
     }
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works.
     fn example(&self) -> String {
-        let row = self
-            .subcommand
-            .and_then(|command| subcommand(command.get_name()));
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
-        let example = row.map_or(of_launch, |row| row.example);
+        let example = self.row.map_or(of_launch, |row| row.example);
         let name = self.name();
         self.in_own_words(&format!("use {name} {example}"))
     }
@@ -154,15 +155,10 @@ impl Line<'_> {
         with_reference.replace("prod/app", secret)
     }
 
-    /// Returns the subcommand, or the command line of a launch.
-    fn command(&self) -> &Command {
-        self.subcommand.unwrap_or(self.launch)
-    }
-
     /// Looks up clap's argument by its long form or, for a positional argument, by its name.
     fn argument(&self, name: &str) -> Option<&Arg> {
         let id = name.trim_matches('-').to_lowercase();
-        let mut arguments = self.command().get_arguments();
+        let mut arguments = self.command.get_arguments();
         arguments.find(|argument| argument.get_id().as_str() == id)
     }
 
@@ -220,27 +216,25 @@ impl Line<'_> {
 
     /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
-        let mut options = self.words.iter().take_while(|word| **word != "--");
-        options
-            .find(|word| !word.starts_with("--") && has_option(self.command(), &format!("-{word}")))
-            .copied()
+        let mut words = self.words.iter().copied().take_while(|word| *word != "--");
+        words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
     }
 
     /// Returns the problem for an option that doesn't exist here, or for an existing one that is in
     /// one word with its value, as in `"--env A=b"`.
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
-        if option == "--" || has_option(self.command(), option) {
+        if option == "--" || has_option(self.command, option) {
             return one_word_problem(option);
         }
 
         let name = option.trim_start_matches('-');
-        let options = || self.command().get_arguments().filter_map(Arg::get_long);
+        let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
         // options with other meanings.
         let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
         let similar = nearest(name, options()).or_else(|| options().find(is_part));
-        let help = match (self.subcommand, replacement(option), similar) {
+        let help = match (self.row, replacement(option), similar) {
             (None, Some(replacement), _) => self.in_own_words(&format!("use {replacement}")),
             (_, _, Some(similar)) => format!("did you mean --{similar}?"),
             (_, _, None) => self.example(),
@@ -271,7 +265,7 @@ impl Line<'_> {
         }
 
         let has_separator = self.words.contains(&"--");
-        match self.subcommand.map(Command::get_name) {
+        match self.row.map(|row| row.name) {
             None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if has_separator => {
                 Problem::usage(format!("{name} doesn't start a command"))

@@ -142,16 +142,15 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
         }
     }
 
-    let Some(name) = found.pop() else {
-        return Ok(None);
-    };
-    if !found.is_empty() {
-        found.push(name);
-        let names = found.join(" and ");
-        let text = format!("the working directory has several declarations: {names}");
-        return Err(Problem::configuration(text).help(format!("choose one, as in -f {name}")));
+    match found[..] {
+        [] => Ok(None),
+        [name] => Ok(Some((Path::new(name), open_trusted(name)?))),
+        [.., last] => {
+            let names = found.join(" and ");
+            let text = format!("the working directory has several declarations: {names}");
+            Err(Problem::configuration(text).help(format!("choose one, as in -f {last}")))
+        }
     }
-    open_trusted(name).map(|file| Some((Path::new(name), file)))
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
@@ -170,18 +169,16 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 pub fn declaration_beside() -> Option<String> {
     let above = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in above.ancestors().enumerate().skip(1) {
-        if let Some(name) = DEFAULT_NAMES
-            .iter()
-            .find(|name| directory.join(name).exists())
-        {
+        let mut names = DEFAULT_NAMES.iter();
+        if let Some(name) = names.find(|name| directory.join(name).exists()) {
             return Some(format!("write -f {}{name}", "../".repeat(depth)));
         }
     }
-    let similar = DEFAULT_NAMES
+    let mut similar = DEFAULT_NAMES
         .iter()
         .filter_map(|name| similar_file(Path::new(name)));
-    let mut declarations = similar.filter(|file| !file.ends_with(".local.yaml"));
-    if let Some(file) = declarations.next() {
+    let is_local = |file: &String| file.ends_with(".local.yaml");
+    if let Some(file) = similar.find(|file| !is_local(file)) {
         return Some(format!("write -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
@@ -243,20 +240,17 @@ pub fn parse_declaration(
     text: &str,
     sections: Sections,
 ) -> (Declaration, Vec<Problem>) {
-    let source = SourceFile {
-        path: Arc::new(path.to_owned()),
-        mistakes: RefCell::default(),
-        pattern_memory: Cell::new(PATTERN_MEMORY),
-    };
-
     let (node, errors) = parse_yaml(text);
     let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
         position,
         subject: String::new(),
         fault,
     });
-    source.mistakes.borrow_mut().extend(syntax_errors);
-
+    let source = SourceFile {
+        path: Arc::new(path.to_owned()),
+        mistakes: RefCell::new(syntax_errors.collect()),
+        pattern_memory: Cell::new(PATTERN_MEMORY),
+    };
     let declaration = node.map(|node| declaration(&source, &node, sections));
     (declaration.unwrap_or_default(), source.problems())
 }
@@ -313,10 +307,9 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
             layer.units = units;
             layer.entries.extend(credentials);
         }
-        let objects = fields.take("env-from");
-        layer
-            .entries
-            .extend(objects.iter().flat_map(sections::env_from));
+        if let Some(item) = fields.take("env-from") {
+            layer.entries.extend(sections::env_from(&item));
+        }
     }
 
     Declaration {
@@ -336,7 +329,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
-                options.positions.insert(spec.id, key.position_text());
+                let position = item.source.position_text(key.position);
+                options.positions.insert(spec.id, position);
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !is_only_flag => {
@@ -354,9 +348,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     }
 
     for (option, other, why) in options.exclusions() {
-        item.refuse_sentence(format!(
-            "{option} and {other} can't be used together, because {why}"
-        ));
+        let text = format!("{option} and {other} can't be used together, because {why}");
+        item.refuse_sentence(text);
     }
     options
 }

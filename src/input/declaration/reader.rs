@@ -155,11 +155,6 @@ impl<'a> Item<'a> {
         self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
     }
 
-    /// Returns the position of the node as `FILE:LINE:COLUMN`.
-    pub fn position_text(&self) -> String {
-        self.source.position_text(self.position)
-    }
-
     /// Returns the line of the node, as the origin of an entry.
     pub fn origin(&self) -> Origin {
         Origin::File {
@@ -181,18 +176,21 @@ impl<'a> Item<'a> {
         };
 
         let mut entries = Vec::new();
-        for (Key { position, text }, node) in nodes {
+        for (
+            Key {
+                position,
+                text: name,
+            },
+            node,
+        ) in nodes
+        {
             let key = self.at(node, *position);
-            let subject = quotable_name(text).unwrap_or("this entry");
+            let subject = quotable_name(name).unwrap_or("this entry");
             let value = Self {
                 key: "",
                 ..self.at(node, node.position).named(subject)
             };
-            entries.push(MappingEntry {
-                name: text,
-                key,
-                value,
-            });
+            entries.push(MappingEntry { name, key, value });
         }
         entries
     }
@@ -307,11 +305,7 @@ impl<'a> Item<'a> {
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
     /// not `expected`, and returns `None`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
-        let text = self.node.scalar_text();
-        if text.is_none() {
-            self.refuse_type(expected, None);
-        }
-        text
+        self.found_or_refused(self.node.scalar_text(), expected)
     }
 
     /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
@@ -344,20 +338,23 @@ impl<'a> Item<'a> {
     /// not a list or an item is not text.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings")?;
-        items
-            .iter()
-            .map(|item| item.expect_text(TEXT).map(str::to_owned))
-            .collect()
+        let texts = items.iter().map(|item| item.expect_text(TEXT));
+        texts.map(|text| text.map(str::to_owned)).collect()
     }
 
     /// Returns the value of a boolean. If the node is not a boolean, adds a mistake, and returns
     /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
-        let boolean = self.node.boolean();
-        if boolean.is_none() {
-            self.refuse_type("true or false", None);
+        self.found_or_refused(self.node.boolean(), "true or false")
+    }
+
+    /// Returns `found`. If the node doesn't have it, adds the mistake that the node is not
+    /// `expected`.
+    fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
+        if found.is_none() {
+            self.refuse_type(expected, None);
         }
-        boolean
+        found
     }
 
     /// Returns the variable with this name, which is the node or its key. If no variable can have
@@ -484,8 +481,7 @@ fn place_of_key(key: &str) -> Option<&'static str> {
     if find_option(key).is_some_and(OptionSpec::in_declaration) {
         return Some("under \"defaults\"");
     }
-    let (_, place) = PLACES
-        .iter()
-        .find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
+    let mut places = PLACES.into_iter();
+    let (_, place) = places.find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
     Some(place)
 }

@@ -65,9 +65,8 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
         });
     };
     let mut fields = item.expect_fields(ALIAS_KEYS);
-    let valid_id = fields
-        .take_required("id", "the name or ARN of the secret")
-        .and_then(|item| id(&item, name));
+    let id_item = fields.take_required("id", "the name or ARN of the secret");
+    let valid_id = id_item.and_then(|item| id(&item, name));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -344,9 +343,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     };
 
     let mut fields = item.expect_fields(OBJECT_KEYS);
-    let from = fields
-        .take_required("from", "the reference to a JSON object")
-        .and_then(|from| reference(&from, EXPECTED));
+    let from_item = fields.take_required("from", "the reference to a JSON object");
+    let from = from_item.and_then(|item| reference(&item, EXPECTED));
     // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
     // of a valid name.
     let prefix = fields
@@ -357,10 +355,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         })
         .map(|name| name.to_string())
         .unwrap_or_default();
-    let only = fields.take("only").and_then(|only| only.expect_texts());
-    let except = fields
-        .take("except")
-        .and_then(|except| except.expect_texts());
+    let only = fields.take("only").and_then(|item| item.expect_texts());
+    let except = fields.take("except").and_then(|item| item.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
     let case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
@@ -412,10 +408,9 @@ fn entry(
         return mapping(item.expect_fields(keys), target, origin);
     }
 
-    let expected = if keys.split(' ').any(|key| key == "value") {
-        "a reference such as prod/db:password, or { value: … } for plain text"
-    } else {
-        REFERENCE
+    let expected = match keys.split(' ').any(|key| key == "value") {
+        true => "a reference such as prod/db:password, or { value: … } for plain text",
+        false => REFERENCE,
     };
     let source = EntrySource::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
@@ -425,15 +420,10 @@ fn entry(
 /// out (`None`) if its value has a mistake, or if its target had one.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
-    let mut is_base64 = |name| {
-        fields
-            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
-            .is_some()
-    };
-    let transform = Transform {
-        decode: is_base64("decode"),
-        encode: is_base64("encode"),
-    };
+    let parsed = |text: &str| (text == "base64").then_some(());
+    let mut is_base64 = |name| fields.take_parsed(name, "base64", parsed).is_some();
+    let (decode, encode) = (is_base64("decode"), is_base64("encode"));
+    let transform = Transform { decode, encode };
     let pattern_item = fields.take("pattern");
     let pattern = pattern_item.and_then(|item| regular_expression(&item));
     let on_missing = on_missing(&mut fields, pattern.as_ref());
@@ -449,18 +439,15 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
 /// keys are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown
 /// key, which may be a misspelling and has been reported. The result is `None` after a mistake.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
-    match (
-        fields.take("from"),
-        fields.take("value"),
-        fields.take("template"),
-    ) {
-        (Some(from), None, None) => reference(&from, REFERENCE).map(EntrySource::Reference),
-        (None, Some(value), None) => value
-            .expect_text(TEXT)
-            .map(|text| EntrySource::Literal(text.to_owned())),
-        (None, None, Some(text)) => template(&text).map(EntrySource::Template),
-        (None, None, None) if fields.has_unknown => None,
-        (_, _, _) => {
+    match SOURCES.map(|key| fields.take(key)) {
+        [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
+        [None, Some(value), None] => {
+            let text = value.expect_text(TEXT)?;
+            Some(EntrySource::Literal(text.to_owned()))
+        }
+        [None, None, Some(text)] => template(&text).map(EntrySource::Template),
+        [None, None, None] if fields.has_unknown => None,
+        [..] => {
             let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
             let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
             fields.item.refuse(format!("needs exactly one of {listed}"));
