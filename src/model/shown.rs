@@ -61,14 +61,14 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    let number_of_region = match has_digit {
-        true => number_of_region(&Vec::from_iter(name.split(is_separator))),
+    let region_number = match has_digit {
+        true => index_of_region_number(&Vec::from_iter(name.split(is_separator))),
         false => None,
     };
     let (mut words, mut has_long_word) = (0, false);
     let (mut others, mut are_codes) = (0, true);
     for (at, part) in name.split(is_separator).enumerate() {
-        if part.is_empty() || Some(at) == number_of_region {
+        if part.is_empty() || Some(at) == region_number {
             continue;
         }
         if consists_of_words(part) {
@@ -122,17 +122,17 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | '-' | '_' | '.' | ':')
 }
 
-/// Returns the index of the number of a region, as in `us-east-1`, among the parts of a name.
-fn number_of_region(parts: &[&str]) -> Option<usize> {
-    let is_small = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
+/// Returns the index of the part that is the number of a region, such as `1` in `us-east-1`.
+fn index_of_region_number(parts: &[&str]) -> Option<usize> {
+    let is_lowercase = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
     let mut triples = parts.windows(3);
-    let area = triples.position(|triple| {
+    let start = triples.position(|triple| {
         let [area, direction, number] = [triple[0], triple[1], triple[2]];
-        let has_letters = is_small(area) && is_small(direction);
+        let has_letters = is_lowercase(area) && is_lowercase(direction);
         let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
         has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4 && is_number
     })?;
-    Some(area + 2)
+    Some(start + 2)
 }
 
 /// True for words of two to fifteen letters that are run together, with at most four digits at the

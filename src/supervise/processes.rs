@@ -437,8 +437,7 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     let target = if is_job { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 
-    // This process has only one thread, which gets the signal before the call that unblocks it
-    // returns.
+    // This process has only one thread, so it gets the signal before `thread_unblock` returns.
     if let Ok(stop_signal) = Signal::try_from(stop_signal.0) {
         let unblocked = SigSet::from_iter([stop_signal]);
         let _ = unblocked.thread_unblock();

@@ -207,7 +207,7 @@ impl GatedLaunch<'_> {
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
             for change in command_values.changes(&fingerprint) {
-                changed.labels.extend(change.names);
+                changed.labels.extend(change.labels);
                 changed.secrets.insert(change.name.to_owned());
             }
         }
@@ -295,16 +295,16 @@ fn change_note(change: &Change<'_>) -> Record {
         (None, None) => "changed".to_owned(),
     };
 
-    let names_text = match change.names.as_slice() {
+    let labels_text = match change.labels.as_slice() {
         [] => String::new(),
         names => format!(", which changes {}", some_of(names)),
     };
-    Record::note(format!("{} {versions}{names_text}", change.name))
+    Record::note(format!("{} {versions}{labels_text}", change.name))
         .event("changed")
         .with("secret", change.id)
         .with_some("old_version", change.old_version)
         .with_some("new_version", change.new_version)
-        .with("variables", change.names.clone())
+        .with("variables", change.labels.clone())
         .detail()
 }
 
@@ -353,7 +353,7 @@ struct Change<'a> {
     /// The version that was read now. It is `None` if the secret is no longer read.
     pub new_version: Option<&'a str>,
     /// The labels of the variables and files.
-    pub names: Vec<String>,
+    pub labels: Vec<String>,
 }
 
 /// The values that have changed.
@@ -441,7 +441,7 @@ impl Fingerprint {
                     id,
                     old_version: old.and_then(|secret| secret.version_id.as_deref()),
                     new_version: new.and_then(|secret| secret.version_id.as_deref()),
-                    names: labels.into_iter().cloned().collect(),
+                    labels: labels.into_iter().cloned().collect(),
                 });
             }
         }

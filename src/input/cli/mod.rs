@@ -209,7 +209,7 @@ const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file -
 const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
                           shows arguments. Set a variable with --env instead, and let the command read it";
 
-/// The end of the warning about a reference on the command line that ends with its only colon.
+/// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
 const EMPTY_KEY: &str = "gets the whole secret: if its key is a shell variable, it isn't set";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
@@ -275,8 +275,8 @@ impl Inputs {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // A flag may exclude an option of the variables. This isn't an error, because the flag
-        // turns that option off.
+        // A flag may exclude an option that a variable sets. That isn't an error: the flag turns it
+        // off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             let text = format!("--{option} and --{other} can't be used together, because {why}");
             inputs.errors.push(Problem::usage(text));

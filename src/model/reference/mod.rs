@@ -313,7 +313,7 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
         _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
         _ => Store::ParameterStore.arn_fields(),
     };
-    // In `${…}`, a colon belongs to the default.
+    // A colon within `${…}` isn't a separator.
     let mut is_in_placeholder = false;
     let mut colons = text.char_indices().filter(|&(at, c)| {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
