@@ -281,7 +281,7 @@ impl Parameter {
     /// may leave out one of them.
     fn is_named(&self, id: &SecretId) -> bool {
         // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
+        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.into()));
         let is_named = |name: &String| {
             let name = base_name(name);
             // If this is an ARN, it is the secret's: `base_name` has cut off the beginning of a
