@@ -32,6 +32,7 @@
 //! their time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -190,18 +191,18 @@ const SHORTEST_REST: Duration = Duration::from_secs(1);
 const MOST_MALFORMED_ANSWERS: u32 = 3;
 
 /// The time and the number of attempts that one request has.
-#[derive(Clone, Debug)]
-pub struct RetryBudget {
+#[derive(Clone)]
+pub struct RetryBudget<'r> {
     deadline: Deadline,
     max_attempts: Option<u32>,
     /// The end of the region's share of the time. It is `None` if the request can use all of the
     /// time.
     share_end: Option<Instant>,
     /// The host and name of the request, for `-vv` and for the error at the deadline.
-    request: Option<Arc<(String, String)>>,
+    request: Option<(&'r str, &'r dyn fmt::Display)>,
 }
 
-impl RetryBudget {
+impl<'r> RetryBudget<'r> {
     /// Returns a budget with all of the time until `deadline` and at most `max_attempts` attempts
     /// (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
@@ -226,9 +227,9 @@ impl RetryBudget {
 
     /// Returns the same budget for a named request to a host. The attempts of such a request are
     /// counted and traced.
-    pub fn for_request(&self, host: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
-            request: Some(Arc::new((host.into(), name.into()))),
+            request: Some((host, name)),
             ..self.clone()
         }
     }
@@ -325,17 +326,15 @@ impl RetryBudget {
 
     /// Returns the outage for a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> FetchError {
-        let host = self.request.as_ref().map_or("AWS", |request| &request.0);
-        FetchError::unanswered(host)
+        FetchError::unanswered(self.request.map_or("AWS", |(host, _)| host))
     }
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
     /// `result` is `None` if the budget ended during the attempt.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
-        let Some(request) = &self.request else {
+        let Some((host, name)) = self.request else {
             return;
         };
-        let (host, name) = &**request;
         let milliseconds = begun.elapsed().as_millis();
         self.deadline.progress().trace(|| {
             let failure = match result {
@@ -588,7 +587,7 @@ mod tests {
         assert_eq!(progress.waiting().reason, None);
     }
 
-    fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
+    fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget<'static> {
         RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
     }
 

@@ -105,7 +105,7 @@ pub struct Agent {
     /// AWS's settings. The agent uses only the region, the role, the token, the number of attempts
     /// and the root certificates.
     settings: Settings,
-    budget: RetryBudget,
+    budget: RetryBudget<'static>,
     http: HttpClient,
 }
 
@@ -226,8 +226,8 @@ impl Agent {
     async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
-        let host = host_and_port(self.url.uri());
-        let budget = share.for_request(host, format!("{request} through the agent"));
+        let name = format!("{request} through the agent");
+        let budget = share.for_request(host_and_port(self.url.uri()), &name);
         let answered = budget.retry(async || self.send(request, token).await);
         answered.await.map_err(with_agent_headline)
     }

@@ -319,7 +319,7 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
             let is_requested = target.unit == unit && target.name == request.name;
             // Messages name the unit that asks, not the pattern that matches it.
             target.unit.clone_from(&request.unit);
-            entry.subject.label = entry.target.to_string();
+            entry.subject.label = entry.target.to_string().into();
             is_requested
         });
     }

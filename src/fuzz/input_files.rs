@@ -115,7 +115,7 @@ pub fn env_file(data: &[u8]) {
 
     let arguments = MigrateArguments {
         file: "a.env".into(),
-        secret: SecretId::Name("id".to_owned()),
+        secret: SecretId::Name("id".into()),
         only: Vec::new(),
         except: Vec::new(),
         literal: Vec::new(),

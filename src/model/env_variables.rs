@@ -13,13 +13,13 @@ use glob::Pattern;
 
 /// A name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EnvName(String);
+pub struct EnvName(Arc<str>);
 
 impl EnvName {
     /// Creates the name of a variable. Returns `None` if not every shell can use the text as a
     /// name.
     pub fn parse(text: &str) -> Option<Self> {
-        is_name(text).then(|| Self(text.to_owned()))
+        is_name(text).then(|| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {

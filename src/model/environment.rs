@@ -128,7 +128,7 @@ impl Environment {
         for (name, value) in others.chain(set) {
             // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
             // variables came through execve, and the others have been checked.
-            let string = CString::new([name, value].join(&b'=')).ok();
+            let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
             strings.extend(string.map(Zeroizing::new));
         }
         Self(strings)

@@ -30,6 +30,7 @@
 //!   nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use crate::model::entry::EntryId;
 use crate::model::entry::template::{Template, calculation_error, expressions};
@@ -72,7 +73,7 @@ pub struct Plan {
     pub inherited: Inherited,
     /// The variables that the entries of all layers set, for the help of a template that uses one
     /// of them.
-    pub variables: BTreeMap<String, Subject>,
+    pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
 /// An entry of a plan.
@@ -101,8 +102,10 @@ impl Plan {
                 let source = &entry.source;
                 // Without an alias, [`Entry::new`] has already decided.
                 entry.subject.reveal_if(|| source.is_shown_alias(&aliases));
-                let variable = entry.target.variable();
-                variables.extend(variable.map(|name| (name.to_string(), entry.subject.clone())));
+                // The label of such an entry is the name of the variable.
+                if entry.target.variable().is_some() {
+                    variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());
+                }
             }
             with_aliases.push((aliases.clone(), layer));
         }
@@ -266,7 +269,7 @@ struct Lookup<'a> {
     aliases: &'a Aliases,
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
-    variables: &'a BTreeMap<String, Subject>,
+    variables: &'a BTreeMap<Arc<str>, Subject>,
     /// The errors of all layers so far.
     errors: &'a mut Vec<Problem>,
 }

@@ -96,7 +96,7 @@ impl Connector {
         let mut connector = self.clone();
         connector.limit = limit;
         let stream = connector.open(to).await?;
-        let broken = |error| FetchError::from_exchange(error, &host_and_port(to));
+        let broken = |error| FetchError::from_exchange(error, host_and_port(to));
         let (connection, exchanges) = http_handshake(stream).await.map_err(broken)?;
         tokio::spawn(exchanges);
         Ok(connection)
@@ -115,7 +115,7 @@ impl Connector {
         let tls = Arc::clone(&self.tls);
         let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
-        let mut peer = host_and_port(to);
+        let mut peer = host_and_port(to).to_owned();
         if let Some(proxy) = self.proxies.proxy(to) {
             peer = format!("{peer} through {proxy}");
         }
@@ -129,7 +129,7 @@ impl Connector {
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
         let Some(proxy) = self.proxies.proxy(to) else {
-            return self.open_tcp(to, &host_and_port(to)).await;
+            return self.open_tcp(to, host_and_port(to)).await;
         };
         // Boxed, so that the many launches without a proxy don't reserve and move memory for these
         // futures.

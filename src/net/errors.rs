@@ -251,9 +251,9 @@ pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> 
 
 /// Returns the host of a URL, and the port if the URL has one. The user name and password must not
 /// be printed, so they are left out.
-pub fn host_and_port(url: &Uri) -> String {
-    let port = url.port().map(|port| format!(":{port}"));
-    url.host().unwrap_or_default().to_owned() + &port.unwrap_or_default()
+pub fn host_and_port(url: &Uri) -> &str {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 #[cfg(test)]

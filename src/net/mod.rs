@@ -53,7 +53,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
@@ -141,12 +141,15 @@ impl Host {
     }
 }
 
+/// The scheme and authority of a URL, which identify a host.
+type HostKey = (Option<Scheme>, Option<Authority>);
+
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpClient {
     connector: Connector,
-    /// The connections to each host. The key is the scheme and authority of a URL.
-    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
+    /// The connections to each host.
+    hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
     /// The limit for each step of opening a connection.
     connect_limit: Duration,
     /// The limit for the head of the response, including the time to open a new connection, and
@@ -216,8 +219,7 @@ impl HttpClient {
     /// Returns the connections to the host of a URL. The first call for a host creates an entry
     /// without connections.
     fn host(&self, to: &Uri) -> Arc<Host> {
-        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
-        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
+        let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {
@@ -318,7 +320,7 @@ impl HttpClient {
         to: &Uri,
         request: Request<Full<Bytes>>,
     ) -> FetchResult<Answered<'h>> {
-        let broken = |error: BoxError| FetchError::from_exchange(error, &host_and_port(to));
+        let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
@@ -367,7 +369,7 @@ impl HttpClient {
             match frame.map_err(|_| self.late(uri))? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
-                    return Ok(Err(FetchError::from_exchange(error, &host_and_port(uri))));
+                    return Ok(Err(FetchError::from_exchange(error, host_and_port(uri))));
                 }
                 None => return Ok(Ok(whole)),
             }
@@ -376,7 +378,7 @@ impl HttpClient {
 
     /// Returns the failure for a late answer from `uri`.
     fn late(&self, uri: &Uri) -> FetchError {
-        FetchError::late(&host_and_port(uri), self.read_limit)
+        FetchError::late(host_and_port(uri), self.read_limit)
     }
 }
 
@@ -446,13 +448,11 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };
-    let mut host = to.host().unwrap_or_default().to_owned();
-    if let Some(port) = to.port_u16()
-        && port != default_port
-    {
-        host += &format!(":{port}");
-    }
-    if let Ok(host) = HeaderValue::try_from(host) {
+    let host = match to.port_u16() == Some(default_port) {
+        true => to.host().unwrap_or_default(),
+        false => host_and_port(to),
+    };
+    if let Ok(host) = HeaderValue::from_str(host) {
         headers.entry(HOST).or_insert(host);
     }
     headers.insert(USER_AGENT, user_agent.clone());

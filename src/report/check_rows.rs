@@ -131,7 +131,7 @@ impl CheckedValues<'_> {
         let (target, subject) = (&outcome.target, &outcome.subject);
         let is_key = outcome.id.key.is_some();
         let label = match is_key {
-            true => subject.label.clone(),
+            true => subject.label.to_string(),
             false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
@@ -311,7 +311,7 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
         Holder::Entry(other)
             if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) =>
         {
-            Some(Row::new(subject.label.clone(), subject, "overridden"))
+            Some(Row::new(subject.label.to_string(), subject, "overridden"))
         }
         Holder::Entry(_) | Holder::Several => None,
     }
@@ -330,7 +330,7 @@ pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
 
 /// Returns the JSON object that identifies an entry.
 fn subject_object(subject: &Subject) -> Value {
-    json!({ "label": subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
+    json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
 }
 
 /// Returns the note of `--verbose` about an entry that is overridden.

@@ -347,7 +347,7 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             }
         }
         if has_short_line {
-            unmasked.push(outcome.subject.label.clone());
+            unmasked.push(outcome.subject.label.to_string());
         }
     }
 

@@ -223,7 +223,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
             // A template may look up several missing keys, and its secrets may be missing, too.
             let is_new_entry = last_entry.replace(entry) != Some(entry);
             if is_new_entry {
-                variables.push(entry.label.as_str());
+                variables.push(&*entry.label);
             }
             if is_new_entry || entries.last() != Some(&line) {
                 entries.push(line);
@@ -283,9 +283,9 @@ mod tests {
             let message = "ExpiredTokenException: expired (after 1 h)";
             let mut error = FetchError::from(cause).aws_says(message);
             error.problem.detail = detail;
-            let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
+            let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
             let subject = Subject {
-                label: label.to_owned(),
+                label: label.into(),
                 origin: Origin::Argument("--env"),
                 kind: SubjectKind::Entry,
                 written,

@@ -356,7 +356,7 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         // may stand for the same secret.
         given.dedup_by_key(|outcome| outcome.id);
 
-        let labels = Vec::from_iter(given.iter().map(|outcome| outcome.subject.label.as_str()));
+        let labels = Vec::from_iter(given.iter().map(|outcome| &*outcome.subject.label));
         let source = described_source(locator, parameter_name, answer);
         // A parameter below a path has a version of its own.
         let versioned = answer.versioned(parameter_name).unwrap_or(answer);
@@ -400,7 +400,7 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     let mut records = Vec::new();
     for outcome in &outcomes.list {
         let subject = &outcome.subject;
-        let label = vec![subject.label.as_str()];
+        let label = vec![&*subject.label];
         let reason = match outcome.empty_variable() {
             Some(name) => format!("{name} is empty"),
             None => "the secret or key doesn't exist".to_owned(),

@@ -181,8 +181,8 @@ fn outcome_of_key(
     let mut outcome = EntryOutcome::new(entry, result);
     outcome.id.key = Some(number);
     outcome.subject.label = match is_quotable(key) {
-        true => name.to_string(),
-        false => format!("key number {number} (name not shown)"),
+        true => name.as_str().into(),
+        false => format!("key number {number} (name not shown)").into(),
     };
     let is_path = object.reference.locator.is_path();
     outcome.parameter_name = is_path.then(|| key.to_owned());

@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
@@ -466,7 +466,7 @@ async fn send(
     session: &Session,
     region: &Region,
     requests: &[Request],
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
     let Some(Request { locator, .. }) = requests.first() else {
         return Vec::new();
@@ -481,7 +481,8 @@ async fn send(
         }
         (Ok(client), Store::SecretsManager) => {
             let get = |request| secrets_manager::get_secret(client, request, budget);
-            join_all(requests.iter().map(get)).await
+            // There is only one, because each secret is a batch of its own.
+            stream::iter(requests).then(get).collect().await
         }
     }
 }

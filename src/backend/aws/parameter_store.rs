@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::responses::{read_object, timestamp};
@@ -57,7 +58,7 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
     if let [Request { locator, .. }] = batch
         && let Some(path) = locator.path()
@@ -90,7 +91,7 @@ pub async fn read_batch(
 async fn read_together(
     client: &Client,
     requests: &[Request],
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> FetchResult<Vec<FetchResult<Document>>> {
     let name = |request: &Request| requested_name(&request.locator, &client.region);
     let names = Vec::from_iter(requests.iter().map(name));
@@ -128,7 +129,7 @@ async fn read_path(
     client: &Client,
     request: &Locator,
     path: ParameterPath<'_>,
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
     // AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so
     // the path from an ARN gets a slash at its beginning.
@@ -197,7 +198,7 @@ struct Parameter {
     /// The label or the version that was requested, after a colon.
     selector: Option<String>,
     value: Option<String>,
-    last_modified_date: Option<Value>,
+    last_modified_date: Option<Box<RawValue>>,
 }
 
 /// Parses the body of a response to a request for parameters. Returns one result for each of
@@ -281,7 +282,7 @@ impl Parameter {
     /// may leave out one of them.
     fn is_named(&self, id: &SecretId) -> bool {
         // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.to_owned()));
+        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.into()));
         let is_named = |name: &String| {
             let name = base_name(name);
             // If this is an ARN, it is the secret's: `base_name` has cut off the beginning of a
@@ -314,7 +315,7 @@ impl Parameter {
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),
-            created: self.last_modified_date.as_ref().and_then(timestamp),
+            created: self.last_modified_date.as_deref().and_then(timestamp),
             region: Some(region.clone()),
             ..Document::new(SecretValue::new(value))
         })
@@ -414,7 +415,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     // the request names.
     if !locator.is_path() && locator.version == Version::Current {
         document.version_id = found.version.map(|version| version.to_string());
-        document.created = found.last_modified_date.as_ref().and_then(timestamp);
+        document.created = found.last_modified_date.as_deref().and_then(timestamp);
     }
     Ok(document)
 }
@@ -489,6 +490,6 @@ async fn read_pages<T>(
 
 /// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
 fn shown_ids(batch: &[Request]) -> String {
-    let shown = |Request { locator, .. }: &Request| locator.named(&locator.id);
+    let shown = |Request { locator, .. }: &Request| locator.named(&locator.id).to_string();
     Vec::from_iter(batch.iter().map(shown)).join(", ")
 }

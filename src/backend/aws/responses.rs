@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use http::{Response, Uri};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -65,7 +66,7 @@ pub fn error_response<'a>(
 /// # Errors
 /// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
 /// serde's error is dropped, because it quotes the body.
-pub fn read_object<T: DeserializeOwned>(body: &[u8], unexpected: &str) -> FetchResult<T> {
+pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
     let malformed = || FetchError::malformed(unexpected);
     if !is_object(body) {
         return Err(malformed());
@@ -96,12 +97,13 @@ fn bare_code(code: &str) -> &str {
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
 /// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
 /// it.
-pub fn timestamp(field: &Value) -> Option<SystemTime> {
-    let seconds = match field {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.parse().ok()?,
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
+pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
+    system_time(field.get().trim_matches('"').parse().ok()?)
+}
+
+/// Returns the time that is this many seconds after the beginning of 1970, or `None` if it can't be
+/// printed.
+pub fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
     }
@@ -331,6 +333,7 @@ pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use serde_json::value::to_raw_value;
 
     use super::*;
 
@@ -366,8 +369,9 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_are_times_and_anything_else_is_unknown() {
-        let seconds = |field| {
-            timestamp(&field)?
+        let time = |field: &Value| timestamp(&to_raw_value(field).unwrap());
+        let seconds = |field: &Value| {
+            time(field)?
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .ok()
                 .map(|time| time.as_secs())
@@ -377,7 +381,7 @@ mod tests {
             json!(1_523_477_145),
             json!("1523477145.713"),
         ] {
-            assert_eq!(seconds(field.clone()), Some(1_523_477_145), "{field}");
+            assert_eq!(seconds(&field), Some(1_523_477_145), "{field}");
         }
         for field in [
             json!(null),
@@ -388,7 +392,7 @@ mod tests {
             json!("inf"),
             json!([1]),
         ] {
-            assert_eq!(timestamp(&field), None, "{field}");
+            assert_eq!(time(&field), None, "{field}");
         }
     }
 }

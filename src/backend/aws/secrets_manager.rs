@@ -12,9 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::responses::{read_object, timestamp};
+use super::responses::{read_object, system_time, timestamp};
 use super::service_client::Client;
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
@@ -36,7 +36,7 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
     let id = locator.id.in_region(&client.region);
     let input = GetSecretValueRequest {
@@ -65,13 +65,14 @@ struct GetSecretValueRequest<'a> {
 /// The response of GetSecretValue. The agent's response has the same form.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct GetSecretValueResponse {
+struct GetSecretValueResponse<'b> {
     name: Option<String>,
     #[serde(rename = "ARN")]
     arn: Option<String>,
     version_id: Option<String>,
     version_stages: Option<Vec<String>>,
-    created_date: Option<Value>,
+    #[serde(borrow)]
+    created_date: Option<&'b RawValue>,
     secret_string: Option<String>,
     /// The value in base64, if it is not text.
     secret_binary: Option<String>,
@@ -104,7 +105,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
     };
 
     let region = arn.as_ref().and_then(Arn::region);
-    let created = response.created_date.as_ref().and_then(timestamp);
+    let created = response.created_date.and_then(timestamp);
     Ok(Document {
         version_id: response.version_id,
         stages,
@@ -152,9 +153,9 @@ async fn describe_secret(
     let (api, role) = (locator.store.into(), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
-    let host = host_and_port(&client.endpoint);
     let name = format!("DescribeSecret of {}", locator.named(&id));
-    let budget = session.budget.for_request(host, name);
+    let host = host_and_port(&client.endpoint);
+    let budget = session.budget.for_request(host, &name);
     let described = budget.retry(async || {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
         let operation = DescribeSecret::new();
@@ -176,8 +177,8 @@ const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 impl From<DescribeSecretOutput> for Description {
     fn from(output: DescribeSecretOutput) -> Self {
-        // `timestamp` leaves out times that can't be printed.
-        let time = |field: Option<DateTime>| timestamp(&field?.as_secs_f64().into());
+        // `system_time` leaves out times that can't be printed.
+        let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
         let key =
             |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = output.rotation_rules.as_ref();

@@ -42,7 +42,7 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Request, Response, Uri};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -219,12 +219,12 @@ impl Client {
         target: &'static str,
         about: impl fmt::Display,
         input: &impl Serialize,
-        budget: &RetryBudget,
+        budget: &RetryBudget<'_>,
         parse: impl Fn(&[u8]) -> FetchResult<T>,
     ) -> FetchResult<T> {
         let operation = target.rsplit('.').next().unwrap_or(target);
-        let host = host_and_port(&self.endpoint);
-        let budget = budget.for_request(host, format!("{operation} of {about}"));
+        let name = fmt::from_fn(|f| write!(f, "{operation} of {about}"));
+        let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
             let request = json_request(target, input).map_err(|error| not_sent(&*error))?;
             parse(&read_body(self.send(request).await?)?)
@@ -243,7 +243,7 @@ impl Client {
         let answer = self.http.send(signed);
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
-            Err(FetchError::late(&host, ATTEMPT_TIMEOUT))
+            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
         });
         let (head, body) = match answered {
             Ok(answer) => answer,
@@ -318,7 +318,7 @@ impl Client {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |name| name.as_str());
         let base = self.endpoint.path().trim_end_matches('/');
-        let url = format!("{scheme}://{authority}{base}{}", request.uri());
+        let url = [scheme, "://", authority, base, &request.uri().to_string()].concat();
         *request.uri_mut() = url.parse()?;
         let Some(identity) = &self.identity else {
             return Ok(request);
@@ -348,15 +348,19 @@ impl Client {
     }
 }
 
+/// The header with the service and the operation.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
 /// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
 ///
 /// # Errors
 /// When the input can't be written as JSON.
 fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
-    let request = Request::post("/")
-        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-        .header("x-amz-target", target);
+    let json = HeaderValue::from_static("application/x-amz-json-1.1");
+    let request = Request::post(Uri::default())
+        .header(CONTENT_TYPE, json)
+        .header(TARGET, HeaderValue::from_static(target));
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 

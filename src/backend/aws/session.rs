@@ -61,7 +61,7 @@ pub type RequestAnswers = Vec<(Request, Answer)>;
 pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
-    pub budget: RetryBudget,
+    pub budget: RetryBudget<'static>,
     purpose: Purpose,
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance

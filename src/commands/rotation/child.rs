@@ -380,7 +380,7 @@ impl Fingerprint {
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
             let value = Value {
-                label: outcome.subject.label.clone(),
+                label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };

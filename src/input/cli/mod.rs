@@ -434,7 +434,7 @@ impl Inputs {
                     _ => format!("{} number {number}", option.name()),
                 };
                 self.add(match parse_entry(option, &shown_option, text) {
-                    Ok(entry) if !names.insert(entry.target.to_string()) => {
+                    Ok(entry) if !names.insert(entry.target.variable().cloned()) => {
                         let name = entry.target;
                         let headline = format!("the command line sets the variable {name} twice");
                         let help = format!("keep only one option for {name}");
@@ -520,15 +520,15 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
     let origin = Origin::Argument(option.name());
-    let subject = Subject::plain(name.to_string(), origin.clone());
+    let subject = || Subject::plain(name.to_string(), origin.clone());
     if name.as_str() == "PATH" {
         let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
         let problem = Problem::usage(headline).help(help);
-        return Err(problem.for_entry(subject, Impact::None));
+        return Err(problem.for_entry(subject(), Impact::None));
     }
     let reference = Reference::parse(reference_text)
-        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))?;
+        .map_err(|error| malformed_reference(error).for_entry(subject(), Impact::None))?;
     let target = match option {
         AssignmentOption::Env => Target::Env(name),
         AssignmentOption::AsFile => Target::File(FileTarget {
@@ -556,7 +556,7 @@ fn split_assignment<'t>(
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
     let option_name = option.name();
-    let example = format!("write {option_name} DB_PASSWORD=prod/db:password");
+    let example = || format!("write {option_name} DB_PASSWORD=prod/db:password, without spaces");
     if assignment.starts_with(['\'', '"']) {
         let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
         return Err(Problem::usage(text));
@@ -581,7 +581,7 @@ fn split_assignment<'t>(
 
     let Some((name, reference)) = assignment.split_once('=') else {
         let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
-        return Err(Problem::usage(text).help(format!("{example}, without spaces")));
+        return Err(Problem::usage(text).help(example()));
     };
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
     // with the value " NAME=REF".
@@ -592,8 +592,7 @@ fn split_assignment<'t>(
         if is_name(name.trim()) {
             let text =
                 format!("the value of {shown_option} has a space next to the name of the variable");
-            let help = format!("{example}, without spaces");
-            return Err(Problem::usage(text).help(help));
+            return Err(Problem::usage(text).help(example()));
         }
         let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
         return Err(Problem::usage(text).help(match name.split_once('/') {

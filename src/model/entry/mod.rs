@@ -64,8 +64,8 @@ impl Entry {
         let written = match &source {
             EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
                 Some(match is_shown(reference) {
-                    true => Written::Reference(reference.to_string()),
-                    false => Written::Hidden(reference.to_string()),
+                    true => Written::Reference(reference.to_string().into()),
+                    false => Written::Hidden(reference.to_string().into()),
                 })
             }
             EntrySource::Template(_) => Some(Written::Template),

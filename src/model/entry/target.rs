@@ -355,7 +355,7 @@ impl<'a> Claims<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// The variable, the path of the file, or the systemd credential.
-    pub label: String,
+    pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
     /// The source of the value, as the user wrote it. `None` for a literal, and for references in
@@ -380,9 +380,9 @@ pub enum SubjectKind {
 /// The source of a value, as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
-    Reference(String),
+    Reference(Arc<str>),
     /// A reference that may be a misplaced password, so messages don't show it.
-    Hidden(String),
+    Hidden(Arc<str>),
     Template,
 }
 
@@ -390,7 +390,7 @@ impl Subject {
     /// Creates the subject of something that doesn't have a reference.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
-            label,
+            label: label.into(),
             origin,
             kind: SubjectKind::Entry,
             written: None,
@@ -496,7 +496,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An object on the command line has no name, so its option is the name.
         if let Origin::Argument(option) = self.origin
-            && self.label == "env-from"
+            && *self.label == *"env-from"
         {
             let reference = self.reference().map(|text| format!(" {text}"));
             return write!(f, "{option}{}", reference.unwrap_or_default());

@@ -75,10 +75,10 @@ impl Locator {
 
     /// Returns `id`, which is the id of this locator in some region, for a trace. If messages may
     /// not show it, returns what they say instead.
-    pub fn named(&self, id: impl fmt::Display) -> String {
+    pub fn named<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         match self.is_hidden() {
-            true => self.to_string(),
-            false => id.to_string(),
+            true => self,
+            false => id,
         }
     }
 

@@ -30,6 +30,7 @@ mod secret_id;
 pub use locator::*;
 pub use secret_id::*;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -139,7 +140,7 @@ impl Reference {
     /// reads like a name. A placeholder does, because its variable is only named.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
-            true => Ok(KNOWN.to_owned()),
+            true => Ok(KNOWN.into()),
             false => replace_placeholders(&self.secret, |_, default| {
                 Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
             }),
@@ -410,13 +411,13 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
-) -> Result<String, Fault> {
+) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
         Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
             .help("write ${NAME} or ${NAME:-default}")
     };
 
-    let mut replaced = String::new();
+    let mut replaced = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
@@ -425,7 +426,7 @@ fn replace_placeholders<'t>(
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
-        replaced.extend([before, value_of(name, default)?]);
+        replaced = replaced + before + value_of(name, default)?;
         rest = after;
     }
     Ok(replaced + rest)
@@ -437,9 +438,8 @@ fn replace_placeholders<'t>(
 /// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
 /// UTF-8.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
-    replace_placeholders(path, |name, default| {
-        variable_value(name, default, inherited)
-    })
+    let value_of = |name, default| variable_value(name, default, inherited);
+    replace_placeholders(path, value_of).map(Cow::into_owned)
 }
 
 /// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is

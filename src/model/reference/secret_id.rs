@@ -5,6 +5,7 @@
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::model::mistakes::{Fault, did_you_mean, nearest};
 /// because the locator has the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
-    Name(String),
+    Name(Arc<str>),
     /// The variable that should name the secret, but is empty. Such a secret is never requested.
     Empty(String),
     /// The ARN of a secret may be written without the six random characters at its end.
@@ -73,7 +74,7 @@ impl SecretId {
         if store == Store::ParameterStore && name.contains("//") {
             return Err(Fault::new(TWO_SLASHES));
         }
-        Ok((store, Self::Name(name.to_owned())))
+        Ok((store, Self::Name(name.into())))
     }
 
     /// Returns the ARN, or `None` for a name.

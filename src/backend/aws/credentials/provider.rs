@@ -42,7 +42,7 @@ pub struct SearchContext<'a> {
     pub region: &'a Region,
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
-    pub budget: &'a RetryBudget,
+    pub budget: &'a RetryBudget<'a>,
     /// How the profile gets its credentials. It is `None` if the profile doesn't have any or isn't
     /// used.
     pub chain: Option<&'a RoleChain>,

@@ -315,14 +315,14 @@ fn hides_token_status(uri: &str, status: u16) -> bool {
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> FetchResult<Region> {
     if settings.is_disabled {
         return Err(Cause::NoRegion.into());
     }
 
     let client = metadata_client(settings, clients);
-    let budget = budget.for_request("the instance metadata", "the region of the instance");
+    let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let found =
         budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
     found.await.map_err(|error| match error.cause {

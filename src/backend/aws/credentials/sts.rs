@@ -110,14 +110,13 @@ pub async fn assume_once(
 pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
-    budget: &RetryBudget,
+    budget: &RetryBudget<'_>,
 ) -> FetchResult<CallerIdentity> {
-    let (arn, external_id) = (role.arn.to_string(), role.external_id.clone());
-    let host = host_and_port(&client.endpoint);
-    let budget = budget.for_request(host, format!("AssumeRole of {arn}"));
+    let name = format!("AssumeRole of {}", role.arn);
+    let budget = budget.for_request(host_and_port(&client.endpoint), &name);
     let request = ProfileRole {
-        arn,
-        external_id,
+        arn: role.arn.to_string(),
+        external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
     let assumed = budget.retry(async || assume_once(client, &request, &BTreeMap::new()).await);
@@ -160,7 +159,7 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
 /// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
-pub async fn request_caller_arn(client: &Client, budget: &RetryBudget) -> Option<String> {
+pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();
     let calling = client.call(&operation, input, GetCallerIdentityError::meta);
