@@ -242,23 +242,23 @@ impl RetryBudget {
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
     /// that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_or(|| self.unanswered(), attempt).await
+        self.retry_after(&mut None, attempt).await
     }
 
-    /// Does the same as [`Self::retry`], but returns the error of `unanswered` if not even the
-    /// first attempt ended in time.
+    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
+    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended, or that of `unanswered`.
-    pub async fn retry_or<T>(
+    /// The error of the last attempt that ended, or `last`.
+    pub async fn retry_after<T>(
         &self,
-        unanswered: impl FnOnce() -> FetchError,
+        last: &mut Option<FetchError>,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
+        let (begun, mut attempts) = (Instant::now(), 0);
         let mut malformed_answers = 0;
         loop {
             attempts += 1;
@@ -288,16 +288,16 @@ impl RetryBudget {
             tokio::time::sleep(pause).await;
         }
 
-        let mut last = last.unwrap_or_else(unanswered);
+        let mut error = last.clone().unwrap_or_else(|| self.unanswered());
         // Any other outage already says what went wrong, and its detail may have the request id.
-        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
+        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
         {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
-            last.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
+            error.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
         }
-        Err(last)
+        Err(error)
     }
 
     /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after

@@ -211,7 +211,7 @@ impl Agent {
     /// Returns the error for a missing token. Opens a connection to find out whether anything
     /// listens at the agent's address. If not, that is the better reason, so its error is returned.
     async fn without_token(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connect(self.url.uri());
+        let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
             Some(Ok(_)) | None => error,
@@ -272,15 +272,13 @@ impl Agent {
 /// couldn't be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help
 /// is about the agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
-    let Cause::Outage(kind) = error.cause else {
-        return error;
-    };
-    if let OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent = kind {
-        error.cause = Cause::Outage(OutageKind::AgentConnection);
+    use OutageKind::{AgentConnection, Connection, Lookup, Silent};
+    if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
+        error.cause = Cause::Outage(AgentConnection);
         error.problem.code = error.cause.facts().code;
-        return error.with_headline("the Secrets Manager Agent can't be reached");
+        return error.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
-    error.with_headline("the Secrets Manager Agent didn't answer with the secret")
+    error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }
 
 /// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence

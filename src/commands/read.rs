@@ -40,9 +40,11 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The facts that `check` shows in addition to the values.
-#[derive(Default)]
-pub struct Inspection {
+/// The values of a command, and the answers that they come from. Only `check` fills in the other
+/// fields.
+pub struct Values {
+    pub outcomes: Outcomes,
+    pub fetched: Fetched,
     /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
@@ -51,21 +53,15 @@ pub struct Inspection {
     pub caller: Option<Caller>,
 }
 
-/// The values of a command, and the answers that they come from.
-pub struct Values {
-    pub outcomes: Outcomes,
-    pub fetched: Fetched,
-    /// Empty, except for `check`.
-    pub inspection: Inspection,
-}
-
 impl Values {
-    /// Returns values for which nothing has been inspected.
+    /// Returns values without the facts that only `check` shows.
     pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
         Self {
             outcomes,
             fetched,
-            inspection: Inspection::default(),
+            secrets: Vec::new(),
+            cached: BTreeMap::new(),
+            caller: None,
         }
     }
 
@@ -124,16 +120,16 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
             if let Some(cached) = backend.cached() {
-                values.inspection.cached = cached.ages(values.fetched.keys());
+                values.cached = cached.ages(values.fetched.keys());
             }
-            values.inspection.caller = backend.caller();
+            values.caller = backend.caller();
             if let Some(aws) = backend.aws()
                 && describes
             {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                values.inspection.secrets = aws.describe_secrets(&values.fetched).await?;
+                values.secrets = aws.describe_secrets(&values.fetched).await?;
             }
         }
         Ok(values)

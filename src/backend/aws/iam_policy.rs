@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
-use super::service_client::{aws_host, partition_of};
+use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Store};
@@ -330,7 +330,7 @@ impl Statements<'_> {
         for region in keys.iter().filter_map(Arn::region) {
             for (store, used) in &self.decrypting {
                 if used.as_ref().is_none_or(|used| *used == region) {
-                    services.extend(aws_host((*store).into(), &region));
+                    services.extend(aws_host(Api::Store(*store), &region));
                 }
             }
         }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::responses::{read_object, timestamp};
-use super::service_client::Client;
+use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
@@ -432,7 +432,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
-    let (api, role) = (locator.store.into(), locator.role.as_ref());
+    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
     let client = session.client(api, region, role).await?;
 
     let filter = match locator.path() {

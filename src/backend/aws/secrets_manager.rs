@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::responses::{read_object, timestamp};
-use super::service_client::Client;
+use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
@@ -149,7 +149,7 @@ async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
-    let (api, role) = (locator.store.into(), locator.role.as_ref());
+    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
     let host = host_and_port(&client.endpoint);

@@ -405,12 +405,6 @@ impl Api {
     }
 }
 
-impl From<Store> for Api {
-    fn from(store: Store) -> Self {
-        Self::Store(store)
-    }
-}
-
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
@@ -435,7 +429,7 @@ impl Endpoints {
     /// different endpoints, this part is different, too. STS is included, because it provides the
     /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
-        let urls = [store.into(), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
+        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         let variants = [self.use_fips, self.use_dual_stack];
         format!("{:?}", (urls, variants))
     }

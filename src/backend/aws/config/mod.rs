@@ -229,7 +229,8 @@ impl Settings {
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let is_to_aws = |request: &&&Locator| self.endpoints.url(request.store.into()).is_none();
+        let is_to_aws =
+            |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
         if requests.peek().is_none() {
             return Ok(());
@@ -432,7 +433,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         configured.clear();
     }
     if let Some(url) = &options.endpoint_url {
-        let secrets_manager = Store::SecretsManager.into();
+        let secrets_manager = Api::Store(Store::SecretsManager);
         configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
     }
     Endpoints {
