@@ -242,7 +242,7 @@ impl RetryBudget {
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
     /// that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_after(&mut None, attempt).await
+        self.retry_with_last(&mut None, attempt).await
     }
 
     /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
@@ -253,7 +253,7 @@ impl RetryBudget {
     ///
     /// # Errors
     /// The error of the last attempt that ended, or `last`.
-    pub async fn retry_after<T>(
+    pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,
         attempt: impl AsyncFn() -> FetchResult<T>,

@@ -81,11 +81,9 @@ impl Backend {
             Self::Cached(cached) => cached.answers(wanted, suffices, refused).await,
             Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.answers(wanted).await;
-                let parts = answers
-                    .into_iter()
-                    .partition(|(_, answer)| is_final(answer));
-                let (mut answered, unanswered): (Answers, Answers) = parts;
+                let answers = agent.answers(wanted).await.into_iter();
+                let (mut answered, unanswered): (Answers, Answers) =
+                    answers.partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.answers(&missing, None).await?);
@@ -104,14 +102,6 @@ impl Backend {
             Self::Cached(cached) => Some(&mut cached.aws),
             Self::Agent(_, aws) => aws.as_deref_mut(),
             Self::Local(_) => None,
-        }
-    }
-
-    /// Returns AWS with its cache, or `None` without `--cache`.
-    pub fn cached(&mut self) -> Option<&mut Cached> {
-        match self {
-            Self::Cached(cached) => Some(cached),
-            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => None,
         }
     }
 

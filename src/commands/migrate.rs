@@ -66,11 +66,8 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeSet::new();
-    for entry in declarations
-        .layers
-        .into_iter()
-        .flat_map(|layer| layer.entries)
-    {
+    let layers = declarations.layers.into_iter();
+    for entry in layers.flat_map(|layer| layer.entries) {
         let Target::Env(name) = entry.target else {
             continue;
         };

@@ -119,7 +119,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         values.outcomes.requests = deadline.progress().requests();
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
-            if let Some(cached) = backend.cached() {
+            if let Backend::Cached(cached) = &mut *backend {
                 values.cached = cached.ages(values.fetched.keys());
             }
             values.caller = backend.caller();
@@ -140,10 +140,10 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     }
     let options = &prepared.options;
     if let Some(cache) = &options.cache
-        && let Some(Cached { notices, .. }) = backend.cached()
+        && let Backend::Cached(cached) = &*backend
         && !options.quiet
     {
-        let warnings = report::cache_warnings(&cache.directory, notices, &values.fetched);
+        let warnings = report::cache_warnings(&cache.directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
     terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
@@ -181,7 +181,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop
         None => match open_cache(prepared)? {
             None => Backend::Aws(Box::new(aws)),
             Some((directory, cache)) => {
-                Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
+                Backend::Cached(Box::new(Cached::new(aws, directory, cache)))
             }
         },
     };
@@ -404,12 +404,12 @@ impl Fetching<'_> {
 /// If there is a file for `--local` next to the declaration, advises its use in each failure that
 /// is due to a missing region or to missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
-    let failures = fetched
-        .values_mut()
-        .filter_map(|answer| answer.as_mut().err());
-    let mut unconfigured = Vec::from_iter(failures);
-    unconfigured.retain(|failure| failure.error.cause.is_unconfigured());
-    if unconfigured.is_empty() {
+    let answers = fetched.values_mut();
+    let failures = answers.filter_map(|answer| answer.as_mut().err());
+    let mut unconfigured = failures
+        .filter(|failure| failure.error.cause.is_unconfigured())
+        .peekable();
+    if unconfigured.peek().is_none() {
         return;
     }
 

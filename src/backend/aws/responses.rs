@@ -128,8 +128,9 @@ pub struct ServiceError<'a> {
     pub content_type: Option<&'a str>,
     /// The URL that a redirect points to.
     pub location: Option<&'a str>,
-    /// The pause that AWS asks for, from the header `x-amz-retry-after`.
-    pub retry_after: Option<Duration>,
+    /// The next attempt after an outage: the same service, after the pause that AWS asks for in the
+    /// header `x-amz-retry-after`.
+    pub again: Again,
 }
 
 impl<'a> ServiceError<'a> {
@@ -139,6 +140,7 @@ impl<'a> ServiceError<'a> {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
         let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
+        let after = milliseconds.map(Duration::from_millis);
         Self {
             status,
             code: None,
@@ -146,7 +148,7 @@ impl<'a> ServiceError<'a> {
             request_id: header("x-amzn-requestid"),
             content_type: header("content-type"),
             location: header("location").filter(|_| (300..400).contains(&status)),
-            retry_after: milliseconds.map(Duration::from_millis),
+            again: Again::Here { after },
         }
     }
 
@@ -159,9 +161,6 @@ impl<'a> ServiceError<'a> {
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
         let unaccepted = |fault| self.denied(Denial::Credentials(fault));
-        let again_here = Again::Here {
-            after: self.retry_after,
-        };
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
@@ -213,7 +212,7 @@ impl<'a> ServiceError<'a> {
             // Every error from AWS has a code. So a proxy has refused the request because of its
             // policy, and would do so again.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
-            "" => self.not_from_aws(again_here),
+            "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             // The message says what is wrong with the request. The last code comes from STS, and
             // its message says which limit of a role is exceeded.
@@ -239,11 +238,11 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        let again = Again::Here {
-            after: self.retry_after,
-        };
         let failure = self.failure(Cause::Outage(kind), None);
-        FetchError { again, ..failure }
+        FetchError {
+            again: self.again,
+            ..failure
+        }
     }
 
     /// Returns the failure for a request that AWS refuses for any other reason.

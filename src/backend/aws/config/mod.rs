@@ -462,22 +462,17 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
     let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
+    let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
+    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
+    let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
+    let is_lambda = lambda_api.is_some();
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
-        may_exist: may_have_metadata_service(places.variables),
+        may_exist: !is_fargate && !is_lambda,
     }
-}
-
-/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata
-/// service.
-fn may_have_metadata_service(inherited: &Inherited) -> bool {
-    let environment = inherited.non_empty("AWS_EXECUTION_ENV");
-    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
-    let is_lambda = inherited.non_empty("AWS_LAMBDA_RUNTIME_API").is_some();
-    !is_fargate && !is_lambda
 }
 
 /// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is

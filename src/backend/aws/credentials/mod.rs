@@ -194,7 +194,7 @@ async fn ask_in_regions(
             region,
             ..context.clone()
         };
-        let asking = budget.retry_after(&mut last, async || {
+        let asking = budget.retry_with_last(&mut last, async || {
             let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)

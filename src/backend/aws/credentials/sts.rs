@@ -392,10 +392,7 @@ fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             }
             // STS would not accept the code, so the user is asked again.
             Ok(Some(_)) => {}
-            Ok(None) => {
-                let why = format!("no MFA code for {serial} was typed");
-                return Err(misconfigured(why));
-            }
+            Ok(None) => return Err(misconfigured(format!("no MFA code for {serial} was typed"))),
             Err(_) => {
                 let why = format!(
                     "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
@@ -422,8 +419,5 @@ fn ask(question: &str) -> io::Result<Option<String>> {
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
     let length = BufReader::new(terminal).read_line(&mut line)?;
-    if length == 0 {
-        return Ok(None);
-    }
-    Ok(Some(line.trim().to_owned()))
+    Ok((length > 0).then(|| line.trim().to_owned()))
 }
