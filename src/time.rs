@@ -509,19 +509,14 @@ impl Progress {
         self.with_state(|state| state.warnings.insert(text));
     }
 
-    /// Returns the warnings so far.
-    pub fn warnings(&self) -> BTreeSet<String> {
-        self.with_state(|state| state.warnings.clone())
-    }
-
     /// Adds a note, which is printed once with `-v`, at the end of the resolution.
     pub fn note(&self, text: String) {
         self.with_state(|state| state.notes.insert(text));
     }
 
-    /// Returns the notes so far.
-    pub fn notes(&self) -> BTreeSet<String> {
-        self.with_state(|state| state.notes.clone())
+    /// Returns the warnings and the notes so far.
+    pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }
 
     /// Returns what the resolution waits for now.

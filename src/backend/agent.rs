@@ -30,7 +30,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::{Bytes, HttpClient, ProxySettings, host_and_port, in_flight};
+use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::time::{Deadline, RetryBudget};
 
@@ -117,18 +117,15 @@ impl Agent {
             return None;
         };
         // With a fallback, AWS is asked instead of making a second attempt.
-        let max_attempts = match fallback {
-            true => Some(1),
-            false => settings.max_attempts,
-        };
+        let configured = settings.max_attempts;
+        let max_attempts = if *fallback { Some(1) } else { configured };
         // The budget limits the whole request.
-        let (proxy, limits) = (ProxySettings::default(), [CONNECT_TIMEOUT, Duration::MAX]);
-        let app_id = settings.app_id.as_deref();
+        let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Some(Self {
             url: url.clone(),
             has_fallback: *fallback,
             budget: RetryBudget::new(deadline.clone(), max_attempts),
-            http: HttpClient::new(&settings.trust, &proxy, limits, app_id),
+            http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),
         })
     }

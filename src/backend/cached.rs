@@ -84,7 +84,7 @@ pub struct Cached {
     /// The AWS client, which also sends requests whose answers are never cached.
     pub aws: Aws,
     directory: CacheDirectory,
-    options: CacheOptions,
+    pub options: CacheOptions,
     /// The notices about entries, each once.
     pub notices: Vec<CacheNotice>,
 }

@@ -184,9 +184,7 @@ impl Checked {
     /// Prints the warnings about files, descriptions, names and the arguments of the command and,
     /// with `--verbose`, where each value comes from.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
-        let Values {
-            outcomes, fetched, ..
-        } = &self.values;
+        let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
@@ -277,9 +275,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress().requests();
     outcomes.elapsed = begun.elapsed();
-    let mut fetched = failures;
-    fetched.extend(existing);
-    let mut values = Values::new(outcomes, fetched);
+    failures.extend(existing);
+    let mut values = Values::new(outcomes, failures);
     values.secrets = secrets;
     values.caller = aws.caller();
     Ok(values)

@@ -113,7 +113,8 @@ pub fn subcommand_values(
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    let mut backend = open_backend(prepared, deadline)?;
+    // Nothing drops the backend, because the end of the process or execve closes its connections.
+    let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress().requests();
@@ -138,24 +139,22 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     if prepared.is_poll() {
         return Ok(values);
     }
-    let options = &prepared.options;
-    if let Some(cache) = &options.cache
-        && let Backend::Cached(cached) = &*backend
-        && !options.quiet
+    if let Backend::Cached(cached) = &*backend
+        && !prepared.options.quiet
     {
-        let warnings = report::cache_warnings(&cache.directory, &cached.notices, &values.fetched);
+        let directory = &cached.options.directory;
+        let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
     terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
     Ok(values)
 }
 
-/// Opens the backend. Nothing drops it, because the end of the process or execve closes its
-/// connections. Reads the file of `--local`, and prints the warning about it, except in a poll.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a poll.
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
-fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop<Backend>, Report> {
+fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
@@ -165,7 +164,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop
             terminal::print_always([report::local_warning(path)]);
         }
         let file = LocalFile::new(path.clone(), secrets);
-        return Ok(ManuallyDrop::new(Backend::Local(file)));
+        return Ok(Backend::Local(file));
     }
 
     let purpose = Purpose {
@@ -173,19 +172,14 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop
         asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
-    let backend = match Agent::new(&options.source, settings, deadline) {
-        Some(agent) => {
-            let fallback = agent.has_fallback.then(|| Box::new(aws));
-            Backend::Agent(Box::new(agent), fallback)
-        }
-        None => match open_cache(prepared)? {
-            None => Backend::Aws(Box::new(aws)),
-            Some((directory, cache)) => {
-                Backend::Cached(Box::new(Cached::new(aws, directory, cache)))
-            }
-        },
-    };
-    Ok(ManuallyDrop::new(backend))
+    if let Some(agent) = Agent::new(&options.source, settings, deadline) {
+        let fallback = agent.has_fallback.then(|| Box::new(aws));
+        return Ok(Backend::Agent(Box::new(agent), fallback));
+    }
+    Ok(match open_cache(prepared)? {
+        None => Backend::Aws(Box::new(aws)),
+        Some((directory, cache)) => Backend::Cached(Box::new(Cached::new(aws, directory, cache))),
+    })
 }
 
 /// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`

@@ -72,7 +72,7 @@ pub struct Connector {
 impl Connector {
     /// Creates a connector. It opens connections and reads the root certificates only when they are
     /// needed.
-    pub fn new(trust: &TrustSettings, proxy: &ProxySettings, limit: Duration) -> Self {
+    pub fn new(settings: &HttpSettings, limit: Duration) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
         tcp.set_nodelay(true);
@@ -80,8 +80,8 @@ impl Connector {
         Self {
             dns,
             tcp,
-            tls: Arc::new(tls_config(trust.clone())),
-            proxies: Arc::new(proxy.clone()),
+            tls: Arc::new(tls_config(settings.trust.clone())),
+            proxies: Arc::new(settings.proxy.clone()),
             login: ProxyLogin::default(),
             limit,
         }
@@ -201,6 +201,16 @@ impl Connector {
             Err(_) => Err(failed(ErrorKind::TimedOut.into())),
         }
     }
+}
+
+/// The settings of an HTTP client.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    pub trust: TrustSettings,
+    pub proxy: ProxySettings,
+    /// The name that the user gives the application in requests, from AWS_SDK_UA_APP_ID or the
+    /// profile's `sdk_ua_app_id`.
+    pub app_id: Option<String>,
 }
 
 /// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Each of the first two includes the name of

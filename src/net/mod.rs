@@ -34,7 +34,7 @@ mod connector;
 mod errors;
 mod tls;
 
-pub use connector::ProxySettings;
+pub use connector::{HttpSettings, ProxySettings};
 pub use errors::{BoxError, error_text, find_source, host_and_port};
 pub use tls::TrustSettings;
 
@@ -53,7 +53,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
@@ -141,12 +141,15 @@ impl Host {
     }
 }
 
+/// The scheme and the authority of a URL.
+type Origin = (Option<Scheme>, Option<Authority>);
+
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpClient {
     pub connector: Connector,
-    /// The connections to each host. The key is the scheme and authority of a URL.
-    hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
+    /// The connections to each host.
+    hosts: Arc<Mutex<HashMap<Origin, Arc<Host>>>>,
     /// The limit for the head of the response, including the time to open a new connection, and
     /// then again for each part of the body.
     read_limit: Duration,
@@ -172,25 +175,26 @@ const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
     /// Creates a client. It opens its first connection when it sends a request. The two limits are
-    /// those of [`Connector::limit`] and [`Self::read_limit`]. `app_id` is the application id in
-    /// the User-Agent header, if the user has set one.
-    pub fn new(
-        trust: &TrustSettings,
-        proxy: &ProxySettings,
-        [connect_limit, read_limit]: [Duration; 2],
-        app_id: Option<&str>,
-    ) -> Self {
+    /// those of [`Connector::limit`] and [`Self::read_limit`].
+    pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-        let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
+        let app_id = settings.app_id.as_deref().unwrap_or(APP_ID);
+        let app_id = app_id.replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
-            connector: Connector::new(trust, proxy, connect_limit),
+            connector: Connector::new(settings, connect_limit),
             hosts: Arc::default(),
             read_limit,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
+    }
+
+    /// Returns a client that never uses a proxy, with connections of its own.
+    pub fn without_proxy(mut self) -> Self {
+        (self.connector.proxies, self.hosts) = Default::default();
+        self
     }
 
     /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
@@ -213,8 +217,7 @@ impl HttpClient {
     /// Returns the connections to the host of a URL. The first call for a host creates an entry
     /// without connections.
     fn host(&self, to: &Uri) -> Arc<Host> {
-        let authority = to.authority().map(ToString::to_string).unwrap_or_default();
-        let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
+        let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             Arc::new(Host {

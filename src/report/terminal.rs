@@ -228,12 +228,9 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let count = record.entries.len();
-        let listed = match record.is_abridged {
-            true => count.min(MOST_NAMES),
-            false => count,
-        };
-        for entry in &record.entries[..listed] {
+        let (count, is_abridged) = (record.entries.len(), record.is_abridged);
+        let listed = if is_abridged { MOST_NAMES } else { count };
+        for entry in record.entries.iter().take(listed) {
             add("for ", entry);
         }
         if count > listed {

@@ -15,7 +15,6 @@ use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
-use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
@@ -235,18 +234,15 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
         return Vec::new();
     }
 
-    let sets_variable = |name: &str| {
-        outcomes.list.iter().any(|outcome| {
-            let variable = outcome.target.variable().map(EnvName::as_str);
-            variable == Some(name) && is_set(outcome)
-        })
-    };
+    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
+    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
+    let is_set_name = |name: &str| set_names.clone().any(|set| set.as_str() == name);
     let mut warnings = Vec::new();
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
         let reference = argument.strip_prefix('$');
         let variable = reference.map(|name| name.trim_matches(['{', '}', '(', ')']));
-        if variable.is_some_and(sets_variable) {
+        if variable.is_some_and(is_set_name) {
             warnings.push(Record::warning(format!(
                 "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
             )));

@@ -52,9 +52,7 @@ use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
-use crate::net::{
-    BoxError, Bytes, HttpClient, ProxySettings, TrustSettings, host_and_port, in_memory,
-};
+use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
 
 /// Creates the clients for one launch. All of them share the same connections.
@@ -79,20 +77,13 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
-    /// Creates the clients. They open connections when they send the first requests. `app_id` is
-    /// the name that the user gives the application.
-    pub fn new(
-        endpoints: Endpoints,
-        trust: &TrustSettings,
-        proxy: &ProxySettings,
-        app_id: Option<&str>,
-    ) -> Self {
-        let limits = [CONNECT_TIMEOUT, READ_TIMEOUT];
-        let client = |proxy| HttpClient::new(trust, proxy, limits, app_id);
+    /// Creates the clients. They open connections when they send the first requests.
+    pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
+        let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
         Self {
             endpoints,
-            http: client(proxy),
-            direct: client(&ProxySettings::default()),
+            direct: http.clone().without_proxy(),
+            http,
             metadata: OnceCell::new(),
         }
     }

@@ -118,9 +118,8 @@ impl Session {
         let asked = ask_for_missing_codes(codes, roles, settings.profile_name(), &deadline);
         let base = OnceCell::new_with(asked.err().map(Err));
 
-        let (endpoints, app_id) = (settings.endpoints.clone(), settings.app_id.as_deref());
         Ok(Self {
-            clients: Clients::new(endpoints, &settings.trust, &settings.proxy, app_id),
+            clients: Clients::new(settings.endpoints.clone(), &settings.http),
             budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
             purpose,

@@ -40,7 +40,7 @@ use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
-use crate::net::{ProxySettings, TrustSettings};
+use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
     ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, endpoint_url,
@@ -65,12 +65,8 @@ pub struct Settings {
     /// this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
-    pub trust: TrustSettings,
+    pub http: HttpSettings,
     pub max_attempts: Option<u32>,
-    /// The name that the user gives the application in requests to AWS, from AWS_SDK_UA_APP_ID or
-    /// the profile's `sdk_ua_app_id`.
-    pub app_id: Option<String>,
-    pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
@@ -157,7 +153,6 @@ impl Settings {
             options: options.aws.clone(),
             variables: inherited.clone(),
             profile_variable,
-            proxy: proxy(&mut places),
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
             web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
@@ -167,6 +162,7 @@ impl Settings {
             role_remedy: role_remedy(inherited),
             ..Self::default()
         };
+        settings.http.proxy = proxy(&mut places);
         settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
@@ -182,9 +178,9 @@ impl Settings {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
-        self.trust = trust(places, &self.options);
+        self.http.trust = trust(places, &self.options);
+        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
-        self.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
     }
 
