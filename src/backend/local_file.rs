@@ -16,17 +16,11 @@ const REMEDY: &str = "that is a declaration: name a file with prod/db: { passwor
 /// label.
 #[derive(Debug)]
 pub struct LocalFile {
-    path: PathBuf,
-    secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
+    pub path: PathBuf,
+    pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
 impl LocalFile {
-    /// Creates the backend from the path of the file, and the secrets that `input::local_file` has
-    /// read.
-    pub fn new(path: PathBuf, secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
-        Self { path, secrets }
-    }
-
     /// Returns one answer for each locator in `wanted`. For the first missing secrets (up to
     /// [`MOST_SUGGESTIONS`]), the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {

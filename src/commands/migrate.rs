@@ -47,12 +47,10 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }
 
-    let printed = match arguments {
-        MigrateArguments { values: true, .. } => secret_json(&file.variables),
-        MigrateArguments {
-            for_local: true, ..
-        } => local_file(&arguments.secret, &file.variables),
-        MigrateArguments { .. } => declaration(&arguments.secret, &file.variables),
+    let printed = match (arguments.values, arguments.for_local) {
+        (true, _) => secret_json(&file.variables),
+        (false, true) => local_file(&arguments.secret, &file.variables),
+        (false, false) => declaration(&arguments.secret, &file.variables),
     };
     Ok(terminal::output_whole(printed.expose())?)
 }

@@ -163,8 +163,8 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         if !prepared.has_quiet_flag && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
-        let file = LocalFile::new(path.clone(), secrets);
-        return Ok(Backend::Local(file));
+        let path = path.clone();
+        return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 
     let purpose = Purpose {

@@ -272,12 +272,11 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
 /// True if the value contains a backslash before one of the characters in `followers`, before its
 /// end (where the closing quote follows), or before a carriage return, which is written as `\r`.
 fn has_backslash_before(value: &str, followers: &str) -> bool {
-    value
-        .match_indices('\\')
-        .any(|(at, _)| match value[at + 1..].chars().next() {
-            None | Some('\r') => true,
-            Some(next) => followers.contains(next),
-        })
+    let mut backslashes = value.match_indices('\\');
+    backslashes.any(|(at, _)| match value[at + 1..].chars().next() {
+        None | Some('\r') => true,
+        Some(next) => followers.contains(next),
+    })
 }
 
 /// True if a value survives without quotes. Such a value is one line that doesn't begin or end with

@@ -90,10 +90,8 @@ impl<'a> PolicyRole<'a> {
 
         let is_caller = named.is_none() || chain.last() == named;
         let mut assumed = if is_caller { requested } else { [].into() };
-        for pair in chain.windows(2) {
-            if let [role, next_role] = pair
-                && named == Some(role)
-            {
+        for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
+            if named == Some(role) {
                 assumed.insert(next_role.clone());
             }
         }

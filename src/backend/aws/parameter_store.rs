@@ -383,15 +383,12 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
     let batches = groups.values().map(|group| group.chunks(MAX_DESCRIBED));
     let describing = batches.flatten().map(async |batch| {
         let described = describe_batch(session, batch).await;
-        let mut answers = RequestAnswers::new();
-        for request in batch {
-            let found = match &described {
-                Ok(described) => document_without_value(request, described),
-                Err(error) => Err(error.clone()),
-            };
-            answers.push(request.clone().answered(found));
-        }
-        answers
+        let answer = |request: &Request| {
+            let parameters = described.as_ref().map_err(FetchError::clone);
+            let found = parameters.and_then(|all| document_without_value(request, all));
+            request.clone().answered(found)
+        };
+        RequestAnswers::from_iter(batch.iter().map(answer))
     });
     in_flight(stream::iter(describing)).await.concat()
 }

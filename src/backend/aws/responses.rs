@@ -66,11 +66,9 @@ pub fn error_response<'a>(
 /// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
 /// serde's error is dropped, because it quotes the body.
 pub fn read_object<T: DeserializeOwned>(body: &[u8], unexpected: &str) -> FetchResult<T> {
-    let malformed = || FetchError::malformed(unexpected);
-    if !is_object(body) {
-        return Err(malformed());
-    }
-    serde_json::from_slice(body).map_err(|_| malformed())
+    let object = Some(body).filter(|body| is_object(body));
+    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
+    parsed.ok_or_else(|| FetchError::malformed(unexpected))
 }
 
 /// True if the body begins with `{`, like a JSON object.

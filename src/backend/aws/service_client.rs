@@ -431,14 +431,15 @@ impl Endpoints {
     /// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS
     /// and an endpoint.
     pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        if self.use_fips || self.use_dual_stack {
-            return self.find_by_rules(api, region).await;
-        }
-        if let Some(url) = self.url(api) {
+        let is_variant = self.use_fips || self.use_dual_stack;
+        if let Some(url) = self.url(api)
+            && !is_variant
+        {
             return Ok(url.uri().clone());
         }
         let area = region.area();
-        if !area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area)) {
+        let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
+        if is_variant || !is_commercial {
             return self.find_by_rules(api, region).await;
         }
         let host = format!("{}.{region}.amazonaws.com", api.name());

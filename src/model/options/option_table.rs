@@ -188,7 +188,7 @@ options! {
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
             "The external ID that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(parse_url),
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(HttpUrl::parse_endpoint),
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
@@ -416,8 +416,8 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
         Some("1") => Ok(AgentChoice::At(HttpUrl::for_agent())),
-        text => match text.and_then(HttpUrl::parse_endpoint) {
-            Some(url) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
+        text => match text.map(HttpUrl::parse_endpoint) {
+            Some(Ok(url)) if url.is_loopback() || url.is_https() => Ok(AgentChoice::At(url)),
             Some(_) | None => Err(
                 "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
             ),
@@ -434,13 +434,6 @@ fn parse_region(code: &str) -> Result<Region, Expected> {
 /// Parses the ARN of a role. The external id is an option of its own.
 fn parse_role(arn: &str) -> Result<Role, Expected> {
     Role::parse(arn, None).ok_or(Role::EXPECTED)
-}
-
-/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a
-/// query is refused, because it wouldn't be sent.
-fn parse_url(url: &str) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse_endpoint(url)
-        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
 }
 
 /// The longest duration: a century. Sums of several such durations don't overflow.

@@ -43,8 +43,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, endpoint_url,
-    metadata_mode_url, region_code, retry_mode, session_name, url,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, metadata_mode_url,
+    region_code, retry_mode, session_name, url,
 };
 use role_chain::role_chain;
 
@@ -408,13 +408,13 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
 /// Reads the endpoints, each with the name of its variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
-    let for_all = places.variable("AWS_ENDPOINT_URL", endpoint_url);
-    let for_all_in_profile = places.setting("endpoint_url", endpoint_url);
+    let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
+    let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
         let (variable, service) = api.endpoint_setting();
         let by_precedence = [
-            (variable, places.variable(variable, endpoint_url)),
+            (variable, places.variable(variable, HttpUrl::parse_endpoint)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
             (in_profile, places.service_endpoint(service)),
             (in_profile, for_all_in_profile.clone()),
@@ -456,7 +456,7 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
-    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));

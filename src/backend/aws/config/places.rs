@@ -13,8 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::env_variables::Inherited;
-use crate::model::mistakes::nearest;
-use crate::model::mistakes::overlooked;
+use crate::model::mistakes::{nearest, overlooked};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::shown::{invalid_value, is_quotable, noun_with_name, one_line};
@@ -88,7 +87,7 @@ impl<'a> Places<'a> {
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let text = profile.service_endpoint(service);
-        let parsed = profile.parse_value(text, "services", endpoint_url);
+        let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
         parsed.map_err(|error| self.refuse(error)).ok()?
     }
 
@@ -170,12 +169,6 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
-/// Parses the URL of an endpoint.
-pub fn endpoint_url(text: &str) -> Parsed<HttpUrl> {
-    HttpUrl::parse_endpoint(text)
-        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
-}
-
 /// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
 pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
@@ -226,36 +219,27 @@ impl ConfigFiles {
     /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
-        let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
-        if paths.is_empty() {
-            "(HOME isn't set)".to_owned()
-        } else {
-            one_line(&format!("in {}", paths.join(" or ")))
+        let paths = Vec::from_iter(paths.map(|path| path.display().to_string()));
+        match paths.is_empty() {
+            true => "(HOME isn't set)".to_owned(),
+            false => one_line(&format!("in {}", paths.join(" or "))),
         }
     }
 }
 
-/// The settings of a section. Their names are in lower case.
+/// The settings of a section. Their names are in lower case. The value of a setting without a value
+/// of its own, such as `s3 =`, begins with a line feed, and has the settings below it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Section {
     pub settings: BTreeMap<String, String>,
-    /// The indented settings below a setting without a value, such as `s3 =`. The key has both
-    /// names.
-    pub nested: BTreeMap<(String, String), String>,
 }
 
 impl Section {
     /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
-    /// treated as unset.
+    /// treated as unset, and so is one that only has settings below it.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let text = self.settings.get(key).map(String::as_str);
-        text.filter(|text| !text.is_empty())
-    }
-
-    /// Adds the settings of `other`. They replace settings with the same name.
-    fn extend(&mut self, other: Self) {
-        self.settings.extend(other.settings);
-        self.nested.extend(other.nested);
+        text.filter(|text| !has_no_value(text))
     }
 }
 
@@ -279,9 +263,10 @@ impl<'a> Profile<'a> {
     fn service_endpoint(&self, service: &str) -> Option<&'a str> {
         let services = (SERVICES, self.setting("services")?.to_owned());
         let section = self.profiles.sections.get(&services)?;
-        let setting = (service.to_owned(), "endpoint_url".to_owned());
-        let text = section.nested.get(&setting).map(String::as_str);
-        text.filter(|text| !text.is_empty())
+        let below = section.settings.get(service)?.lines();
+        let mut settings = below.filter_map(|line| split_setting(line, &['=']));
+        let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Returns the parsed value of a setting.
@@ -451,7 +436,10 @@ impl Profiles {
                 continue;
             }
             match parse_header(name) {
-                Some(key) => self.sections.entry(key).or_default().extend(section),
+                Some(key) => {
+                    let merged = self.sections.entry(key).or_default();
+                    merged.settings.extend(section.settings);
+                }
                 None => self.bare_sections.push(name.to_owned()),
             }
         }
@@ -468,8 +456,9 @@ impl Profiles {
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        let text = format!("the AWS configuration file {file} can't be read: {why}");
-        one_line(&text)
+        one_line(&format!(
+            "the AWS configuration file {file} can't be read: {why}"
+        ))
     };
     let error = match std::fs::read_to_string(path) {
         Ok(text) => return Ok(Some(text)),
@@ -559,19 +548,18 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
 /// value. Otherwise the line must be a setting below it. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
-    let earlier = section.settings.get_mut(name);
-    match earlier.filter(|value| !value.is_empty()) {
-        Some(value) => {
-            value.push('\n');
-            value.push_str(content);
-        }
-        None => {
-            let (below, value) = split_setting(content, &['='])?;
-            let key = (name.to_owned(), below.to_owned());
-            section.nested.insert(key, value.to_owned());
-        }
+    let value = section.settings.get_mut(name)?;
+    if has_no_value(value) {
+        split_setting(content, &['='])?;
     }
+    value.push('\n');
+    value.push_str(content);
     Some(())
+}
+
+/// True if a setting is empty or has only settings below it.
+fn has_no_value(text: &str) -> bool {
+    text.is_empty() || text.starts_with('\n')
 }
 
 /// Splits `NAME = VALUE` at the first separator. Returns `None` if there is no separator or no

@@ -192,13 +192,7 @@ impl CredentialProcess {
         let started = command.spawn();
 
         let mut asked = waiting::locked_program();
-        let mut child = match started {
-            Ok(child) => child,
-            Err(error) => {
-                *asked = None;
-                return Err(error);
-            }
-        };
+        let mut child = started.inspect_err(|_| *asked = None)?;
         let stdout = child.stdout.take().map(OwnedFd::from);
         // If `asked` is `None`, another thread has already killed the program and is ending this
         // process.
