@@ -49,14 +49,6 @@ use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
 
-/// A warning about an entry that could not be used, stored or removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheNotice {
-    pub locator: Locator,
-    /// The predicate of a sentence about the entry, such as `couldn't be stored`.
-    pub what: String,
-}
-
 /// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum, in bytes.
@@ -83,23 +75,14 @@ const RETRIED_FOR: Duration = Duration::from_secs(5);
 pub struct Cached {
     /// The AWS client, which also sends requests whose answers are never cached.
     pub aws: Aws,
-    directory: CacheDirectory,
+    pub directory: CacheDirectory,
     pub options: CacheOptions,
-    /// The notices about entries, each once.
-    pub notices: Vec<CacheNotice>,
+    /// The warnings about entries that could not be used, stored or removed, each once: the
+    /// predicate of a sentence about the entry, such as `couldn't be stored`.
+    pub notices: Vec<(Locator, String)>,
 }
 
 impl Cached {
-    /// Returns the backend without reading or asking anything yet.
-    pub fn new(aws: Aws, directory: CacheDirectory, options: CacheOptions) -> Self {
-        Self {
-            aws,
-            directory,
-            options,
-            notices: Vec::new(),
-        }
-    }
-
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
     /// answer and removes the entry of a secret that AWS denies or doesn't have.
     ///
@@ -244,8 +227,7 @@ impl Cached {
 
     /// Adds a notice, unless there is already an equal one.
     fn note(&mut self, locator: &Locator, what: String) {
-        let locator = locator.clone();
-        let notice = CacheNotice { locator, what };
+        let notice = (locator.clone(), what);
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
         }

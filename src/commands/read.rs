@@ -178,7 +178,12 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     }
     Ok(match open_cache(prepared)? {
         None => Backend::Aws(Box::new(aws)),
-        Some((directory, cache)) => Backend::Cached(Box::new(Cached::new(aws, directory, cache))),
+        Some((directory, options)) => Backend::Cached(Box::new(Cached {
+            aws,
+            directory,
+            options,
+            notices: Vec::new(),
+        })),
     })
 }
 

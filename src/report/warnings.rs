@@ -12,7 +12,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
-use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
 use crate::model::environment::CommandLine;
@@ -190,7 +189,11 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
 /// Returns the warnings about the cache in `directory`: first those about values that come from it
 /// because requests failed, and then those about entries that can't be used. Failures with the same
 /// reason share a warning, in which each value has a note.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
+pub fn cache_warnings(
+    directory: &Path,
+    notices: &[(Locator, String)],
+    fetched: &Fetched,
+) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in fetched {
         if let Ok(document) = answer
@@ -205,7 +208,7 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             replaced.push((failure.error.sentence(), note));
         }
     }
-    let unusable = notices.iter().map(|CacheNotice { what, locator }| {
+    let unusable = notices.iter().map(|(locator, what)| {
         let noun = match fetched.get(locator) {
             Some(Ok(_)) => locator.revealed().noun(),
             Some(Err(_)) | None => locator.noun(),

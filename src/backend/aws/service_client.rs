@@ -363,14 +363,6 @@ pub enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 5] = [
-        Self::Store(Store::SecretsManager),
-        Self::Store(Store::ParameterStore),
-        Self::Sts,
-        Self::Sso,
-        Self::SsoOidc,
-    ];
-
     /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
@@ -380,21 +372,25 @@ impl Api {
             Self::SsoOidc => "oidc",
         }
     }
-
-    /// Returns the variable that sets the service's endpoint, and the service's name in a
-    /// `services` section of the configuration file.
-    pub fn endpoint_setting(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Store(Store::SecretsManager) => {
-                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager")
-            }
-            Self::Store(Store::ParameterStore) => ("AWS_ENDPOINT_URL_SSM", "ssm"),
-            Self::Sts => ("AWS_ENDPOINT_URL_STS", "sts"),
-            Self::Sso => ("AWS_ENDPOINT_URL_SSO", "sso"),
-            Self::SsoOidc => ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
-        }
-    }
 }
+
+/// Each service, the variable that sets its endpoint, and its name in a `services` section of the
+/// configuration file.
+pub const ENDPOINT_SETTINGS: [(Api, &str, &str); 5] = [
+    (
+        Api::Store(Store::SecretsManager),
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "secrets_manager",
+    ),
+    (
+        Api::Store(Store::ParameterStore),
+        "AWS_ENDPOINT_URL_SSM",
+        "ssm",
+    ),
+    (Api::Sts, "AWS_ENDPOINT_URL_STS", "sts"),
+    (Api::Sso, "AWS_ENDPOINT_URL_SSO", "sso"),
+    (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
+];
 
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]

@@ -148,14 +148,11 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the region, credentials and roles whose search failed, and credentials that have
+    /// Forgets the region and the roles whose search failed, and roles whose credentials have
     /// expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
-        }
-        if !self.has_credentials() {
-            self.base.take();
         }
         self.roles.retain(|_, caller| is_usable(caller));
     }

@@ -33,7 +33,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
-use super::service_client::{Api, Endpoints};
+use super::service_client::{Api, ENDPOINT_SETTINGS, Endpoints};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
@@ -149,6 +149,9 @@ impl Settings {
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
+        let proxy = proxy(&mut places);
+        let mut services = ROLE_REMEDIES.iter();
+        let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -159,10 +162,10 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: role_remedy(inherited),
+            role_remedy: service.map(|(_, remedy)| *remedy),
             ..Self::default()
         };
-        settings.http.proxy = proxy(&mut places);
+        settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
@@ -179,8 +182,8 @@ impl Settings {
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
         self.http.trust = trust(places, &self.options);
-        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
+        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
     }
 
@@ -384,14 +387,6 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Returns the remedy for missing credentials if this is an ECS task, a Kubernetes pod or a Lambda
-/// function.
-fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
-    let mut services = ROLE_REMEDIES.iter();
-    let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
-    service.map(|(_, remedy)| *remedy)
-}
-
 /// Reads the default region. Returns it together with the option, variable or file that names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
@@ -411,8 +406,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
     let mut configured = BTreeMap::new();
-    for api in Api::ALL {
-        let (variable, service) = api.endpoint_setting();
+    for (api, variable, service) in ENDPOINT_SETTINGS {
         let by_precedence = [
             (variable, places.variable(variable, HttpUrl::parse_endpoint)),
             ("AWS_ENDPOINT_URL", for_all.clone()),

@@ -86,9 +86,9 @@ impl<'a> Places<'a> {
     /// invalid URL adds an error.
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
-        let text = profile.service_endpoint(service);
+        let text = profile.service_endpoint(service)?;
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
-        parsed.map_err(|error| self.refuse(error)).ok()?
+        parsed.map_err(|error| self.refuse(error)).ok()
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
@@ -274,22 +274,18 @@ impl<'a> Profile<'a> {
     /// # Errors
     /// When the value is invalid.
     pub fn parse_setting<T>(&self, key: &str, parse: Parser<T>) -> Result<Option<T>, Problem> {
-        self.parse_value(self.setting(key), key, parse)
+        let text = self.setting(key);
+        text.map(|text| self.parse_value(text, key, parse))
+            .transpose()
     }
 
     /// Parses a value of the setting `key`, or a value in the section that this setting names.
     ///
     /// # Errors
     /// When the value is invalid.
-    fn parse_value<T>(
-        &self,
-        text: Option<&str>,
-        key: &str,
-        parse: Parser<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = text else { return Ok(None) };
+    fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse).map(Some)
+        parse_named(&setting, text.as_ref(), parse)
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.
