@@ -349,11 +349,9 @@ impl RetryBudget {
 
     /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
-        let left = self.deadline.left();
-        let Some(share_end) = self.share_end else {
-            return left;
-        };
-        left.min(share_end.saturating_duration_since(Instant::now()))
+        let until = |end: Instant| end.saturating_duration_since(Instant::now());
+        let (left, share_left) = (self.deadline.left(), self.share_end.map(until));
+        share_left.map_or(left, |share_left| share_left.min(left))
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.

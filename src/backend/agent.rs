@@ -21,10 +21,7 @@ use super::aws::{
     Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
-use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
-    Refusal,
-};
+use crate::model::answer::*;
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -50,13 +47,13 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 /// there.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
-    let (source, found) = if let Some(file) = file {
-        (format!("{file} (AWS_TOKEN)"), read_token(file))
-    } else if let Some(token) = variable {
-        ("AWS_TOKEN".to_owned(), Ok(token.to_owned()))
-    } else {
-        let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
-        (source, read_token(AGENT_TOKEN_FILE))
+    let (source, found) = match (file, variable) {
+        (Some(file), _) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+        (None, Some(token)) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
+        (None, None) => {
+            let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
+            (source, read_token(AGENT_TOKEN_FILE))
+        }
     };
     found.and_then(token_header).map_err(|why| {
         let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");

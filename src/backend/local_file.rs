@@ -50,11 +50,10 @@ impl LocalFile {
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        let found = match (locator.version.id(), locator.version.stage()) {
-            (None, Some(stage)) => stages.get_key_value(stage),
-            // Versions in the file don't have ids, so a version id is never found.
-            (Some(_), _) | (None, None) => None,
-        };
+        // Versions in the file don't have ids, so a version id is never found.
+        let has_id = locator.version.id().is_some();
+        let stage = locator.version.stage().filter(|_| !has_id);
+        let found = stage.and_then(|stage| stages.get_key_value(stage));
         let Some((stage, value)) = found else {
             return Err(self.not_found(Missing::Version));
         };
@@ -99,10 +98,7 @@ impl LocalFile {
                 parameters.push((name.to_owned(), document));
             }
         }
-        if parameters.is_empty() {
-            return None;
-        }
-        Some(Document {
+        (!parameters.is_empty()).then(|| Document {
             parameters,
             ..Document::new(SecretValue::new(""))
         })

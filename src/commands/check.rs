@@ -149,10 +149,8 @@ impl Checked {
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
 
-        let name = match command {
-            Some(command) => format!("the command {}", command.line.quoted_program()),
-            None => "the command".to_owned(),
-        };
+        let quoted = command.map(|command| format!(" {}", command.line.quoted_program()));
+        let name = quoted.unwrap_or_default();
         // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of
         // its requests, the launch may still succeed, and the report doesn't say that the command
         // would not be started.
@@ -161,7 +159,9 @@ impl Checked {
             && problems.iter().any(|(_, problem)| is_denied(problem));
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).into(),
-            false => Report::from_values(problems, format!("{name} wouldn't be started")),
+            false => {
+                Report::from_values(problems, format!("the command{name} wouldn't be started"))
+            }
         };
         (findings, report)
     }

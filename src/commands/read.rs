@@ -150,7 +150,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     Ok(values)
 }
 
-/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a poll.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a
+/// poll.
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.

@@ -70,7 +70,7 @@ pub fn config_file(data: &[u8]) {
             let mut printed = String::new();
             for (_, name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
-                for (key, value) in &section.settings {
+                for (key, value) in section {
                     // The further lines of a value, and the settings below one, are indented.
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                 }

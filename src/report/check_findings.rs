@@ -200,11 +200,11 @@ const STATUS_SENTENCES: [&str; 9] = [
 
 /// Returns a line for each status other than `ok` in the rows, and one line for all error codes.
 fn status_lines(rows: &[&Row]) -> String {
-    let has_status = |row: &&&Row, status| row.error.is_none() && Some(row.status) == status;
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
-        if rows.iter().any(|row| has_status(&row, status)) {
+        let mut others = rows.iter().filter(|row| row.error.is_none());
+        if others.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");
         }
     }
@@ -291,10 +291,8 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (status, None) => status.to_owned(),
     };
 
-    let mut cells = match only {
-        Some(source) => source.cells.clone(),
-        None => vec![String::new(); CELLS_OF_SOURCE],
-    };
+    let source_cells = only.map(|source| source.cells.clone());
+    let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
     (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
     let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
         if !has_cache {

@@ -51,11 +51,10 @@ impl Label {
     /// has no other one.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Error => "error",
+            Self::Error | Self::Summary => "error",
             Self::Warning => "warning",
             Self::Note => "note",
             Self::Help => "help",
-            Self::Summary => "error",
         }
     }
 }

@@ -251,11 +251,9 @@ impl Statements<'_> {
         // the value. Public parameters aren't encrypted. A secret that is only described is noted,
         // too, which has no effect: the statement about KMS keys needs `--kms-key`, which can't be
         // combined with `--metadata`.
-        let decrypting = match referenced_secret(locator.id.name()) {
-            Some(_) => Store::SecretsManager,
-            None => locator.store,
-        };
+        let referenced = referenced_secret(locator.id.name()).map(|_| Store::SecretsManager);
         if !is_public(locator) {
+            let decrypting = referenced.unwrap_or(locator.store);
             self.decrypting.insert((decrypting, region.cloned()));
         }
     }

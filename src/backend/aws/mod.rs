@@ -46,10 +46,7 @@ use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
-    FetchResult, Fetched, Missing,
-};
+use crate::model::answer::*;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;

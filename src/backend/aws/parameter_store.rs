@@ -344,10 +344,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
 /// reference has one.
 fn requested_name(request: &Locator, region: &Region) -> String {
     let id = request.id.in_region(region);
-    match version_selector(request) {
-        Some(selector) => format!("{id}:{selector}"),
-        None => id.to_string(),
-    }
+    let with_version = |selector| format!("{id}:{selector}");
+    version_selector(request).map_or_else(|| id.to_string(), with_version)
 }
 
 /// Returns the label or the version number in a request, or `None` for the newest version.

@@ -452,6 +452,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
     let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
+    // These two never have an instance metadata service.
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");

@@ -229,18 +229,13 @@ impl ConfigFiles {
 
 /// The settings of a section. Their names are in lower case. The value of a setting without a value
 /// of its own, such as `s3 =`, begins with a line feed, and has the settings below it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Section {
-    pub settings: BTreeMap<String, String>,
-}
+pub type Section = BTreeMap<String, String>;
 
-impl Section {
-    /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
-    /// treated as unset, and so is one that only has settings below it.
-    pub fn setting(&self, key: &str) -> Option<&str> {
-        let text = self.settings.get(key).map(String::as_str);
-        text.filter(|text| !has_no_value(text))
-    }
+/// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
+/// treated as unset, and so is one that only has settings below it.
+pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+    let text = section.get(key).map(String::as_str);
+    text.filter(|text| !has_no_value(text))
 }
 
 /// A profile in the configuration files.
@@ -255,7 +250,7 @@ pub struct Profile<'a> {
 impl<'a> Profile<'a> {
     /// Returns the text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
-        self.section.setting(key)
+        setting(self.section, key)
     }
 
     /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
@@ -263,7 +258,7 @@ impl<'a> Profile<'a> {
     fn service_endpoint(&self, service: &str) -> Option<&'a str> {
         let services = (SERVICES, self.setting("services")?.to_owned());
         let section = self.profiles.sections.get(&services)?;
-        let below = section.settings.get(service)?.lines();
+        let below = section.get(service)?.lines();
         let mut settings = below.filter_map(|line| split_setting(line, &['=']));
         let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
         Some(text).filter(|text| !text.is_empty())
@@ -275,8 +270,8 @@ impl<'a> Profile<'a> {
     /// When the value is invalid.
     pub fn parse_setting<T>(&self, key: &str, parse: Parser<T>) -> Result<Option<T>, Problem> {
         let text = self.setting(key);
-        text.map(|text| self.parse_value(text, key, parse))
-            .transpose()
+        let parsed = text.map(|text| self.parse_value(text, key, parse));
+        parsed.transpose()
     }
 
     /// Parses a value of the setting `key`, or a value in the section that this setting names.
@@ -370,8 +365,8 @@ impl Profiles {
             }
         }
         let section = self.profile(name)?.section;
-        let has_key = section.setting("aws_access_key_id").is_some();
-        let is_misspelled = !has_key && section.settings.keys().any(|key| key.contains("key"));
+        let has_key = setting(section, "aws_access_key_id").is_some();
+        let is_misspelled = !has_key && section.keys().any(|key| key.contains("key"));
         is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
     }
 
@@ -432,10 +427,7 @@ impl Profiles {
                 continue;
             }
             match parse_header(name) {
-                Some(key) => {
-                    let merged = self.sections.entry(key).or_default();
-                    merged.settings.extend(section.settings);
-                }
+                Some(key) => self.sections.entry(key).or_default().extend(section),
                 None => self.bare_sections.push(name.to_owned()),
             }
         }
@@ -452,9 +444,8 @@ impl Profiles {
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        one_line(&format!(
-            "the AWS configuration file {file} can't be read: {why}"
-        ))
+        let text = format!("the AWS configuration file {file} can't be read: {why}");
+        one_line(&text)
     };
     let error = match std::fs::read_to_string(path) {
         Ok(text) => return Ok(Some(text)),
@@ -527,7 +518,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 
         if let Some(header) = content.strip_prefix('[') {
             let (name, _) = header.rsplit_once(']').ok_or(number)?;
-            sections.push((number, name.trim(), Section::default()));
+            sections.push((number, name.trim(), Section::new()));
             last_name = None;
             continue;
         }
@@ -535,7 +526,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
         let (_, _, section) = sections.last_mut().ok_or(number)?;
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         let name = name.to_lowercase();
-        section.settings.insert(name.clone(), value.to_owned());
+        section.insert(name.clone(), value.to_owned());
         last_name = Some(name);
     }
     Ok(sections)
@@ -544,7 +535,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
 /// value. Otherwise the line must be a setting below it. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
-    let value = section.settings.get_mut(name)?;
+    let value = section.get_mut(name)?;
     if has_no_value(value) {
         split_setting(content, &['='])?;
     }

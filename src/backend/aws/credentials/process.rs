@@ -133,10 +133,8 @@ struct ProcessOutput {
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let output: ProcessOutput = serde_json::from_slice(output).ok()?;
-    if output.version != 1 {
-        return None;
-    }
+    let output: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+    let output = output.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
         None => None,

@@ -39,10 +39,7 @@ use aws_sdk_sso::operation::get_role_credentials::*;
 use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unanswered, unreadable, unusable, with_help,
-};
+use super::provider::*;
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::responses::{classify_sdk_error, error_response};
 use crate::backend::aws::service_client::{
@@ -99,9 +96,9 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         if inherited.non_empty(name).is_none() {
             #[allow(
                 clippy::disallowed_methods,
-                reason = "the SDK reads the process's environment"
+                unsafe_code,
+                reason = "the SDK reads the process's environment, which no safe call changes"
             )]
-            #[allow(unsafe_code, reason = "std doesn't have a safe call that changes it")]
             // SAFETY: no other thread runs before the values are read.
             unsafe {
                 std::env::remove_var(name);

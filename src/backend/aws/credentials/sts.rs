@@ -29,10 +29,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::process::parse_time;
-use super::provider::{
-    CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
-};
+use super::provider::*;
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
