@@ -243,23 +243,23 @@ impl<'r> RetryBudget<'r> {
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
     /// that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_or(|| self.unanswered(), attempt).await
+        self.retry_with_last(&mut None, attempt).await
     }
 
-    /// Does the same as [`Self::retry`], but returns the error of `unanswered` if not even the
-    /// first attempt ended in time.
+    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
+    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended, or that of `unanswered`.
-    pub async fn retry_or<T>(
+    /// The error of the last attempt that ended, or `last`.
+    pub async fn retry_with_last<T>(
         &self,
-        unanswered: impl FnOnce() -> FetchError,
+        last: &mut Option<FetchError>,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let (begun, mut attempts, mut last) = (Instant::now(), 0, None);
+        let (begun, mut attempts) = (Instant::now(), 0);
         let mut malformed_answers = 0;
         loop {
             attempts += 1;
@@ -289,16 +289,16 @@ impl<'r> RetryBudget<'r> {
             tokio::time::sleep(pause).await;
         }
 
-        let mut last = last.unwrap_or_else(unanswered);
+        let mut error = last.clone().unwrap_or_else(|| self.unanswered());
         // Any other outage already says what went wrong, and its detail may have the request id.
-        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = last.cause
+        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
         {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
-            last.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
+            error.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
         }
-        Err(last)
+        Err(error)
     }
 
     /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
@@ -348,11 +348,9 @@ impl<'r> RetryBudget<'r> {
 
     /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
-        let left = self.deadline.left();
-        let Some(share_end) = self.share_end else {
-            return left;
-        };
-        left.min(share_end.saturating_duration_since(Instant::now()))
+        let until = |end: Instant| end.saturating_duration_since(Instant::now());
+        let (left, share_left) = (self.deadline.left(), self.share_end.map(until));
+        share_left.map_or(left, |share_left| share_left.min(left))
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
@@ -508,19 +506,14 @@ impl Progress {
         self.with_state(|state| state.warnings.insert(text));
     }
 
-    /// Returns the warnings so far.
-    pub fn warnings(&self) -> BTreeSet<String> {
-        self.with_state(|state| state.warnings.clone())
-    }
-
     /// Adds a note, which is printed once with `-v`, at the end of the resolution.
     pub fn note(&self, text: String) {
         self.with_state(|state| state.notes.insert(text));
     }
 
-    /// Returns the notes so far.
-    pub fn notes(&self) -> BTreeSet<String> {
-        self.with_state(|state| state.notes.clone())
+    /// Returns the warnings and the notes so far.
+    pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }
 
     /// Returns what the resolution waits for now.

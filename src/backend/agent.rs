@@ -21,16 +21,13 @@ use super::aws::{
     Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
-use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
-    Refusal,
-};
+use crate::model::answer::*;
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::{Bytes, HttpClient, ProxySettings, host_and_port, in_flight};
+use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::time::{Deadline, RetryBudget};
 
@@ -50,13 +47,13 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 /// there.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
-    let (source, found) = if let Some(file) = file {
-        (format!("{file} (AWS_TOKEN)"), read_token(file))
-    } else if let Some(token) = variable {
-        ("AWS_TOKEN".to_owned(), Ok(token.to_owned()))
-    } else {
-        let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
-        (source, read_token(AGENT_TOKEN_FILE))
+    let (source, found) = match (file, variable) {
+        (Some(file), _) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+        (None, Some(token)) => ("AWS_TOKEN".to_owned(), Ok(token.to_owned())),
+        (None, None) => {
+            let source = format!("AWS_TOKEN isn't set, and {AGENT_TOKEN_FILE}");
+            (source, read_token(AGENT_TOKEN_FILE))
+        }
     };
     found.and_then(token_header).map_err(|why| {
         let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
@@ -117,18 +114,15 @@ impl Agent {
             return None;
         };
         // With a fallback, AWS is asked instead of making a second attempt.
-        let max_attempts = match fallback {
-            true => Some(1),
-            false => settings.max_attempts,
-        };
+        let configured = settings.max_attempts;
+        let max_attempts = if *fallback { Some(1) } else { configured };
         // The budget limits the whole request.
-        let (proxy, limits) = (ProxySettings::default(), [CONNECT_TIMEOUT, Duration::MAX]);
-        let app_id = settings.app_id.as_deref();
+        let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Some(Self {
             url: url.clone(),
             has_fallback: *fallback,
             budget: RetryBudget::new(deadline.clone(), max_attempts),
-            http: HttpClient::new(&settings.trust, &proxy, limits, app_id),
+            http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),
         })
     }
@@ -211,7 +205,7 @@ impl Agent {
     /// Returns the error for a missing token. Opens a connection to find out whether anything
     /// listens at the agent's address. If not, that is the better reason, so its error is returned.
     async fn without_token(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connect(self.url.uri());
+        let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
             Some(Ok(_)) | None => error,
@@ -272,15 +266,13 @@ impl Agent {
 /// couldn't be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help
 /// is about the agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
-    let Cause::Outage(kind) = error.cause else {
-        return error;
-    };
-    if let OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent = kind {
-        error.cause = Cause::Outage(OutageKind::AgentConnection);
+    use OutageKind::{AgentConnection, Connection, Lookup, Silent};
+    if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
+        error.cause = Cause::Outage(AgentConnection);
         error.problem.code = error.cause.facts().code;
-        return error.with_headline("the Secrets Manager Agent can't be reached");
+        return error.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
-    error.with_headline("the Secrets Manager Agent didn't answer with the secret")
+    error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }
 
 /// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence

@@ -49,14 +49,6 @@ use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
 
-/// A warning about an entry that could not be used, stored or removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheNotice {
-    pub locator: Locator,
-    /// The predicate of a sentence about the entry, such as `couldn't be stored`.
-    pub what: String,
-}
-
 /// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum, in bytes.
@@ -83,27 +75,14 @@ const RETRIED_FOR: Duration = Duration::from_secs(5);
 pub struct Cached {
     /// The AWS client, which also sends requests whose answers are never cached.
     pub aws: Aws,
-    directory: CacheDirectory,
-    /// `--cache-ttl`
-    ttl: Duration,
-    /// `--cache-stale`
-    stale: Duration,
-    /// The notices about entries, each once.
-    pub notices: Vec<CacheNotice>,
+    pub directory: CacheDirectory,
+    pub options: CacheOptions,
+    /// The warnings about entries that could not be used, stored or removed, each once: the
+    /// predicate of a sentence about the entry, such as `couldn't be stored`.
+    pub notices: Vec<(Locator, String)>,
 }
 
 impl Cached {
-    /// Returns the backend without reading or asking anything yet.
-    pub fn new(aws: Aws, directory: CacheDirectory, options: &CacheOptions) -> Self {
-        Self {
-            aws,
-            directory,
-            ttl: options.ttl,
-            stale: options.stale,
-            notices: Vec::new(),
-        }
-    }
-
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
     /// answer and removes the entry of a secret that AWS denies or doesn't have.
     ///
@@ -127,7 +106,7 @@ impl Cached {
         let entries = self.read_entries(wanted.iter().copied());
         let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
-            .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
+            .partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
         let answered = |(locator, entry): (&Locator, CacheEntry)| {
@@ -142,7 +121,7 @@ impl Cached {
         // answer.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &rest {
-            if is_usable(locator, entry, self.stale) {
+            if is_usable(locator, entry, self.options.stale) {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));
             }
         }
@@ -150,7 +129,8 @@ impl Cached {
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let present = rest.remove(&locator);
             self.store(&locator, &answer, present.as_ref(), begun);
-            let substitute = present.filter(|entry| is_usable(&locator, entry, self.stale));
+            let stale = self.options.stale;
+            let substitute = present.filter(|entry| is_usable(&locator, entry, stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
         }
         Ok(answers)
@@ -164,8 +144,7 @@ impl Cached {
     ) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
         let entries = self.read_entries(wanted).into_iter();
-        let ages = entries.map(|(locator, entry)| (locator.clone(), entry.age(now)));
-        ages.collect()
+        BTreeMap::from_iter(entries.map(|(locator, entry)| (locator.clone(), entry.age(now))))
     }
 
     /// Returns the file name of a locator's entry.
@@ -174,30 +153,40 @@ impl Cached {
     }
 
     /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't
-    /// be read. An entry from a region that `--fallback-region` no longer names is left out without
-    /// a notice.
+    /// be read.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
-            match read_entry(&self.directory, &self.entry_name(locator)) {
-                Ok(Some(entry)) => {
-                    let regions = &self.aws.settings.options.fallback_regions;
-                    let region = entry.document.region.as_ref();
-                    // An answer from a fallback region is used only as long as `--fallback-region`
-                    // names that region.
-                    let is_named = region.is_some_and(|region| regions.contains(region));
-                    if !entry.is_replica || is_named {
-                        entries.insert(locator, entry);
-                    }
-                }
-                Ok(None) => {}
+            match self.read_entry(locator) {
+                Ok(entry) => entries.extend(entry.map(|entry| (locator, entry))),
                 Err(what) => self.note(locator, what),
             }
         }
         entries
+    }
+
+    /// Reads the entry of a locator. Returns `None` if it does not exist, or if it is from a region
+    /// that `--fallback-region` no longer names.
+    ///
+    /// # Errors
+    /// The predicate of a message about an entry that can't be used. It never quotes the entry.
+    fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
+        let name = self.entry_name(locator);
+        let Some(bytes) = self.directory.read(&name)? else {
+            return Ok(None);
+        };
+        let entry = decode(&name, &bytes)?;
+        // Files in memory don't survive a boot, but a time namespace has a boot time of its own.
+        if entry.fetched > boot_time() {
+            return Err(DAMAGED.to_owned());
+        }
+        let regions = &self.aws.settings.options.fallback_regions;
+        let region = entry.document.region.as_ref();
+        let is_named = region.is_some_and(|region| regions.contains(region));
+        Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
     /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
@@ -238,8 +227,7 @@ impl Cached {
 
     /// Adds a notice, unless there is already an equal one.
     fn note(&mut self, locator: &Locator, what: String) {
-        let locator = locator.clone();
-        let notice = CacheNotice { locator, what };
+        let notice = (locator.clone(), what);
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
         }
@@ -260,22 +248,6 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
         }
         (answer, _) => answer,
     }
-}
-
-/// Reads an entry. Returns `None` if it does not exist.
-///
-/// # Errors
-/// The predicate of a message about an entry that can't be used. It never quotes the entry.
-fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
-    let Some(bytes) = directory.read(name)? else {
-        return Ok(None);
-    };
-    let entry = decode(name, &bytes)?;
-    // Files in memory don't survive a boot, but a time namespace has a boot time of its own.
-    if entry.fetched > boot_time() {
-        return Err(DAMAGED.to_owned());
-    }
-    Ok(Some(entry))
 }
 
 impl CacheEntry {

@@ -16,17 +16,11 @@ const REMEDY: &str = "that is a declaration: name a file with prod/db: { passwor
 /// label.
 #[derive(Debug)]
 pub struct LocalFile {
-    path: PathBuf,
-    secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
+    pub path: PathBuf,
+    pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
 impl LocalFile {
-    /// Creates the backend from the path of the file, and the secrets that `input::local_file` has
-    /// read.
-    pub fn new(path: PathBuf, secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
-        Self { path, secrets }
-    }
-
     /// Returns one answer for each locator in `wanted`. For the first missing secrets (up to
     /// [`MOST_SUGGESTIONS`]), the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
@@ -56,11 +50,10 @@ impl LocalFile {
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        let found = match (locator.version.id(), locator.version.stage()) {
-            (None, Some(stage)) => stages.get_key_value(stage),
-            // Versions in the file don't have ids, so a version id is never found.
-            (Some(_), _) | (None, None) => None,
-        };
+        // Versions in the file don't have ids, so a version id is never found.
+        let has_id = locator.version.id().is_some();
+        let stage = locator.version.stage().filter(|_| !has_id);
+        let found = stage.and_then(|stage| stages.get_key_value(stage));
         let Some((stage, value)) = found else {
             return Err(self.not_found(Missing::Version));
         };
@@ -105,10 +98,7 @@ impl LocalFile {
                 parameters.push((name.to_owned(), document));
             }
         }
-        if parameters.is_empty() {
-            return None;
-        }
-        Some(Document {
+        (!parameters.is_empty()).then(|| Document {
             parameters,
             ..Document::new(SecretValue::new(""))
         })

@@ -81,11 +81,9 @@ impl Backend {
             Self::Cached(cached) => cached.answers(wanted, suffices, refused).await,
             Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.answers(wanted).await;
-                let parts = answers
-                    .into_iter()
-                    .partition(|(_, answer)| is_final(answer));
-                let (mut answered, unanswered): (Answers, Answers) = parts;
+                let answers = agent.answers(wanted).await.into_iter();
+                let (mut answered, unanswered): (Answers, Answers) =
+                    answers.partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.answers(&missing, None).await?);
@@ -107,22 +105,11 @@ impl Backend {
         }
     }
 
-    /// Returns AWS with its cache, or `None` without `--cache`.
-    pub fn cached(&mut self) -> Option<&mut Cached> {
-        match self {
-            Self::Cached(cached) => Some(cached),
-            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => None,
-        }
-    }
-
     /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
     /// because the agent has its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
-        if matches!(self, Self::Agent(..)) {
-            None
-        } else {
-            self.aws()?.caller()
-        }
+        let asks_agent = matches!(self, Self::Agent(..));
+        self.aws().filter(|_| !asks_agent)?.caller()
     }
 }
 

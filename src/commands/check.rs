@@ -125,8 +125,9 @@ impl Checked {
         };
 
         // The description of a secret must not show a name that may be a password.
-        let secrets = &mut values.inspection.secrets;
-        secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
+        values
+            .secrets
+            .retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,
@@ -140,14 +141,16 @@ impl Checked {
     /// Prints the warnings and notes about them.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
-        let problems = self.problems(&files);
+        let mut problems = self.values.problems();
+        if self.depth != CheckDepth::Declaration {
+            // Nothing is written to find these problems.
+            problems.extend(files.undeliverable());
+        }
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
 
-        let name = match command {
-            Some(command) => format!("the command {}", command.line.quoted_program()),
-            None => "the command".to_owned(),
-        };
+        let quoted = command.map(|command| format!(" {}", command.line.quoted_program()));
+        let name = quoted.unwrap_or_default();
         // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of
         // its requests, the launch may still succeed, and the report doesn't say that the command
         // would not be started.
@@ -155,8 +158,10 @@ impl Checked {
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
         let report = match is_uncertain {
-            true => problems.into_iter().map(|(_, problem)| problem).collect(),
-            false => Report::from_values(problems, format!("{name} wouldn't be started")),
+            true => problems.into_iter().map(|(_, problem)| problem).into(),
+            false => {
+                Report::from_values(problems, format!("the command{name} wouldn't be started"))
+            }
         };
         (findings, report)
     }
@@ -172,26 +177,14 @@ impl Checked {
         let variables = self.values.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment = Environment::new(&self.prepared.retained, values);
-        let fits = environment.expect_fit(launched, exec::argument_limits());
-        fits.err()
-    }
-
-    /// Returns the problems with the entries, and those with files that could not be written.
-    /// Nothing is written to find them.
-    fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
-        let mut problems = self.values.problems();
-        if self.depth != CheckDepth::Declaration {
-            problems.extend(files.undeliverable());
-        }
-        problems
+        let limits = exec::argument_limits();
+        environment.expect_fit(launched, limits).err()
     }
 
     /// Prints the warnings about files, descriptions, names and the arguments of the command and,
     /// with `--verbose`, where each value comes from.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
-        let Values {
-            outcomes, fetched, ..
-        } = &self.values;
+        let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
         }
@@ -217,12 +210,14 @@ impl Checked {
         let Values {
             outcomes,
             fetched,
-            inspection,
+            secrets,
+            cached,
+            caller,
         } = &self.values;
         let checked = CheckedValues {
             outcomes,
             fetched,
-            cached: &inspection.cached,
+            cached,
             problems,
             now,
             depth: self.depth,
@@ -235,16 +230,15 @@ impl Checked {
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
-        let secrets = inspection.secrets.iter();
         Findings {
             values_read: reads_values,
             source,
             has_cache: reads_values && self.prepared.options.cache.is_some(),
             lists_literals: self.prepared.options.verbose,
-            caller: inspection.caller.clone(),
+            caller: caller.clone(),
             values: checked.rows(),
             overridden: outcomes.overridden().map(override_object).collect(),
-            secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
+            secrets: Vec::from_iter(secrets.iter().map(|secret| secret_row(secret, now))),
             ..Findings::new()
         }
     }
@@ -281,11 +275,10 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress().requests();
     outcomes.elapsed = begun.elapsed();
-    let mut fetched = failures;
-    fetched.extend(existing);
-    let mut values = Values::new(outcomes, fetched);
-    values.inspection.secrets = secrets;
-    values.inspection.caller = aws.caller();
+    failures.extend(existing);
+    let mut values = Values::new(outcomes, failures);
+    values.secrets = secrets;
+    values.caller = aws.caller();
     Ok(values)
 }
 

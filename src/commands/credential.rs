@@ -67,7 +67,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
     let (connection, request) = match requested {
         Ok(connection_and_request) => connection_and_request,
-        Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).collect()),
+        Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).into()),
     };
 
     let SystemdCredential { unit, name } = &request;

@@ -92,12 +92,10 @@ pub fn export(
 /// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option
 /// nor variable names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
+    use ExportFormat::{Github, GithubMasks};
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
-    if !matches!(
-        arguments.format,
-        ExportFormat::Github | ExportFormat::GithubMasks
-    ) {
+    if !matches!(arguments.format, Github | GithubMasks) {
         return Ok(match output {
             Some(path) => Destination::File(path),
             None => Destination::Output,
@@ -110,7 +108,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         let help = "use another format, such as --format dotenv --output FILE";
         return Err(Problem::usage(text).help(help));
     }
-    if arguments.format == ExportFormat::GithubMasks {
+    if arguments.format == GithubMasks {
         return Ok(Destination::Github(None));
     }
     let by_user = output.map(|path| (path, NamedBy::User));

@@ -142,12 +142,8 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.
-    pub fn write_files(
-        &self,
-        Values {
-            outcomes, fetched, ..
-        }: Values,
-    ) -> Result<(Delivery, Environment), Report> {
+    pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
+        let (outcomes, fetched) = (values.outcomes, values.fetched);
         if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&outcomes, &fetched));
         }

@@ -47,12 +47,10 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }
 
-    let printed = match arguments {
-        MigrateArguments { values: true, .. } => secret_json(&file.variables),
-        MigrateArguments {
-            for_local: true, ..
-        } => local_file(&arguments.secret, &file.variables),
-        MigrateArguments { .. } => declaration(&arguments.secret, &file.variables),
+    let printed = match (arguments.values, arguments.for_local) {
+        (true, _) => secret_json(&file.variables),
+        (false, true) => local_file(&arguments.secret, &file.variables),
+        (false, false) => declaration(&arguments.secret, &file.variables),
     };
     Ok(terminal::output_whole(printed.expose())?)
 }
@@ -66,11 +64,8 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeSet::new();
-    for entry in declarations
-        .layers
-        .into_iter()
-        .flat_map(|layer| layer.entries)
-    {
+    let layers = declarations.layers.into_iter();
+    for entry in layers.flat_map(|layer| layer.entries) {
         let Target::Env(name) = entry.target else {
             continue;
         };

@@ -45,13 +45,8 @@ fn needed_policy(
     mut arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
-    let Prepared {
-        options,
-        mut settings,
-        plan,
-        ..
-    } = prepared;
-    let source = match options.source {
+    let (mut settings, plan) = (prepared.settings, prepared.plan);
+    let source = match prepared.options.source {
         SourceOption::Local(_) => {
             let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
             return Err(Problem::usage(text).into());
@@ -79,10 +74,6 @@ fn needed_policy(
         let problems = values.outcomes.problems();
         Report::from_values(problems, "no policy was printed").into_result()?;
     }
-    Ok(aws::policy(
-        &settings,
-        chain.as_ref(),
-        &locators,
-        &arguments,
-    )?)
+    let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;
+    Ok(policy)
 }

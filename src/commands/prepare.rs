@@ -291,10 +291,10 @@ impl Asker {
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
-                let is_credential = |entry: &Entry| matches!(entry.target, Target::Credential(_));
-                for layer in layers {
-                    layer.entries.retain(|entry| !is_credential(entry));
-                }
+                let is_needed = |entry: &Entry| !matches!(entry.target, Target::Credential(_));
+                layers
+                    .iter_mut()
+                    .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),

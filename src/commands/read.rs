@@ -40,9 +40,11 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The facts that `check` shows in addition to the values.
-#[derive(Default)]
-pub struct Inspection {
+/// The values of a command, and the answers that they come from. Only `check` fills in the other
+/// fields.
+pub struct Values {
+    pub outcomes: Outcomes,
+    pub fetched: Fetched,
     /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
@@ -51,21 +53,15 @@ pub struct Inspection {
     pub caller: Option<Caller>,
 }
 
-/// The values of a command, and the answers that they come from.
-pub struct Values {
-    pub outcomes: Outcomes,
-    pub fetched: Fetched,
-    /// Empty, except for `check`.
-    pub inspection: Inspection,
-}
-
 impl Values {
-    /// Returns values for which nothing has been inspected.
+    /// Returns values without the facts that only `check` shows.
     pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
         Self {
             outcomes,
             fetched,
-            inspection: Inspection::default(),
+            secrets: Vec::new(),
+            cached: BTreeMap::new(),
+            caller: None,
         }
     }
 
@@ -117,23 +113,24 @@ pub fn subcommand_values(
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    let mut backend = open_backend(prepared, deadline)?;
+    // Nothing drops the backend, because the end of the process or execve closes its connections.
+    let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress().requests();
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
-            if let Some(cached) = backend.cached() {
-                values.inspection.cached = cached.ages(values.fetched.keys());
+            if let Backend::Cached(cached) = &mut *backend {
+                values.cached = cached.ages(values.fetched.keys());
             }
-            values.inspection.caller = backend.caller();
+            values.caller = backend.caller();
             if let Some(aws) = backend.aws()
                 && describes
             {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);
-                values.inspection.secrets = aws.describe_secrets(&values.fetched).await?;
+                values.secrets = aws.describe_secrets(&values.fetched).await?;
             }
         }
         Ok(values)
@@ -142,24 +139,23 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     if prepared.is_poll() {
         return Ok(values);
     }
-    let options = &prepared.options;
-    if let Some(cache) = &options.cache
-        && let Some(Cached { notices, .. }) = backend.cached()
-        && !options.quiet
+    if let Backend::Cached(cached) = &*backend
+        && !prepared.options.quiet
     {
-        let warnings = report::cache_warnings(&cache.directory, notices, &values.fetched);
+        let directory = &cached.options.directory;
+        let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
     terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
     Ok(values)
 }
 
-/// Opens the backend. Nothing drops it, because the end of the process or execve closes its
-/// connections. Reads the file of `--local`, and prints the warning about it, except in a poll.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a
+/// poll.
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
-fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop<Backend>, Report> {
+fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
@@ -168,8 +164,8 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop
         if !prepared.has_quiet_flag && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
-        let file = LocalFile::new(path.clone(), secrets);
-        return Ok(ManuallyDrop::new(Backend::Local(file)));
+        let path = path.clone();
+        return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 
     let purpose = Purpose {
@@ -177,19 +173,19 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<ManuallyDrop
         asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
-    let backend = match Agent::new(&options.source, settings, deadline) {
-        Some(agent) => {
-            let fallback = agent.has_fallback.then(|| Box::new(aws));
-            Backend::Agent(Box::new(agent), fallback)
-        }
-        None => match open_cache(prepared)? {
-            None => Backend::Aws(Box::new(aws)),
-            Some((directory, cache)) => {
-                Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
-            }
-        },
-    };
-    Ok(ManuallyDrop::new(backend))
+    if let Some(agent) = Agent::new(&options.source, settings, deadline) {
+        let fallback = agent.has_fallback.then(|| Box::new(aws));
+        return Ok(Backend::Agent(Box::new(agent), fallback));
+    }
+    Ok(match open_cache(prepared)? {
+        None => Backend::Aws(Box::new(aws)),
+        Some((directory, options)) => Backend::Cached(Box::new(Cached {
+            aws,
+            directory,
+            options,
+            notices: Vec::new(),
+        })),
+    })
 }
 
 /// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`
@@ -408,12 +404,12 @@ impl Fetching<'_> {
 /// If there is a file for `--local` next to the declaration, advises its use in each failure that
 /// is due to a missing region or to missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
-    let failures = fetched
-        .values_mut()
-        .filter_map(|answer| answer.as_mut().err());
-    let mut unconfigured = Vec::from_iter(failures);
-    unconfigured.retain(|failure| failure.error.cause.is_unconfigured());
-    if unconfigured.is_empty() {
+    let answers = fetched.values_mut();
+    let failures = answers.filter_map(|answer| answer.as_mut().err());
+    let mut unconfigured = failures
+        .filter(|failure| failure.error.cause.is_unconfigured())
+        .peekable();
+    if unconfigured.peek().is_none() {
         return;
     }
 

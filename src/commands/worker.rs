@@ -143,10 +143,10 @@ pub fn run_with<T: Send>(
         reporter.notify("STATUS=");
     }
     if reporter.shows_progress() {
-        let warnings = deadline.progress().warnings().into_iter();
-        terminal::print_unless_hidden(warnings.map(Record::warning));
-        let notes = deadline.progress().notes().into_iter();
-        terminal::print_unless_hidden(notes.map(|text| report::trace_note(&text).detail()));
+        let (warnings, notes) = deadline.progress().notices();
+        terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+        let notes = notes.iter().map(|text| report::trace_note(text).detail());
+        terminal::print_unless_hidden(notes);
     }
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
@@ -206,10 +206,8 @@ impl Watch {
             return TICK;
         };
 
-        self.overdue_since = match now < deadline {
-            true => None,
-            false => self.overdue_since.or(Some(now)),
-        };
+        let overdue_since = self.overdue_since.unwrap_or(now);
+        self.overdue_since = (now >= deadline).then_some(overdue_since);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {

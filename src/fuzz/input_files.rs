@@ -66,28 +66,13 @@ pub fn config_file(data: &[u8]) {
     };
     match parse_ini(text) {
         Err(line) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
-        // If a setting with nested settings is set again to a value, the nested settings stay. Such
-        // a section can't be printed.
-        Ok(sections)
-            if sections.iter().any(|(_, _, section)| {
-                let mut outer = section.nested.keys().map(|(outer, _)| outer);
-                outer.any(|outer| {
-                    section
-                        .setting(outer)
-                        .is_some_and(|value| !value.is_empty())
-                })
-            }) => {}
         Ok(sections) => {
             let mut printed = String::new();
             for (_, name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
-                for (key, value) in &section.settings {
+                for (key, value) in section {
+                    // The further lines of a value, and the settings below one, are indented.
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
-                    // Nested settings are indented, and so are the further lines of a value.
-                    let below = section.nested.iter().filter(|((outer, _), _)| outer == key);
-                    for ((_, name), value) in below {
-                        let _ = writeln!(printed, " {name} = {}", value.replace('\n', "\n "));
-                    }
                 }
             }
 

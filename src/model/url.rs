@@ -31,13 +31,21 @@ impl HttpUrl {
         })
     }
 
-    /// Parses the URL of an endpoint. Returns `None` also for a URL with a user name, a password or
-    /// a query, because they wouldn't be sent.
-    pub fn parse_endpoint(text: &str) -> Option<Self> {
-        let url = Self::parse(text)?;
-        let has_login = url.uri.authority()?.as_str().contains('@');
-        let has_query = url.uri.query().is_some();
-        (!has_login && !has_query).then_some(url)
+    /// Parses the URL of an endpoint.
+    ///
+    /// # Errors
+    /// The expected value, also for a URL with a user name, a password or a query, because they
+    /// wouldn't be sent.
+    pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
+        let is_sent_whole = |url: &Self| {
+            let authority = url.uri.authority();
+            let has_login = authority.is_some_and(|name| name.as_str().contains('@'));
+            !has_login && url.uri.query().is_none()
+        };
+        let url = Self::parse(text).filter(is_sent_whole);
+        url.ok_or(
+            "a URL that begins with http:// or https://, without a user name, password or query",
+        )
     }
 
     /// True if the host is `localhost` or a loopback address.

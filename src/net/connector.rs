@@ -48,6 +48,8 @@ use crate::model::url::HttpUrl;
 use crate::system::os_error;
 
 /// A stream of bytes: TCP or TLS, direct or through a proxy.
+type Stream = Box<dyn ByteStream>;
+
 trait ByteStream: Read + Write + Send + Unpin {}
 
 impl<T: Read + Write + Send + Unpin> ByteStream for T {}
@@ -64,13 +66,13 @@ pub struct Connector {
     pub proxies: Arc<ProxySettings>,
     pub login: ProxyLogin,
     /// The time limit for each step of opening a connection.
-    limit: Duration,
+    pub limit: Duration,
 }
 
 impl Connector {
     /// Creates a connector. It opens connections and reads the root certificates only when they are
     /// needed.
-    pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
+    pub fn new(settings: &HttpSettings, limit: Duration) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
         tcp.set_nodelay(true);
@@ -78,24 +80,22 @@ impl Connector {
         Self {
             dns,
             tcp,
-            tls: Arc::new(tls_config(trust.clone())),
-            proxies: Arc::new(proxy.clone()),
+            tls: Arc::new(tls_config(settings.trust.clone())),
+            proxies: Arc::new(settings.proxy.clone()),
             login: ProxyLogin::default(),
-            limit: Duration::MAX, // `connect` sets the limit.
+            limit,
         }
     }
 
     /// Opens a connection, including the TLS handshake, and starts a task that writes requests to
-    /// it and reads the responses. `limit` applies to each of these steps: DNS and TCP together,
-    /// the tunnel through a proxy, and TLS.
+    /// it and reads the responses. The limit applies to each of these steps: DNS and TCP together,
+    /// the tunnel through a proxy, and TLS. Dropping the connection closes it.
     ///
     /// # Errors
     /// The failure of the first step that fails. The message names the host, or the proxy if the
     /// proxy caused the failure.
-    pub async fn connect(&self, to: &Uri, limit: Duration) -> FetchResult<Connection> {
-        let mut connector = self.clone();
-        connector.limit = limit;
-        let stream = connector.open(to).await?;
+    pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
+        let stream = self.clone().open(to).await?;
         let broken = |error| FetchError::from_exchange(error, host_and_port(to));
         let (connection, exchanges) = http_handshake(stream).await.map_err(broken)?;
         tokio::spawn(exchanges);
@@ -107,7 +107,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of the first step that fails.
-    async fn open(&mut self, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
+    async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
@@ -127,7 +127,7 @@ impl Connector {
     ///
     /// # Errors
     /// The failure of TCP, of TLS to the proxy, or of the tunnel.
-    async fn open_stream(&mut self, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
+    async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
         };
@@ -153,7 +153,7 @@ impl Connector {
     /// # Errors
     /// When the proxy can't be reached, or when the TLS handshake with it fails. If it can't be
     /// reached, the help says to correct the variable or to reach `to` without the proxy.
-    async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Box<dyn ByteStream>> {
+    async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
         let opened = self.open_tcp(uri, &name).await;
         let stream = opened.map_err(|failure| proxy.with_remedy(failure, to))?;
@@ -168,7 +168,7 @@ impl Connector {
     ///
     /// # Errors
     /// When the name doesn't resolve, or when the host can't be reached within the limit.
-    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Box<dyn ByteStream>> {
+    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Stream> {
         // hyper-util divides this timeout among the addresses of a name, so that an address that
         // never answers leaves time for the next one.
         self.tcp.set_connect_timeout(Some(self.limit));
@@ -189,12 +189,7 @@ impl Connector {
     /// # Errors
     /// When the root certificates can't be read, when the host doesn't answer within the limit or
     /// doesn't speak TLS, or when its certificate isn't trusted.
-    async fn open_tls(
-        &self,
-        stream: Box<dyn ByteStream>,
-        to: &Uri,
-        peer: &str,
-    ) -> FetchResult<Box<dyn ByteStream>> {
+    async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned())
@@ -207,6 +202,16 @@ impl Connector {
             Err(_) => Err(failed(ErrorKind::TimedOut.into())),
         }
     }
+}
+
+/// The settings of an HTTP client.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    pub trust: TrustSettings,
+    pub proxy: ProxySettings,
+    /// The name that the user gives the application in requests, from AWS_SDK_UA_APP_ID or the
+    /// profile's `sdk_ua_app_id`.
+    pub app_id: Option<String>,
 }
 
 /// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Each of the first two includes the name of
@@ -252,23 +257,27 @@ impl Proxy {
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
             return failure;
         };
-        let (variable, host) = (self.variable, host_and_port(self.intercept.uri()));
         let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
-        let help = format!("write {variable}=http://{login}{host}");
-        failure.for_host_named_in(variable).help(help)
+        let help = self.assignment(login);
+        failure.for_host_named_in(self.variable).help(help)
+    }
+
+    /// Returns the remedy that writes the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`.
+    fn assignment(&self, login: &str) -> String {
+        let host = host_and_port(self.intercept.uri());
+        format!("write {}=http://{login}{host}", self.variable)
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
     pub fn authentication_required(&self) -> FetchError {
-        let (variable, host) = (self.variable, host_and_port(self.intercept.uri()));
         let (what, remedy) = match self.intercept.basic_auth() {
             Some(_) => (
                 "rejects the user name and password in its URL",
-                format!("correct them in {variable}"),
+                format!("correct them in {}", self.variable),
             ),
             None => (
                 "requires a user name and a password",
-                format!("write {variable}=http://USER:PASSWORD@{host}"),
+                self.assignment("USER:PASSWORD@"),
             ),
         };
         let text = format!("{self} {what} (HTTP status 407)");
@@ -400,11 +409,7 @@ impl ProxyLogin {
 /// # Errors
 /// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer
 /// that isn't HTTP, or if the connection breaks.
-pub async fn open_tunnel<S: Read + Write + Unpin>(
-    stream: S,
-    to: &Uri,
-    proxy: &Proxy,
-) -> FetchResult<S> {
+async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();

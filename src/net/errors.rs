@@ -41,13 +41,10 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Creates an outage of the network. `why` is a sentence that names the host or the proxy.
-    /// `io_kind` is the kind of the operating system's error.
-    pub fn network_outage(outage: OutageKind, why: &str, io_kind: Option<ErrorKind>) -> Self {
-        Self {
-            io_kind,
-            ..Self::outage(outage, why)
-        }
+    /// Sets the kind of the operating system's error.
+    fn io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
+        self.io_kind = kind.into();
+        self
     }
 
     /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message
@@ -63,7 +60,7 @@ impl FetchError {
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
             Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
-        Self::network_outage(OutageKind::Connection, &why, kind)
+        Self::outage(OutageKind::Connection, why).io_kind(kind)
     }
 
     /// Returns the failure for an open connection that broke or did not carry valid HTTP.
@@ -83,7 +80,7 @@ impl FetchError {
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} can't be read: {text}"),
         };
-        Self::network_outage(OutageKind::Connection, &why, kind)
+        Self::outage(OutageKind::Connection, why).io_kind(kind)
     }
 
     /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
@@ -107,8 +104,7 @@ impl FetchError {
                 Self::outage(OutageKind::Handshake, why)
             }
         };
-        let io_kind = Some(error.kind());
-        Self { io_kind, ..failure }
+        failure.io_kind(error.kind())
     }
 
     /// Turns the failure of a host that doesn't speak TLS into a refusal, because no later attempt
@@ -128,7 +124,7 @@ impl FetchError {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
             Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
-            None => Self::network_outage(OutageKind::Lookup, &text, Some(ErrorKind::NotFound)),
+            None => Self::outage(OutageKind::Lookup, text).io_kind(ErrorKind::NotFound),
         }
     }
 
@@ -139,14 +135,14 @@ impl FetchError {
             Ok(_) => format!("{peer} doesn't answer"),
             Err(_) => format!("{peer} doesn't answer, although its name resolves"),
         };
-        Self::network_outage(OutageKind::Silent, &why, Some(ErrorKind::TimedOut))
+        Self::outage(OutageKind::Silent, why).io_kind(ErrorKind::TimedOut)
     }
 
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
-        Self::network_outage(OutageKind::Timeout, &why, Some(ErrorKind::TimedOut))
+        Self::outage(OutageKind::Timeout, why).io_kind(ErrorKind::TimedOut)
     }
 
     /// Returns the failure for a certificate that is not trusted. The message calls the host

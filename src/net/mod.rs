@@ -34,7 +34,7 @@ mod connector;
 mod errors;
 mod tls;
 
-pub use connector::ProxySettings;
+pub use connector::{HttpSettings, ProxySettings};
 pub use errors::{BoxError, error_text, find_source, host_and_port};
 pub use tls::TrustSettings;
 
@@ -147,11 +147,9 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    connector: Connector,
+    pub connector: Connector,
     /// The connections to each host.
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The limit for each step of opening a connection.
-    connect_limit: Duration,
     /// The limit for the head of the response, including the time to open a new connection, and
     /// then again for each part of the body.
     read_limit: Duration,
@@ -177,26 +175,26 @@ const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
     /// Creates a client. It opens its first connection when it sends a request. The two limits are
-    /// those of [`Self::connect_limit`] and [`Self::read_limit`]. `app_id` is the application id in
-    /// the User-Agent header, if the user has set one.
-    pub fn new(
-        trust: &TrustSettings,
-        proxy: &ProxySettings,
-        [connect_limit, read_limit]: [Duration; 2],
-        app_id: Option<&str>,
-    ) -> Self {
+    /// those of [`Connector::limit`] and [`Self::read_limit`].
+    pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-        let app_id = app_id.unwrap_or(APP_ID).replace(is_separator, "-");
+        let app_id = settings.app_id.as_deref().unwrap_or(APP_ID);
+        let app_id = app_id.replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
-            connector: Connector::new(trust, proxy),
+            connector: Connector::new(settings, connect_limit),
             hosts: Arc::default(),
-            connect_limit,
             read_limit,
             user_agent: user_agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
         }
+    }
+
+    /// Returns a client that never uses a proxy, with connections of its own.
+    pub fn without_proxy(mut self) -> Self {
+        (self.connector.proxies, self.hosts) = Default::default();
+        self
     }
 
     /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
@@ -209,7 +207,7 @@ impl HttpClient {
         let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let mut client = own.clone();
-            client.connect_limit = settings.connect_timeout().unwrap_or(Duration::MAX);
+            client.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
             client.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
             let inspect = Arc::clone(&inspect);
             SharedHttpConnector::new(SdkConnector { client, inspect })
@@ -239,8 +237,8 @@ impl HttpClient {
         let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
             - host.permits.available_permits();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
-            let (client, to) = (self.clone(), to.clone());
-            let connecting = async move { client.connect(&to).await };
+            let (connector, to) = (self.connector.clone(), to.clone());
+            let connecting = async move { connector.connect(&to).await };
             spare.preconnected.push_back(tokio::spawn(connecting));
         }
     }
@@ -251,14 +249,6 @@ impl HttpClient {
         let host = url.host().unwrap_or_default();
         self.connector.proxies.proxy(url).is_none()
             && self.connector.dns.look_up(host).await.is_ok()
-    }
-
-    /// Opens a connection. Dropping the connection closes it.
-    ///
-    /// # Errors
-    /// When the connection cannot be opened.
-    pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
-        self.connector.connect(to, self.connect_limit).await
     }
 
     /// Sends a request and returns the head of its response together with the body. If the body
@@ -327,7 +317,7 @@ impl HttpClient {
         if let Some((connection, response)) = host.send_on_spare(&request).await {
             return Ok((connection, permit, response));
         }
-        let mut connection = self.connect(to).await?;
+        let mut connection = self.connector.connect(to).await?;
         let sent = connection.send_request(request).await;
         let response = sent.map_err(|error| broken(error.into()))?;
         Ok((connection, permit, response))

@@ -220,8 +220,8 @@ impl ServerCertVerifier for Verifier {
             }
         }
         if is_unknown_issuer(&result) {
-            let unknown = UnknownIssuer::new(leaf, others);
-            return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
+            let unknown = Arc::new(unknown_issuer(leaf, others));
+            return Err(CertificateError::Other(OtherError(unknown)).into());
         }
         let verified = result?;
 
@@ -293,17 +293,16 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let help = "use one of the names in the certificate, or check which server answers to this name";
             (text, Some(help))
         }
-        CertificateError::Other(other) => {
-            if let Some(issuer) = other.0.downcast_ref::<UnknownIssuer>() {
-                let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
-                (issuer.to_string(), Some(help))
-            } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
-                let text =
-                    "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
-                (text.to_owned(), Some("issue a certificate for the server"))
-            } else {
-                (format!("isn't trusted: {why}"), None)
-            }
+        CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
+            let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
+            (other.to_string(), Some(help))
+        }
+        CertificateError::Other(OtherError(other))
+            if other.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
+        {
+            let text =
+                "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
+            (text.to_owned(), Some("issue a certificate for the server"))
         }
         _ => (format!("isn't trusted: {why}"), None),
     }
@@ -315,18 +314,16 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-impl UnknownIssuer {
-    /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates
-    /// that the server sent. The message names the issuer at which the chain ends.
-    fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
-        // A chain can consist of the leaf only.
-        let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
-        let name = last.and_then(|certificate| common_name(certificate.issuer()));
-        let issuer = name.map_or("without a name".to_owned(), |name| format!("{name:?}"));
-        Self(format!(
-            "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
-        ))
-    }
+/// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates that
+/// the server sent. The message names the issuer at which the chain ends.
+fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
+    // A chain can consist of the leaf only.
+    let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
+    let name = last.and_then(|certificate| common_name(certificate.issuer()));
+    let issuer = name.map_or("without a name".to_owned(), |name| format!("{name:?}"));
+    UnknownIssuer(format!(
+        "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
+    ))
 }
 
 /// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).

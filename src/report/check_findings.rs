@@ -6,7 +6,7 @@
 //! document never contains a value.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::terminal::{TableScreen, counted, escaped_value, red};
 use crate::exec::Program;
@@ -35,7 +35,7 @@ pub struct Findings {
     /// The descriptions of secrets. They are empty without `--describe` and `--metadata`.
     pub secrets: Vec<TableRow>,
     /// The messages on standard error, in the form in which `--log-format json` prints them.
-    pub messages: Vec<Map<String, Value>>,
+    pub messages: Vec<Value>,
     /// True if the table has a column for the cache.
     #[serde(skip)]
     pub has_cache: bool,
@@ -160,9 +160,7 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     headings.extend(findings.has_cache.then_some("CACHED"));
     headings.push("STATUS");
     let rows = listed.iter();
-    let values: Vec<TableRow> = rows
-        .flat_map(|row| value_rows(row, findings.has_cache))
-        .collect();
+    let values = Vec::from_iter(rows.flat_map(|row| value_rows(row, findings.has_cache)));
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -202,15 +200,15 @@ const STATUS_SENTENCES: [&str; 9] = [
 
 /// Returns a line for each status other than `ok` in the rows, and one line for all error codes.
 fn status_lines(rows: &[&Row]) -> String {
-    let (failed, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.error.is_some());
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
-        if others.iter().any(|row| Some(row.status) == status) {
+        let mut others = rows.iter().filter(|row| row.error.is_none());
+        if others.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");
         }
     }
-    if !failed.is_empty() {
+    if rows.iter().any(|row| row.error.is_some()) {
         lines += "The errors are explained below.\n";
     }
     lines
@@ -293,33 +291,29 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (status, None) => status.to_owned(),
     };
 
-    let mut cells = match only {
-        Some(source) => source.cells.clone(),
-        None => vec![String::new(); CELLS_OF_SOURCE],
-    };
+    let source_cells = only.map(|source| source.cells.clone());
+    let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
     (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
-    let mut lines = vec![(row.label.as_str(), cells, row.error.is_some())];
-    if only.is_none() {
-        for source in &row.sources {
-            let mut cells = source.cells.clone();
-            cells[0].insert_str(0, "  ");
-            lines.push((" ", cells, source.is_failed));
-        }
-    }
-
-    let rows = lines.into_iter().map(|(label, mut cells, is_failed)| {
+    let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
         if !has_cache {
             cells.remove(CACHED);
         }
         cells.insert(0, label.to_owned());
-        let fields = Value::Null;
         TableRow {
-            fields,
+            fields: Value::Null,
             cells,
             is_failed,
         }
-    });
-    rows.collect()
+    };
+    let mut rows = vec![table_row(&row.label, cells, row.error.is_some())];
+    if only.is_none() {
+        for source in &row.sources {
+            let mut cells = source.cells.clone();
+            cells[0].insert_str(0, "  ");
+            rows.push(table_row(" ", cells, source.is_failed));
+        }
+    }
+    rows
 }
 
 /// Returns the sentence about who asked AWS, and with which credentials.

@@ -87,9 +87,9 @@ impl CheckedValues<'_> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
             // An object with rows for its keys, which come first, doesn't need a row of its own.
-            let last_row = rows.last();
-            let has_key_row =
-                last_row.is_some_and(|(last, _)| EntryId { key: None, ..*last } == outcome.id);
+            let is_of_entry =
+                |(last, _): &(EntryId, _)| EntryId { key: None, ..*last } == outcome.id;
+            let has_key_row = rows.last().is_some_and(is_of_entry);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }
@@ -176,15 +176,11 @@ impl CheckedValues<'_> {
 
     /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
+        let is_found = |read: &SecretRef| self.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
-            CheckDepth::Metadata => {
-                let is_found = |read: &SecretRef| self.fetched.contains_key(&read.locator);
-                match reads.iter().all(is_found) {
-                    true => "not-read",
-                    false => "not-checked",
-                }
-            }
+            CheckDepth::Metadata if reads.iter().all(is_found) => "not-read",
+            CheckDepth::Metadata => "not-checked",
             CheckDepth::Declaration => "valid",
         }
     }
@@ -217,10 +213,8 @@ impl CheckedValues<'_> {
         // regions that were passed over.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let created = versioned.and_then(|versioned| versioned.created);
-        let passed_over = match (document, versioned) {
-            (Some(document), Some(_)) => document.passed_over.as_slice(),
-            (_, _) => &[],
-        };
+        let versioned_document = versioned.and(document);
+        let passed_over = versioned_document.map_or(&[][..], |document| &document.passed_over);
         let id = match locator.is_hidden() {
             true => NOT_SHOWN.to_owned(),
             false => locator.written_id_of(parameter_name),
@@ -255,10 +249,7 @@ impl CheckedValues<'_> {
                 "error": error,
             }),
             cells: vec![
-                match key {
-                    Some(key) => format!("{id}:{key}"),
-                    None => id,
-                },
+                key.map_or(id.clone(), |key| format!("{id}:{key}")),
                 short_version.collect(),
                 stages.join(","),
                 age_seconds.map(age).unwrap_or_default(),
@@ -297,8 +288,8 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     if !is_whole || is_template || outcome.id.key.is_some() {
         return None;
     }
-    let object: HashMap<String, IgnoredAny> =
-        serde_json::from_slice(outcome.value()?.expose()).ok()?;
+    let json = outcome.value()?.expose();
+    let object: HashMap<String, IgnoredAny> = serde_json::from_slice(json).ok()?;
     let keys = counted(object.len(), "key", "keys");
     Some(format!("a JSON object with {keys}"))
 }
@@ -374,11 +365,11 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (id, region) = (locator.id.to_string(), secret.region.to_string());
     let mut fields =
         json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
-    if let Ok(description) = &secret.description {
-        add_description(&mut fields, description, now);
-    }
     let described = match &secret.description {
-        Ok(description) => description_cells(description, now),
+        Ok(description) => {
+            add_description(&mut fields, description, now);
+            description_cells(description, now)
+        }
         Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
     };
     let cells = [id, region].into_iter().chain(described).collect();
@@ -424,10 +415,8 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         });
     }
 
-    let overdue = match rotation.is_overdue(now) {
-        true => "overdue, ",
-        false => "",
-    };
+    let is_overdue = rotation.is_overdue(now);
+    let overdue = if is_overdue { "overdue, " } else { "" };
     let rotation_text = match (rotation.every_days(), &rotation.schedule) {
         _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
         _ if !rotation.is_enabled => "off".to_owned(),

@@ -110,15 +110,15 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let value = utf8_value(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') || value.ends_with('\r') {
-        return Err(unfit_problem(
-            "the value contains a line break, but Docker's --env-file has one line for each variable",
-        )
-        .help(format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}")));
-    } else if length > LONGEST_LINE {
-        return Err(unfit_problem(&format!(
+        let why = "the value contains a line break, but Docker's --env-file has one line for each variable";
+        let help = format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}");
+        return Err(Problem::configuration(why).help(help));
+    }
+    if length > LONGEST_LINE {
+        let why = format!(
             "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
-        ))
-        .help(DOCKER_HELP));
+        );
+        return Err(Problem::configuration(why).help(DOCKER_HELP));
     }
     push(text, &[variable.name.as_str(), "=", value, "\n"]);
     Ok(())
@@ -187,10 +187,9 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// When the value isn't UTF-8.
 fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
-        Problem::configuration(format!(
-            "the value isn't UTF-8 text, and {format} can't hold anything else"
-        ))
-        .help("use --format shell, or add encode: base64 to the variable in a declaration")
+        let text = format!("the value isn't UTF-8 text, and {format} can't hold anything else");
+        let help = "use --format shell, or add encode: base64 to the variable in a declaration";
+        Problem::configuration(text).help(help)
     })
 }
 
@@ -250,9 +249,8 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
     let value = utf8_value(variable, "a .env file")?;
     if value.contains("${") {
-        return Err(unfit_problem(
-            "the value contains `${`, which python-dotenv expands even in quotes",
-        ));
+        let why = "the value contains `${`, which python-dotenv expands even in quotes";
+        return Err(unfit_problem(why));
     }
 
     // In single quotes, a carriage return can't be written as `\r`.
@@ -263,21 +261,19 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
     } else if is_bare(value) {
         Ok("")
     } else {
-        Err(unfit_problem(
-            "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
-        ))
+        let why = "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently";
+        Err(unfit_problem(why))
     }
 }
 
 /// True if the value contains a backslash before one of the characters in `followers`, before its
 /// end (where the closing quote follows), or before a carriage return, which is written as `\r`.
 fn has_backslash_before(value: &str, followers: &str) -> bool {
-    value
-        .match_indices('\\')
-        .any(|(at, _)| match value[at + 1..].chars().next() {
-            None | Some('\r') => true,
-            Some(next) => followers.contains(next),
-        })
+    let mut backslashes = value.match_indices('\\');
+    backslashes.any(|(at, _)| match value[at + 1..].chars().next() {
+        None | Some('\r') => true,
+        Some(next) => followers.contains(next),
+    })
 }
 
 /// True if a value survives without quotes. Such a value is one line that doesn't begin or end with

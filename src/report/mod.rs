@@ -49,24 +49,18 @@ pub struct Report {
     consequence: Option<String>,
 }
 
-impl FromIterator<Problem> for Report {
-    fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
+impl From<Problem> for Report {
+    fn from(problem: Problem) -> Self {
+        Self::from([problem])
+    }
+}
+
+impl<T: IntoIterator<Item = Problem>> From<T> for Report {
+    fn from(problems: T) -> Self {
         Self {
             problems: problems.into_iter().collect(),
             consequence: None,
         }
-    }
-}
-
-impl From<Problem> for Report {
-    fn from(problem: Problem) -> Self {
-        Self::from_iter([problem])
-    }
-}
-
-impl From<Vec<Problem>> for Report {
-    fn from(problems: Vec<Problem>) -> Self {
-        Self::from_iter(problems)
     }
 }
 
@@ -83,9 +77,11 @@ impl Report {
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
-        let mut report: Self = problems.into_iter().map(|(_, problem)| problem).collect();
-        report.consequence = Some(consequence.into());
-        report
+        let problems = problems.into_iter().map(|(_, problem)| problem);
+        Self {
+            problems: problems.collect(),
+            consequence: Some(consequence.into()),
+        }
     }
 
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
@@ -252,15 +248,13 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
 /// help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing_keys = problems
-        .iter()
-        .filter_map(|problem| problem.missing_key.as_ref());
-    let keys: BTreeSet<String> = missing_keys
-        .map(|missing| format!("{:?}", missing.key))
-        .collect();
+    let all = problems.iter();
+    let missing_keys = all.filter_map(|problem| problem.missing_key.as_ref());
+    let keys = BTreeSet::from_iter(missing_keys.map(|missing| format!("{:?}", missing.key)));
     let mut problem = first.clone();
-    let has_several = keys.len() > 1;
-    if let Some(missing) = first.missing_key.as_ref().filter(|_| has_several) {
+    if let Some(missing) = &first.missing_key
+        && keys.len() > 1
+    {
         let listed_keys = Vec::from_iter(keys).join(", ");
         problem.text = format!("doesn't have the keys {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());
@@ -299,8 +293,8 @@ mod tests {
             failure.problem(&reference.unwrap(), &subject)
         };
         let rendered = |failures: &[(&str, &str)]| {
-            let report: Report = failures.iter().copied().map(failed).collect();
-            report
+            let failures = failures.iter().copied();
+            Report::from(failures.map(failed))
                 .errors()
                 .into_iter()
                 .map(|error| (error.message, error.entries))

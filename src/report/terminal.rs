@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::model::env_variables::Inherited;
 use crate::model::options::{LogFormat, Options};
@@ -51,11 +51,10 @@ impl Label {
     /// has no other one.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Error => "error",
+            Self::Error | Self::Summary => "error",
             Self::Warning => "warning",
             Self::Note => "note",
             Self::Help => "help",
-            Self::Summary => "error",
         }
     }
 }
@@ -228,12 +227,9 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
-        let count = record.entries.len();
-        let listed = match record.is_abridged {
-            true => count.min(MOST_NAMES),
-            false => count,
-        };
-        for entry in &record.entries[..listed] {
+        let (count, is_abridged) = (record.entries.len(), record.is_abridged);
+        let listed = if is_abridged { MOST_NAMES } else { count };
+        for entry in record.entries.iter().take(listed) {
             add("for ", entry);
         }
         if count > listed {
@@ -303,14 +299,14 @@ fn shown_label(label: Label, screen: Screen) -> String {
 
 /// Returns a JSON object for each record. All parts of an error are in the same object, so a log
 /// collector shows one entry for each thing to fix.
-pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
+pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
     records.map(|record| record_object(record, now)).collect()
 }
 
 /// Returns the JSON object of a record. Fields that don't apply are left out.
-fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
+fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They know `info`, but not `note`. The level of a
     // summary is `error`.
     let level = match record.label {
@@ -319,15 +315,17 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
     };
 
     let time = humantime::format_rfc3339_millis(now).to_string();
-    let mut members: Vec<(&str, Value)> = vec![
-        ("time", time.into()),
+    let mut object = json!({
+        "time": time,
         // The command writes to the same stream.
-        ("logger", "secrets-exec".into()),
-        ("level", level.into()),
-        ("event", record.event.into()),
-        ("message", record.message.into()),
-    ];
-    members.extend(record.details);
+        "logger": "secrets-exec",
+        "level": level,
+        "event": record.event,
+        "message": record.message,
+    });
+    for (name, value) in record.details {
+        object[name] = value;
+    }
 
     // AWS's message doesn't have a member of its own. It is the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
@@ -337,13 +335,10 @@ fn record_object(record: Record, now: SystemTime) -> Map<String, Value> {
         ("help", Vec::from_iter(record.help)),
     ] {
         if !texts.is_empty() {
-            members.push((name, texts.into()));
+            object[name] = texts.into();
         }
     }
-    let members = members.into_iter();
-    members
-        .map(|(name, value)| (name.to_owned(), escaped_value(value)))
-        .collect()
+    escaped_value(object)
 }
 
 /// Escapes the texts in a JSON value. A version id or a path may contain characters that change
@@ -352,11 +347,11 @@ pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        Value::Object(members) => {
-            let members = members.into_iter();
+        Value::Object(mut members) => {
             members
-                .map(|(name, value)| (name, escaped_value(value)))
-                .collect()
+                .values_mut()
+                .for_each(|value| *value = escaped_value(value.take()));
+            members.into()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
@@ -472,9 +467,7 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
         }
         LogFormat::Json => {
             let objects = objects(records).into_iter();
-            objects
-                .map(|object| format!("{}\n", Value::Object(object)))
-                .collect()
+            objects.map(|object| format!("{object}\n")).collect()
         }
     }
 }

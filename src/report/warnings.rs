@@ -12,10 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
-use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
-use crate::model::env_variables::EnvName;
 use crate::model::environment::CommandLine;
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
@@ -212,7 +210,11 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
 /// Returns the warnings about the cache in `directory`: first those about values that come from it
 /// because requests failed, and then those about entries that can't be used. Failures with the same
 /// reason share a warning, in which each value has a note.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
+pub fn cache_warnings(
+    directory: &Path,
+    notices: &[(Locator, String)],
+    fetched: &Fetched,
+) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in fetched {
         if let Ok(document) = answer
@@ -227,7 +229,7 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             replaced.push((failure.error.sentence(), note));
         }
     }
-    let unusable = notices.iter().map(|CacheNotice { what, locator }| {
+    let unusable = notices.iter().map(|(locator, what)| {
         let noun = match fetched.get(locator) {
             Some(Ok(_)) => locator.revealed().noun(),
             Some(Err(_)) | None => locator.noun(),
@@ -256,18 +258,15 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
         return Vec::new();
     }
 
-    let sets_variable = |name: &str| {
-        outcomes.list.iter().any(|outcome| {
-            let variable = outcome.target.variable().map(EnvName::as_str);
-            variable == Some(name) && is_set(outcome)
-        })
-    };
+    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
+    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
+    let is_set_name = |name: &str| set_names.clone().any(|set| set.as_str() == name);
     let mut warnings = Vec::new();
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
         let reference = argument.strip_prefix('$');
         let variable = reference.map(|name| name.trim_matches(['{', '}', '(', ')']));
-        if variable.is_some_and(sets_variable) {
+        if variable.is_some_and(is_set_name) {
             warnings.push(Record::warning(format!(
                 "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
             )));

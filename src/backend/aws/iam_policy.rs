@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
 use super::parameter_store::{base_name, is_described, referenced_secret};
-use super::service_client::{aws_host, partition_of};
+use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Store};
@@ -90,10 +90,8 @@ impl<'a> PolicyRole<'a> {
 
         let is_caller = named.is_none() || chain.last() == named;
         let mut assumed = if is_caller { requested } else { [].into() };
-        for pair in chain.windows(2) {
-            if let [role, next_role] = pair
-                && named == Some(role)
-            {
+        for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
+            if named == Some(role) {
                 assumed.insert(next_role.clone());
             }
         }
@@ -253,11 +251,9 @@ impl Statements<'_> {
         // the value. Public parameters aren't encrypted. A secret that is only described is noted,
         // too, which has no effect: the statement about KMS keys needs `--kms-key`, which can't be
         // combined with `--metadata`.
-        let decrypting = match referenced_secret(locator.id.name()) {
-            Some(_) => Store::SecretsManager,
-            None => locator.store,
-        };
+        let referenced = referenced_secret(locator.id.name()).map(|_| Store::SecretsManager);
         if !is_public(locator) {
+            let decrypting = referenced.unwrap_or(locator.store);
             self.decrypting.insert((decrypting, region.cloned()));
         }
     }
@@ -330,7 +326,7 @@ impl Statements<'_> {
         for region in keys.iter().filter_map(Arn::region) {
             for (store, used) in &self.decrypting {
                 if used.as_ref().is_none_or(|used| *used == region) {
-                    services.extend(aws_host((*store).into(), &region));
+                    services.extend(aws_host(Api::Store(*store), &region));
                 }
             }
         }

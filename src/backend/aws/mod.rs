@@ -46,16 +46,14 @@ use futures_util::future::{join, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
-    FetchResult, Fetched, Missing,
-};
+use crate::model::answer::*;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
-use credentials::caller_variables;
+use credentials::CALLER_VARIABLES;
 use parameter_store::MAX_BATCH;
+use service_client::Api;
 use session::{Request, RequestAnswers, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
@@ -144,8 +142,7 @@ impl Aws {
         let (store, id, version) = (locator.store, &locator.id, &locator.version);
         let parts = (store, id, &request.region, &request.role, version);
         let endpoints = settings.endpoints.cache_key(locator.store);
-        let value = |name| settings.variables.non_empty(name);
-        let variables = Vec::from_iter(caller_variables().map(value));
+        let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
     }
 
@@ -372,7 +369,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
         let clients = &session.clients;
-        let opening = clients.connect_early(store.into(), region, connections);
+        let opening = clients.connect_early(Api::Store(store), region, connections);
         opening.await;
     }
 }
@@ -471,7 +468,7 @@ async fn send(
     let Some(Request { locator, .. }) = requests.first() else {
         return Vec::new();
     };
-    let client = session.client(locator.store.into(), region, locator.role.as_ref());
+    let client = session.client(Api::Store(locator.store), region, locator.role.as_ref());
     match (&client.await, locator.store) {
         (Err(error), _) => vec![Err(error.clone()); requests.len()],
         // Boxed, because there is one future of this function for each secret, and each of them

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::responses::{read_object, timestamp};
-use super::service_client::Client;
+use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
@@ -345,10 +345,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
 /// reference has one.
 fn requested_name(request: &Locator, region: &Region) -> String {
     let id = request.id.in_region(region);
-    match version_selector(request) {
-        Some(selector) => format!("{id}:{selector}"),
-        None => id.to_string(),
-    }
+    let with_version = |selector| format!("{id}:{selector}");
+    version_selector(request).map_or_else(|| id.to_string(), with_version)
 }
 
 /// Returns the label or the version number in a request, or `None` for the newest version.
@@ -384,15 +382,12 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
     let batches = groups.values().map(|group| group.chunks(MAX_DESCRIBED));
     let describing = batches.flatten().map(async |batch| {
         let described = describe_batch(session, batch).await;
-        let mut answers = RequestAnswers::new();
-        for request in batch {
-            let found = match &described {
-                Ok(described) => document_without_value(request, described),
-                Err(error) => Err(error.clone()),
-            };
-            answers.push(request.clone().answered(found));
-        }
-        answers
+        let answer = |request: &Request| {
+            let parameters = described.as_ref().map_err(FetchError::clone);
+            let found = parameters.and_then(|all| document_without_value(request, all));
+            request.clone().answered(found)
+        };
+        RequestAnswers::from_iter(batch.iter().map(answer))
     });
     in_flight(stream::iter(describing)).await.concat()
 }
@@ -433,7 +428,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
-    let (api, role) = (locator.store.into(), locator.role.as_ref());
+    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
     let client = session.client(api, region, role).await?;
 
     let filter = match locator.path() {

@@ -17,9 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, FetchResult, Missing, OutageKind, Refusal,
-};
+use crate::model::answer::*;
 use crate::model::shown::one_line;
 use crate::net::{error_text, find_source};
 
@@ -67,11 +65,9 @@ pub fn error_response<'a>(
 /// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
 /// serde's error is dropped, because it quotes the body.
 pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
-    let malformed = || FetchError::malformed(unexpected);
-    if !is_object(body) {
-        return Err(malformed());
-    }
-    serde_json::from_slice(body).map_err(|_| malformed())
+    let object = Some(body).filter(|body| is_object(body));
+    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
+    parsed.ok_or_else(|| FetchError::malformed(unexpected))
 }
 
 /// True if the body begins with `{`, like a JSON object.
@@ -130,8 +126,9 @@ pub struct ServiceError<'a> {
     pub content_type: Option<&'a str>,
     /// The URL that a redirect points to.
     pub location: Option<&'a str>,
-    /// The pause that AWS asks for, from the header `x-amz-retry-after`.
-    pub retry_after: Option<Duration>,
+    /// The next attempt after an outage: the same service, after the pause that AWS asks for in the
+    /// header `x-amz-retry-after`.
+    pub again: Again,
 }
 
 impl<'a> ServiceError<'a> {
@@ -141,6 +138,7 @@ impl<'a> ServiceError<'a> {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
         let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
+        let after = milliseconds.map(Duration::from_millis);
         Self {
             status,
             code: None,
@@ -148,7 +146,7 @@ impl<'a> ServiceError<'a> {
             request_id: header("x-amzn-requestid"),
             content_type: header("content-type"),
             location: header("location").filter(|_| (300..400).contains(&status)),
-            retry_after: milliseconds.map(Duration::from_millis),
+            again: Again::Here { after },
         }
     }
 
@@ -161,9 +159,6 @@ impl<'a> ServiceError<'a> {
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
         let unaccepted = |fault| self.denied(Denial::Credentials(fault));
-        let again_here = Again::Here {
-            after: self.retry_after,
-        };
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
@@ -215,7 +210,7 @@ impl<'a> ServiceError<'a> {
             // Every error from AWS has a code. So a proxy has refused the request because of its
             // policy, and would do so again.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
-            "" => self.not_from_aws(again_here),
+            "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             // The message says what is wrong with the request. The last code comes from STS, and
             // its message says which limit of a role is exceeded.
@@ -241,11 +236,11 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        let again = Again::Here {
-            after: self.retry_after,
-        };
         let failure = self.failure(Cause::Outage(kind), None);
-        FetchError { again, ..failure }
+        FetchError {
+            again: self.again,
+            ..failure
+        }
     }
 
     /// Returns the failure for a request that AWS refuses for any other reason.

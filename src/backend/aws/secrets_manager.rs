@@ -15,12 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::responses::{read_object, system_time, timestamp};
-use super::service_client::Client;
+use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
-use crate::model::answer::{
-    Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
-    Replica, RotationSchedule,
-};
+use crate::model::answer::*;
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::{host_and_port, in_flight};
@@ -150,7 +147,7 @@ async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
-    let (api, role) = (locator.store.into(), locator.role.as_ref());
+    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", locator.named(&id));

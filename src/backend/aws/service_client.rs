@@ -52,9 +52,7 @@ use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
-use crate::net::{
-    BoxError, Bytes, HttpClient, ProxySettings, TrustSettings, host_and_port, in_memory,
-};
+use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
 
 /// Creates the clients for one launch. All of them share the same connections.
@@ -79,20 +77,13 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
-    /// Creates the clients. They open connections when they send the first requests. `app_id` is
-    /// the name that the user gives the application.
-    pub fn new(
-        endpoints: Endpoints,
-        trust: &TrustSettings,
-        proxy: &ProxySettings,
-        app_id: Option<&str>,
-    ) -> Self {
-        let limits = [CONNECT_TIMEOUT, READ_TIMEOUT];
-        let client = |proxy| HttpClient::new(trust, proxy, limits, app_id);
+    /// Creates the clients. They open connections when they send the first requests.
+    pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
+        let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
         Self {
             endpoints,
-            http: client(proxy),
-            direct: client(&ProxySettings::default()),
+            direct: http.clone().without_proxy(),
+            http,
             metadata: OnceCell::new(),
         }
     }
@@ -376,14 +367,6 @@ pub enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 5] = [
-        Self::Store(Store::SecretsManager),
-        Self::Store(Store::ParameterStore),
-        Self::Sts,
-        Self::Sso,
-        Self::SsoOidc,
-    ];
-
     /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
@@ -393,27 +376,25 @@ impl Api {
             Self::SsoOidc => "oidc",
         }
     }
-
-    /// Returns the variable that sets the service's endpoint, and the service's name in a
-    /// `services` section of the configuration file.
-    pub fn endpoint_setting(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Store(Store::SecretsManager) => {
-                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager")
-            }
-            Self::Store(Store::ParameterStore) => ("AWS_ENDPOINT_URL_SSM", "ssm"),
-            Self::Sts => ("AWS_ENDPOINT_URL_STS", "sts"),
-            Self::Sso => ("AWS_ENDPOINT_URL_SSO", "sso"),
-            Self::SsoOidc => ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
-        }
-    }
 }
 
-impl From<Store> for Api {
-    fn from(store: Store) -> Self {
-        Self::Store(store)
-    }
-}
+/// Each service, the variable that sets its endpoint, and its name in a `services` section of the
+/// configuration file.
+pub const ENDPOINT_SETTINGS: [(Api, &str, &str); 5] = [
+    (
+        Api::Store(Store::SecretsManager),
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "secrets_manager",
+    ),
+    (
+        Api::Store(Store::ParameterStore),
+        "AWS_ENDPOINT_URL_SSM",
+        "ssm",
+    ),
+    (Api::Sts, "AWS_ENDPOINT_URL_STS", "sts"),
+    (Api::Sso, "AWS_ENDPOINT_URL_SSO", "sso"),
+    (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
+];
 
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
@@ -439,7 +420,7 @@ impl Endpoints {
     /// different endpoints, this part is different, too. STS is included, because it provides the
     /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
-        let urls = [store.into(), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
+        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         let variants = [self.use_fips, self.use_dual_stack];
         format!("{:?}", (urls, variants))
     }
@@ -450,14 +431,15 @@ impl Endpoints {
     /// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS
     /// and an endpoint.
     pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        if self.use_fips || self.use_dual_stack {
-            return self.find_by_rules(api, region).await;
-        }
-        if let Some(url) = self.url(api) {
+        let is_variant = self.use_fips || self.use_dual_stack;
+        if let Some(url) = self.url(api)
+            && !is_variant
+        {
             return Ok(url.uri().clone());
         }
         let area = region.area();
-        if !area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area)) {
+        let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
+        if is_variant || !is_commercial {
             return self.find_by_rules(api, region).await;
         }
         let host = format!("{}.{region}.amazonaws.com", api.name());

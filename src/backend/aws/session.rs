@@ -21,9 +21,7 @@ use super::credentials::{
     request_caller_arn, with_stored_session,
 };
 use super::service_client::{Api, Client, Clients};
-use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, FetchResult, Unsigned,
-};
+use crate::model::answer::*;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
@@ -118,9 +116,8 @@ impl Session {
         let asked = ask_for_missing_codes(codes, roles, settings.profile_name(), &deadline);
         let base = OnceCell::new_with(asked.err().map(Err));
 
-        let (endpoints, app_id) = (settings.endpoints.clone(), settings.app_id.as_deref());
         Ok(Self {
-            clients: Clients::new(endpoints, &settings.trust, &settings.proxy, app_id),
+            clients: Clients::new(settings.endpoints.clone(), &settings.http),
             budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
             purpose,
@@ -149,14 +146,11 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the region, credentials and roles whose search failed, and credentials that have
+    /// Forgets the region and the roles whose search failed, and roles whose credentials have
     /// expired, so that they are looked up again.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
-        }
-        if !self.has_credentials() {
-            self.base.take();
         }
         self.roles.retain(|_, caller| is_usable(caller));
     }
@@ -270,10 +264,7 @@ impl Session {
     /// [`Self::prepare_credentials`] hasn't run, an error that no message ever shows, because the
     /// callers that run before it ignore the error.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
-        let caller = match role {
-            Some(role) => self.roles.get(role),
-            None => Some(&self.base),
-        };
+        let caller = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match caller.and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
             None => Err(misconfigured("these credentials weren't requested")),
@@ -339,10 +330,8 @@ impl Session {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
         }
-        let source = match self.settings.region {
-            Some((_, source)) => source.name,
-            None => "the instance metadata",
-        };
+        let region = self.settings.region.as_ref();
+        let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
         // Other credentials than those of a role don't name their account.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());

@@ -191,7 +191,7 @@ impl Notices<'_> {
 
     /// Prints errors, such as those about files that could not be removed.
     pub fn report_errors(&mut self, errors: Vec<Problem>) {
-        self.write(Report::from_iter(errors).errors());
+        self.write(Report::from(errors).errors());
     }
 
     /// Prints the records that `--quiet` and `--verbose` allow.

@@ -110,11 +110,14 @@ impl FetchError {
     }
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because the
-    /// failed request wasn't the one for the secret: `the role "…" couldn't be assumed`.
-    pub fn with_headline(mut self, headline: &str) -> Self {
-        self.problem.text = format!("{headline}: {}", self.sentence());
-        self.problem.aws_says = None;
-        self.mention = Mention::InEntries;
+    /// failed request wasn't the one for the secret: `the role "…" couldn't be assumed`. Leaves any
+    /// other failure unchanged.
+    pub fn with_outage_headline(mut self, headline: &str) -> Self {
+        if let Cause::Outage(_) = self.cause {
+            self.problem.text = format!("{headline}: {}", self.sentence());
+            self.problem.aws_says = None;
+            self.mention = Mention::InEntries;
+        }
         self
     }
 

@@ -188,7 +188,7 @@ options! {
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
             "The external ID that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(parse_url),
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(HttpUrl::parse_endpoint),
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
@@ -421,7 +421,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         Some("1") => Some(DEFAULT_AGENT),
         text => text,
     };
-    let url = url.and_then(HttpUrl::parse_endpoint);
+    let url = url.and_then(|url| HttpUrl::parse_endpoint(url).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
     safe_url.map(AgentChoice::At).ok_or(
         "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
@@ -432,13 +432,6 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
 /// others.
 fn parse_region(code: &str) -> Result<Region, Expected> {
     Region::parse(code).ok_or(Region::EXPECTED)
-}
-
-/// Parses the URL of an endpoint, with the scheme `http` or `https`. A user name, a password or a
-/// query is refused, because it wouldn't be sent.
-fn parse_url(url: &str) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse_endpoint(url)
-        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
 }
 
 /// The longest duration: a century. Sums of several such durations don't overflow.

@@ -33,18 +33,18 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
-use super::service_client::{Api, Endpoints};
+use super::service_client::{Api, ENDPOINT_SETTINGS, Endpoints};
 use crate::model::env_variables::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
-use crate::net::{ProxySettings, TrustSettings};
+use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, endpoint_url,
-    metadata_mode_url, region_code, retry_mode, session_name, url,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, metadata_mode_url,
+    region_code, retry_mode, session_name, url,
 };
 use role_chain::role_chain;
 
@@ -65,12 +65,8 @@ pub struct Settings {
     /// this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
-    pub trust: TrustSettings,
+    pub http: HttpSettings,
     pub max_attempts: Option<u32>,
-    /// The name that the user gives the application in requests to AWS, from AWS_SDK_UA_APP_ID or
-    /// the profile's `sdk_ua_app_id`.
-    pub app_id: Option<String>,
-    pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
@@ -153,20 +149,23 @@ impl Settings {
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
+        let proxy = proxy(&mut places);
+        let mut services = ROLE_REMEDIES.iter();
+        let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
             profile_variable,
-            proxy: proxy(&mut places),
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
             web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: role_remedy(inherited),
+            role_remedy: service.map(|(_, remedy)| *remedy),
             ..Self::default()
         };
+        settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
@@ -182,9 +181,9 @@ impl Settings {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
-        self.trust = trust(places, &self.options);
+        self.http.trust = trust(places, &self.options);
         self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
-        self.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
+        self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
     }
 
@@ -229,7 +228,8 @@ impl Settings {
     /// # Errors
     /// The first region whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let is_to_aws = |request: &&&Locator| self.endpoints.url(request.store.into()).is_none();
+        let is_to_aws =
+            |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
         if requests.peek().is_none() {
             return Ok(());
@@ -387,14 +387,6 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
 ];
 
-/// Returns the remedy for missing credentials if this is an ECS task, a Kubernetes pod or a Lambda
-/// function.
-fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
-    let mut services = ROLE_REMEDIES.iter();
-    let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
-    service.map(|(_, remedy)| *remedy)
-}
-
 /// Reads the default region. Returns it together with the option, variable or file that names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
@@ -411,13 +403,12 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
 /// Reads the endpoints, each with the name of its variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
-    let for_all = places.variable("AWS_ENDPOINT_URL", endpoint_url);
-    let for_all_in_profile = places.setting("endpoint_url", endpoint_url);
+    let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
+    let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
     let mut configured = BTreeMap::new();
-    for api in Api::ALL {
-        let (variable, service) = api.endpoint_setting();
+    for (api, variable, service) in ENDPOINT_SETTINGS {
         let by_precedence = [
-            (variable, places.variable(variable, endpoint_url)),
+            (variable, places.variable(variable, HttpUrl::parse_endpoint)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
             (in_profile, places.service_endpoint(service)),
             (in_profile, for_all_in_profile.clone()),
@@ -432,7 +423,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         configured.clear();
     }
     if let Some(url) = &options.endpoint_url {
-        let secrets_manager = Store::SecretsManager.into();
+        let secrets_manager = Api::Store(Store::SecretsManager);
         configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
     }
     Endpoints {
@@ -459,24 +450,20 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
-    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint_url);
+    let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
+    // These two never have an instance metadata service.
+    let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
+    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
+    let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
+    let is_lambda = lambda_api.is_some();
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
-        may_exist: may_have_metadata_service(places.variables),
+        may_exist: !is_fargate && !is_lambda,
     }
-}
-
-/// False in an ECS task on Fargate and in a Lambda function, which never have an instance metadata
-/// service.
-fn may_have_metadata_service(inherited: &Inherited) -> bool {
-    let environment = inherited.non_empty("AWS_EXECUTION_ENV");
-    let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
-    let is_lambda = inherited.non_empty("AWS_LAMBDA_RUNTIME_API").is_some();
-    !is_fargate && !is_lambda
 }
 
 /// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is

@@ -13,8 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::env_variables::Inherited;
-use crate::model::mistakes::nearest;
-use crate::model::mistakes::overlooked;
+use crate::model::mistakes::{nearest, overlooked};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::shown::{invalid_value, is_quotable, noun_with_name, one_line};
@@ -87,9 +86,9 @@ impl<'a> Places<'a> {
     /// invalid URL adds an error.
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
-        let text = profile.service_endpoint(service);
-        let parsed = profile.parse_value(text, "services", endpoint_url);
-        parsed.map_err(|error| self.refuse(error)).ok()?
+        let text = profile.service_endpoint(service)?;
+        let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
+        parsed.map_err(|error| self.refuse(error)).ok()
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
@@ -170,12 +169,6 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
-/// Parses the URL of an endpoint.
-pub fn endpoint_url(text: &str) -> Parsed<HttpUrl> {
-    HttpUrl::parse_endpoint(text)
-        .ok_or("a URL that begins with http:// or https://, without a user name, password or query")
-}
-
 /// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
 pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
@@ -226,37 +219,23 @@ impl ConfigFiles {
     /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
-        let paths: Vec<_> = paths.map(|path| path.display().to_string()).collect();
-        if paths.is_empty() {
-            "(HOME isn't set)".to_owned()
-        } else {
-            one_line(&format!("in {}", paths.join(" or ")))
+        let paths = Vec::from_iter(paths.map(|path| path.display().to_string()));
+        match paths.is_empty() {
+            true => "(HOME isn't set)".to_owned(),
+            false => one_line(&format!("in {}", paths.join(" or "))),
         }
     }
 }
 
-/// The settings of a section. Their names are in lower case.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Section {
-    pub settings: BTreeMap<String, String>,
-    /// The indented settings below a setting without a value, such as `s3 =`. The key has both
-    /// names.
-    pub nested: BTreeMap<(String, String), String>,
-}
+/// The settings of a section. Their names are in lower case. The value of a setting without a value
+/// of its own, such as `s3 =`, begins with a line feed, and has the settings below it.
+pub type Section = BTreeMap<String, String>;
 
-impl Section {
-    /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
-    /// treated as unset.
-    pub fn setting(&self, key: &str) -> Option<&str> {
-        let text = self.settings.get(key).map(String::as_str);
-        text.filter(|text| !text.is_empty())
-    }
-
-    /// Adds the settings of `other`. They replace settings with the same name.
-    fn extend(&mut self, other: Self) {
-        self.settings.extend(other.settings);
-        self.nested.extend(other.nested);
-    }
+/// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
+/// treated as unset, and so is one that only has settings below it.
+pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+    let text = section.get(key).map(String::as_str);
+    text.filter(|text| !has_no_value(text))
 }
 
 /// A profile in the configuration files.
@@ -271,7 +250,7 @@ pub struct Profile<'a> {
 impl<'a> Profile<'a> {
     /// Returns the text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
-        self.section.setting(key)
+        setting(self.section, key)
     }
 
     /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
@@ -279,9 +258,10 @@ impl<'a> Profile<'a> {
     fn service_endpoint(&self, service: &str) -> Option<&'a str> {
         let services = (SERVICES, self.setting("services")?.to_owned());
         let section = self.profiles.sections.get(&services)?;
-        let setting = (service.to_owned(), "endpoint_url".to_owned());
-        let text = section.nested.get(&setting).map(String::as_str);
-        text.filter(|text| !text.is_empty())
+        let below = section.get(service)?.lines();
+        let mut settings = below.filter_map(|line| split_setting(line, &['=']));
+        let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Returns the parsed value of a setting.
@@ -289,22 +269,18 @@ impl<'a> Profile<'a> {
     /// # Errors
     /// When the value is invalid.
     pub fn parse_setting<T>(&self, key: &str, parse: Parser<T>) -> Result<Option<T>, Problem> {
-        self.parse_value(self.setting(key), key, parse)
+        let text = self.setting(key);
+        let parsed = text.map(|text| self.parse_value(text, key, parse));
+        parsed.transpose()
     }
 
     /// Parses a value of the setting `key`, or a value in the section that this setting names.
     ///
     /// # Errors
     /// When the value is invalid.
-    fn parse_value<T>(
-        &self,
-        text: Option<&str>,
-        key: &str,
-        parse: Parser<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = text else { return Ok(None) };
+    fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse).map(Some)
+        parse_named(&setting, text.as_ref(), parse)
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.
@@ -389,8 +365,8 @@ impl Profiles {
             }
         }
         let section = self.profile(name)?.section;
-        let has_key = section.setting("aws_access_key_id").is_some();
-        let is_misspelled = !has_key && section.settings.keys().any(|key| key.contains("key"));
+        let has_key = setting(section, "aws_access_key_id").is_some();
+        let is_misspelled = !has_key && section.keys().any(|key| key.contains("key"));
         is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
     }
 
@@ -542,7 +518,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 
         if let Some(header) = content.strip_prefix('[') {
             let (name, _) = header.rsplit_once(']').ok_or(number)?;
-            sections.push((number, name.trim(), Section::default()));
+            sections.push((number, name.trim(), Section::new()));
             last_name = None;
             continue;
         }
@@ -550,7 +526,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
         let (_, _, section) = sections.last_mut().ok_or(number)?;
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         let name = name.to_lowercase();
-        section.settings.insert(name.clone(), value.to_owned());
+        section.insert(name.clone(), value.to_owned());
         last_name = Some(name);
     }
     Ok(sections)
@@ -559,19 +535,18 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
 /// value. Otherwise the line must be a setting below it. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
-    let earlier = section.settings.get_mut(name);
-    match earlier.filter(|value| !value.is_empty()) {
-        Some(value) => {
-            value.push('\n');
-            value.push_str(content);
-        }
-        None => {
-            let (below, value) = split_setting(content, &['='])?;
-            let key = (name.to_owned(), below.to_owned());
-            section.nested.insert(key, value.to_owned());
-        }
+    let value = section.get_mut(name)?;
+    if has_no_value(value) {
+        split_setting(content, &['='])?;
     }
+    value.push('\n');
+    value.push_str(content);
     Some(())
+}
+
+/// True if a setting is empty or has only settings below it.
+fn has_no_value(text: &str) -> bool {
+    text.is_empty() || text.starts_with('\n')
 }
 
 /// Splits `NAME = VALUE` at the first separator. Returns `None` if there is no separator or no

@@ -15,7 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{Profile, choice, session_name};
+use super::places::{self, Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 
@@ -245,7 +245,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }
 
     let setting = |key: &str| {
-        let found = profile.setting(key).or_else(|| section?.setting(key));
+        let in_profile = profile.setting(key);
+        let found = in_profile.or_else(|| places::setting(section?, key));
         found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;

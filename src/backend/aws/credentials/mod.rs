@@ -40,10 +40,7 @@ pub use sts::{
     with_stored_session,
 };
 
-use std::future::ready;
-
 use aws_credential_types::Credentials;
-use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
 use super::config::{RoleSource, Settings, VariableKeys};
@@ -56,57 +53,21 @@ use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container, instance, sso_credentials};
 
-/// A provider of credentials.
-struct Provider {
-    /// Returns the origin of its credentials, for messages.
-    origin: fn(&Settings) -> CredentialsOrigin,
-    /// Asks the provider once. The future is boxed, because the future for the instance metadata
-    /// contains a whole client of the SDK.
-    ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, FetchResult<Credentials>>,
-    /// The variables that choose which credentials the provider returns. The name of a cached
-    /// answer depends on them. The variables that name the profile are not included, nor are names
-    /// and tokens of sessions, which are different at each start.
-    variables: &'static [&'static str],
-}
-
-/// The providers in AWS's order.
-static PROVIDERS: [Provider; 5] = [
-    Provider {
-        origin: |_| CredentialsOrigin::Variables,
-        ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
-        variables: &["AWS_ACCESS_KEY_ID"],
-    },
-    Provider {
-        origin: |settings| CredentialsOrigin::Profile(settings.profile_name().to_owned()),
-        ask: |context| profile(context).boxed_local(),
-        variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
-    },
-    Provider {
-        origin: |_| CredentialsOrigin::WebIdentity,
-        ask: |context| sts::web_identity_of_variables(context).boxed_local(),
-        variables: &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-    },
-    Provider {
-        origin: |_| CredentialsOrigin::Container,
-        ask: |context| container(context).boxed_local(),
-        variables: &[
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        ],
-    },
-    Provider {
-        origin: |_| CredentialsOrigin::Instance,
-        ask: |context| instance(context).boxed_local(),
-        variables: &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
-    },
+/// The variables that choose which credentials the providers return, in the order of the providers.
+/// The name of a cached answer depends on them. The variables that name the profile are not
+/// included, nor are names and tokens of sessions, which are different at each start.
+pub const CALLER_VARIABLES: [&str; 10] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "HOME",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
-
-/// Returns the names of the variables that choose the credentials.
-pub fn caller_variables() -> impl Iterator<Item = &'static str> {
-    let lists = PROVIDERS.iter().map(|provider| provider.variables);
-    lists.flatten().copied()
-}
 
 /// Returns the credentials of the first provider that has any.
 ///
@@ -116,14 +77,19 @@ pub fn caller_variables() -> impl Iterator<Item = &'static str> {
 /// proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
-    let providers = match (&context.settings.options.profile, &PROVIDERS) {
-        // `--profile` replaces the variables, which come first.
-        (Some(_), [_, others @ ..]) => others,
-        (None, all) => all.as_slice(),
-    };
+    let profile = context.settings.profile_name().to_owned();
+    let origins = [
+        CredentialsOrigin::Variables,
+        CredentialsOrigin::Profile(profile),
+        CredentialsOrigin::WebIdentity,
+        CredentialsOrigin::Container,
+        CredentialsOrigin::Instance,
+    ];
+    // `--profile` replaces the variables.
+    let replaced = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
-    for (index, provider) in providers.iter().enumerate() {
-        let failure = match ask_in_regions(provider, context, begun).await {
+    for origin in origins.into_iter().skip(replaced) {
+        let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
                 let origin = CredentialsOrigin::from_credentials(&credentials);
                 let event = || format!("the AWS credentials come from {origin}");
@@ -133,25 +99,25 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             Err(failure) => failure,
         };
         let error = match failure.cause {
-            Cause::NoCredentials { .. } => failure,
+            Cause::NoCredentials(_) => failure,
             Cause::Outage(_) => {
                 let text = failure.sentence() + &failure.problem.detail;
-                let mut error = FetchError::without_credentials(text, Again::Later);
+                let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
-                error.temporary()
+                error
             }
             Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => {
                 return Err(failure);
             }
         };
 
-        // The last provider is the instance metadata service, which can be late or broken on any
-        // machine. So the search only ends with its error if its settings are invalid.
-        let is_last = index + 1 == providers.len();
+        // The instance metadata service, which comes last, can be late or broken on any machine. So
+        // the search only ends with its error if its settings are invalid.
+        let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
         }
-        reasons.push(((provider.origin)(context.settings), *error.problem));
+        reasons.push((origin, *error.problem));
     }
     Err(no_credentials(context.settings, reasons))
 }
@@ -216,35 +182,46 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 /// # Errors
 /// The provider's error after which it isn't asked again, or the last outage.
 async fn ask_in_regions(
-    provider: &Provider,
+    origin: &CredentialsOrigin,
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let origin = (provider.origin)(context.settings);
     let late = format!("the AWS credentials from {origin} didn't arrive in time");
-    let mut last = FetchError::outage(OutageKind::Timeout, late);
+    let mut last = Some(FetchError::outage(OutageKind::Timeout, late));
 
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
             region,
             ..context.clone()
         };
-        let unanswered = || last.clone();
-        let asking = budget.retry_or(unanswered, async || {
-            let found = (provider.ask)(&context).await?;
+        let asking = budget.retry_with_last(&mut last, async || {
+            let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)
         });
-        let found = asking.await;
-        if let Err(error) = &found
-            && let Cause::Outage(_) = error.cause
-        {
-            last = error.clone();
-        }
-        found
+        asking.await
     };
     let (budget, regions) = (context.budget, context.sts_regions);
     budget.over_regions(begun, regions, ask_in).await
+}
+
+/// Asks the provider with this origin once.
+///
+/// The futures are boxed, because the one for the instance metadata contains a whole client of the
+/// SDK.
+///
+/// # Errors
+/// The error of the provider.
+async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    match origin {
+        CredentialsOrigin::Variables => environment(&context.settings.variable_keys),
+        CredentialsOrigin::Profile(_) => Box::pin(profile(context)).await,
+        CredentialsOrigin::WebIdentity => Box::pin(sts::web_identity_of_variables(context)).await,
+        CredentialsOrigin::Container => Box::pin(container(context)).await,
+        CredentialsOrigin::Instance => Box::pin(instance(context)).await,
+        // The search doesn't ask for a role, which is assumed with the credentials that it finds.
+        CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
+    }
 }
 
 /// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
@@ -315,11 +292,10 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
-    let why = error.problem.text;
-    let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
-    if error.problem.status == Status::Temporary {
-        service_failure(text)
-    } else {
-        unusable(text)
+    let Problem { text, status, .. } = *error.problem;
+    let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
+    match status == Status::Temporary {
+        true => service_failure(text),
+        false => unusable(text),
     }
 }

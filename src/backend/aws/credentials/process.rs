@@ -133,10 +133,8 @@ struct ProcessOutput {
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let output: ProcessOutput = serde_json::from_slice(output).ok()?;
-    if output.version != 1 {
-        return None;
-    }
+    let output: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+    let output = output.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
         None => None,
@@ -192,13 +190,7 @@ impl CredentialProcess {
         let started = command.spawn();
 
         let mut asked = waiting::locked_program();
-        let mut child = match started {
-            Ok(child) => child,
-            Err(error) => {
-                *asked = None;
-                return Err(error);
-            }
-        };
+        let mut child = started.inspect_err(|_| *asked = None)?;
         let stdout = child.stdout.take().map(OwnedFd::from);
         // If `asked` is `None`, another thread has already killed the program and is ending this
         // process.

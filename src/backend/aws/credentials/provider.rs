@@ -22,10 +22,7 @@ use http::HeaderValue;
 
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
-use crate::model::answer::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
-    OutageKind, Refusal, Unsigned,
-};
+use crate::model::answer::*;
 use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;
@@ -121,25 +118,23 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
 /// returned unchanged, because every other request would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
-    match error.cause {
-        Cause::Outage(_) => error.with_headline(headline),
-        Cause::Denied(denial) => {
-            let remedy = known_remedy(error.reason()).map(str::to_owned);
-            let mut refused =
-                FetchError::credentials_refused("role-denied", headline).explaining(error);
-            refused.problem.help = remedy;
-            if let Denial::Credentials(_) = denial {
-                refused.again = Again::Later;
-            }
-            refused
-        }
-        Cause::Refused(Refusal::Request | Refusal::NotSent) => {
-            FetchError::credentials_refused("role-denied", headline).explaining(error)
-        }
+    let cause = error.cause;
+    match cause {
+        Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
+        Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
         // `NoCredentials` already has a headline, which says that AWS refused the access keys.
-        Cause::NoCredentials { .. } | Cause::Refused(_) => error,
-        Cause::Absent(_) | Cause::NoRegion => unusable(headline),
+        Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
+            return error.with_outage_headline(headline);
+        }
     }
+    let mut refused = FetchError::credentials_refused("role-denied", headline).explaining(error);
+    if let Cause::Denied(_) = cause {
+        refused.problem.help = known_remedy(refused.reason()).map(str::to_owned);
+    }
+    if let Cause::Denied(Denial::Credentials(_)) = cause {
+        refused.again = Again::Later;
+    }
+    refused
 }
 
 /// Adds the remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.

@@ -39,10 +39,7 @@ use aws_sdk_sso::operation::get_role_credentials::*;
 use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unanswered, unreadable, unusable, with_help,
-};
+use super::provider::*;
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::responses::{classify_sdk_error, error_response};
 use crate::backend::aws::service_client::{
@@ -99,9 +96,9 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         if inherited.non_empty(name).is_none() {
             #[allow(
                 clippy::disallowed_methods,
-                reason = "the SDK reads the process's environment"
+                unsafe_code,
+                reason = "the SDK reads the process's environment, which no safe call changes"
             )]
-            #[allow(unsafe_code, reason = "std doesn't have a safe call that changes it")]
             // SAFETY: no other thread runs before the values are read.
             unsafe {
                 std::env::remove_var(name);
@@ -186,7 +183,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     };
     Err(match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
-        Cause::Outage(_) => failure.with_headline(&headline),
+        Cause::Outage(_) => failure.with_outage_headline(&headline),
         Cause::Refused(Refusal::Request) => service_failure(headline),
         Cause::Absent(_) | Cause::Refused(_) => failure,
         Cause::NoCredentials(_) | Cause::NoRegion => failure,
@@ -325,21 +322,20 @@ pub async fn instance_region(
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let found =
         budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
-    found.await.map_err(|error| match error.cause {
-        Cause::Outage(OutageKind::Timeout) => no_region_yet(),
-        Cause::Outage(_) => {
-            error.with_headline("the region can't be read from the instance metadata")
+    found.await.map_err(|error| {
+        if error.cause == Cause::Outage(OutageKind::Timeout) {
+            return no_region_yet();
         }
-        Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) => error,
-        Cause::NoCredentials(_) | Cause::NoRegion => error,
+        error.with_outage_headline("the region can't be read from the instance metadata")
     })
 }
 
 /// Returns the failure for a service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
-    let mut failure = FetchError::from(Cause::NoRegion);
-    failure.again = Again::Later;
-    failure
+    FetchError {
+        again: Again::Later,
+        ..Cause::NoRegion.into()
+    }
 }
 
 /// Returns the region that an answer contains.
@@ -358,9 +354,9 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
     };
 
     if is_unreachable(&error) {
-        let mut outage = FetchError::outage(OutageKind::Connection, error_text(&error));
-        outage.again = Again::Later;
-        return Err(outage);
+        let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
+        let again = Again::Later;
+        return Err(FetchError { again, ..outage });
     }
     match http_status(&error) {
         Some(status @ (408 | 429 | 500..)) => {

@@ -29,10 +29,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::process::parse_time;
-use super::provider::{
-    CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
-};
+use super::provider::*;
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
@@ -391,10 +388,7 @@ fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             }
             // STS would not accept the code, so the user is asked again.
             Ok(Some(_)) => {}
-            Ok(None) => {
-                let why = format!("no MFA code for {serial} was typed");
-                return Err(misconfigured(why));
-            }
+            Ok(None) => return Err(misconfigured(format!("no MFA code for {serial} was typed"))),
             Err(_) => {
                 let why = format!(
                     "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
@@ -421,8 +415,5 @@ fn ask(question: &str) -> io::Result<Option<String>> {
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
     let length = BufReader::new(terminal).read_line(&mut line)?;
-    if length == 0 {
-        return Ok(None);
-    }
-    Ok(Some(line.trim().to_owned()))
+    Ok((length > 0).then(|| line.trim().to_owned()))
 }
