@@ -97,7 +97,7 @@ impl Deadline {
         });
     }
 
-    /// Returns the time since the beginning.
+    /// Returns the time since [`Self::new`].
     pub fn elapsed(&self) -> Duration {
         self.lock().begun.elapsed()
     }

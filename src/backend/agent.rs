@@ -21,7 +21,10 @@ use super::aws::{
     Requests, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, read_secret,
 };
-use crate::model::answer::*;
+use crate::model::answer::{
+    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
+    Refusal,
+};
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};

@@ -273,6 +273,7 @@ impl CacheEntry {
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
+    // Only an answer from a fallback region has `passed_over`, which isn't serialized.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
     let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);

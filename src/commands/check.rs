@@ -46,9 +46,10 @@ pub fn check(
         let prepared = prepare(inputs, Asker::Check { describes }, inherited, deadline)?;
         Ok(Checked::read(prepared, arguments, deadline))
     });
-    let (checked, failed) = match read {
-        Ok((checked, failed)) => (Some(checked), failed),
-        Err(errors) => (None, errors),
+    // `not_read` says why nothing could be read. If something was read, it is empty.
+    let (checked, not_read) = match read {
+        Ok((checked, not_read)) => (Some(checked), not_read),
+        Err(not_read) => (None, not_read),
     };
     let found_command = command.map(|line| FoundCommand {
         line,
@@ -62,7 +63,7 @@ pub fn check(
     let mut report = Report::default();
     let program = found_command.as_ref().map(|found| &found.program);
     report.extend(program.and_then(|program| program.as_ref().err()).cloned());
-    report.append(failed);
+    report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
         let (examined, problems) = checked.examine(found_command.as_ref());

@@ -135,7 +135,7 @@ impl Record {
         self
     }
 
-    /// Hides the record in text unless `--verbose` is given.
+    /// Text output shows this record only with `--verbose`.
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self

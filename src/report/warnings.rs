@@ -172,7 +172,8 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each file that is written to a disk.
+/// Returns a warning for each of `files`, all of which are on a disk. A warning shows the path as
+/// the user wrote it, because a variable in the path may be a password.
 pub fn disk_warnings<'a>(
     files: impl Iterator<Item = (&'a Path, &'a Subject)>,
 ) -> impl Iterator<Item = Record> {

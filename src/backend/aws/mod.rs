@@ -46,7 +46,10 @@ use futures_util::future::{join, join3};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use crate::model::answer::*;
+use crate::model::answer::{
+    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
+    FetchResult, Fetched, Missing,
+};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
@@ -105,6 +108,7 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
+            // The next session isn't a stored one, so there is only one more try.
             return Box::pin(self.answers(wanted, limit)).await;
         }
         Ok(answers)

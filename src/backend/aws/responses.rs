@@ -17,7 +17,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::model::answer::*;
+use crate::model::answer::{
+    Again, Cause, CredentialsFault, Denial, FetchError, FetchResult, Missing, OutageKind, Refusal,
+};
 use crate::model::shown::one_line;
 use crate::net::{error_text, find_source};
 

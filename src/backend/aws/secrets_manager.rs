@@ -17,7 +17,10 @@ use serde_json::value::RawValue;
 use super::responses::{read_object, system_time, timestamp};
 use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
-use crate::model::answer::*;
+use crate::model::answer::{
+    Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
+    Replica, RotationSchedule,
+};
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::{host_and_port, in_flight};

@@ -21,7 +21,9 @@ use super::credentials::{
     request_caller_arn, with_stored_session,
 };
 use super::service_client::{Api, Client, Clients};
-use crate::model::answer::*;
+use crate::model::answer::{
+    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, FetchResult, Unsigned,
+};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};

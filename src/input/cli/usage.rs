@@ -141,18 +141,22 @@ impl Line<'_> {
             return example.to_owned();
         };
         let (secret, key) = split_colon(reference);
-        let example = match (key, is_name(name)) {
-            (_, true) => example.replace("DB_PASSWORD", name),
-            (Some(key), false) => example.replace("DB_PASSWORD", &key.to_uppercase()),
-            (None, false) => example.to_owned(),
+        let assigned_or_key = match is_name(name) {
+            true => Some(name.to_owned()),
+            false => key.map(str::to_uppercase),
         };
-        let with_reference = match key {
-            Some(_) => example.replace("prod/db:password", reference),
-            None => example
-                .replace("get prod/db:password", &format!("get {reference}"))
-                .replace("prod/db", reference),
+        let variable = assigned_or_key.as_deref().unwrap_or("DB_PASSWORD");
+        // `get` also prints a whole secret.
+        let is_complete = key.is_some() || self.row.is_some_and(|row| row.name == "get");
+        let replaced = if is_complete {
+            "prod/db:password"
+        } else {
+            "prod/db"
         };
-        with_reference.replace("prod/app", secret)
+        let example = example.replace("DB_PASSWORD", variable);
+        example
+            .replace(replaced, reference)
+            .replace("prod/app", secret)
     }
 
     /// Looks up clap's argument by its long form or, for a positional argument, by its name.

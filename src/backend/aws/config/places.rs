@@ -66,8 +66,8 @@ impl<'a> Places<'a> {
         self.variable(name, any_text)
     }
 
-    /// Returns an access key, or a part of one. As in the SDKs, a variable that consists of blanks
-    /// is treated as unset.
+    /// Returns a variable with the id or the secret of an access key. As in the SDKs, a variable
+    /// that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         match value.to_string_lossy().trim() {

@@ -135,7 +135,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
 }
 
 /// Returns the role that a profile assumes with other credentials, if there is one. A web
-/// identity's role isn't one of these: it is a part of the source.
+/// identity's role doesn't count: it is part of the source.
 ///
 /// # Errors
 /// When `external_id`, `duration_seconds` or `role_session_name` is invalid.

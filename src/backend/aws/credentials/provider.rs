@@ -22,7 +22,10 @@ use http::HeaderValue;
 
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
-use crate::model::answer::*;
+use crate::model::answer::{
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
+    OutageKind, Refusal, Unsigned,
+};
 use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;

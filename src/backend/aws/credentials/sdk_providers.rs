@@ -39,7 +39,10 @@ use aws_sdk_sso::operation::get_role_credentials::*;
 use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::provider::*;
+use super::provider::{
+    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
+    unanswered, unreadable, unusable, with_help,
+};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::responses::{classify_sdk_error, error_response};
 use crate::backend::aws::service_client::{

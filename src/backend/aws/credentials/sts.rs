@@ -29,7 +29,10 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::process::parse_time;
-use super::provider::*;
+use super::provider::{
+    CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
+};
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
 use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
@@ -337,15 +340,15 @@ fn stored_session_name(role: &ProfileRole) -> String {
     format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
-/// True if the ARN of an assumed role's user belongs to this role. The path of a role isn't a part
-/// of the former.
-fn is_session_of(user: &str, role: &str) -> bool {
+/// True if `session`, the ARN of an AssumedRoleUser, is that of a session of `role`. Such an ARN
+/// has the name of the role, but not its path.
+fn is_session_of(session: &str, role: &str) -> bool {
     let fields: Vec<&str> = role.split([':', '/']).collect();
     let [_, partition, _, _, account, .., name] = fields[..] else {
         return false;
     };
     let start = format!("arn:{partition}:sts::{account}:assumed-role/{name}/");
-    user.starts_with(&start)
+    session.starts_with(&start)
 }
 
 /// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
