@@ -17,7 +17,7 @@ use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::split_colon;
+use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
@@ -131,32 +131,47 @@ impl Line<'_> {
         self.in_own_words(&format!("use {name} {example}"))
     }
 
-    /// Replaces the reference and the variable of an example by the first ones before `--` that may
-    /// be shown: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// Replaces the reference and the variable of an example by those of the command line, if it has
+    /// a reference: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn in_own_words(&self, example: &str) -> String {
-        let own = self.words.iter().take_while(|word| **word != "--");
-        let assigned = own.map(|word| word.split_once('=').unwrap_or(("", word)));
-        let mut named = assigned.filter(|(_, reference)| is_shown_reference(reference));
-        let Some((name, reference)) = named.next() else {
+        let Some((name, reference)) = self.own_reference() else {
             return example.to_owned();
         };
-        let (secret, key) = split_colon(reference);
-        let assigned_or_key = match is_name(name) {
+        let own_variable = match is_name(name) {
             true => Some(name.to_owned()),
-            false => key.map(str::to_uppercase),
+            false => variable_for(reference),
         };
-        let variable = assigned_or_key.as_deref().unwrap_or("DB_PASSWORD");
-        // `get` also prints a whole secret.
-        let is_complete = key.is_some() || self.row.is_some_and(|row| row.name == "get");
-        let replaced = if is_complete {
-            "prod/db:password"
-        } else {
-            "prod/db"
+        let example = example.replace(
+            "DB_PASSWORD",
+            own_variable.as_deref().unwrap_or("DB_PASSWORD"),
+        );
+        // An example has a key, which a reference to a whole secret doesn't have.
+        let whole_example = match self.row.is_some_and(|row| row.name == "get") {
+            true => example.replace("prod/db:password", reference),
+            false => example,
         };
-        let example = example.replace("DB_PASSWORD", variable);
-        example
-            .replace(replaced, reference)
-            .replace("prod/app", secret)
+        let example = match variable_for(reference) {
+            Some(_) => whole_example.replace("prod/db:password", reference),
+            None => whole_example.replace("prod/db", reference),
+        };
+        example.replace("prod/app", split_secret(reference).0)
+    }
+
+    /// Returns the first reference before `--`, with what is written before its equals sign. A
+    /// value of an option that accepts a file or a setting isn't a reference.
+    fn own_reference(&self) -> Option<(&str, &str)> {
+        let mut previous = "";
+        for word in self.words.iter().take_while(|word| **word != "--") {
+            let option = previous.trim_start_matches('-');
+            let is_setting = ["f", "file"].contains(&option) || find_option(option).is_some();
+            let assignment = word.strip_prefix("--env=").unwrap_or(word);
+            let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
+            if !is_setting && !name.starts_with('-') && is_shown_reference(reference) {
+                return Some((name, reference));
+            }
+            previous = word;
+        }
+        None
     }
 
     /// Looks up clap's argument by its long form or, for a positional argument, by its name.
@@ -343,9 +358,12 @@ impl Line<'_> {
         let has_separator = self.words.contains(&"--");
         if has_separator && !is_command {
             // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
-            if let Some(option) = number.checked_sub(3).map(|at| self.words[at])
-                && let Some(expected) = expected_value(option)
-            {
+            let option = number.checked_sub(3).map_or("", |at| self.words[at]);
+            let expected = match option {
+                "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
+                _ => expected_value(option),
+            };
+            if let Some(expected) = expected {
                 return Problem::usage(format!("{option} accepts only one argument"))
                     .help(format!("write {expected}"));
             }
@@ -400,9 +418,6 @@ impl Line<'_> {
 /// Returns what an option accepts, such as `a duration with a unit`, or `None` if it isn't in the
 /// table of options. The parser of an option says it, because no option accepts an empty value.
 fn expected_value(option: &str) -> Option<&'static str> {
-    if let "--pass" | "--resolve-env" | "--unset" = option {
-        return Some("the pattern in quotes");
-    }
     let row = find_option(option.trim_start_matches('-'))?;
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
@@ -410,16 +425,38 @@ fn expected_value(option: &str) -> Option<&'static str> {
 /// True for a word that is probably a reference, and may be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    begins_with_letter && word.contains('/') && reads_like_a_name(word)
+    let may_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
+    may_be_shown && Reference::parse(word).is_ok()
+}
+
+/// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path.
+fn variable_for(reference: &str) -> Option<String> {
+    let (secret, fields) = split_secret(reference);
+    let word = match fields.map(split_colon) {
+        Some((key, _)) => key,
+        None if secret.starts_with("ssm:") && !secret.ends_with(['/', '*']) => {
+            secret.rsplit('/').next()?
+        }
+        None => return None,
+    };
+    let name = word
+        .to_uppercase()
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    Some(if is_name(&name) {
+        name
+    } else {
+        "NAME".to_owned()
+    })
 }
 
 /// Returns the problem for a reference without an option. `number` is its position, from 1.
 fn needs_option(reference: &str, number: usize) -> Problem {
     let problem = Problem::usage(format!("argument {number} needs an option before it"));
-    match split_colon(reference) {
-        (_, Some(key)) => problem.help(format!("write --env {}={reference}", key.to_uppercase())),
-        (_, None) => problem.help(format!("write --env-from {reference}")),
-    }
+    problem.help(match variable_for(reference) {
+        Some(variable) => format!("write --env {variable}={reference}"),
+        None => format!("write --env-from {reference}"),
+    })
 }
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
