@@ -303,7 +303,6 @@ op:// vault: = ";
 /// because `secret:token` may be the key of a secret.
 const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: SecretsManager: secret: sm: = secretsmanager:
-ssm:arn: = arn:
 awsps: param: = ssm:";
 
 /// The hosts of AWS's console, in all partitions.

@@ -105,14 +105,20 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
-/// creating it with `command`.
+/// creating it with `command` or, below /run, with a setting of systemd.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The components leave out a slash at the end, so messages don't show it.
     let directory: PathBuf = Path::new(path).components().collect();
     let shown = directory.display();
     match why {
-        Errno::ENOENT => Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-            .help(format!("create it first: {command} {shown}")),
+        Errno::ENOENT => {
+            let in_unit = match directory.strip_prefix("/run") {
+                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                Err(_) => String::new(),
+            };
+            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
+                .help(format!("create it first: {command} {shown}{in_unit}"))
+        }
         Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
         errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),
     }

@@ -389,10 +389,14 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Returns the error for a reference in the syntax of another tool. Its help shows our reference,
-/// if it reads like one. Returns `None` for any other text.
+/// Returns the error for a reference in the syntax of another tool, or with `ssm:` before an ARN.
+/// Its help shows our reference, if it reads like one. Returns `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
-    let (predicate, reference) = foreign_reference(text)?;
+    let (predicate, reference) = match text.strip_prefix("ssm:").filter(|arn| Arn::has_prefix(arn))
+    {
+        Some(arn) => ("has ssm: before an ARN".to_owned(), arn.to_owned()),
+        None => foreign_reference(text)?,
+    };
     let parsed = Reference::parse(&reference);
     let is_shown = parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default()));
     let help = match is_shown {
