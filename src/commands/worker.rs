@@ -11,7 +11,7 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
 //!
-//! At the end of this file is how a command ends the process: with [`finish`], or after a panic.
+//! The process ends with [`finish`], or with the hook for panics, at the end of this file.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -446,7 +446,7 @@ impl AppendedFile {
         let Self { mut file, path } = self;
         let mut append = || {
             let length = file.metadata()?.len();
-            // For an empty file, nothing is read, and `last` stays a line feed.
+            // If the file is empty, nothing is read, and `last` stays a line feed.
             let mut last = *b"\n";
             file.read_at(&mut last, length.saturating_sub(1))?;
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };

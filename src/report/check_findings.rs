@@ -151,7 +151,7 @@ const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    // There is nothing to say about most literals.
+    // A literal without a remark isn't worth a row.
     let has_nothing_to_say = |row: &Row| row.status == "ok" && row.note.is_none();
     let is_plain = |row: &Row| row.kind == RowKind::Literal && has_nothing_to_say(row);
     let is_listed = |row: &&Row| findings.lists_literals || !is_plain(row);

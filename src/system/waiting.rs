@@ -222,7 +222,7 @@ pub fn kill_program() -> Option<Child> {
     let id = child
         .as_ref()
         .map(|child| Pid::from_raw(child.id().cast_signed()));
-    // Without a child, the program is just being started.
+    // If there isn't a child, the program is just being started.
     if child.is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
         let processes = match id {
             Some(id) => with_descendants(id),
@@ -230,8 +230,8 @@ pub fn kill_program() -> Option<Child> {
             None => with_descendants(getpid()).split_off(1),
         };
         // If a descendant has just ended, the kernel may have given its number to another process.
-        // In that case, the wrong process is killed. A pidfd is opened by number as well, so it
-        // wouldn't close this gap.
+        // Then the wrong process is killed. A pidfd is opened by number as well, so it wouldn't
+        // close this gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }

@@ -482,7 +482,7 @@ async fn send(
         }
         (Ok(client), Store::SecretsManager) => {
             let get = |request| secrets_manager::get_secret(client, request, budget);
-            // There is only one, because each secret is a batch of its own.
+            // `requests` has only one, because each secret is a batch of its own.
             stream::iter(requests).then(get).collect().await
         }
     }

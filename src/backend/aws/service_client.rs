@@ -100,7 +100,7 @@ impl Clients {
     /// requests.
     ///
     /// # Errors
-    /// When there is no endpoint, for example because the user has set both FIPS and an endpoint.
+    /// When no endpoint is found, for example because the user has set both FIPS and an endpoint.
     pub async fn client(
         &self,
         api: Api,

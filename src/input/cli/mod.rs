@@ -506,7 +506,7 @@ impl AssignmentOption {
     }
 }
 
-/// Takes the values of an option out of `matches`. There are none if it isn't given.
+/// Takes the values of an option out of `matches`. The list is empty if the option isn't given.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
