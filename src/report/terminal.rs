@@ -47,8 +47,8 @@ pub enum Label {
 
 impl Label {
     /// Returns the word for this label. The text format begins a line with it, except for a
-    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record without
-    /// an event of its own.
+    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
+    /// doesn't have one of its own.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",

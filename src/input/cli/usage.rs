@@ -131,8 +131,8 @@ impl Line<'_> {
         self.in_own_words(&format!("use {name} {example}"))
     }
 
-    /// Replaces the reference and the variable of an example by those of the command line, if it has
-    /// a reference: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// Replaces the reference and the variable of an example by those of the command line:
+    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn in_own_words(&self, example: &str) -> String {
         let Some((name, reference)) = self.own_reference() else {
             return example.to_owned();
