@@ -77,8 +77,8 @@ pub struct Cached {
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
-    /// The warnings about entries that could not be used, stored or removed, each once: the
-    /// predicate of a sentence about the entry, such as `couldn't be stored`.
+    /// The entries that could not be used, stored or removed: the locator, and the predicate of a
+    /// sentence about the entry, such as `couldn't be stored`. No two are equal.
     pub notices: Vec<(Locator, String)>,
 }
 
@@ -183,6 +183,7 @@ impl Cached {
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
+        // The answer of a fallback region is used only while `--fallback-region` names the region.
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
@@ -273,7 +274,7 @@ impl CacheEntry {
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
-    // Only an answer from a fallback region has `passed_over`, which isn't serialized.
+    // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
     let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);

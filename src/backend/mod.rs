@@ -108,8 +108,10 @@ impl Backend {
     /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
     /// because the agent has its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
-        let asks_agent = matches!(self, Self::Agent(..));
-        self.aws().filter(|_| !asks_agent)?.caller()
+        if matches!(self, Self::Agent(..)) {
+            return None;
+        }
+        self.aws()?.caller()
     }
 }
 

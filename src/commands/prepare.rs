@@ -136,8 +136,10 @@ pub fn prepare(
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
         inputs.warnings.extend(unresolved);
     }
-    let unmatched = unmatched_warnings(&options.retention, inherited);
-    inputs.warnings.extend(unmatched);
+    if matches!(asker, Asker::Launch | Asker::Check { .. }) {
+        let unmatched = unmatched_warnings(&options.retention, inherited);
+        inputs.warnings.extend(unmatched);
+    }
     print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
@@ -223,9 +225,11 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
-            let others = names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
+            let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
+            let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = one_letter_away(&stem, others);
+            let similar = others().find(is_beginning);
+            let similar = similar.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
     }

@@ -206,8 +206,10 @@ impl Watch {
             return TICK;
         };
 
-        let overdue_since = self.overdue_since.unwrap_or(now);
-        self.overdue_since = (now >= deadline).then_some(overdue_since);
+        self.overdue_since = match now < deadline {
+            true => None,
+            false => self.overdue_since.or(Some(now)),
+        };
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {

@@ -87,7 +87,6 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 
 /// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
 /// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
-/// A name that ends with `_` is the beginning of a candidate.
 pub fn one_letter_away<'a>(
     name: &str,
     mut candidates: impl Iterator<Item = &'a str>,
@@ -95,7 +94,6 @@ pub fn one_letter_away<'a>(
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     candidates.find(|candidate| {
         strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
-            || name.ends_with('_') && candidate.starts_with(name)
     })
 }
 
@@ -175,8 +173,9 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     marks.any(|mark| text.contains(mark)).then_some(fault)
 }
 
-/// Returns what people don't see in an argument of the command line. An argument that is only a
-/// space or a carriage return comes from a script in which a line doesn't end with its backslash.
+/// Returns the fault of an argument of the command line that is several arguments, has several
+/// lines, or has something in it that people don't see. An argument that is only a space or a
+/// carriage return comes from a script in which a line doesn't end with its backslash.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     if text.contains(" --") {
         let help = "write each argument separately";

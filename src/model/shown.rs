@@ -346,7 +346,7 @@ fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
     let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    // No form of a credential is shorter than the credential.
+    // A text that is shorter than a credential can't contain it.
     let lengths = 1..=text.len();
     for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
         let is_short = credential.len() < MIN_LENGTH;

@@ -193,7 +193,8 @@ impl HttpClient {
 
     /// Returns a client that never uses a proxy, with connections of its own.
     pub fn without_proxy(mut self) -> Self {
-        (self.connector.proxies, self.hosts) = Default::default();
+        self.connector.proxies = Arc::default();
+        self.hosts = Arc::default();
         self
     }
 

@@ -144,12 +144,14 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
             let alias = expression.trim_start().split(['.', ' ', '}']).next();
             alias.is_some_and(|alias| plan.aliases.contains_key(alias))
         });
+        if !has_alias {
+            return None;
+        }
         let text = format!(
             "the value of {} is plain text, although it contains {{{{",
             entry.subject
         );
-        let warning = Record::warning(text).with_help("write `template` instead of `value`");
-        has_alias.then_some(warning)
+        Some(Record::warning(text).with_help("write `template` instead of `value`"))
     })
 }
 

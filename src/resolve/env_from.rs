@@ -65,9 +65,10 @@ pub fn object_members<'j>(
         let problem = Problem::configuration(text).code("not-an-object");
         return Err(problem.help_if_some(help));
     };
-    let selected = |key: &str, value| object.naming.selects(key).then(|| text_of(value));
-    let members = map.iter();
-    let members = members.map(|(key, value)| (key.as_str(), selected(key, value).flatten()));
+    let members = map.iter().map(|(key, value)| {
+        let is_selected = object.naming.selects(key);
+        (key.as_str(), is_selected.then(|| text_of(value)).flatten())
+    });
     Ok(members.collect())
 }
 

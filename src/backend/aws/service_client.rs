@@ -293,9 +293,13 @@ impl Client {
             OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
                 "start the service there"
             }
-            OutageKind::Throttled | OutageKind::Service | OutageKind::Handshake => return error,
-            OutageKind::AgentConnection | OutageKind::NotTls => return error,
-            OutageKind::ClockSkew | OutageKind::EarlyCertificate => return error,
+            OutageKind::Throttled
+            | OutageKind::Service
+            | OutageKind::Handshake
+            | OutageKind::AgentConnection
+            | OutageKind::NotTls
+            | OutageKind::ClockSkew
+            | OutageKind::EarlyCertificate => return error,
         };
         error.with_outage_help(format!("{remedy}, or correct {setting}"))
     }

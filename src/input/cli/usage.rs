@@ -15,7 +15,7 @@ use clap::{Arg, Command};
 use super::command::{Subcommand, subcommand};
 use crate::model::env_variables::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
-use crate::model::options::{TypedOptions, find_option};
+use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, reads_like_a_name};
@@ -134,7 +134,8 @@ impl Line<'_> {
     /// Replaces the reference and the variable of an example by those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn in_own_words(&self, example: &str) -> String {
-        let Some((name, reference)) = self.own_reference() else {
+        let is_migrate = self.row.is_some_and(|row| row.name == "migrate");
+        let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
         let own_variable = match is_name(name) {
@@ -357,6 +358,9 @@ impl Line<'_> {
         let is_command = is_word(word) && is_word(next);
         let has_separator = self.words.contains(&"--");
         if has_separator && !is_command {
+            if is_shown_reference(word) {
+                return needs_option(word, number);
+            }
             // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
             let option = number.checked_sub(3).map_or("", |at| self.words[at]);
             let expected = match option {
@@ -366,9 +370,6 @@ impl Line<'_> {
             if let Some(expected) = expected {
                 return Problem::usage(format!("{option} accepts only one argument"))
                     .help(format!("write {expected}"));
-            }
-            if is_shown_reference(word) {
-                return needs_option(word, number);
             }
             let help = "only options and their values may come before `--`";
             return unexpected_argument(number).help(help);
@@ -415,10 +416,14 @@ impl Line<'_> {
     }
 }
 
-/// Returns what an option accepts, such as `a duration with a unit`, or `None` if it isn't in the
-/// table of options. The parser of an option says it, because no option accepts an empty value.
+/// Returns what an option accepts, such as `a duration with a unit`, or `None` if it doesn't have a
+/// value, or isn't in the table of options. The parser of an option says it, because no option
+/// accepts an empty value.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
+    if let Takes::Nothing | Takes::Level = row.takes {
+        return None;
+    }
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
 

@@ -258,7 +258,10 @@ impl<'a> Profile<'a> {
     fn service_endpoint(&self, service: &str) -> Option<&'a str> {
         let services = (SERVICES, self.setting("services")?.to_owned());
         let section = self.profiles.sections.get(&services)?;
-        let below = section.get(service)?.lines();
+        let below = section
+            .get(service)
+            .filter(|text| has_no_value(text))?
+            .lines();
         let mut settings = below.filter_map(|line| split_setting(line, &['=']));
         let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
         Some(text).filter(|text| !text.is_empty())
@@ -344,10 +347,13 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice to remove the word `profile` from a header in the credentials file, where
-    /// `[profile app]` isn't the profile "app". Returns the advice if this header was meant to be
-    /// the profile `name`, or if every header has the word. Otherwise returns the advice to set the
-    /// access key, if the profile only has it under another name, and `None` if it doesn't.
+    /// Returns the advice about a mistake in the spelling of the profile `name`, or `None` if there
+    /// isn't one:
+    ///
+    /// - In the credentials file, `[profile app]` isn't the profile "app". If this header was meant
+    ///   to be the profile, or if every header has the word `profile`, the advice is to remove it.
+    /// - If the profile has an access key under a different name, the advice is to write
+    ///   `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
         // The name that was meant by a header with the word `profile`.
         let intended_name = |header: &str| {

@@ -400,7 +400,7 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
     });
     ProviderConfig::without_region()
         .with_http_client(http)
-        .with_behavior_version(Some(BEHAVIOR()))
+        .with_behavior_version(Some(behavior_version()))
         // `RetryBudget` counts the attempts.
         .with_retry_config(RetryConfig::disabled())
         .with_timeout_config(sdk_timeouts())
@@ -420,7 +420,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
     let endpoints = &clients.endpoints;
     let mut config = SdkConfig::builder()
         .http_client(http)
-        .behavior_version(BEHAVIOR())
+        .behavior_version(behavior_version())
         .use_fips(endpoints.use_fips)
         .use_dual_stack(endpoints.use_dual_stack)
         // `RetryBudget` counts the attempts.
@@ -478,9 +478,11 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Creates the version of the SDK's behaviour. The version is pinned, so that updating the SDK
+/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
 /// doesn't also change its behaviour.
-const BEHAVIOR: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
+fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
 
 /// Returns the time limits for the SDK's requests, which are the same as for our own.
 fn sdk_timeouts() -> TimeoutConfig {
