@@ -8,9 +8,8 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, Values, preflight, read_values};
+use super::read::{Preflight, Values, configured_agent, preflight, read_values};
 use super::worker::{self, block_on};
-use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -187,7 +186,7 @@ impl Checked {
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
         if self.depth != CheckDepth::Declaration {
-            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
             // The table has the values that don't come from a secret.
@@ -288,7 +287,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let plan = &prepared.plan;
-    let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
+    let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(plan, agent.as_ref()) {
         Preflight::Decided(values) => values,
         Preflight::Undecided(_, unsupported) => {

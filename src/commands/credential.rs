@@ -6,51 +6,29 @@
 //! end up there, whatever the arguments are. `system::systemd` refuses the connection unless a
 //! value has been sent.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use super::prepare::Asker;
 use super::read::subcommand_values;
-use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
+use crate::input::cli::Inputs;
 use crate::model::entry::SystemdCredential;
 use crate::model::env_variables::Inherited;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
-use crate::system::systemd::{self, no_connection};
+use crate::system::systemd::{self, CredentialConnection, no_connection};
 
-/// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even
-/// if the arguments don't ask for a credential. Otherwise the message about a mistake in the
-/// arguments would become the credential.
-///
-/// Once the connection is taken over, termination signals are held, and standard output and error
-/// no longer lead to the connection.
-///
-/// # Errors
-/// The exit status, if the connection was refused and nothing may be printed.
-pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
-    let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    systemd::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
-}
-
-/// Checks that this process runs `secrets-exec credential` if it has a connection of
-/// LoadCredential=.
-///
-/// # Errors
-/// If it has such a connection and runs anything else.
-pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = systemd::CONNECTION.get() else {
-        return Ok(());
+/// Returns the error about a connection that systemd gave to a process whose arguments don't ask for
+/// `secrets-exec credential`.
+pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
+    let request = match connection.request() {
+        Ok(request) => request,
+        Err(problem) => return problem,
     };
-    if matches!(invocation, Invocation::Credential(_)) {
-        return Ok(());
-    }
-    let request = connection.request()?;
     let text = format!(
         "a unit asks for its credential {request} on standard input, but only `secrets-exec credential` answers"
     );
-    Err(Problem::usage(text)
-        .help("write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml")
-        .into())
+    let help = "write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml";
+    Problem::usage(text).help(help)
 }
 
 /// Reads the credential that the client asks for, and sends its value. Waits as long as the client

@@ -36,7 +36,10 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     }
     report.into_result()?;
 
-    terminal::print_unless_hidden(report::empty_value_warning(&values.outcomes));
+    let empty = values.outcomes.empty_values();
+    if !empty.is_empty() {
+        terminal::print_unless_hidden([report::empty_value_warning(&empty)]);
+    }
     for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;
     }

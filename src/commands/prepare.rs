@@ -22,7 +22,7 @@ use crate::model::env_variables::{Inherited, Retention};
 use crate::model::environment::CommandLine;
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
-use crate::model::plan::{Layer, Plan};
+use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
@@ -207,10 +207,15 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant and,
 /// except for `check`, the notes about empty variables.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-    terminal::print_unless_hidden(report::plain_template_warnings(plan));
-    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
-    if !matches!(asker, Asker::Check { .. }) {
+    let is_text = |source: &ValueSource| !matches!(source, ValueSource::Secret(_));
+    if plan.value_entries().any(|(_, source)| is_text(source)) {
+        terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+        terminal::print_unless_hidden(report::plain_template_warnings(plan));
+        terminal::print_unless_hidden(report::literal_expression_warnings(plan));
+    }
+    let mut sources = plan.entries.iter().map(|entry| &entry.source);
+    let has_empty_variable = sources.any(|source| source.empty_variable().is_some());
+    if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }

@@ -20,7 +20,7 @@ use super::prepare::{Asker, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{Aws, Purpose};
+use crate::backend::aws::{Aws, Purpose, Settings};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
@@ -146,7 +146,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
-    terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+    let mistakes = values.outcomes.warnings.iter();
+    terminal::print_unless_hidden(mistakes.map(report::mistake_warning));
     Ok(values)
 }
 
@@ -173,7 +174,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
-    if let Some(agent) = Agent::new(&options.source, settings, deadline) {
+    if let Some(agent) = configured_agent(&options.source, settings, deadline) {
         let fallback = agent.has_fallback.then(|| Box::new(aws));
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
@@ -186,6 +187,18 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
             notices: Vec::new(),
         })),
     })
+}
+
+/// Returns the agent of `--agent`, or `None` without this option.
+pub fn configured_agent(
+    source: &SourceOption,
+    settings: &Settings,
+    deadline: &Deadline,
+) -> Option<Agent> {
+    let SourceOption::Agent { url, fallback } = source else {
+        return None;
+    };
+    Some(Agent::new(url.clone(), *fallback, settings, deadline))
 }
 
 /// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`

@@ -91,7 +91,9 @@ pub fn run<T: Send>(
 ) -> Result<T, Report> {
     // This changes the environment of the process, which is only safe as long as there isn't
     // another thread.
-    remove_empty_variables(inherited);
+    if inherited.iter().any(|(_, value)| value.is_empty()) {
+        remove_empty_variables(inherited);
+    }
     let (options, _) = inputs.options.resolve(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
         work(inputs, deadline)
