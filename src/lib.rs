@@ -71,6 +71,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     // that credential.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if take_connection(expects_connection).is_err() {
+        // An error message could still become the credential.
         finish(Ok(Status::Temporary as u8));
     }
     install_panic_hook();
@@ -80,9 +81,10 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 }
 
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
-/// process becomes the command.
+/// process becomes the command. (`become_program` only returns an error.)
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
+    // Any other subcommand would leave systemd without an answer.
     if let Some(connection) = CONNECTION.get()
         && !matches!(invocation, Invocation::Credential(_))
     {

@@ -248,8 +248,8 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
-    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`. If
-    /// no attempt has ever ended, the error is that of `unanswered`.
+    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
+    /// If no attempt has ever ended, the error is that of `unanswered`.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.

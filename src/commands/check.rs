@@ -1,8 +1,8 @@
 //! `secrets-exec check`: reads every value as a launch would, and prints where each value comes
 //! from. No value is ever printed.
 //!
-//! The table or the JSON is printed even if there are errors, so no function here returns early
-//! because of an error.
+//! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
+//! returns them at the end.
 
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
@@ -124,7 +124,8 @@ impl Checked {
             }
         };
 
-        // The description of a secret must not show a name that may be a password.
+        // The row of a secret without a description would only show its name, which may be a
+        // password.
         values
             .secrets
             .retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
@@ -282,15 +283,15 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     Ok(values)
 }
 
-/// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
-/// request, and reads no profile.
+/// Resolves the entries that don't read a secret, and those that the agent can never read. All
+/// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let plan = &prepared.plan;
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(plan, agent.as_ref()) {
         Preflight::Decided(values) => values,
-        Preflight::Undecided(_, unsupported) => {
+        Preflight::Undecided { unsupported, .. } => {
             Values::new(resolve(plan, &unsupported), unsupported)
         }
     }

@@ -17,8 +17,8 @@ use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection};
 
-/// Returns the error about a connection that systemd gave to a process whose arguments don't ask for
-/// `secrets-exec credential`.
+/// Returns the error about a connection of systemd on which nothing is sent, because the arguments
+/// aren't those of `secrets-exec credential`.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {
         Ok(request) => request,
@@ -41,10 +41,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let found = systemd::CONNECTION.get().ok_or_else(no_connection);
-    let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
-    let (connection, request) = match requested {
-        Ok(connection_and_request) => connection_and_request,
+    let (connection, request) = match requested_credential() {
+        Ok(requested) => requested,
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).into()),
     };
 
@@ -61,4 +59,13 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     };
     let sent = connection.answer(value.expose());
     Ok(sent.map_err(|problem| problem.for_entry(credential.subject.clone(), Impact::Undelivered))?)
+}
+
+/// Returns systemd's connection, and the credential that its client asks for.
+///
+/// # Errors
+/// If standard input isn't a connection of LoadCredential=, or if the client gets no credential.
+fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
+    let connection = systemd::CONNECTION.get().ok_or_else(no_connection)?;
+    Ok((connection, connection.request()?))
 }

@@ -81,13 +81,14 @@ fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
     let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
-    let general = if directory == Path::new("/") {
+    let help = if directory == Path::new("/") {
         "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
     } else {
         example
     };
     Problem::usage(text)
-        .help(general)
+        .help(help)
+        // If there is a similar file nearby, the help names that file instead.
         .help_if_some(declaration_beside())
 }
 
@@ -130,7 +131,7 @@ pub fn prepare(
     }
     apply_options(&options, deadline);
 
-    // A pattern that is an error would be missing here.
+    // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
         let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
@@ -147,8 +148,8 @@ pub fn prepare(
     if report.is_empty() {
         report.extend(narrowed.err());
     }
-    // An image for general use has `--resolve-env '*'`, although not every task has references in
-    // its variables. `check` reports that it has nothing to check.
+    // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
+    // don't have references. `check`, however, reports that there is nothing to check.
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
@@ -186,8 +187,8 @@ pub fn prepare(
     }
 }
 
-/// Prints the note about a declaration that isn't read, with `verbose` the notes about the options
-/// that another option turns off, and the warnings about the inputs.
+/// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
+/// `verbose`, also prints which options are turned off by another option.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
@@ -204,9 +205,10 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
     terminal::print_unless_hidden(warnings.map(Record::warning));
 }
 
-/// Prints the warnings about texts and templates that are probably not what their author meant and,
-/// except for `check`, the notes about empty variables.
+/// Prints the warnings about texts and templates that are probably not what their author meant.
+/// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
+    // A plain reference can't be any of these mistakes.
     let is_text = |source: &ValueSource| !matches!(source, ValueSource::Secret(_));
     if plan.value_entries().any(|(_, source)| is_text(source)) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
@@ -229,6 +231,7 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
+            // For the pattern `aws_*`, this is `AWS_`.
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
             let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
@@ -276,12 +279,12 @@ pub enum Asker {
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory
     /// of the cache can't be used, the poll goes on without a cache.
     Poll,
-    /// `check` checks a launch and all credentials.
+    /// `check` checks a launch and all systemd credentials.
     Check {
         /// True with `--describe`.
         describes: bool,
     },
-    /// `policy` covers a launch and all credentials.
+    /// `policy` covers a launch and all systemd credentials.
     Policy,
     /// `export` has the variables of a launch.
     Export,
@@ -296,7 +299,7 @@ impl Asker {
     /// Removes the entries from `layers` that the command doesn't need.
     ///
     /// # Errors
-    /// If the credential is not declared, or if several patterns match its unit.
+    /// If the requested credential isn't declared, or if several patterns match its unit.
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {

@@ -8,8 +8,8 @@
 //!                        └─ --wait, and every failure may go away: pause, and ask for what is missing
 //! ```
 //!
-//! One way through this picture is a *round*. Most launches need only one. A failure of a single
-//! value is an outcome, not an error, so that the report has all of them.
+//! One way through this picture is a *round*. Most launches need only one round. The failure of a
+//! single value is an outcome, not an error, so that the report has every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
@@ -45,7 +45,7 @@ use crate::time::Deadline;
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
-    /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
+    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
@@ -73,8 +73,8 @@ impl Values {
         problems
     }
 
-    /// Returns the report of these problems, which is empty if every value can be used. Otherwise
-    /// its last line begins with `consequence`.
+    /// Returns the report of [`Self::problems`], which is empty if every value can be used.
+    /// Otherwise its last line begins with `consequence`, as in `nothing was printed`.
     pub fn report(&self, consequence: &str) -> Report {
         Report::from_values(self.problems(), consequence)
     }
@@ -106,8 +106,8 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
-/// every answer. Prints the warnings about the cache and the outcomes, except in a poll. For
-/// `check`, also finds out what it shows in addition to the values.
+/// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. Only
+/// for `check`, fills in the other fields of [`Values`].
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
@@ -243,7 +243,10 @@ async fn fetch_and_resolve(
     let plan = &prepared.plan;
     let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
         Preflight::Decided(values) => return Ok(values),
-        Preflight::Undecided(supported, unsupported) => Fetching {
+        Preflight::Undecided {
+            supported,
+            unsupported,
+        } => Fetching {
             plan,
             begun: Instant::now(),
             requested: supported.clone(),
@@ -282,22 +285,26 @@ async fn fetch_and_resolve(
     }
 }
 
-/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
-/// locator that the agent can never read.
+/// What is known about a plan before the first request.
 pub enum Preflight<'a> {
     /// No request is needed, or requests would be useless. These are the values.
     Decided(Values),
-    /// Requests decide about these locators.
-    Undecided(BTreeSet<&'a Locator>, Fetched),
+    /// Requests are needed for the locators that the backend supports.
+    Undecided {
+        supported: BTreeSet<&'a Locator>,
+        /// The failure of each locator that the agent can never read.
+        unsupported: Fetched,
+    },
 }
 
-/// Finds out what can be known about a plan without a request, so that a mistake doesn't need
-/// credentials or a network to be found. The profile of `agent` has been read, if it matters.
+/// Finds out what can be known about a plan without a request, so that a mistake can be found
+/// without credentials and without a network. What the agent can read depends on its region, so a
+/// caller for whom the region matters has called [`Agent::read_profile`].
 ///
-/// A template with a filter, test or function that doesn't exist decides about the plan. Literals
-/// need neither credentials nor a profile. And if the agent can never read one of the values,
-/// requests for the others would be useless, unless the entry of this value is optional or
-/// overridden. The plan is resolved to find that out.
+/// A template with a filter, test or function that doesn't exist decides about the plan, and so
+/// does a plan that only has literals. If the agent can never read one of the values, requests for
+/// the others would be useless, unless the entry of this value is optional or overridden. The plan
+/// is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
@@ -309,17 +316,18 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     supported.retain(|locator| !is_unsupported(locator));
     let needs_requests = !supported.is_empty();
-    if needs_requests && unsupported.is_empty() {
-        return Preflight::Undecided(supported, unsupported);
+    if !needs_requests || !unsupported.is_empty() {
+        let outcomes = resolve(plan, &unsupported);
+        let missing = outcomes.missing_documents(&unsupported);
+        let requests_are_useless = missing.iter().any(is_unsupported);
+        if !needs_requests || requests_are_useless {
+            return Preflight::Decided(Values::new(outcomes, unsupported));
+        }
     }
-
-    let outcomes = resolve(plan, &unsupported);
-    let missing = outcomes.missing_documents(&unsupported);
-    let requests_are_useless = missing.iter().any(is_unsupported);
-    if needs_requests && !requests_are_useless {
-        return Preflight::Undecided(supported, unsupported);
+    Preflight::Undecided {
+        supported,
+        unsupported,
     }
-    Preflight::Decided(Values::new(outcomes, unsupported))
 }
 
 /// The answers for a plan, from one round to the next.
@@ -330,8 +338,8 @@ struct Fetching<'a> {
     supported: BTreeSet<&'a Locator>,
     /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because those answers gave a value that
-    /// doesn't match the entry's pattern.
+    /// The locators whose cached answers must not be used, because these answers gave a value that
+    /// doesn't match the `pattern` of its entry.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator, and the failures of those that the backend can't read.
     fetched: Fetched,
@@ -369,8 +377,8 @@ impl Fetching<'_> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may go away. Otherwise
-    /// waiting doesn't help.
+    /// True if requests for these locators have failed, and every failure may pass by itself.
+    /// Otherwise waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -392,8 +400,8 @@ impl Fetching<'_> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request the locators for which `is_wanted` returns true. It gets each
-    /// locator that the backend can read, with its latest answer.
+    /// Lets the next round request only the locators for which `is_wanted` returns true. The
+    /// function gets each locator that the backend can read, with its latest answer.
     fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {

@@ -42,8 +42,8 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The receiver of messages about the work: the service manager and standard error, or the parent
-/// process of a rotation.
+/// The receiver of messages about the work. In a rotation, this is the parent process. Otherwise,
+/// the service manager and standard error get the messages.
 pub trait Reporter {
     /// True if warnings and the error for a termination signal are printed, and a terminal or a log
     /// shows what is awaited.
@@ -77,10 +77,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Runs the work of a subcommand on its own thread and waits for the result. Until `work` has read
-/// the declarations, the options from the command line and from variables apply: `--timeout`
-/// already limits the time for reading a declaration. `prepare` resolves the options again, with
-/// those in the declarations.
+/// Runs the work of a command on its own thread and waits for the result. Until `work` has read the
+/// declarations, only the options from the command line and from variables apply. For example,
+/// their `--timeout` limits the time for reading a declaration. `prepare` resolves the options
+/// again, together with those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -89,8 +89,8 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // This changes the environment of the process, which is only safe as long as there isn't
-    // another thread.
+    // This changes the environment of the process, so it has to happen before there is a second
+    // thread.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }

@@ -86,7 +86,7 @@ impl Baseline {
     }
 }
 
-/// A launch on its way to the gate, with what the parent knows about earlier launches.
+/// A launch on its way to the gate, with what earlier launches have found.
 struct GatedLaunch<'a> {
     launch: &'a Launch<'a>,
     gate: Gate,
@@ -107,6 +107,7 @@ pub fn run_launch(
         launch.prepared.asker = Asker::Poll;
         gate.leave_group();
     }
+    // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
     let retained = &mut launch.prepared.retained;
     retained.rename_process(gate.parent.as_raw(), std::process::id());
     let child = GatedLaunch {
@@ -119,23 +120,24 @@ pub fn run_launch(
 }
 
 impl GatedLaunch<'_> {
-    /// Reads the values, reports them to the parent, and continues if they have changed. The values
-    /// are read and the files are written before the gate, while the old command is still running.
-    /// Returns the exit status, which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. If something has changed,
+    /// becomes the command or replaces its files. The values are read and the files are written
+    /// before the gate opens, while the old command is still running. Returns the exit status,
+    /// which is 0 if nothing has changed.
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
     fn run(&self) -> Result<u8, Report> {
-        let Self { launch, .. } = *self;
+        let launch = self.launch;
         let is_poll = launch.prepared.is_poll();
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values);
-        let ready = self.compare(fingerprint);
-        let is_unchanged = is_poll && ready.changed.is_none();
-        let ready = Message::Ready(ready);
+        let content = self.ready(fingerprint);
+        let is_unchanged = is_poll && content.changed.is_none();
+        let ready = Message::Ready(content);
         if is_unchanged {
             self.gate.send(&ready);
             return Ok(0);
@@ -195,14 +197,14 @@ impl GatedLaunch<'_> {
         Ok(0)
     }
 
-    /// Compares the values with the command's values and with those that the latest launch has
-    /// found. Returns the message for the parent.
-    fn compare(&self, fingerprint: Fingerprint) -> Ready {
+    /// Returns the message for the parent about the values: how they differ from the command's
+    /// values, and from those that the latest launch has found.
+    fn ready(&self, fingerprint: Fingerprint) -> Ready {
         let (mut changed, mut lines) = (ChangedValues::default(), String::new());
-        // The first launch has nothing to compare with.
+        // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // If nothing newer was read, the command has the latest values.
+            // If no later launch has read other values, the command has the latest ones.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -220,7 +222,8 @@ impl GatedLaunch<'_> {
 }
 
 impl Reporter for GatedLaunch<'_> {
-    /// False for a poll, which also gets a termination signal when the whole service is stopped.
+    /// False for a poll. A termination signal to a poll isn't worth a line: it usually means that
+    /// the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -231,7 +234,7 @@ impl Reporter for GatedLaunch<'_> {
         }
     }
 
-    /// For the first launch, prints the report. For a poll, only sends one warning to the parent.
+    /// For the first launch, prints the report. For a poll, sends the parent one warning instead.
     fn fail(&self, failures: &Report) -> u8 {
         if self.shows_progress() {
             return failures.print();
@@ -308,16 +311,16 @@ fn change_note(change: &Change<'_>) -> Record {
         .detail()
 }
 
-/// The values of one launch.
+/// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The values. The key is a hash of the variable, path or credential that a value sets.
+    /// The key is a hash of the variable, path or systemd credential that the value sets.
     values: BTreeMap<u64, Value>,
-    /// The secrets and parameters. The key is a hash of what was requested.
+    /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,
 }
 
-/// The value of a variable, a file or a credential.
+/// The value of a variable, a file or a systemd credential, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Value {
     /// The name in messages.
