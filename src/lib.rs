@@ -81,7 +81,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 }
 
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
-/// process becomes the command. (`become_program` only returns an error.)
+/// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
     // Any other subcommand would leave systemd without an answer.
@@ -94,6 +94,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
     let done = match invocation {
         Invocation::Launch(inputs, command) => {
             return match start(*inputs, &command, inherited)? {
+                // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]
                 Start::Supervised(launch, rotation) => supervise(&rotation, launch, inherited),

@@ -243,23 +243,23 @@ impl<'r> RetryBudget<'r> {
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
     /// that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        let unanswered = || self.unanswered();
-        self.retry_with_last(&mut None, unanswered, attempt).await
+        self.retry_with_last(&mut None, || self.unanswered(), attempt)
+            .await
     }
 
     /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
     /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
-    /// If no attempt has ever ended, the error is that of `unanswered`.
+    /// If no attempt has ended, `unanswered` makes the error.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended, `last`, or the error of `unanswered`.
+    /// The error of the last attempt that ended, `last`, or `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,
-        unanswered: impl FnOnce() -> FetchError,
+        unanswered: impl Fn() -> FetchError,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
         let (begun, mut attempts) = (Instant::now(), 0);

@@ -2,9 +2,9 @@
 //! the credential, or makes the unit fail.
 //!
 //! What is written to the connection becomes the credential, and systemd treats a connection that
-//! is closed without data as an empty credential. So neither a message nor an early exit may ever
-//! end up there, whatever the arguments are. `system::systemd` refuses the connection unless a
-//! value has been sent.
+//! is closed without data as an empty credential. So this process must not print a message there,
+//! and must not just close the connection, whatever the arguments are. `system::systemd` refuses
+//! the connection unless a value has been sent.
 
 use std::path::Path;
 

@@ -36,10 +36,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     }
     report.into_result()?;
 
-    let empty = values.outcomes.empty_values();
-    if !empty.is_empty() {
-        terminal::print_unless_hidden([report::empty_value_warning(&empty)]);
-    }
+    terminal::print_unless_hidden(report::empty_value_warning(&values.outcomes));
     for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;
     }

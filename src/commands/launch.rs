@@ -175,9 +175,9 @@ impl Launch<'_> {
             let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
             terminal::print_unless_hidden(warnings);
         }
-        let empty = outcomes.empty_values();
-        if !empty.is_empty() {
-            terminal::print_unless_hidden([report::empty_value_warning(&empty)]);
+        let mut values = outcomes.values();
+        if values.any(|(_, value)| value.expose().is_empty()) {
+            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
         }
         terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
     }

@@ -26,8 +26,8 @@ use crate::report::{Record, Report, terminal};
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// If values would be printed to a terminal without `--reveal`. Otherwise, every malformed line of
-/// the .env file, every mistake in the existing declarations, or the reason why standard output
+/// If values would be printed to a terminal without `--reveal`. If not: every mistake in the
+/// existing declarations, every malformed line of the .env file, or the reason why standard output
 /// can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();

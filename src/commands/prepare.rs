@@ -44,7 +44,7 @@ pub struct Prepared {
 
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
 /// command, because the plan doesn't have a file with a `path`.
-fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
+fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
         return None;
@@ -57,7 +57,7 @@ fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
 /// that were read.
-fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
+fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
@@ -153,7 +153,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&declarations.names, &inputs);
+        let mut problem = no_entry_problem(&declarations.names, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -165,12 +165,13 @@ pub fn prepare(
     let existing = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, existing));
     if let Some(plan) = &plan {
-        report.extend(useless_signal(&options, plan));
+        report.extend(useless_signal_problem(&options, plan));
     }
 
     match (settings, plan) {
         (Some(settings), Some(plan)) if report.is_empty() => {
             let locators = plan.locators();
+            // A server may repeat a name that may be a password.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
             print_plan_notices(&plan, &asker);
@@ -208,23 +209,22 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    // A plain reference can't be any of these mistakes.
-    let is_text = |source: &ValueSource| !matches!(source, ValueSource::Secret(_));
-    if plan.value_entries().any(|(_, source)| is_text(source)) {
+    let mut sources = plan.value_entries().map(|(_, source)| source);
+    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::plain_template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     }
-    let mut sources = plan.entries.iter().map(|entry| &entry.source);
-    let has_empty_variable = sources.any(|source| source.empty_variable().is_some());
+    let mut entries = plan.entries.iter();
+    let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
     if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }
 
 /// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a similar one is set. The names of proxies are similar on purpose, and short names by
-/// chance.
+/// although a similar one is set. Names of proxies are similar on purpose, and short names by
+/// chance, so they aren't mentioned.
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = Vec::new();
@@ -339,7 +339,7 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
         return Ok(());
     }
     let why = "`credentials:` doesn't list it for this unit";
-    Err(refused_credential(request, &unit, why))
+    Err(refused_credential_problem(request, &unit, why))
 }
 
 /// Returns the name or pattern under `credentials:` that applies to the unit of `request`.
@@ -362,7 +362,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         [] => {
             let why = "no declaration lists this unit under `credentials:`";
             let nearest = nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused_credential(request, &request.unit, why).help_if_some(nearest))
+            Err(refused_credential_problem(request, &request.unit, why).help_if_some(nearest))
         }
         patterns => {
             let listed = patterns.join(", ");
@@ -371,14 +371,14 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
             let help = format!(
                 "list {unit} under its own name, or change the patterns so that only one matches"
             );
-            Err(refused_credential(request, &request.unit, &why).help(help))
+            Err(refused_credential_problem(request, &request.unit, &why).help(help))
         }
     }
 }
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
 /// how to list the credential under `listed`, the unit or a pattern.
-fn refused_credential(
+fn refused_credential_problem(
     SystemdCredential { unit, name }: &SystemdCredential,
     listed: &str,
     why: &str,

@@ -5,7 +5,7 @@
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
 //!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
-//!                        └─ --wait, and every failure may go away: pause, and ask for what is missing
+//!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
 //! ```
 //!
 //! One way through this picture is a *round*. Most launches need only one round. The failure of a
@@ -40,8 +40,8 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The values of a command, and the answers that they come from. Only `check` fills in the other
-/// fields.
+/// The values of a command, and the answers that they were read from. Only `check` fills in the
+/// other fields.
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
@@ -81,7 +81,7 @@ impl Values {
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. With `--verbose`, prints where each value comes from, unless there are errors.
+/// itself. With `--verbose`, prints the source of each value, unless there are errors.
 ///
 /// The report that is returned with the values is that of [`Values::report`].
 ///
@@ -201,8 +201,8 @@ pub fn configured_agent(
     Some(Agent::new(url.clone(), *fallback, settings, deadline))
 }
 
-/// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`
-/// without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache`. Returns it with the options that say how old a cached answer
+/// can be. The result is `None` without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.
@@ -227,11 +227,11 @@ fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOption
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. With `--wait`, if credentials or
-/// the network aren't there yet, fetches what is missing again and again, until the time of
-/// `--wait` is over. A poll doesn't wait. A failed request isn't an error here, but an answer.
+/// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
+/// decides about the plan. A failed request isn't an error here, but an answer.
 ///
-/// Sends no request if [`preflight`] decides about the plan.
+/// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
+/// again and again, until the time of `--wait` is over. A poll doesn't wait.
 ///
 /// # Errors
 /// If AWS's configuration files or the profile are invalid.
@@ -280,7 +280,7 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        // AWS may also have newer values than the cache, once it answers.
+        // Once AWS answers, it may also have newer values than the cache.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }

@@ -45,8 +45,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// The receiver of messages about the work. In a rotation, this is the parent process. Otherwise,
 /// the service manager and standard error get the messages.
 pub trait Reporter {
-    /// True if warnings and the error for a termination signal are printed, and a terminal or a log
-    /// shows what is awaited.
+    /// True if a terminal or a log shows what is awaited, and if the warnings and the error about a
+    /// termination signal are printed.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -178,8 +178,8 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
         .build()
         .map_err(|error| Problem::nothing_resolved(&os_error::io_error_text(&error)))?;
     let result = runtime.block_on(action);
-    // Dropping the runtime would wait for its threads, which may be looking up a name that never
-    // resolves.
+    // Dropping the runtime would wait for its threads, and one of them may be in a DNS lookup that
+    // never ends.
     runtime.shutdown_background();
     result
 }
@@ -202,8 +202,8 @@ impl Watch {
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The user is being asked for something, such as an MFA code. The wait begins after the
-            // answer.
+            // The deadline has stopped while the user is asked for something, such as an MFA code.
+            // The wait begins after the user's answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };

@@ -180,7 +180,7 @@ impl EntryOutcome {
 }
 
 /// The remark on an empty value. Such a value is legal, but often a mistake.
-const EMPTY: &str = "empty";
+pub const EMPTY: &str = "empty";
 
 /// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
 /// newline after it is normal.
@@ -219,12 +219,6 @@ impl Outcomes {
     /// Returns the files that get a value.
     pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
         self.list.iter().filter_map(EntryOutcome::file)
-    }
-
-    /// Returns the outcomes with a value that was read and is empty.
-    pub fn empty_values(&self) -> Vec<&EntryOutcome> {
-        let is_empty = |outcome: &&EntryOutcome| outcome.remark() == Some(EMPTY);
-        self.list.iter().filter(is_empty).collect()
     }
 
     /// True if there is a value for the variable, the path or the systemd credential of `target`.

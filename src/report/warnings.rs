@@ -15,7 +15,7 @@ use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
 use crate::model::environment::CommandLine;
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
+use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -185,11 +185,16 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     .with_help("use a path on tmpfs, for example under /run")
 }
 
-/// Returns the warning about values that were read and are empty.
-pub fn empty_value_warning(empty: &[&EntryOutcome]) -> Record {
-    let subjects = empty.iter().map(|outcome| outcome.subject.to_string());
-    let subjects = some_of(&Vec::from_iter(subjects));
-    Record::warning(format!("an empty value was read for {subjects}"))
+/// Returns the warning about values that were read and are empty, or `None` if there aren't any.
+pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
+    let all = outcomes.list.iter();
+    let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
+    let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
+    if subjects.is_empty() {
+        return None;
+    }
+    let text = format!("an empty value was read for {}", some_of(&subjects));
+    Some(Record::warning(text))
 }
 
 /// Returns the warning about an entry that was resolved, but is probably mistaken.

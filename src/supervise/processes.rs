@@ -115,8 +115,8 @@ impl LaunchProcess {
     }
 
     /// Sends a termination signal to the launch and continues it if it is stopped. A launch at its
-    /// gate doesn't look for signals, so the gate is opened: the launch then finds the signal
-    /// pending and ends before it executes the command. Doesn't wait for the launch to end.
+    /// gate doesn't look for signals, so this function opens the gate. The launch finds the pending
+    /// signal and ends before it executes the command. Doesn't wait for the launch to end.
     pub fn terminate(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGCONT] {
             let _ = kill(self.pid, signal);
@@ -173,8 +173,8 @@ impl Gate {
     /// Sends `ready` and waits until the parent opens the gate, for as long as that takes. Returns
     /// false if the parent closes the gate or has ended. The time limit of [`fork`] ends here.
     ///
-    /// From then on, this process gets `death_signal` when the parent ends, unless it executes a
-    /// program with a set-uid bit or capabilities (prctl(2)).
+    /// Once the gate is open, this process gets `death_signal` when the parent ends, unless it
+    /// executes a program with a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
@@ -211,8 +211,8 @@ pub enum StateChange {
 }
 
 /// Makes this process the parent of each descendant whose own parent ends (PR_SET_CHILD_SUBREAPER),
-/// so that this process can reap the descendant. A zombie is still a process of the command's group,
-/// which therefore isn't empty until the zombie is reaped.
+/// so that this process can reap the descendant. A zombie is still a process of the command's
+/// group, which therefore isn't empty until the zombie is reaped.
 ///
 /// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting
 /// (prctl(2)), so this process also adopts the orphans of the command.
@@ -312,8 +312,8 @@ impl Job {
         }
     }
 
-    /// True if no process of the group is left, not even a zombie. In that case, the group is
-    /// forgotten, because the kernel may reuse its id.
+    /// True if no process of the group is left, not even a zombie. If so, also forgets the group,
+    /// because the kernel may reuse its id.
     pub fn forget_empty_group(&mut self) -> bool {
         let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
         self.group = self.group.filter(has_members);
@@ -361,7 +361,7 @@ impl Job {
     }
 }
 
-/// True if this process has a controlling terminal, so that it may be a job of a shell.
+/// True if this process has a controlling terminal. Only such a process can be a job of a shell.
 fn has_controlling_terminal() -> bool {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
@@ -374,7 +374,7 @@ impl Signals {
     /// on, incoming signals can be read from the returned value.
     ///
     /// # Errors
-    /// If there is no free descriptor. In that case, no signal was blocked.
+    /// If there is no free descriptor. No signal is blocked after this error.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {

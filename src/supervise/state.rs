@@ -79,8 +79,8 @@ pub struct RunningState {
     pub is_poll_requested: bool,
     /// True while job control has stopped the command.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be about to end. Set to false when
-    /// a change is ignored for this reason.
+    /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
+    /// when a change is ignored for this reason.
     pub has_term: bool,
 }
 
@@ -334,9 +334,9 @@ impl Step<'_> {
     }
 
     /// Adds the action that sends a signal to the command's process group. If job control has
-    /// stopped the command, also adds the action that continues it, because the command couldn't
-    /// handle the signal otherwise. Nobody else would continue it: the shell only sees this
-    /// process, which isn't stopped.
+    /// stopped the command, also adds the action that continues it, because a stopped command can't
+    /// handle the signal. Nobody else would continue the command: the shell only sees this process,
+    /// which isn't stopped.
     ///
     /// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber) {
@@ -359,7 +359,7 @@ impl Step<'_> {
 
     /// Acts on the result of a poll. A change takes effect now, with two exceptions: with
     /// `--splay`, it takes effect at a later poll, and after a SIGTERM, the command isn't stopped
-    /// for this change. `is_delayed` is true for the poll after a splay, whose change isn't delayed
+    /// for this change. `is_delayed` is true for the poll after a splay. Its change isn't delayed
     /// again.
     fn on_poll(
         &mut self,

@@ -45,8 +45,8 @@ pub enum Message {
     /// so the message doesn't have them.
     Failed,
     /// The finished lines about a poll that failed. The parent prints them, for two reasons: a
-    /// reader that has stalled must not block the launch, and if several polls in a row fail, only
-    /// the first one and then at most one in an hour is printed.
+    /// reader that has stalled must not block the launch, and if several polls in a row fail, the
+    /// parent prints the lines of the first one, and later at most one set of lines in an hour.
     PollFailed(String),
 }
 
@@ -103,7 +103,8 @@ pub fn run_launch(
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    if baseline.command_values.is_some() {
+    let is_poll = baseline.command_values.is_some();
+    if is_poll {
         launch.prepared.asker = Asker::Poll;
         gate.leave_group();
     }
@@ -151,10 +152,10 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Writes the files, waits at the gate and becomes the command. Otherwise returns the exit
-    /// status: 0 if the gate is closed, or the status of the error if the files can't be renamed or
-    /// the command can't be executed. Such an error is printed here, even in a poll, because this
-    /// process is the command as soon as the gate opens.
+    /// Writes the files, waits at the gate and becomes the command. If the gate is closed, returns
+    /// the exit status 0. If the files can't be renamed or the command can't be executed, prints
+    /// the error and returns its exit status. Even a poll prints this error itself, because it is
+    /// the command as soon as the gate opens.
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too
@@ -179,17 +180,17 @@ impl GatedLaunch<'_> {
     }
 
     /// Writes the files that have a path, under temporary names, and sends `ready` to the parent.
-    /// If the parent then opens the gate, renames the files and sends their paths. If the gate is
-    /// closed, the temporary files are removed. Returns 0, the exit status in both cases.
+    /// When the parent opens the gate, renames the files and sends their paths. When it closes the
+    /// gate, removes the temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
     /// Every file that can't be written, or the first one that can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
-        let staged = Delivery::write_temporary(Files::open_directories(files))?;
+        let delivery = Delivery::write_temporary(Files::open_directories(files))?;
         // From here on, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
-            let placed = staged.rename_all()?;
+            let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
             placed.keep();
@@ -371,8 +372,8 @@ pub struct ChangedValues {
 impl Fingerprint {
     /// Returns the fingerprint of the values that can change while the command runs, and of the
     /// documents that were read. Each parameter below a path counts as a document. With
-    /// `signal=NAME`, these are the files with a path: a running program doesn't see a new value of
-    /// a variable or of a file in memory.
+    /// `signal=NAME`, only files with a path can change, because a running program doesn't see new
+    /// values of variables and of files in memory.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
@@ -387,8 +388,8 @@ impl Fingerprint {
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
-            let target = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
-            fingerprint.values.insert(target, value);
+            let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
+            fingerprint.values.insert(target_hash, value);
         }
 
         for (locator, answer) in &values.fetched {
@@ -428,7 +429,7 @@ impl Fingerprint {
             }
             for value in old_value.into_iter().chain(new_value) {
                 for key in &value.read_from {
-                    if self.content(key) != later.content(key) {
+                    if self.content_hash(key) != later.content_hash(key) {
                         labels_of.entry(key).or_default().insert(&value.label);
                     }
                 }
@@ -453,7 +454,7 @@ impl Fingerprint {
     }
 
     /// Returns the hash of a secret's content, if the launch has read this secret.
-    fn content(&self, key: &u64) -> Option<u64> {
+    fn content_hash(&self, key: &u64) -> Option<u64> {
         self.secrets.get(key).map(|secret| secret.content)
     }
 }

@@ -91,8 +91,8 @@ impl Notices<'_> {
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of
-    /// the first one are printed, and then at most one more set of lines in an hour.
+    /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines
+    /// of the first one, and later at most one set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);

@@ -313,8 +313,8 @@ impl Launches<'_> {
     /// Forks the first launch and waits for it. Returns `None` once the launch is at its gate. If
     /// it ends before that, returns its exit status.
     ///
-    /// A termination signal first ends the launch, which reports what it was waiting for, and then
-    /// this process.
+    /// A termination signal ends the launch, which reports what it was waiting for. When the launch
+    /// has ended, the signal ends this process, too.
     ///
     /// # Errors
     /// If the launch can't be started or is killed.
@@ -350,9 +350,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
-    /// `None` if a launch was forked: its result arrives later. Otherwise returns the result. If
-    /// the launch can't be forked, also prints why.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. If a
+    /// launch was forked, returns `None`, and its result arrives later. If none was forked, returns
+    /// the result. If the launch can't be forked, also prints why.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // A launch is still on its way to becoming the command. It has only just read the
@@ -410,7 +410,7 @@ impl Launches<'_> {
             }
         }
 
-        // The end of a launch whose gate is closed is noticed when it is reaped (`note_reaped`).
+        // If the gate is closed, `note_reaped` notices the end of the launch.
         if self.descriptor().is_some() || !self.is_open() {
             return event;
         }
@@ -496,10 +496,10 @@ impl Launches<'_> {
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
     /// the launch, and `None` for any other child.
     ///
-    /// First receives the launch's last messages, because they may say how it ended: its values are
-    /// unchanged or, with `signal=NAME`, it has replaced the files or failed to. In these cases,
-    /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
-    /// poll has failed, even if the launch had reported a change.
+    /// First receives the launch's last messages, because they may decide the event: the values are
+    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Without
+    /// such a message, the launch ended before its gate was opened. So the poll has failed, even if
+    /// the launch had reported a change.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
