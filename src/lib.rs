@@ -45,7 +45,7 @@ pub mod fuzz;
 use std::ffi::OsString;
 
 use commands::check::check;
-use commands::credential::{credential, refuse_others, take_connection};
+use commands::credential::{credential, unanswered_request};
 use commands::export::export;
 use commands::get::get;
 use commands::install;
@@ -55,10 +55,11 @@ use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
 use commands::worker::{finish, install_panic_hook};
-use input::cli::{self, Invocation};
+use input::cli::{self, CREDENTIAL, Invocation};
 use model::env_variables::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
+use system::systemd::{CONNECTION, take_connection};
 
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///
@@ -68,8 +69,10 @@ use report::{Report, terminal};
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
     // that credential.
-    if let Err(status) = take_connection(&arguments) {
-        finish(Ok(status));
+    let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
+    if take_connection(expects_connection).is_err() {
+        // An error message could still become the credential.
+        finish(Ok(Status::Temporary as u8));
     }
     install_panic_hook();
     let inherited = Inherited::new(environment);
@@ -81,11 +84,17 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
-    refuse_others(&invocation)?;
+    // Any other subcommand would leave systemd without an answer.
+    if let Some(connection) = CONNECTION.get()
+        && !matches!(invocation, Invocation::Credential(_))
+    {
+        return Err(unanswered_request(connection).into());
+    }
 
     let done = match invocation {
         Invocation::Launch(inputs, command) => {
             return match start(*inputs, &command, inherited)? {
+                // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]
                 Start::Supervised(launch, rotation) => supervise(&rotation, launch, inherited),

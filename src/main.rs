@@ -15,13 +15,13 @@ mod aws_lc_memory {
     use std::ffi::{c_char, c_int, c_void};
     use std::ptr;
 
-    /// The length of the header of each allocation. The header holds the length of the whole
-    /// allocation. This is also the alignment of malloc(3).
+    /// The length of the header of each allocation, which is also the alignment of malloc(3). The
+    /// header holds the length of the whole allocation.
     const HEADER: usize = 16;
 
     /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
     /// for the first time. Returns false if aws-lc has done so already.
-    pub fn set() -> bool {
+    pub fn install() -> bool {
         // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
         // thread yet.
         unsafe {
@@ -29,8 +29,8 @@ mod aws_lc_memory {
         }
     }
 
-    /// Returns the layout of an allocation with its header. Returns `None` if the allocation would
-    /// be too long.
+    /// Returns the layout of an allocation of this length, header included. Returns `None` if the
+    /// allocation would be too long.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }
@@ -92,7 +92,7 @@ mod aws_lc_memory {
 fn main() -> ! {
     #[cfg(target_env = "musl")]
     assert!(
-        aws_lc_memory::set(),
+        aws_lc_memory::install(),
         "aws-lc has allocated memory before `main`"
     );
     secrets_exec::run(std::env::args_os().skip(1).collect(), std::env::vars_os())

@@ -25,7 +25,6 @@ use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
     Refusal,
 };
-use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::model::shown::{conceal, one_line};
@@ -110,24 +109,21 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates the backend, or returns `None` without `--agent`. It reads AWS's configuration files
-    /// and opens connections only when they are needed.
-    pub fn new(source: &SourceOption, settings: &Settings, deadline: &Deadline) -> Option<Self> {
-        let SourceOption::Agent { url, fallback } = source else {
-            return None;
-        };
+    /// Creates the backend. It reads AWS's configuration files and opens connections only when they
+    /// are needed.
+    pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked instead of making a second attempt.
         let configured = settings.max_attempts;
-        let max_attempts = if *fallback { Some(1) } else { configured };
+        let max_attempts = if has_fallback { Some(1) } else { configured };
         // The budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
-        Some(Self {
-            url: url.clone(),
-            has_fallback: *fallback,
+        Self {
+            url,
+            has_fallback,
             budget: RetryBudget::new(deadline.clone(), max_attempts),
             http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),
-        })
+        }
     }
 
     /// Returns a failure for each locator that the agent can never read. Call

@@ -1,16 +1,15 @@
-//! `secrets-exec check`: reads every value as a launch would, and prints where each value comes
-//! from. No value is ever printed.
+//! `secrets-exec check`: reads every value as a launch would, and prints the source of each value.
+//! No value is ever printed.
 //!
-//! The table or the JSON is printed even if there are errors, so no function here returns early
-//! because of an error.
+//! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
+//! returns them at the end.
 
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, Values, preflight, read_values};
+use super::read::{Preflight, Values, configured_agent, preflight, read_values};
 use super::worker::{self, block_on};
-use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -103,9 +102,9 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. If nothing can be read at all,
-    /// the report says why. Otherwise the report is empty, and a value that can't be read is an
-    /// outcome.
+    /// Resolves the plan, with the requests that the options allow. The report says why nothing
+    /// could be read. It is empty if a request was possible, because the failure of a single value
+    /// is an outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let depth = match arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Declaration,
@@ -125,7 +124,8 @@ impl Checked {
             }
         };
 
-        // The description of a secret must not show a name that may be a password.
+        // The row of a secret without a description would only show its name, which may be a
+        // password.
         values
             .secrets
             .retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
@@ -152,9 +152,9 @@ impl Checked {
 
         let quoted = command.map(|command| format!(" {}", command.line.quoted_program()));
         let name = quoted.unwrap_or_default();
-        // `check --metadata` needs permissions that a launch doesn't need. So if AWS denies one of
-        // its requests, the launch may still succeed, and the report doesn't say that the command
-        // would not be started.
+        // `check --metadata` needs permissions that a launch doesn't need. So a launch may succeed
+        // although AWS denies a request of `check --metadata`. In this case, the report doesn't say
+        // that the command wouldn't be started.
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
@@ -168,8 +168,8 @@ impl Checked {
     }
 
     /// Returns the problem if the environment that the command would get is too large. The
-    /// arguments of the command are included if its program was found. The variables with the
-    /// paths of files are left out, because paths are short.
+    /// arguments of the command are included if its program was found. The variables with the paths
+    /// of files are left out, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
@@ -182,15 +182,15 @@ impl Checked {
         environment.expect_fit(launched, limits).err()
     }
 
-    /// Prints the warnings about files, descriptions, names and the arguments of the command and,
-    /// with `--verbose`, where each value comes from.
+    /// Prints the warnings about files on a disk and about the command. With `--verbose`, also
+    /// prints the source of each value.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
         if self.depth != CheckDepth::Declaration {
-            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
-            // The table has the values that don't come from a secret.
+            // The table already lists the literals.
             terminal::print_always(report::secret_notes(outcomes, fetched));
             terminal::print_always(outcomes.overridden().map(override_note));
             terminal::print_always(report::total_note(outcomes, fetched));
@@ -283,15 +283,15 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     Ok(values)
 }
 
-/// Resolves the entries that don't read a secret, and those that the agent can never read. Sends no
-/// request, and reads no profile.
+/// Resolves the entries that don't read a secret, and those that the agent can never read. All
+/// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
     let plan = &prepared.plan;
-    let agent = Agent::new(&prepared.options.source, &prepared.settings, deadline);
+    let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(plan, agent.as_ref()) {
         Preflight::Decided(values) => values,
-        Preflight::Undecided(_, unsupported) => {
+        Preflight::Undecided { unsupported, .. } => {
             Values::new(resolve(plan, &unsupported), unsupported)
         }
     }

@@ -2,55 +2,33 @@
 //! the credential, or makes the unit fail.
 //!
 //! What is written to the connection becomes the credential, and systemd treats a connection that
-//! is closed without data as an empty credential. So neither a message nor an early exit may ever
-//! end up there, whatever the arguments are. `system::systemd` refuses the connection unless a
-//! value has been sent.
+//! is closed without data as an empty credential. So this process must not print a message there,
+//! and must not just close the connection, whatever the arguments are. `system::systemd` refuses
+//! the connection unless a value has been sent.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use super::prepare::Asker;
 use super::read::subcommand_values;
-use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
+use crate::input::cli::Inputs;
 use crate::model::entry::SystemdCredential;
 use crate::model::env_variables::Inherited;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
-use crate::system::systemd::{self, no_connection};
+use crate::system::systemd::{self, CredentialConnection, no_connection};
 
-/// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even
-/// if the arguments don't ask for a credential. Otherwise the message about a mistake in the
-/// arguments would become the credential.
-///
-/// Once the connection is taken over, termination signals are held, and standard output and error
-/// no longer lead to the connection.
-///
-/// # Errors
-/// The exit status, if the connection was refused and nothing may be printed.
-pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
-    let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    systemd::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
-}
-
-/// Checks that this process runs `secrets-exec credential` if it has a connection of
-/// LoadCredential=.
-///
-/// # Errors
-/// If it has such a connection and runs anything else.
-pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = systemd::CONNECTION.get() else {
-        return Ok(());
+/// Returns the error about a connection of systemd on which nothing is sent, because the arguments
+/// aren't those of `secrets-exec credential`.
+pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
+    let request = match connection.request() {
+        Ok(request) => request,
+        Err(problem) => return problem,
     };
-    if matches!(invocation, Invocation::Credential(_)) {
-        return Ok(());
-    }
-    let request = connection.request()?;
     let text = format!(
         "a unit asks for its credential {request} on standard input, but only `secrets-exec credential` answers"
     );
-    Err(Problem::usage(text)
-        .help("write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml")
-        .into())
+    let help = "write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml";
+    Problem::usage(text).help(help)
 }
 
 /// Reads the credential that the client asks for, and sends its value. Waits as long as the client
@@ -63,10 +41,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let found = systemd::CONNECTION.get().ok_or_else(no_connection);
-    let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
-    let (connection, request) = match requested {
-        Ok(connection_and_request) => connection_and_request,
+    let (connection, request) = match requested_credential() {
+        Ok(requested) => requested,
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).into()),
     };
 
@@ -83,4 +59,13 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     };
     let sent = connection.answer(value.expose());
     Ok(sent.map_err(|problem| problem.for_entry(credential.subject.clone(), Impact::Undelivered))?)
+}
+
+/// Returns systemd's connection, and the credential that its client asks for.
+///
+/// # Errors
+/// If standard input isn't a connection of LoadCredential=, or if the client gets no credential.
+fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
+    let connection = systemd::CONNECTION.get().ok_or_else(no_connection)?;
+    Ok((connection, connection.request()?))
 }

@@ -56,16 +56,22 @@ pub fn export(
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    // Without a destination, the inputs are still read, so that one report has every error.
-    let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
+    let destination = match found {
+        Ok(destination) => Some(destination),
+        // The inputs are still read, so that one report has every error.
+        Err(problem) => {
+            inputs.errors.push(problem);
+            None
+        }
+    };
 
     let consequence = "nothing was exported";
     let (Values { outcomes, .. }, mut report) =
         subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let is_complete = report.is_empty();
-    let (Some(text), Some(destination), true) = (exported, destination, is_complete) else {
+    let exported = exported.filter(|_| report.is_empty());
+    let (Some(text), Some(destination)) = (exported, destination) else {
         return Err(report);
     };
 
@@ -78,9 +84,13 @@ pub fn export(
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
             let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
-            let file = opened.transpose()?;
+            let opened = opened.transpose()?;
+            // Without the masks, GitHub would print the values in the log of the job.
             terminal::output_whole(masks.expose())?;
-            Ok(file.map_or(Ok(()), |file| file.append(&text))?)
+            if let Some(file) = opened {
+                file.append(&text)?;
+            }
+            Ok(())
         }
     }
 }

@@ -21,6 +21,7 @@
 //! the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
+use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Values, read_values};
@@ -32,6 +33,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::environment::{CommandLine, Environment};
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
+use crate::model::outcome::Outcomes;
 use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
@@ -106,6 +108,7 @@ impl Launch<'_> {
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment) = self.write_files(values)?;
+        // A termination signal that has arrived ends this process here, without any new file.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -143,25 +146,39 @@ impl Launch<'_> {
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
-        let (outcomes, fetched) = (values.outcomes, values.fetched);
+        let Values {
+            outcomes, fetched, ..
+        } = values;
         if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&outcomes, &fetched));
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
-            terminal::print_unless_hidden(warnings);
-            terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
-            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+            self.print_value_warnings(&outcomes, &files);
         }
 
         let delivery = Delivery::write_temporary(files)?;
         let variables = outcomes.variables();
-        let values = variables.map(|variable| (variable.name, variable.value));
-        let environment =
-            Environment::new(&self.prepared.retained, values.chain(delivery.variables()));
+        let with_values = variables.map(|variable| (variable.name, variable.value));
+        let all_variables = with_values.chain(delivery.variables());
+        let environment = Environment::new(&self.prepared.retained, all_variables);
         let command = (self.command, self.program.as_path());
         environment.expect_fit(Some(command), exec::argument_limits())?;
         Ok((delivery, environment))
+    }
+
+    /// Prints the warnings about unexpanded variables in arguments (`$DB_PASSWORD`), about empty
+    /// values, and about files on a disk.
+    fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
+        let mut arguments = self.command.arguments();
+        if arguments.any(|argument| argument.as_bytes().starts_with(b"$")) {
+            let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
+            terminal::print_unless_hidden(warnings);
+        }
+        let mut values = outcomes.values();
+        if values.any(|(_, value)| value.expose().is_empty()) {
+            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
+        }
+        terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
     }
 }

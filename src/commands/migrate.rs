@@ -26,8 +26,8 @@ use crate::report::{Record, Report, terminal};
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// If values would be printed to a terminal without `--reveal`. Otherwise, every malformed line of
-/// the .env file, every mistake in the existing declarations, or the reason why standard output
+/// If values would be printed to a terminal without `--reveal`. If not: every mistake in the
+/// existing declarations, every malformed line of the .env file, or the reason why standard output
 /// can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
@@ -39,18 +39,20 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared)?;
-    // Of the options in the table, `migrate` has only `--quiet`, so it doesn't read the other
-    // variables of secrets-exec.
+    // `--quiet` is the only option of `migrate` that a variable can set, so the other variables
+    // SECRETS_EXEC_* aren't read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }
 
-    let printed = match (arguments.values, arguments.for_local) {
-        (true, _) => secret_json(&file.variables),
-        (false, true) => local_file(&arguments.secret, &file.variables),
-        (false, false) => declaration(&arguments.secret, &file.variables),
+    let printed = if arguments.values {
+        secret_json(&file.variables)
+    } else if arguments.for_local {
+        local_file(&arguments.secret, &file.variables)
+    } else {
+        declaration(&arguments.secret, &file.variables)
     };
     Ok(terminal::output_whole(printed.expose())?)
 }

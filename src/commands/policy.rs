@@ -1,9 +1,8 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, preflight};
+use super::read::{Preflight, configured_agent, preflight};
 use super::worker;
-use crate::backend::agent::Agent;
 use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::env_variables::Inherited;
@@ -66,7 +65,7 @@ fn needed_policy(
         settings.check_regions(&locators)?;
     }
 
-    let agent = Agent::new(&source, &settings, deadline);
+    let agent = configured_agent(&source, &settings, deadline);
     // Other failures don't matter here, because they don't change which permissions are needed.
     if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
         && !values.fetched.is_empty()

@@ -22,7 +22,7 @@ use crate::model::env_variables::{Inherited, Retention};
 use crate::model::environment::CommandLine;
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
-use crate::model::plan::{Layer, Plan};
+use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
@@ -44,7 +44,7 @@ pub struct Prepared {
 
 /// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
 /// command, because the plan doesn't have a file with a `path`.
-fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
+fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
         return None;
@@ -57,7 +57,7 @@ fn useless_signal(options: &Options, plan: &Plan) -> Option<Problem> {
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
 /// that were read.
-fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
+fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
@@ -81,13 +81,14 @@ fn nothing_to_resolve(declarations: &[String], inputs: &Inputs) -> Problem {
     let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
-    let general = if directory == Path::new("/") {
+    let help = if directory == Path::new("/") {
         "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
     } else {
         example
     };
     Problem::usage(text)
-        .help(general)
+        .help(help)
+        // If there is a similar file nearby, the help names that file instead.
         .help_if_some(declaration_beside())
 }
 
@@ -130,7 +131,7 @@ pub fn prepare(
     }
     apply_options(&options, deadline);
 
-    // A pattern that is an error would be missing here.
+    // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
         let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
@@ -147,12 +148,12 @@ pub fn prepare(
     if report.is_empty() {
         report.extend(narrowed.err());
     }
-    // An image for general use has `--resolve-env '*'`, although not every task has references in
-    // its variables. `check` reports that it has nothing to check.
+    // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
+    // don't have references. `check`, however, reports that there is nothing to check.
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&declarations.names, &inputs);
+        let mut problem = no_entry_problem(&declarations.names, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -164,12 +165,13 @@ pub fn prepare(
     let existing = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, existing));
     if let Some(plan) = &plan {
-        report.extend(useless_signal(&options, plan));
+        report.extend(useless_signal_problem(&options, plan));
     }
 
     match (settings, plan) {
         (Some(settings), Some(plan)) if report.is_empty() => {
             let locators = plan.locators();
+            // A server may repeat a name that may be a password.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
             print_plan_notices(&plan, &asker);
@@ -186,8 +188,8 @@ pub fn prepare(
     }
 }
 
-/// Prints the note about a declaration that isn't read, with `verbose` the notes about the options
-/// that another option turns off, and the warnings about the inputs.
+/// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
+/// `verbose`, also prints which options are turned off by another option.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
@@ -204,26 +206,32 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
     terminal::print_unless_hidden(warnings.map(Record::warning));
 }
 
-/// Prints the warnings about texts and templates that are probably not what their author meant and,
-/// except for `check`, the notes about empty variables.
+/// Prints the warnings about texts and templates that are probably not what their author meant.
+/// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-    terminal::print_unless_hidden(report::plain_template_warnings(plan));
-    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
-    if !matches!(asker, Asker::Check { .. }) {
+    let mut sources = plan.value_entries().map(|(_, source)| source);
+    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+        terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+        terminal::print_unless_hidden(report::plain_template_warnings(plan));
+        terminal::print_unless_hidden(report::literal_expression_warnings(plan));
+    }
+    let mut entries = plan.entries.iter();
+    let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
+    if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }
 
 /// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a similar one is set. The names of proxies are similar on purpose, and short names by
-/// chance.
+/// although a similar one is set. Names of proxies are similar on purpose, and short names by
+/// chance, so they aren't mentioned.
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = Vec::new();
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
+            // For the pattern `aws_*`, this is `AWS_`.
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
             let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
@@ -271,12 +279,12 @@ pub enum Asker {
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory
     /// of the cache can't be used, the poll goes on without a cache.
     Poll,
-    /// `check` checks a launch and all credentials.
+    /// `check` checks a launch and all systemd credentials.
     Check {
         /// True with `--describe`.
         describes: bool,
     },
-    /// `policy` covers a launch and all credentials.
+    /// `policy` covers a launch and all systemd credentials.
     Policy,
     /// `export` has the variables of a launch.
     Export,
@@ -291,7 +299,7 @@ impl Asker {
     /// Removes the entries from `layers` that the command doesn't need.
     ///
     /// # Errors
-    /// If the credential is not declared, or if several patterns match its unit.
+    /// If the requested credential isn't declared, or if several patterns match its unit.
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
@@ -331,7 +339,7 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
         return Ok(());
     }
     let why = "`credentials:` doesn't list it for this unit";
-    Err(refused_credential(request, &unit, why))
+    Err(refused_credential_problem(request, &unit, why))
 }
 
 /// Returns the name or pattern under `credentials:` that applies to the unit of `request`.
@@ -354,7 +362,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         [] => {
             let why = "no declaration lists this unit under `credentials:`";
             let nearest = nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused_credential(request, &request.unit, why).help_if_some(nearest))
+            Err(refused_credential_problem(request, &request.unit, why).help_if_some(nearest))
         }
         patterns => {
             let listed = patterns.join(", ");
@@ -363,14 +371,14 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
             let help = format!(
                 "list {unit} under its own name, or change the patterns so that only one matches"
             );
-            Err(refused_credential(request, &request.unit, &why).help(help))
+            Err(refused_credential_problem(request, &request.unit, &why).help(help))
         }
     }
 }
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
 /// how to list the credential under `listed`, the unit or a pattern.
-fn refused_credential(
+fn refused_credential_problem(
     SystemdCredential { unit, name }: &SystemdCredential,
     listed: &str,
     why: &str,

@@ -5,11 +5,11 @@
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
 //!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
-//!                        └─ --wait, and every failure may go away: pause, and ask for what is missing
+//!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
 //! ```
 //!
-//! One way through this picture is a *round*. Most launches need only one. A failure of a single
-//! value is an outcome, not an error, so that the report has all of them.
+//! One way through this picture is a *round*. Most launches need only one round. The failure of a
+//! single value is an outcome, not an error, so that the report has every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
@@ -20,7 +20,7 @@ use super::prepare::{Asker, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{Aws, Purpose};
+use crate::backend::aws::{Aws, Purpose, Settings};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
@@ -40,12 +40,12 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
 use crate::time::Deadline;
 
-/// The values of a command, and the answers that they come from. Only `check` fills in the other
-/// fields.
+/// The values of a command, and the answers that they were read from. Only `check` fills in the
+/// other fields.
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
-    /// The descriptions for `--describe` or `--metadata`, or why AWS gave none.
+    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
@@ -73,15 +73,15 @@ impl Values {
         problems
     }
 
-    /// Returns the report of these problems, which is empty if every value can be used. Otherwise
-    /// its last line begins with `consequence`.
+    /// Returns the report of [`Self::problems`], which is empty if every value can be used.
+    /// Otherwise its last line begins with `consequence`, as in `nothing was printed`.
     pub fn report(&self, consequence: &str) -> Report {
         Report::from_values(self.problems(), consequence)
     }
 }
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. With `--verbose`, prints where each value comes from, unless there are errors.
+/// itself. With `--verbose`, prints the source of each value, unless there are errors.
 ///
 /// The report that is returned with the values is that of [`Values::report`].
 ///
@@ -106,8 +106,8 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
-/// every answer. Prints the warnings about the cache and the outcomes, except in a poll. For
-/// `check`, also finds out what it shows in addition to the values.
+/// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. Only
+/// for `check`, fills in the other fields of [`Values`].
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
@@ -146,7 +146,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
-    terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+    let mistakes = values.outcomes.warnings.iter();
+    terminal::print_unless_hidden(mistakes.map(report::mistake_warning));
     Ok(values)
 }
 
@@ -173,7 +174,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         asks_identity: matches!(prepared.asker, Asker::Check { .. }),
     };
     let aws = Aws::new(settings.clone(), purpose, deadline.clone());
-    if let Some(agent) = Agent::new(&options.source, settings, deadline) {
+    if let Some(agent) = configured_agent(&options.source, settings, deadline) {
         let fallback = agent.has_fallback.then(|| Box::new(aws));
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
@@ -188,8 +189,20 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     })
 }
 
-/// Opens the directory of `--cache`, and says how old a cached answer may be. The result is `None`
-/// without `--cache`, and for a poll if the directory can't be used.
+/// Returns the agent of `--agent`, or `None` without this option.
+pub fn configured_agent(
+    source: &SourceOption,
+    settings: &Settings,
+    deadline: &Deadline,
+) -> Option<Agent> {
+    let SourceOption::Agent { url, fallback } = source else {
+        return None;
+    };
+    Some(Agent::new(url.clone(), *fallback, settings, deadline))
+}
+
+/// Opens the directory of `--cache`. Returns it with the options that say how old a cached answer
+/// can be. The result is `None` without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.
@@ -214,11 +227,11 @@ fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOption
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. With `--wait`, if credentials or
-/// the network aren't there yet, fetches what is missing again and again, until the time of
-/// `--wait` is over. A poll doesn't wait. A failed request isn't an error here, but an answer.
+/// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
+/// decides about the plan. A failed request isn't an error here, but an answer.
 ///
-/// Sends no request if [`preflight`] decides about the plan.
+/// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
+/// again and again, until the time of `--wait` is over. A poll doesn't wait.
 ///
 /// # Errors
 /// If AWS's configuration files or the profile are invalid.
@@ -230,7 +243,10 @@ async fn fetch_and_resolve(
     let plan = &prepared.plan;
     let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
         Preflight::Decided(values) => return Ok(values),
-        Preflight::Undecided(supported, unsupported) => Fetching {
+        Preflight::Undecided {
+            supported,
+            unsupported,
+        } => Fetching {
             plan,
             begun: Instant::now(),
             requested: supported.clone(),
@@ -264,27 +280,31 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        // AWS may also have newer values than the cache, once it answers.
+        // Once AWS answers, it may also have newer values than the cache.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
 
-/// What is known about a plan before the first request. The [`Fetched`] has a failure for each
-/// locator that the agent can never read.
+/// What is known about a plan before the first request.
 pub enum Preflight<'a> {
     /// No request is needed, or requests would be useless. These are the values.
     Decided(Values),
-    /// Requests decide about these locators.
-    Undecided(BTreeSet<&'a Locator>, Fetched),
+    /// Requests are needed for the locators that the backend supports.
+    Undecided {
+        supported: BTreeSet<&'a Locator>,
+        /// The failure of each locator that the agent can never read.
+        unsupported: Fetched,
+    },
 }
 
-/// Finds out what can be known about a plan without a request, so that a mistake doesn't need
-/// credentials or a network to be found. The profile of `agent` has been read, if it matters.
+/// Finds out what can be known about a plan without a request, so that a mistake can be found
+/// without credentials and without a network. What the agent can read depends on its region, so a
+/// caller for whom the region matters has called [`Agent::read_profile`].
 ///
-/// A template with a filter, test or function that doesn't exist decides about the plan. Literals
-/// need neither credentials nor a profile. And if the agent can never read one of the values,
-/// requests for the others would be useless, unless the entry of this value is optional or
-/// overridden. The plan is resolved to find that out.
+/// A template with a filter, test or function that doesn't exist decides about the plan, and so
+/// does a plan that only has literals. If the agent can never read one of the values, requests for
+/// the others would be useless, unless the entry of this value is optional or overridden. The plan
+/// is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
@@ -296,17 +316,18 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     supported.retain(|locator| !is_unsupported(locator));
     let needs_requests = !supported.is_empty();
-    if needs_requests && unsupported.is_empty() {
-        return Preflight::Undecided(supported, unsupported);
+    if !needs_requests || !unsupported.is_empty() {
+        let outcomes = resolve(plan, &unsupported);
+        let missing = outcomes.missing_documents(&unsupported);
+        let requests_are_useless = missing.iter().any(is_unsupported);
+        if !needs_requests || requests_are_useless {
+            return Preflight::Decided(Values::new(outcomes, unsupported));
+        }
     }
-
-    let outcomes = resolve(plan, &unsupported);
-    let missing = outcomes.missing_documents(&unsupported);
-    let requests_are_useless = missing.iter().any(is_unsupported);
-    if needs_requests && !requests_are_useless {
-        return Preflight::Undecided(supported, unsupported);
+    Preflight::Undecided {
+        supported,
+        unsupported,
     }
-    Preflight::Decided(Values::new(outcomes, unsupported))
 }
 
 /// The answers for a plan, from one round to the next.
@@ -317,8 +338,8 @@ struct Fetching<'a> {
     supported: BTreeSet<&'a Locator>,
     /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because those answers gave a value that
-    /// doesn't match the entry's pattern.
+    /// The locators whose cached answers must not be used, because these answers gave a value that
+    /// doesn't match the `pattern` of its entry.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator, and the failures of those that the backend can't read.
     fetched: Fetched,
@@ -356,8 +377,8 @@ impl Fetching<'_> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may go away. Otherwise
-    /// waiting doesn't help.
+    /// True if requests for these locators have failed, and every failure may pass by itself.
+    /// Otherwise waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -379,8 +400,8 @@ impl Fetching<'_> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request the locators for which `is_wanted` returns true. It gets each
-    /// locator that the backend can read, with its latest answer.
+    /// Lets the next round request only the locators for which `is_wanted` returns true. The
+    /// function gets each locator that the backend can read, with its latest answer.
     fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {

@@ -42,11 +42,11 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The receiver of messages about the work: the service manager and standard error, or the parent
-/// process of a rotation.
+/// The receiver of messages about the work. In a rotation, this is the parent process. Otherwise,
+/// the service manager and standard error get the messages.
 pub trait Reporter {
-    /// True if warnings and the error for a termination signal are printed, and a terminal or a log
-    /// shows what is awaited.
+    /// True if a terminal or a log shows what is awaited, and if the warnings and the error about a
+    /// termination signal are printed.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -77,10 +77,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Runs the work of a subcommand on its own thread and waits for the result. Until `work` has read
-/// the declarations, the options from the command line and from variables apply: `--timeout`
-/// already limits the time for reading a declaration. `prepare` resolves the options again, with
-/// those in the declarations.
+/// Runs the work of a command on its own thread and waits for the result. Until `work` has read the
+/// declarations, only the options from the command line and from variables apply. For example,
+/// their `--timeout` limits the time for reading a declaration. `prepare` resolves the options
+/// again, together with those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -89,9 +89,11 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // This changes the environment of the process, which is only safe as long as there isn't
-    // another thread.
-    remove_empty_variables(inherited);
+    // This changes the environment of the process, so it has to happen before there is a second
+    // thread.
+    if inherited.iter().any(|(_, value)| value.is_empty()) {
+        remove_empty_variables(inherited);
+    }
     let (options, _) = inputs.options.resolve(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
         work(inputs, deadline)
@@ -176,8 +178,8 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
         .build()
         .map_err(|error| Problem::nothing_resolved(&os_error::io_error_text(&error)))?;
     let result = runtime.block_on(action);
-    // Dropping the runtime would wait for its threads, which may be looking up a name that never
-    // resolves.
+    // Dropping the runtime would wait for its threads, and one of them may be in a DNS lookup that
+    // never ends.
     runtime.shutdown_background();
     result
 }
@@ -200,8 +202,8 @@ impl Watch {
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The user is being asked for something, such as an MFA code. The wait begins after the
-            // answer.
+            // The deadline has stopped while the user is asked for something, such as an MFA code.
+            // The wait begins after the user's answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };

@@ -370,7 +370,7 @@ proptest! {
             return Ok(());
         }
         // If the values stay changed, the command gets them after at most four polls: `--splay`
-        // delays a change until another poll, and after a SIGTERM, the supervisor ignores one
+        // delays a change until the next poll, and after a SIGTERM, the supervisor ignores one
         // change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two
         // events here.
         for _ in 0..10 {

@@ -15,9 +15,8 @@
 //!                           ◀─ end of file ───                    the launch has executed the command, or has ended
 //! ```
 //!
-//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. Two things must not happen:
-//! that a launch outlives its parent while it waits, or that it becomes the command although the
-//! gate wasn't opened.
+//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. A launch that waits must not
+//! outlive its parent, and it must not become the command unless the gate was opened.
 //!
 //! The parent blocks all signals and reads them from a descriptor (signalfd(2)). The kernel queues
 //! blocked signals even for PID 1, and even if their default action is to ignore them. A fault of
@@ -62,7 +61,7 @@ pub struct LaunchProcess {
     received: Vec<u8>,
 }
 
-/// The launch's side: its ends of the two pipes, and the id of its parent.
+/// The launch's side of a forked launch: its ends of the two pipes, and the id of its parent.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
@@ -94,7 +93,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Otherwise the parent's ends would stay open after the parent has ended.
+            // Without this, the parent's ends would stay open after the parent has ended, and the
+            // launch wouldn't notice that.
             drop((gate, messages));
             // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
@@ -115,8 +115,8 @@ impl LaunchProcess {
     }
 
     /// Sends a termination signal to the launch and continues it if it is stopped. A launch at its
-    /// gate doesn't look for signals, so the gate is opened: the launch then finds the signal
-    /// pending and ends before it executes the command. Doesn't wait for the launch to end.
+    /// gate doesn't look for signals, so this function opens the gate. The launch finds the pending
+    /// signal and ends before it executes the command. Doesn't wait for the launch to end.
     pub fn terminate(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGCONT] {
             let _ = kill(self.pid, signal);
@@ -127,8 +127,8 @@ impl LaunchProcess {
     /// Waits for the launch to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
         let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
-            // waitpid(2) was called without options, so it reports no other state, and nobody else
-            // reaps this child.
+            // This never happens: without options, waitpid(2) only reports the end of a child, and
+            // nobody else reaps this child.
             return ExitStatus::Killed(SignalNumber::KILL);
         };
         status
@@ -153,7 +153,7 @@ impl LaunchProcess {
 
         let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
         let complete = parsed.by_ref().map_while(Result::ok).collect();
-        // The beginning of a message that hasn't arrived completely stays.
+        // If the last message hasn't arrived completely, its beginning stays in `received`.
         let length = parsed.byte_offset();
         self.received.drain(..length);
         complete
@@ -173,8 +173,8 @@ impl Gate {
     /// Sends `ready` and waits until the parent opens the gate, for as long as that takes. Returns
     /// false if the parent closes the gate or has ended. The time limit of [`fork`] ends here.
     ///
-    /// From then on, this process gets `death_signal` when the parent ends, unless it executes a
-    /// program with a set-uid bit or capabilities (prctl(2)).
+    /// Once the gate is open, this process gets `death_signal` when the parent ends, unless it
+    /// executes a program with a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         alarm::cancel();
         self.send(ready);
@@ -193,8 +193,8 @@ impl Gate {
         self.opening.as_fd()
     }
 
-    /// Moves this process into a process group of its own, which isn't the foreground job, because
-    /// the terminal's signals are for the command.
+    /// Moves this process into a process group of its own. The new group isn't the foreground job,
+    /// so the process doesn't get the terminal's signals, which are for the command.
     pub fn leave_group(&self) {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     }
@@ -211,8 +211,8 @@ pub enum StateChange {
 }
 
 /// Makes this process the parent of each descendant whose own parent ends (PR_SET_CHILD_SUBREAPER),
-/// so that this process can reap it. Until a zombie is reaped, it counts as a process of the
-/// command's group, so the group isn't empty.
+/// so that this process can reap the descendant. A zombie is still a process of the command's
+/// group, which therefore isn't empty until the zombie is reaped.
 ///
 /// Does nothing in PID 1, which adopts orphans anyway. The command doesn't inherit the setting
 /// (prctl(2)), so this process also adopts the orphans of the command.
@@ -312,8 +312,8 @@ impl Job {
         }
     }
 
-    /// True if no process of the group is left, not even a zombie. In that case, the group is
-    /// forgotten, because the kernel may reuse its id.
+    /// True if no process of the group is left, not even a zombie. If so, also forgets the group,
+    /// because the kernel may reuse its id.
     pub fn forget_empty_group(&mut self) -> bool {
         let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
         self.group = self.group.filter(has_members);
@@ -332,8 +332,8 @@ impl Job {
     }
 
     /// Makes this process's group the foreground job again, if the command's group is the
-    /// foreground job. Otherwise, the foreground job may be a shell that has stopped this process.
-    /// The shell keeps the terminal.
+    /// foreground job. Any other foreground job keeps the terminal: it may be a shell that has
+    /// stopped this process.
     fn take_terminal(&self) {
         let terminal = io::stdout();
         if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
@@ -361,7 +361,7 @@ impl Job {
     }
 }
 
-/// True if this process has a controlling terminal, so that it may be a job of a shell.
+/// True if this process has a controlling terminal. Only such a process can be a job of a shell.
 fn has_controlling_terminal() -> bool {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
@@ -374,7 +374,7 @@ impl Signals {
     /// on, incoming signals can be read from the returned value.
     ///
     /// # Errors
-    /// If there is no free descriptor. In that case, no signal was blocked.
+    /// If there is no free descriptor. No signal is blocked after this error.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {
@@ -403,8 +403,8 @@ impl Signals {
             // The code is positive if the kernel has raised the signal. Otherwise, a process has
             // sent it (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
-            // If a line of the log exceeds the limit for file sizes, the kernel raises SIGXFSZ as
-            // if this process had sent it.
+            // The kernel raises SIGXFSZ as if this process had sent it, when a line of the log
+            // exceeds the limit for file sizes.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
 
             let is_forwarded = match signal.forwarding() {

@@ -14,7 +14,7 @@
 //!                   ├─ the command ends before its group: TERM ───▶ Stopping
 //!                   └─ the command and its group end ──────────────────────────────────────────────▶ Exited
 //!
-//! Stopping:  Grace ── the time is over, or a second TERM comes: SIGKILL to the group ─▶ Killed
+//! Stopping:  Grace ── the time is over, or a second TERM arrives: SIGKILL to the group ─▶ Killed
 //! ```
 //!
 //! While the command runs, there is at most one poll:
@@ -74,13 +74,13 @@ pub struct RunningState {
     pub poll: Poll,
     /// The number of failed polls in a row.
     pub failures: u32,
-    /// True if a poll was requested since the last poll began. That last poll may have read the
-    /// secret before it changed.
+    /// True if a poll was requested since the last poll began. The last poll isn't enough for this
+    /// request, because it may have read the secret before the change.
     pub is_poll_requested: bool,
     /// True while job control has stopped the command.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be about to end. Set to false when
-    /// a change is ignored for this reason.
+    /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
+    /// when a change is ignored for this reason.
     pub has_term: bool,
 }
 
@@ -91,8 +91,8 @@ pub enum Poll {
     /// There isn't a launch.
     #[default]
     Idle,
-    /// There isn't a launch. The last poll found a change. The next poll begins after `--splay` or
-    /// on request, and a change that it finds takes effect.
+    /// There isn't a launch. The last poll found a change, which `--splay` delays. The next poll
+    /// begins after this delay or on request, and its change takes effect.
     Splayed,
     /// The launch is resolving the values.
     Polling {
@@ -132,7 +132,7 @@ pub enum Next {
     /// Exit because a secret changed.
     ExitRotated,
     /// Exit with the command's status, because SIGTERM arrived during the grace period of a
-    /// rotation. Another SIGTERM kills the group.
+    /// rotation. One more SIGTERM kills the group.
     ExitCancelled,
     /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
@@ -276,7 +276,7 @@ impl ExitStatus {
     }
 }
 
-/// The step from one state to the next. Its functions add the actions that follow from the event.
+/// The step from one state to the next, with the actions that its functions have added so far.
 struct Step<'a> {
     rotation: &'a RotationOptions,
     actions: Vec<Action>,
@@ -334,9 +334,9 @@ impl Step<'_> {
     }
 
     /// Adds the action that sends a signal to the command's process group. If job control has
-    /// stopped the command, also adds the action that continues it, because the command couldn't
-    /// handle the signal otherwise. Nobody else would continue it: the shell only sees this
-    /// process, which isn't stopped.
+    /// stopped the command, also adds the action that continues it, because a stopped command can't
+    /// handle the signal. Nobody else would continue the command: the shell only sees this process,
+    /// which isn't stopped.
     ///
     /// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber) {
@@ -359,7 +359,7 @@ impl Step<'_> {
 
     /// Acts on the result of a poll. A change takes effect now, with two exceptions: with
     /// `--splay`, it takes effect at a later poll, and after a SIGTERM, the command isn't stopped
-    /// for this change. `is_delayed` is true for the poll after a splay, whose change isn't delayed
+    /// for this change. `is_delayed` is true for the poll after a splay. Its change isn't delayed
     /// again.
     fn on_poll(
         &mut self,
@@ -483,12 +483,12 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Cancels the step that was to follow the end of the command, a restart or an exit. If that
-    /// step has already been cancelled, kills the group.
+    /// Acts on a SIGTERM: cancels the restart, or the exit after a change, that was to follow the
+    /// end of the command. If it has already been cancelled, kills the group.
     ///
-    /// The group has already received the stop signal, so the first SIGTERM is not forwarded,
-    /// because many programs end immediately on a second signal. If the command has ended by
-    /// itself, SIGTERM is forwarded like any other signal.
+    /// The first SIGTERM isn't forwarded. The group has already received the stop signal, and many
+    /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
+    /// forwarded like any other signal.
     fn terminate(&mut self, state: &mut Stopping) {
         match (state.next, state.phase) {
             (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
@@ -523,8 +523,8 @@ impl Step<'_> {
         ]);
     }
 
-    /// Adds the actions that start the command again or exit, and returns the next state. `status`
-    /// is the status of the command that has ended.
+    /// Adds the actions that follow the end of the group: the command is started again, or this
+    /// process exits. Returns the next state. `status` is the status of the command that has ended.
     fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
         let exit_reason = match state.next {
             Next::Start => {

@@ -11,12 +11,25 @@ use super::state::{
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
+const USR2: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SEVEN: ExitStatus = ExitStatus::Exited(7);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
-const REQUESTED: Event = Event::Signal(SignalNumber(libc::SIGUSR2));
 const FAILED: Event = Event::Polled(PollResult::Failed);
 const POLLING: Poll = Poll::Polling { is_delayed: false };
 const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
+
+/// Returns the options of a rotation without a splay. SIGUSR2 requests a poll.
+fn rotation(on_rotation: OnRotation) -> RotationOptions {
+    RotationOptions {
+        on_rotation,
+        stop_signal: SignalNumber(libc::SIGQUIT),
+        poll_signal: Some(USR2),
+        // [`step`] only decides what to do. The caller knows how long to wait.
+        poll_interval: Duration::ZERO,
+        splay: Duration::ZERO,
+        grace: Duration::ZERO,
+    }
+}
 
 /// Returns the state of a command that runs, with nothing special about it except the poll.
 fn running(poll: Poll) -> RunningState {
@@ -36,102 +49,47 @@ fn killed(next: Next) -> Stopping {
     }
 }
 
-/// Checks the state and the actions that follow from an event, without a splay.
-fn check(
-    on_rotation: OnRotation,
-    before: &SupervisorState,
-    event: Event,
-    after: SupervisorState,
-    actions: &[Action],
-) {
-    check_with_splay(Duration::ZERO, on_rotation, before, event, after, actions);
-}
-
-/// Checks the state and the actions that follow from an event, with a splay.
-fn check_with_splay(
-    splay: Duration,
-    on_rotation: OnRotation,
-    before: &SupervisorState,
-    event: Event,
-    after: SupervisorState,
-    actions: &[Action],
-) {
-    let stop_signal = SignalNumber(libc::SIGQUIT);
-    let poll_signal = Some(SignalNumber(libc::SIGUSR2));
-    let rotation = RotationOptions {
-        on_rotation,
-        stop_signal,
-        poll_signal,
-        // [`step`] only decides what to do. The caller knows how long to wait.
-        poll_interval: Duration::ZERO,
-        splay,
-        grace: Duration::ZERO,
-    };
-    let result = step(&rotation, before.clone(), event);
-    assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
-}
-
 #[test]
 fn a_requested_poll_does_not_wait_for_the_splay() {
+    let mut restart = rotation(OnRotation::Restart);
     let requested = |poll| {
         SupervisorState::Running(RunningState {
             is_poll_requested: true,
             ..running(poll)
         })
     };
-    check(
-        OnRotation::Restart,
-        &SupervisorState::Running(running(Poll::Splayed)),
-        REQUESTED,
-        requested(Poll::Splayed),
-        &[Action::Arm(Delay::RequestedPoll)],
-    );
+    let arm = Action::Arm(Delay::RequestedPoll);
+    let splayed = SupervisorState::Running(running(Poll::Splayed));
+    let result = step(&restart, splayed, Event::Signal(USR2));
+    assert_eq!(result, (requested(Poll::Splayed), vec![arm]));
+
     // One poll serves both the splay and the request.
-    check(
-        OnRotation::Restart,
-        &requested(Poll::Splayed),
-        Event::Elapsed,
-        SupervisorState::Running(running(POLLING_DELAYED)),
-        &[Action::StartPoll],
-    );
-    let actions = [Action::CancelPoll, Action::Arm(Delay::RequestedPoll)];
-    let splay = Duration::from_secs(1);
-    check_with_splay(
-        splay,
-        OnRotation::Restart,
-        &requested(POLLING),
-        CHANGED,
-        requested(Poll::Splayed),
-        &actions,
-    );
+    let polling = SupervisorState::Running(running(POLLING_DELAYED));
+    let result = step(&restart, requested(Poll::Splayed), Event::Elapsed);
+    assert_eq!(result, (polling, vec![Action::StartPoll]));
+
+    restart.splay = Duration::from_secs(1);
+    let result = step(&restart, requested(POLLING), CHANGED);
+    let actions = vec![Action::CancelPoll, arm];
+    assert_eq!(result, (requested(Poll::Splayed), actions));
 }
 
 #[test]
 fn the_pauses_between_failed_polls_grow_until_a_poll_succeeds() {
-    let state = SupervisorState::Running(RunningState {
-        failures: 2,
-        ..running(POLLING_DELAYED)
-    });
-    let failed = SupervisorState::Running(RunningState {
-        failures: 3,
-        ..running(Poll::Idle)
-    });
-    check(
-        OnRotation::Restart,
-        &state,
-        FAILED,
-        failed,
-        &[Action::Arm(Delay::NextPoll { failures: 3 })],
-    );
-    let actions = [Action::Report(Notice::PollRecovered), Action::Deliver];
-    let delivering = SupervisorState::Running(running(Poll::Delivering));
-    check(
-        OnRotation::Signal(HUP),
-        &state,
-        CHANGED,
-        delivering,
-        &actions,
-    );
+    let after_failures = |failures, poll| {
+        SupervisorState::Running(RunningState {
+            failures,
+            ..running(poll)
+        })
+    };
+    let polling = after_failures(2, POLLING_DELAYED);
+    let result = step(&rotation(OnRotation::Restart), polling.clone(), FAILED);
+    let actions = vec![Action::Arm(Delay::NextPoll { failures: 3 })];
+    assert_eq!(result, (after_failures(3, Poll::Idle), actions));
+
+    let result = step(&rotation(OnRotation::Signal(HUP)), polling, CHANGED);
+    let actions = vec![Action::Report(Notice::PollRecovered), Action::Deliver];
+    assert_eq!(result, (after_failures(0, Poll::Delivering), actions));
 }
 
 #[test]
@@ -142,18 +100,11 @@ fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
             has_term: true,
             ..running(poll)
         });
+        let result = step(&rotation(OnRotation::Exit), term, CHANGED);
         // If the command ignores SIGTERM, the next poll stops it for the change.
-        let actions = [
-            Action::CancelPoll,
-            Action::Arm(Delay::NextPoll { failures: 0 }),
-        ];
-        check(
-            OnRotation::Exit,
-            &term,
-            CHANGED,
-            SupervisorState::Running(running(Poll::Idle)),
-            &actions,
-        );
+        let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
+        let idle = SupervisorState::Running(running(Poll::Idle));
+        assert_eq!(result, (idle, vec![Action::CancelPoll, next_poll]));
     }
 }
 
@@ -163,80 +114,45 @@ fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
         is_suspended: true,
         ..running(Poll::Idle)
     });
+    let restart = rotation(OnRotation::Restart);
+    let result = step(&restart, suspended.clone(), Event::Signal(HUP));
     let actions = [HUP, SignalNumber::CONT].map(Action::Signal);
-    check(
-        OnRotation::Restart,
-        &suspended,
-        Event::Signal(HUP),
-        suspended.clone(),
-        &actions,
-    );
+    assert_eq!(result, (suspended, actions.to_vec()));
 }
 
 #[test]
 fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest_of_its_group() {
+    let restart = rotation(OnRotation::Restart);
     let term = Event::Signal(SignalNumber::TERM);
-    let over = Event::Elapsed;
-    let cancel = [Action::CancelPoll, Action::Report(Notice::Cancelled)];
+    let [start, cancelled] = [Next::Start, Next::ExitCancelled].map(killed);
     let grace = Stopping {
         phase: Phase::Grace,
-        ..killed(Next::Start)
+        ..start
     };
+    let exit_rotated = Stopping {
+        next: Next::ExitRotated,
+        ..grace
+    };
+    let cancel = [Action::CancelPoll, Action::Report(Notice::Cancelled)];
     let table: &[(Stopping, Event, Stopping, &[Action])] = &[
-        (
-            killed(Next::Start),
-            over,
-            killed(Next::Start),
-            &[Action::Arm(Delay::Kill)],
-        ),
-        (
-            killed(Next::Start),
-            Event::Signal(HUP),
-            killed(Next::Start),
-            &[],
-        ),
-        (
-            killed(Next::Start),
-            term,
-            killed(Next::ExitCancelled),
-            &cancel,
-        ),
-        (
-            killed(Next::ExitCancelled),
-            term,
-            killed(Next::ExitCancelled),
-            &[],
-        ),
+        (start, Event::Elapsed, start, &[Action::Arm(Delay::Kill)]),
+        (start, Event::Signal(HUP), start, &[]),
+        (start, term, cancelled, &cancel),
+        (cancelled, term, cancelled, &[]),
         // The launch that waited died.
-        (
-            grace,
-            FAILED,
-            Stopping {
-                next: Next::ExitRotated,
-                ..grace
-            },
-            &[],
-        ),
+        (grace, FAILED, exit_rotated, &[]),
     ];
     for (before, event, after, actions) in table {
-        check(
-            OnRotation::Restart,
-            &SupervisorState::Stopping(*before),
-            *event,
-            SupervisorState::Stopping(*after),
-            actions,
-        );
+        let result = step(&restart, SupervisorState::Stopping(*before), *event);
+        let after = SupervisorState::Stopping(*after);
+        assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
     }
+
     let rest = SupervisorState::Stopping(Stopping {
         ended: Some(SEVEN),
         ..killed(Next::ExitEnded)
     });
-    let exit = [Action::Exit(ExitReason::Command(SEVEN))];
-    check(
-        OnRotation::Restart,
-        &rest,
-        over,
-        SupervisorState::Exited,
-        &exit,
-    );
+    let result = step(&restart, rest, Event::Elapsed);
+    let exit = Action::Exit(ExitReason::Command(SEVEN));
+    assert_eq!(result, (SupervisorState::Exited, vec![exit]));
 }

@@ -45,8 +45,8 @@ pub enum Message {
     /// so the message doesn't have them.
     Failed,
     /// The finished lines about a poll that failed. The parent prints them, for two reasons: a
-    /// reader that has stalled must not block the launch, and if several polls in a row fail, only
-    /// the first one and then at most one in an hour is printed.
+    /// reader that has stalled must not block the launch, and if several polls in a row fail, the
+    /// parent prints the lines of the first one, and later at most one set of lines in an hour.
     PollFailed(String),
 }
 
@@ -86,7 +86,7 @@ impl Baseline {
     }
 }
 
-/// A launch on its way to the gate, with what the parent knows about earlier launches.
+/// A launch on its way to the gate, with what earlier launches have found.
 struct GatedLaunch<'a> {
     launch: &'a Launch<'a>,
     gate: Gate,
@@ -103,10 +103,12 @@ pub fn run_launch(
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    if baseline.command_values.is_some() {
+    let is_poll = baseline.command_values.is_some();
+    if is_poll {
         launch.prepared.asker = Asker::Poll;
         gate.leave_group();
     }
+    // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
     let retained = &mut launch.prepared.retained;
     retained.rename_process(gate.parent.as_raw(), std::process::id());
     let child = GatedLaunch {
@@ -119,23 +121,24 @@ pub fn run_launch(
 }
 
 impl GatedLaunch<'_> {
-    /// Reads the values, reports them to the parent, and continues if they have changed. The values
-    /// are read and the files are written before the gate, while the old command is still running.
-    /// Returns the exit status, which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. If something has changed,
+    /// becomes the command or replaces its files. The values are read and the files are written
+    /// before the gate opens, while the old command is still running. Returns the exit status,
+    /// which is 0 if nothing has changed.
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
     fn run(&self) -> Result<u8, Report> {
-        let Self { launch, .. } = *self;
+        let launch = self.launch;
         let is_poll = launch.prepared.is_poll();
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values);
-        let ready = self.compare(fingerprint);
-        let is_unchanged = is_poll && ready.changed.is_none();
-        let ready = Message::Ready(ready);
+        let content = self.ready(fingerprint);
+        let is_unchanged = is_poll && content.changed.is_none();
+        let ready = Message::Ready(content);
         if is_unchanged {
             self.gate.send(&ready);
             return Ok(0);
@@ -149,10 +152,10 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Writes the files, waits at the gate and becomes the command. Otherwise returns the exit
-    /// status: 0 if the gate is closed, or the status of the error if the files can't be renamed or
-    /// the command can't be executed. Such an error is printed here, even in a poll, because this
-    /// process is the command as soon as the gate opens.
+    /// Writes the files, waits at the gate and becomes the command. If the gate is closed, returns
+    /// the exit status 0. If the files can't be renamed or the command can't be executed, prints
+    /// the error and returns its exit status. Even a poll prints this error itself, because it is
+    /// the command as soon as the gate opens.
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too
@@ -177,17 +180,17 @@ impl GatedLaunch<'_> {
     }
 
     /// Writes the files that have a path, under temporary names, and sends `ready` to the parent.
-    /// If the parent then opens the gate, renames the files and sends their paths. If the gate is
-    /// closed, the temporary files are removed. Returns 0, the exit status in both cases.
+    /// When the parent opens the gate, renames the files and sends their paths. When it closes the
+    /// gate, removes the temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
     /// Every file that can't be written, or the first one that can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
-        let staged = Delivery::write_temporary(Files::open_directories(files))?;
+        let delivery = Delivery::write_temporary(Files::open_directories(files))?;
         // From here on, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
-            let placed = staged.rename_all()?;
+            let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
             placed.keep();
@@ -195,14 +198,14 @@ impl GatedLaunch<'_> {
         Ok(0)
     }
 
-    /// Compares the values with the command's values and with those that the latest launch has
-    /// found. Returns the message for the parent.
-    fn compare(&self, fingerprint: Fingerprint) -> Ready {
+    /// Returns the message for the parent about the values: how they differ from the command's
+    /// values, and from those that the latest launch has found.
+    fn ready(&self, fingerprint: Fingerprint) -> Ready {
         let (mut changed, mut lines) = (ChangedValues::default(), String::new());
-        // The first launch has nothing to compare with.
+        // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // If nothing newer was read, the command has the latest values.
+            // If no later launch has read other values, the command has the latest ones.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -220,7 +223,8 @@ impl GatedLaunch<'_> {
 }
 
 impl Reporter for GatedLaunch<'_> {
-    /// False for a poll, which also gets a termination signal when the whole service is stopped.
+    /// False for a poll. A termination signal to a poll isn't worth a line: it usually means that
+    /// the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -231,7 +235,7 @@ impl Reporter for GatedLaunch<'_> {
         }
     }
 
-    /// For the first launch, prints the report. For a poll, only sends one warning to the parent.
+    /// For the first launch, prints the report. For a poll, sends the parent one warning instead.
     fn fail(&self, failures: &Report) -> u8 {
         if self.shows_progress() {
             return failures.print();
@@ -308,16 +312,16 @@ fn change_note(change: &Change<'_>) -> Record {
         .detail()
 }
 
-/// The values of one launch.
+/// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The values. The key is a hash of the variable, path or credential that a value sets.
+    /// The key is a hash of the variable, path or systemd credential that the value sets.
     values: BTreeMap<u64, Value>,
-    /// The secrets and parameters. The key is a hash of what was requested.
+    /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,
 }
 
-/// The value of a variable, a file or a credential.
+/// The value of a variable, a file or a systemd credential, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Value {
     /// The name in messages.
@@ -368,8 +372,8 @@ pub struct ChangedValues {
 impl Fingerprint {
     /// Returns the fingerprint of the values that can change while the command runs, and of the
     /// documents that were read. Each parameter below a path counts as a document. With
-    /// `signal=NAME`, these are the files with a path: a running program doesn't see a new value of
-    /// a variable or of a file in memory.
+    /// `signal=NAME`, only files with a path can change, because a running program doesn't see new
+    /// values of variables and of files in memory.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
@@ -384,8 +388,8 @@ impl Fingerprint {
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
-            let target = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
-            fingerprint.values.insert(target, value);
+            let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
+            fingerprint.values.insert(target_hash, value);
         }
 
         for (locator, answer) in &values.fetched {
@@ -425,7 +429,7 @@ impl Fingerprint {
             }
             for value in old_value.into_iter().chain(new_value) {
                 for key in &value.read_from {
-                    if self.content(key) != later.content(key) {
+                    if self.content_hash(key) != later.content_hash(key) {
                         labels_of.entry(key).or_default().insert(&value.label);
                     }
                 }
@@ -450,7 +454,7 @@ impl Fingerprint {
     }
 
     /// Returns the hash of a secret's content, if the launch has read this secret.
-    fn content(&self, key: &u64) -> Option<u64> {
+    fn content_hash(&self, key: &u64) -> Option<u64> {
         self.secrets.get(key).map(|secret| secret.content)
     }
 }

@@ -6,7 +6,7 @@
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections. It turns what happens into events for the state machine in `supervise`, and
 //!   carries out the actions that the state machine orders. It also tracks which launch is running,
-//!   and how far that launch has come.
+//!   and which phase that launch has reached.
 //! - `child` is a launch in a forked process. The first start and each poll are launches of this
 //!   kind. A launch waits at the gate once its values are resolved. Its fingerprint lets the next
 //!   launch compare the values without keeping them.

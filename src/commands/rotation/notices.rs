@@ -16,7 +16,7 @@ use crate::system::systemd::Notifier;
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the lines of the process that stays. Keeps the facts that the lines contain.
+/// Prints the lines of the parent process. Keeps the facts that the lines contain.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     /// True with `--notify-ready`.
@@ -33,12 +33,12 @@ pub struct Notices<'a> {
     /// The time of the first of several polls in a row that have failed. `None` if the last poll
     /// has succeeded.
     pub failing_since: Option<SystemTime>,
-    /// The time of the last warning about these polls. `None` if no warning could be written yet.
+    /// The time of the last warning about these polls. `None` if no warning was written yet.
     pub warned: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line that was only written in part, because a pipe isn't sure to have room for
-    /// all of it.
+    /// The rest of a line that was only written in part, because the line is longer than the room
+    /// that a ready pipe is sure to have.
     pub rest_of_line: String,
 }
 
@@ -56,22 +56,22 @@ impl Notices<'_> {
 
     /// Prints that the command was restarted, and why.
     pub fn report_restart(&mut self) {
-        let record = self.consequence("restarted", "was restarted", "");
+        let record = self.consequence_note("restarted", "was restarted", "");
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
     /// Prints that the command was stopped and can't be started again. The launch has printed the
     /// errors.
     pub fn report_failed_restart(&mut self) {
-        let then = ", but can't be started again";
-        let mut record = self.consequence("not_restarted", "was stopped", then);
-        record.label = Label::Warning;
-        self.write([record]);
+        let ending = ", but can't be started again";
+        let note = self.consequence_note("not_restarted", "was stopped", ending);
+        let label = Label::Warning;
+        self.write([Record { label, ..note }]);
     }
 
     /// Prints that the command got a signal, and why.
     pub fn report_signal(&mut self, signal: SignalNumber) {
-        let record = self.consequence("signalled", &format!("got {signal}"), "");
+        let record = self.consequence_note("signalled", &format!("got {signal}"), "");
         self.write([record.with("signal", signal.to_string())]);
     }
 
@@ -79,20 +79,20 @@ impl Notices<'_> {
     /// secrets-exec exits.
     pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
-        let then = format!("; secrets-exec exits with status {status}");
-        let record = self.consequence("exiting", "was stopped", &then);
+        let ending = format!("; secrets-exec exits with status {status}");
+        let record = self.consequence_note("exiting", "was stopped", &ending);
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started or ended too early.
+    /// Prints why the process of a poll could not be started, or why it ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
         let errors = [Record::error(why)];
         let warning = failed_poll_warning(&self.command, self.failing_since, &errors);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed. If several polls in a row fail, only the lines of
-    /// the first one are printed, and then at most one more set of lines in an hour.
+    /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines
+    /// of the first one, and later at most one set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
@@ -175,17 +175,18 @@ impl Notices<'_> {
 
     /// Returns the note about what has happened to the command because values have changed, such as
     /// `"node" was stopped, because DB_PASSWORD changed (the secret "prod/db"); secrets-exec exits
-    /// with status 75`. `what` is the predicate (`was stopped`), and `then` is the end of the note.
-    fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
+    /// with status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
+    /// semicolon.
+    fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
-        let mut text = format!("{} {what}", self.command);
+        let mut text = format!("{} {predicate}", self.command);
         if !labels.is_empty() {
             let some_labels = some_of(&labels);
             let some_secrets = some_of(&secrets);
             text += &format!(", because {some_labels} changed ({some_secrets})");
         }
-        let note = Record::note(text + then).event(event);
+        let note = Record::note(text + ending).event(event);
         note.with("variables", labels)
     }
 
@@ -222,6 +223,7 @@ impl Notices<'_> {
             // The warning about earlier lines was printed.
             self.dropped_lines = 0;
         }
+        // The warning itself isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

@@ -28,7 +28,8 @@ use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, wait_for};
 
 /// The time between two checks whether processes of the group are left after the end of the
-/// command. If the parents of these processes are in another group, their end isn't reported here.
+/// command. These checks are necessary because the kernel reports the end of a process only to the
+/// parent of that process, which may be outside of the group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
@@ -241,16 +242,21 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. The delay before a poll is at least `pause`. `random` is at
-/// least 0 and less than 1.
-fn delay_length(delay: Delay, options: &RotationOptions, pause: Duration, random: f64) -> Duration {
+/// Returns the length of a delay. No poll begins before `until_poll` is over. `random` is at least
+/// 0 and less than 1.
+fn delay_length(
+    delay: Delay,
+    options: &RotationOptions,
+    until_poll: Duration,
+    random: f64,
+) -> Duration {
     match delay {
-        Delay::RequestedPoll => pause,
+        Delay::RequestedPoll => until_poll,
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
-        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(pause),
+        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random).max(pause),
+        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
         Delay::Kill => Duration::from_secs(1),
     }
@@ -298,17 +304,17 @@ enum LaunchPhase {
 
 impl Launches<'_> {
     /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
-    /// end of the pipe. The result is `None` if there isn't a launch, and once that end was
-    /// noticed.
+    /// end of the pipe. The result is `None` if there isn't a launch, or if [`Self::receive`] has
+    /// already read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }
 
-    /// Forks the first launch and waits for it. Returns `None` once it is at its gate, or its exit
-    /// status if it has ended.
+    /// Forks the first launch and waits for it. Returns `None` once the launch is at its gate. If
+    /// it ends before that, returns its exit status.
     ///
-    /// A termination signal first ends the launch, which reports what it was waiting for, and then
-    /// this process.
+    /// A termination signal ends the launch, which reports what it was waiting for. When the launch
+    /// has ended, the signal ends this process, too.
     ///
     /// # Errors
     /// If the launch can't be started or is killed.
@@ -344,9 +350,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
-    /// `None` if a launch was forked: its result arrives later. Otherwise returns the result. If
-    /// the launch can't be forked, also prints why.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. If a
+    /// launch was forked, returns `None`, and its result arrives later. If none was forked, returns
+    /// the result. If the launch can't be forked, also prints why.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // A launch is still on its way to becoming the command. It has only just read the
@@ -404,7 +410,7 @@ impl Launches<'_> {
             }
         }
 
-        // The end of a launch whose gate is closed is noticed when it is reaped (`note_reaped`).
+        // If the gate is closed, `note_reaped` notices the end of the launch.
         if self.descriptor().is_some() || !self.is_open() {
             return event;
         }
@@ -417,12 +423,13 @@ impl Launches<'_> {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
-    /// Notes that the launch has reached its gate. Prints the lines about what has changed. If its
-    /// values are those of the command, the launch is ended. Returns the result of the poll, or
-    /// `None` for the first launch.
+    /// Notes that the launch has reached its gate. Prints the lines about what has changed. If the
+    /// values haven't changed, ends the launch. Returns the result of the poll, or `None` for the
+    /// first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
+        // This poll hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
         // This is `None` for the first launch, which isn't a poll, so no event follows.
@@ -430,6 +437,7 @@ impl Launches<'_> {
 
         match ready.changed {
             None => {
+                // This closes the gate.
                 self.process = None;
                 self.baseline.adopt_latest_values();
                 Some(Event::Polled(PollResult::Unchanged))
@@ -488,10 +496,10 @@ impl Launches<'_> {
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
     /// the launch, and `None` for any other child.
     ///
-    /// First receives the launch's last messages, because they may say how it ended: its values are
-    /// unchanged or, with `signal=NAME`, it has replaced the files or failed to. In these cases,
-    /// the messages decide the event. Otherwise the launch ended before its gate was opened, so the
-    /// poll has failed, even if the launch had reported a change.
+    /// First receives the launch's last messages, because they may decide the event: the values are
+    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Without
+    /// such a message, the launch ended before its gate was opened. So the poll has failed, even if
+    /// the launch had reported a change.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
