@@ -12,6 +12,5 @@ pub mod outcome;
 pub mod plan;
 pub mod problem;
 pub mod reference;
-pub mod secret_value;
 pub mod shown;
 pub mod url;

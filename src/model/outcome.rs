@@ -5,13 +5,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::answer::Fetched;
+use super::answer::{Fetched, SecretValue};
 use super::entry::{FileTarget, Holder, Subject, Target};
 use super::env_variables::EnvName;
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
-use super::secret_value::SecretValue;
 
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use super::responses::{read_object, timestamp};
 use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
-use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
+use crate::model::answer::{
+    Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
+};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
-use crate::model::secret_value::SecretValue;
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 

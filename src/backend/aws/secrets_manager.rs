@@ -19,10 +19,9 @@ use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
-    Replica, RotationSchedule,
+    Replica, RotationSchedule, SecretValue,
 };
 use crate::model::reference::{Arn, SecretId, Version};
-use crate::model::secret_value::SecretValue;
 use crate::net::{host_and_port, in_flight};
 use crate::time::RetryBudget;
 
