@@ -13,7 +13,7 @@ use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::entry::SystemdCredential;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};

@@ -12,7 +12,7 @@ use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{FileTarget, Mode, Origin, Subject};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;

@@ -14,7 +14,7 @@ use crate::input::declaration::{Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{EntrySource, Target};
-use crate::model::env_variables::{EnvName, Inherited};
+use crate::model::environment::{EnvName, Inherited};
 use crate::model::reference::SecretId;
 use crate::report::{Record, Report, terminal};
 

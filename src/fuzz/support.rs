@@ -2,7 +2,7 @@
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Entry, EntrySource, Origin, Target};
-use crate::model::env_variables::{EnvName, Inherited};
+use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::input::cli::MigrateArguments;
 use crate::input::text_file;
 use crate::model::answer::SecretValue;
-use crate::model::env_variables::{EnvName, OWN_PREFIX, matches_any};
+use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
 

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
-use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
+use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, matches_any};
 use crate::model::mistakes::{Fault, foreign_prefix};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};

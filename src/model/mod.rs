@@ -4,7 +4,6 @@
 
 pub mod answer;
 pub mod entry;
-pub mod env_variables;
 pub mod environment;
 pub mod mistakes;
 pub mod options;

@@ -37,7 +37,7 @@ use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
-use crate::model::env_variables::{EnvName, Inherited, is_name};
+use crate::model::environment::{EnvName, Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};

@@ -29,7 +29,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
-use super::env_variables::is_name;
+use super::environment::{CommandLine, is_name};
 
 /// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
@@ -213,6 +213,12 @@ pub fn shown_program(program: &str) -> String {
         None if first_word == masked => masked,
         None => format!("{first_word} …"),
     }
+}
+
+/// Returns the program of a command for messages, in quotes.
+pub fn quoted_program(command: &CommandLine) -> String {
+    let shown = shown_program(&command.program().to_string_lossy());
+    format!("\"{shown}\"")
 }
 
 /// True if a message may quote a wrong value of an option or a setting, or a name that doesn't

@@ -13,7 +13,7 @@ use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
 };
-use crate::model::env_variables::EnvName;
+use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{ObjectSource, Planned};

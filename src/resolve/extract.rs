@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::env_variables::{env_file_name, is_name};
+use crate::model::environment::{env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector};

@@ -27,10 +27,9 @@ use clap::{ArgMatches, FromArgMatches};
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
-use crate::model::env_variables::{
-    EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
+use crate::model::environment::{
+    CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
-use crate::model::environment::CommandLine;
 use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;

@@ -18,7 +18,7 @@ use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,

@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use glob::Pattern;
 use regex_lite::Regex;
 
-use crate::model::env_variables::{EnvName, known_patterns, matches_any};
+use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 

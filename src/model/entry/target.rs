@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use crate::model::env_variables::EnvName;
+use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 

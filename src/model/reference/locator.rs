@@ -14,7 +14,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::secret_id::{Arn, ParameterPath, Region, Role, SecretId, Store};
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, quoted_name, reads_like_a_name};
 

@@ -34,7 +34,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::model::env_variables::{Inherited, is_name};
+use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, several_lines,

@@ -43,7 +43,7 @@ use zeroize::Zeroizing;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, TemplateInputs, ValueSource, variable_help};
 use crate::model::problem::{Impact, Problem, Status};

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
