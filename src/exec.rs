@@ -22,7 +22,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::shown_program;
+use crate::model::shown::{is_plain_ascii, shown_program};
 use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 
@@ -49,7 +49,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// executed. In the last case, the error names the first one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
-    if let Some(found) = overlooked(&command) {
+    if !is_plain_ascii(&command)
+        && let Some(found) = overlooked(&command)
+    {
         let fault = found.about("the command");
         return Err(Problem::from_fault(Status::NotFound, fault));
     }

@@ -312,6 +312,13 @@ pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
 
+/// True for ASCII letters, digits and signs without a space, in which people overlook nothing.
+/// Nearly every argument, key and path is such a text, so callers ask this first. False for an
+/// empty text.
+pub fn is_plain_ascii(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Returns what people see of a name: without spaces at its ends, and without invisible characters.
 pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()

@@ -82,40 +82,15 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        let is_path = JsonPath::parse(key).is_some();
-        // The brackets of a JSONPath can contain anything.
-        let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
-        let without_path = text.replacen(path, "", 1);
-        let has_brace = without_path.contains('{');
-        if has_brace && without_path.contains('"') && is_json(&without_path) {
-            let help = "write the name of the secret and a key, as in prod/db:password";
-            return Err(Fault::new("is JSON, as `aws` prints it").help(help));
-        }
-        let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
-        let foreign = || foreign_syntax_error(text);
-        if let Some(fault) = several_lines(text, VALUE_REMEDY)
-            .or_else(overlooked)
-            .or_else(foreign)
+        if !is_ordinary(text)
+            && let Some(fault) = misread_text(text, [secret, key, stage, version])
         {
             return Err(fault);
         }
-
-        if has_brace && without_path.contains("{{") {
-            let is_variable = without_path.contains("${{")
-                || without_path.contains("}}/") && !without_path.contains("://");
-            let help = match is_variable && without_path.matches("{{").count() == 1 {
-                true => VARIABLE_HELP,
-                false => "in a declaration, write { template: \"…\" }",
-            };
-            let template = Fault::new("contains \"{{\", as a template does").help(help);
-            return Err(helm_fault(text).unwrap_or(template));
-        }
-        if without_path.contains("://") {
-            let defect = "is a URL or a connection string, not the name of a secret";
-            return Err(Fault::new(defect).help(URL_REMEDY));
-        }
         validate_secret(secret)?;
-        if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
+        let has_variable = |field: &str| field.contains("${");
+        let is_in_key = has_variable(key) && JsonPath::parse(key).is_none();
+        if is_in_key || has_variable(stage) || has_variable(version) {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
@@ -197,6 +172,52 @@ impl fmt::Display for Reference {
     }
 }
 
+/// True for a reference such as `prod/db:password`, as nearly all are: a slash before the first
+/// colon, and only colons and characters of names. [`misread_text`] finds nothing in it.
+fn is_ordinary(text: &str) -> bool {
+    let (name, _) = split_colon(text);
+    let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
+    has_legal_characters && name.contains('/') && !text.contains("://")
+}
+
+/// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
+/// URL or a template, or in which people overlook a character. The result is `None` for any other
+/// text. `fields` are SECRET, KEY, STAGE and VERSION-ID.
+fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
+    let [secret, key, stage, version] = fields;
+    // The brackets of a JSONPath can contain anything.
+    let (path, plain_key) = match JsonPath::parse(key) {
+        Some(_) => (key, ""),
+        None => ("", key),
+    };
+    let without_path = text.replacen(path, "", 1);
+    if is_json(&without_path) {
+        let help = "write the name of the secret and a key, as in prod/db:password";
+        return Some(Fault::new("is JSON, as `aws` prints it").help(help));
+    }
+    let found = several_lines(text, VALUE_REMEDY)
+        .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
+        .or_else(|| foreign_syntax_error(text));
+    if found.is_some() {
+        return found;
+    }
+
+    if without_path.contains("{{") {
+        let is_variable = without_path.contains("${{")
+            || without_path.contains("}}/") && !without_path.contains("://");
+        let help = match is_variable && without_path.matches("{{").count() == 1 {
+            true => VARIABLE_HELP,
+            false => "in a declaration, write { template: \"…\" }",
+        };
+        let template = Fault::new("contains \"{{\", as a template does").help(help);
+        return helm_fault(text).or(Some(template));
+    }
+    without_path.contains("://").then(|| {
+        let defect = "is a URL or a connection string, not the name of a secret";
+        Fault::new(defect).help(URL_REMEDY)
+    })
+}
+
 /// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into
 /// fields. If the id consists of only a variable, the variable may be empty.
 ///
@@ -264,6 +285,9 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
 /// True for a JSON object, and for text that contains one with a key. `{{` begins an expression of
 /// a template.
 fn is_json(text: &str) -> bool {
+    if !text.contains('"') {
+        return false;
+    }
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")
 }
