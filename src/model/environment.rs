@@ -203,11 +203,12 @@ impl Environment {
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
-        let set = variables.map(|(name, value)| (name.as_str().as_bytes(), value));
-        let set: Vec<(&[u8], &[u8])> = set.collect();
+        let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
+        let set: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
         let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
-        let inherited = retained.iter();
-        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let inherited = retained
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let others = inherited.filter(|(name, _)| !names.contains(name));
 
         let mut strings = Vec::new();
