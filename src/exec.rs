@@ -19,11 +19,10 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
-use crate::model::env_variables::assigned_name;
-use crate::model::environment::{CommandLine, Environment, Limits};
+use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::shown_program;
+use crate::model::shown::{is_plain_ascii, shown_program};
 use crate::system::os_error::{errno, errno_text};
 use crate::system::signals;
 
@@ -50,7 +49,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// executed. In the last case, the error names the first one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
-    if let Some(found) = overlooked(&command) {
+    if !is_plain_ascii(&command)
+        && let Some(found) = overlooked(&command)
+    {
         let fault = found.about("the command");
         return Err(Problem::from_fault(Status::NotFound, fault));
     }
@@ -282,6 +283,45 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// Checks that all strings together don't exceed the limit: the environment and, if `command`
+/// is given, the command line and the path of its program.
+///
+/// # Errors
+/// If the strings are too long together. The error names the longest variable, but not its
+/// value.
+pub fn expect_fit(
+    environment: &Environment,
+    command: Option<(&CommandLine, &Path)>,
+    limits: Limits,
+) -> Result<(), Problem> {
+    // The kernel needs the text of a string, its NUL and the pointer to it.
+    let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
+    let strings = environment.0.iter();
+    let mut length: usize = strings.map(|string| size(string.as_bytes())).sum();
+    if let Some((command, program)) = command {
+        for argument in command.arguments() {
+            length += size(argument.as_bytes());
+        }
+        // The kernel also copies the path of the program (AT_EXECFN).
+        length += program.as_os_str().len() + 1;
+    }
+    if length <= limits.total {
+        return Ok(());
+    }
+
+    let limit = limits.total;
+    let strings = environment.0.iter().map(|string| string.to_string_lossy());
+    let longest = strings
+        .max_by_key(|string| string.len())
+        .unwrap_or_default();
+    let name = longest.split('=').next().unwrap_or_default();
+    Err(Problem::configuration(format!(
+        "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
+    ))
+    .note(format!("the longest variable is {name}"))
+    .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
+}
+
 /// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
 /// and environment"). If another system has lower limits, execve itself fails. If a value can't be
 /// read, this function assumes pages of 4 KiB and an unlimited stack.
@@ -308,6 +348,7 @@ fn limits_on_linux(page: usize, stack: usize) -> Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::environment::{EnvName, Inherited};
 
     #[test]
     fn the_limit_of_one_variable_follows_the_page_size_and_not_the_stack() {
@@ -333,6 +374,36 @@ mod tests {
             error("/etc:/etc/../etc")
                 .text
                 .starts_with("\"/etc/passwd\" can't be executed")
+        );
+    }
+
+    #[test]
+    fn an_environment_that_is_too_large_for_the_kernel_is_an_error_that_names_the_longest_variable()
+    {
+        let name = EnvName::parse("A").unwrap();
+        let environment = Environment::new(
+            &Inherited::default(),
+            [(&name, [b'x'; 90].as_slice())].into_iter(),
+        );
+        let command = CommandLine::new(vec!["app".into()]).unwrap();
+        let check = |total| {
+            expect_fit(
+                &environment,
+                Some((&command, Path::new("/bin/app"))),
+                Limits {
+                    string: 131_072,
+                    total,
+                },
+            )
+        };
+        let needed =
+            "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
+        assert_eq!(check(needed), Ok(()));
+        assert!(
+            check(needed - 1)
+                .unwrap_err()
+                .notes
+                .contains(&"the longest variable is A".to_owned())
         );
     }
 }

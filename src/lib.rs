@@ -56,7 +56,7 @@ use commands::policy::policy;
 use commands::rotation::supervise;
 use commands::worker::{finish, install_panic_hook};
 use input::cli::{self, CREDENTIAL, Invocation};
-use model::env_variables::Inherited;
+use model::environment::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
 use system::systemd::{CONNECTION, take_connection};

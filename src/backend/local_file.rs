@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing};
+use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, SecretValue};
 use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
-use crate::model::secret_value::SecretValue;
 
 /// The remedy for a declaration instead of the file.
 const REMEDY: &str = "that is a declaration: name a file with prod/db: { password: … } instead";

@@ -15,12 +15,12 @@ use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
-use crate::model::env_variables::Inherited;
-use crate::model::environment::{CommandLine, Environment};
+use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Problem, Status};
+use crate::model::shown::quoted_program;
 use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
     CheckDepth, CheckedValues, override_note, override_object, secret_row,
@@ -150,7 +150,7 @@ impl Checked {
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
 
-        let quoted = command.map(|command| format!(" {}", command.line.quoted_program()));
+        let quoted = command.map(|command| format!(" {}", quoted_program(command.line)));
         let name = quoted.unwrap_or_default();
         // `check --metadata` needs permissions that a launch doesn't need. So a launch may succeed
         // although AWS denies a request of `check --metadata`. In this case, the report doesn't say
@@ -179,7 +179,7 @@ impl Checked {
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment = Environment::new(&self.prepared.retained, values);
         let limits = exec::argument_limits();
-        environment.expect_fit(launched, limits).err()
+        exec::expect_fit(&environment, launched, limits).err()
     }
 
     /// Prints the warnings about files on a disk and about the command. With `--verbose`, also

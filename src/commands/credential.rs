@@ -12,7 +12,7 @@ use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::model::entry::SystemdCredential;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection};

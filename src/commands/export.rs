@@ -10,12 +10,12 @@ use super::read::{Values, subcommand_values};
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
+use crate::model::answer::SecretValue;
 use crate::model::entry::{FileTarget, Mode, Origin, Subject};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
-use crate::model::secret_value::SecretValue;
 use crate::report::export_formats::{export as export_variables, masks, variables};
 use crate::report::{Record, Report, terminal};
 

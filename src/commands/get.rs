@@ -9,7 +9,7 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{Sections, load_declarations};
 use crate::model::answer::{Answer, Cause, Denial, Missing};
 use crate::model::entry::Subject;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{self, Report, terminal};
 

@@ -29,11 +29,11 @@ use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::model::env_variables::Inherited;
-use crate::model::environment::{CommandLine, Environment};
+use crate::model::environment::{CommandLine, Environment, Inherited};
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
 use crate::model::outcome::Outcomes;
+use crate::model::shown::quoted_program;
 use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
@@ -124,7 +124,7 @@ impl Launch<'_> {
     /// Every value that can't be read. In that case, the report also has every file that could not
     /// be written, so that it is complete.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
-        let name = self.command.quoted_program();
+        let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
         let values = read_values(&self.prepared, deadline)?;
         let mut report = values.report(&consequence);
@@ -163,7 +163,7 @@ impl Launch<'_> {
         let all_variables = with_values.chain(delivery.variables());
         let environment = Environment::new(&self.prepared.retained, all_variables);
         let command = (self.command, self.program.as_path());
-        environment.expect_fit(Some(command), exec::argument_limits())?;
+        exec::expect_fit(&environment, Some(command), exec::argument_limits())?;
         Ok((delivery, environment))
     }
 

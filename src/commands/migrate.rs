@@ -12,10 +12,10 @@ use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
+use crate::model::answer::SecretValue;
 use crate::model::entry::{EntrySource, Target};
-use crate::model::env_variables::{EnvName, Inherited};
+use crate::model::environment::{EnvName, Inherited};
 use crate::model::reference::SecretId;
-use crate::model::secret_value::SecretValue;
 use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file. With `--values`, it instead prints the JSON

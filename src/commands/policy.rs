@@ -5,7 +5,7 @@ use super::read::{Preflight, configured_agent, preflight};
 use super::worker;
 use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};

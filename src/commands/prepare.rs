@@ -18,8 +18,7 @@ use crate::input::declaration::{
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
-use crate::model::env_variables::{Inherited, Retention};
-use crate::model::environment::CommandLine;
+use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan, ValueSource};

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::backend::aws::remove_empty_variables;
 use crate::input::cli::Inputs;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::escaped;

@@ -31,9 +31,9 @@ use nix::libc::mode_t;
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown};
 
+use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, FileTarget, Origin, Subject};
 use crate::model::problem::{Impact, Problem};
-use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{
     create_temporary, is_foreign, is_in_memory, open_directory, remove_file,

@@ -17,8 +17,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 
 use super::disk::{Access, WRITE};
+use crate::model::answer::SecretValue;
 use crate::model::problem::Problem;
-use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{call_problem, errno, errno_text};
 
 /// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.

@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 use crate::model::entry::Origin;
 use crate::model::entry::Subject;
-use crate::model::env_variables::EnvName;
+use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, unless_errors};

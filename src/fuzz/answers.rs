@@ -12,7 +12,7 @@ use crate::backend::aws::{RecordedResponse, replay};
 use crate::backend::cached::{checksum, decode, encode};
 use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Reference};
 use crate::model::shown::conceal;

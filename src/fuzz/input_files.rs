@@ -17,7 +17,7 @@ use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, parse_declaration};
 use crate::input::env_file::{parse_env_file, secret_json};
 use crate::input::env_references::inherited_layer;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;

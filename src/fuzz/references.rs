@@ -11,7 +11,7 @@ use super::support::{
 };
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};

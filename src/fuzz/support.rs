@@ -1,12 +1,11 @@
 //! Inputs and assertions that the targets share.
 
-use crate::model::answer::Document;
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Entry, EntrySource, Origin, Target};
-use crate::model::env_variables::{EnvName, Inherited};
+use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::model::secret_value::SecretValue;
 use crate::report::Report;
 use crate::report::terminal::{Screen, record_lines};
 use crate::resolve::resolve;

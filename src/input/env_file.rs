@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
 use crate::input::text_file;
-use crate::model::env_variables::{EnvName, OWN_PREFIX, matches_any};
+use crate::model::answer::SecretValue;
+use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
-use crate::model::secret_value::SecretValue;
 use crate::system::os_error::unreadable;
 
 /// The most bytes that a secret can have. A longer file is not read.

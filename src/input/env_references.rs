@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
-use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
+use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, matches_any};
 use crate::model::mistakes::{Fault, foreign_prefix};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
@@ -87,7 +87,7 @@ pub fn unresolved_warnings(
 /// True for a value that no program needs for itself: an ARN with a KEY, a STAGE or a VERSION-ID
 /// after it, or text with a dynamic reference.
 fn is_meant_as_reference(text: &str) -> bool {
-    let has_fields = |reference: Reference| reference.bare().is_none();
+    let has_fields = |reference: Reference| reference.only_secret().is_none();
     let is_arn = Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields);
     is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
 }

@@ -10,10 +10,10 @@ use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
+use crate::model::answer::SecretValue;
 use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::AWSCURRENT;
-use crate::model::secret_value::SecretValue;
 
 /// The secrets by id. Each of them has its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::model::entry::shell_quoted;
-use crate::model::env_variables::env_file_name;
+use crate::model::environment::env_file_name;
 use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::file_name;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use regex_lite::Regex;
 
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, helm_fault, overlooked_in_line, tag_remedy};
 
 /// A value, with the position of its first character.

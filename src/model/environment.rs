@@ -1,21 +1,226 @@
-//! The command line and the environment of the command, and the kernel's limits for both.
+//! The variables that secrets-exec was started with, and the variables and the words that the
+//! command is started with. `--clean-env`, `--pass` and `--unset` choose which of the inherited
+//! variables the command gets.
 //!
-//! A value that the kernel would refuse is found here, before execve, so that the error can name
-//! the variable.
+//! The environment is a value that the callers pass on. Nothing else reads or changes the variables
+//! of the process. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
+//! `[!A-Z]`.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
+use glob::Pattern;
 use zeroize::Zeroizing;
 
-use super::entry::{MAX_CREDENTIAL_LENGTH, Target};
-use super::env_variables::{EnvName, Inherited};
-use super::outcome::{Outcomes, Variable};
-use super::plan::EntryId;
-use super::problem::{Impact, Problem};
-use super::shown::shown_program;
+/// A name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvName(Arc<str>);
+
+impl EnvName {
+    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a
+    /// name.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_name(text).then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnvName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// True for a name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
+pub fn is_name(text: &str) -> bool {
+    let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
+}
+
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.
+/// The result is `None` for any other word. The value may be a password, so messages show only the
+/// name.
+pub fn assigned_name(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    is_name(name).then_some(name)
+}
+
+/// Returns the first name of a .env file, whose first line that isn't a comment is NAME=VALUE. The
+/// result is `None` for any other text. No YAML file begins like that.
+pub fn env_file_name(text: &str) -> Option<&str> {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    assigned_name(first.trim_start_matches("export ").trim_start())
+}
+
+/// The prefix of the variables that set options. The command doesn't inherit them.
+pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
+
+/// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out,
+/// but these lists don't have one.
+pub fn known_patterns(list: &str) -> Vec<Pattern> {
+    let patterns = list.split_whitespace().map(Pattern::new);
+    patterns.filter_map(Result::ok).collect()
+}
+
+/// True if one of the patterns matches the name.
+pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// Compiles a pattern that the user wrote.
+///
+/// # Errors
+/// A description of valid patterns. An empty pattern is refused, and so is a character that is
+/// special in other kinds of patterns: such a pattern would match nothing, and `--unset '^AWS_'`
+/// would silently remove nothing.
+pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
+    if text.contains(',') {
+        return Err("a pattern for names, such as AWS_* (repeat the option for several)");
+    }
+    let has_foreign_character = text.contains(|c| " :=|^$(){}<>\\".contains(c));
+    let is_usable = !text.is_empty() && !has_foreign_character;
+    let pattern = Pattern::new(text).ok().filter(|_| is_usable);
+    pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
+}
+
+/// The inherited variables, or the part of them that the command gets. They are kept byte for byte,
+/// and each name occurs once. A clone shares the memory.
+#[derive(Clone, Default)]
+pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
+
+impl Inherited {
+    /// Creates the list of the variables of a process. If a name occurs twice, the first value is
+    /// kept, which getenv(3) would return, too.
+    pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut seen = HashSet::new();
+        let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
+        Self(Arc::new(first_of_name.collect()))
+    }
+
+    /// Returns the value of a variable, or `None` if it isn't set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let (_, value) = self.iter().find(|(other, _)| *other == name)?;
+        Some(value)
+    }
+
+    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats
+    /// an empty variable as unset, too.
+    pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let variables = self.0.iter();
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Returns the variables that the command gets. secrets-exec itself still reads the others.
+    #[must_use]
+    pub fn retained(&self, retention: &Retention) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
+        Self(Arc::new(kept.cloned().collect()))
+    }
+
+    /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID
+    /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child accepts what the service
+    /// manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers
+    /// of the parent's pidfd, which are optional.
+    pub fn rename_process(&mut self, parent: i32, child: u32) {
+        let variables = Arc::make_mut(&mut self.0);
+        variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
+        for (name, id) in variables {
+            if (name == "LISTEN_PID" || name == "WATCHDOG_PID") && *id == *parent.to_string() {
+                *id = child.to_string().into();
+            }
+        }
+    }
+
+    /// Returns the names of the variables that aren't empty. A name that isn't UTF-8 is left out.
+    pub fn non_empty_names(&self) -> impl Iterator<Item = String> {
+        let non_empty = self.0.iter().filter(|(_, value)| !value.is_empty());
+        let names = non_empty.filter_map(|(name, _)| name.to_str());
+        names.map(str::to_owned)
+    }
+}
+
+/// Lists only the names, because values may be secrets.
+impl fmt::Debug for Inherited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
+/// `pass` overrides `clean`.
+#[derive(Clone, Debug, Default)]
+pub struct Retention {
+    /// `--clean-env`: removes all variables except those of `CLEAN`.
+    pub clean: bool,
+    /// `--pass`: names that `clean` doesn't remove.
+    pub pass: Vec<Pattern>,
+    /// `--unset`: names that are removed.
+    pub unset: Vec<Pattern>,
+}
+
+/// The variables that `--clean-env` keeps: those of the user's session, those that systemd sets for
+/// a service (systemd.exec(5)), and those that a Lambda runtime reads. Credentials aren't among
+/// them.
+const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
+    JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
+    _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
+
+impl Retention {
+    /// True if the command gets the variable. The command never gets `SECRETS_EXEC_*`.
+    pub fn keeps(&self, name: &OsStr) -> bool {
+        let name = name.to_string_lossy();
+        if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
+            return false;
+        }
+        static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(CLEAN));
+        !self.clean || matches_any(&CLEAN_PATTERNS, &name) || matches_any(&self.pass, &name)
+    }
+}
+
+/// The environment of the command as execve(2) needs it: a list of `NAME=value`.
+pub struct Environment(pub Vec<Zeroizing<CString>>);
+
+impl Environment {
+    /// Creates the environment from the inherited variables that the command keeps and from
+    /// `variables`. One of `variables` replaces an inherited variable with the same name.
+    ///
+    /// The caller must have checked each of `variables`. A string with a NUL would be left out.
+    pub fn new<'a>(
+        retained: &Inherited,
+        variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
+    ) -> Self {
+        let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
+        let set: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
+        let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
+        let inherited = retained
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let others = inherited.filter(|(name, _)| !names.contains(name));
+
+        let mut strings = Vec::new();
+        for (name, value) in others.chain(set) {
+            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
+            // variables came through execve, and the others have been checked.
+            let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
+            strings.extend(string.map(Zeroizing::new));
+        }
+        Self(strings)
+    }
+}
 
 /// The words after `--`: the program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,16 +238,6 @@ impl CommandLine {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// Returns the program for messages and tables.
-    pub fn shown_program(&self) -> String {
-        shown_program(&self.program().to_string_lossy())
-    }
-
-    /// Returns the program for messages, in quotes.
-    pub fn quoted_program(&self) -> String {
-        format!("\"{}\"", self.shown_program())
-    }
-
     /// Returns all words, which become argv. The program is the first one.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)
@@ -58,150 +253,4 @@ pub struct Limits {
     /// The limit of all strings together, with their NULs and with the pointers to them: a quarter
     /// of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
     pub total: usize,
-}
-
-/// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long. The result is `None` if the value can be there.
-pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
-    /// The remedy for every such value.
-    const AS_FILE: &str = "deliver it as a file (--as-file)";
-    let length = variable.name.as_str().len() + 1 + variable.value.len();
-    let most = limits.string - 1;
-    let problem = if variable.value.contains(&0) {
-        Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
-            .code("nul-byte")
-            .help(format!("{AS_FILE}, or write \"encode: base64\""))
-    } else if length > most {
-        let text = format!(
-            "the variable is {length} bytes long with its name, but the kernel allows at most {most}"
-        );
-        Problem::configuration(text).code("too-long").help(AS_FILE)
-    } else {
-        return None;
-    };
-    Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
-}
-
-/// Returns a problem for each variable and each systemd credential that can't have its value, with
-/// the id of its outcome. Values that are missing anyway aren't checked.
-pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
-    let mut problems = Vec::new();
-    for (outcome, value) in outcomes.values() {
-        let length = value.len();
-        if let Some(variable) = outcome.variable() {
-            let problem = variable_problem(variable, limits);
-            problems.extend(problem.map(|problem| (outcome.id, problem)));
-        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
-        {
-            let text = format!(
-                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
-            );
-            let problem = Problem::configuration(text).code("too-long");
-            let subject = outcome.subject.clone();
-            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
-        }
-    }
-    problems
-}
-
-/// The environment of the command as execve(2) needs it: a list of `NAME=value`.
-pub struct Environment(pub Vec<Zeroizing<CString>>);
-
-impl Environment {
-    /// Creates the environment from the inherited variables that the command keeps and from
-    /// `variables`. One of `variables` replaces an inherited variable with the same name.
-    ///
-    /// The caller must have checked each of `variables` by [`variable_problem`]. A string with a
-    /// NUL would be left out.
-    pub fn new<'a>(
-        retained: &Inherited,
-        variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
-    ) -> Self {
-        let set = variables.map(|(name, value)| (name.as_str().as_bytes(), value));
-        let set: Vec<(&[u8], &[u8])> = set.collect();
-        let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
-        let inherited = retained.iter();
-        let inherited = inherited.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let others = inherited.filter(|(name, _)| !names.contains(name));
-
-        let mut strings = Vec::new();
-        for (name, value) in others.chain(set) {
-            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
-            // variables came through execve, and the others have been checked.
-            let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
-            strings.extend(string.map(Zeroizing::new));
-        }
-        Self(strings)
-    }
-
-    /// Checks that all strings together don't exceed the limit: the environment and, if `command`
-    /// is given, the command line and the path of its program.
-    ///
-    /// # Errors
-    /// If the strings are too long together. The error names the longest variable, but not its
-    /// value.
-    pub fn expect_fit(
-        &self,
-        command: Option<(&CommandLine, &Path)>,
-        limits: Limits,
-    ) -> Result<(), Problem> {
-        // The kernel needs the text of a string, its NUL and the pointer to it.
-        let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
-        let mut length: usize = self.0.iter().map(|string| size(string.as_bytes())).sum();
-        if let Some((command, program)) = command {
-            for argument in command.arguments() {
-                length += size(argument.as_bytes());
-            }
-            // The kernel also copies the path of the program (AT_EXECFN).
-            length += program.as_os_str().len() + 1;
-        }
-        if length <= limits.total {
-            return Ok(());
-        }
-
-        let limit = limits.total;
-        let strings = self.0.iter().map(|string| string.to_string_lossy());
-        let longest = strings.max_by_key(|string| string.len());
-        let longest = longest.unwrap_or_default();
-        let name = longest.split('=').next().unwrap_or_default();
-        Err(Problem::configuration(format!(
-            "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
-        ))
-        .note(format!("the longest variable is {name}"))
-        .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_environment_that_is_too_large_for_the_kernel_is_an_error_that_names_the_longest_variable()
-    {
-        let name = EnvName::parse("A").unwrap();
-        let environment = Environment::new(
-            &Inherited::default(),
-            [(&name, [b'x'; 90].as_slice())].into_iter(),
-        );
-        let command = CommandLine::new(vec!["app".into()]).unwrap();
-        let check = |total| {
-            environment.expect_fit(
-                Some((&command, Path::new("/bin/app"))),
-                Limits {
-                    string: 131_072,
-                    total,
-                },
-            )
-        };
-        let needed =
-            "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
-        assert_eq!(check(needed), Ok(()));
-        assert!(
-            check(needed - 1)
-                .unwrap_err()
-                .notes
-                .contains(&"the longest variable is A".to_owned())
-        );
-    }
 }

@@ -3,7 +3,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::shown::{is_visible, reads_like_a_name};
+use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
 /// The caller adds the position of the text. As an error of Rust, it can pass through MiniJinja.
@@ -118,8 +118,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
-    // Nearly every text has only these characters.
-    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if is_plain_ascii(text) {
         return None;
     }
     if text.trim().is_empty() {

@@ -4,7 +4,6 @@
 
 pub mod answer;
 pub mod entry;
-pub mod env_variables;
 pub mod environment;
 pub mod mistakes;
 pub mod options;
@@ -12,6 +11,5 @@ pub mod outcome;
 pub mod plan;
 pub mod problem;
 pub mod reference;
-pub mod secret_value;
 pub mod shown;
 pub mod url;

@@ -1,17 +1,19 @@
 //! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
 //! overrides it. The environment, the files, the rows of `check`, the lines of `-v`, and everything
 //! else that the program prints about values are made from selections of this list.
+//!
+//! A value that the kernel would refuse is found here, before execve, so that the error can name
+//! the variable.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::answer::Fetched;
-use super::entry::{FileTarget, Holder, Subject, Target};
-use super::env_variables::EnvName;
+use super::answer::{Fetched, SecretValue};
+use super::entry::{FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
+use super::environment::{EnvName, Limits};
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
-use super::secret_value::SecretValue;
 
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
@@ -274,4 +276,48 @@ impl Outcomes {
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }
+}
+
+/// Returns the problem for a value that can't be in the environment, because it contains a NUL or
+/// is too long. The result is `None` if the value can be there.
+pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
+    /// The remedy for every such value.
+    const AS_FILE: &str = "deliver it as a file (--as-file)";
+    let length = variable.name.as_str().len() + 1 + variable.value.len();
+    let most = limits.string - 1;
+    let problem = if variable.value.contains(&0) {
+        Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
+            .code("nul-byte")
+            .help(format!("{AS_FILE}, or write \"encode: base64\""))
+    } else if length > most {
+        let text = format!(
+            "the variable is {length} bytes long with its name, but the kernel allows at most {most}"
+        );
+        Problem::configuration(text).code("too-long").help(AS_FILE)
+    } else {
+        return None;
+    };
+    Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
+}
+
+/// Returns a problem for each variable and each systemd credential that can't have its value, with
+/// the id of its outcome. Values that are missing anyway aren't checked.
+pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
+    let mut problems = Vec::new();
+    for (outcome, value) in outcomes.values() {
+        let length = value.len();
+        if let Some(variable) = outcome.variable() {
+            let problem = variable_problem(variable, limits);
+            problems.extend(problem.map(|problem| (outcome.id, problem)));
+        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
+        {
+            let text = format!(
+                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
+            );
+            let problem = Problem::configuration(text).code("too-long");
+            let subject = outcome.subject.clone();
+            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
+        }
+    }
+    problems
 }

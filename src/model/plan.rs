@@ -2,8 +2,8 @@
 //! up.
 //!
 //! What goes in is what the user has written, and the inherited variables. What comes out says
-//! which secrets to request, and in which order the entries are resolved. Nothing is read and
-//! nothing is requested here.
+//! which secrets to request, and in which order to resolve the entries. Here, nothing is read or
+//! requested.
 //!
 //! ```text
 //! layers, the earliest first                    plan, in the order of precedence
@@ -24,8 +24,8 @@
 //! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked
 //!   up with different aliases.
 //! - An entry is overridden here only if an entry of a later layer certainly sets its target. An
-//!   optional entry may turn out to be absent, and the keys of an object aren't known, so what they
-//!   could override stays in the plan. `resolve` decides about that.
+//!   optional entry may turn out to be absent, and the keys of an object aren't known yet. So the
+//!   plan keeps the entries that they could override, and `resolve` decides about these entries.
 //! - Every mistake is reported: if one reference can't be looked up, the others are looked up
 //!   nevertheless.
 
@@ -37,14 +37,14 @@ use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
-use crate::model::env_variables::{EnvName, Inherited, is_name};
+use crate::model::environment::{EnvName, Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::{StandIn, is_quotable_value};
 
-/// The entries of one declaration, of the inherited variables, or of the command line, as they are
-/// written.
+/// The entries of one declaration, of the inherited variables, or of the command line, as the user
+/// has written them.
 #[derive(Debug, Default)]
 pub struct Layer {
     /// Aliases for this layer and all later ones.
@@ -71,8 +71,8 @@ pub struct Plan {
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
-    /// The variables that the entries of all layers set, for the help of a template that uses one
-    /// of them.
+    /// The variables that the entries of all layers set, each with its entry. A template can't use
+    /// them, and the help says so.
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
@@ -80,11 +80,11 @@ pub struct Plan {
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
-    /// Merges the layers and looks up the references of the entries that apply. The earliest layer
-    /// comes first.
+    /// Merges the layers, of which the earliest one is the first, and looks up the references of the
+    /// entries that apply.
     ///
-    /// With `--keep-existing`, `existing` has the variables that the command inherits. A variable
-    /// that isn't empty overrides the entries for it.
+    /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
+    /// variable isn't empty, it overrides the entries for it.
     ///
     /// # Errors
     /// An error for each reference that can't be looked up.
@@ -100,9 +100,9 @@ impl Plan {
             aliases.extend(layer.aliases.clone());
             for entry in &mut layer.entries {
                 let source = &entry.source;
-                // Without an alias, [`Entry::new`] has already decided.
+                // [`Entry::new`] has already decided about a reference without an alias.
                 entry.subject.reveal_if(|| source.is_shown_alias(&aliases));
-                // The label of such an entry is the name of the variable.
+                // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
                     variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());
                 }
@@ -136,13 +136,12 @@ impl Plan {
         unless_errors(errors, plan)
     }
 
-    /// Returns the locators to request: everything that an entry reads, unless the plan knows that
-    /// the entry is overridden. An optional entry, or a key of an object, may turn out to override
-    /// other entries. These are read needlessly, but at the same time as the others.
+    /// Returns the locators to request: everything that the entries read, except those that are
+    /// certain to be overridden. If an optional entry, or a key of an object, turns out to override
+    /// another entry, that entry's secret is requested needlessly, but together with the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         let references = self.references();
-        let locators = references.map(|(_, reference)| &reference.locator);
-        locators.collect()
+        references.map(|(_, found)| &found.locator).collect()
     }
 
     /// Returns the entries that can set a single value, in the order of precedence. Objects of
@@ -154,9 +153,9 @@ impl Plan {
         })
     }
 
-    /// Returns every reference that is requested, with its entry. An entry is absent without a
-    /// request if one of its secrets doesn't have a name. The references of single values
-    /// come first, and then the objects of `env-from`.
+    /// Returns every reference that is requested, with its entry: first those of single values, and
+    /// then those of `env-from`. If the variable that should name a secret is empty, the entry is
+    /// absent without a request.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
@@ -178,9 +177,9 @@ impl Plan {
                 ValueSource::Template { template, .. } => &template.text,
                 ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
             };
-            let placeholders = text.split("${").skip(1);
-            let mut words = placeholders.filter_map(|rest| rest.split_once('}'));
-            let (name, _) = words.find(|(word, _)| is_name(word))?;
+            let after_braces = text.split("${").skip(1);
+            let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));
+            let (name, _) = placeholders.find(|(word, _)| is_name(word))?;
             Some((&entry.subject, name))
         })
     }
@@ -191,12 +190,13 @@ impl Plan {
             .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
-    /// Returns the text of a variable that is set to a literal, or `None` if no entry sets the
-    /// variable, or if its value comes from a secret or a template.
+    /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
+    /// sets the variable, and if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
+        let has_name = |other: &EnvName| other.as_str() == name;
         let mut entries = self.value_entries();
-        let (_, source) = entries
-            .find(|(entry, _)| entry.target.variable().map(EnvName::as_str) == Some(name))?;
+        let (_, source) =
+            entries.find(|(entry, _)| entry.target.variable().is_some_and(has_name))?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -266,6 +266,7 @@ pub enum ValueSource {
 struct Lookup<'a> {
     /// The number of the layer. The latest one has the number 0.
     layer_number: usize,
+    /// The aliases of this layer and of all earlier ones.
     aliases: &'a Aliases,
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
@@ -275,9 +276,9 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer, and adds what they certainly set to `claims`, so that the
-    /// entries of earlier layers are overridden. If a reference can't be looked up, its entry is
-    /// left out, and the error is added.
+    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the entries
+    /// of earlier layers are overridden. If a reference can't be looked up, leaves out its entry and
+    /// adds the error.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
@@ -285,7 +286,7 @@ impl Lookup<'_> {
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
                 // Without `only`, the variables depend on the object's keys.
                 let names = naming.variable_names().unwrap_or_default();
-                claims.hold_all(&names).then_some(Holder::Several)
+                claims.are_all_held(&names).then_some(Holder::Several)
             } else {
                 claims.holder(&entry.target, &entry.subject.origin)
             };
@@ -298,8 +299,9 @@ impl Lookup<'_> {
                 Some(holder) => Some(PlannedSource::Overridden(holder)),
                 None => self.planned_source(entry.source, &entry.subject),
             };
+            let Some(source) = source else { continue };
             if entry.on_missing == OnMissing::Fail
-                && let Some(name) = source.as_ref().and_then(PlannedSource::empty_variable)
+                && let Some(name) = source.empty_variable()
             {
                 let help = format!(
                     "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
@@ -307,17 +309,15 @@ impl Lookup<'_> {
                 let fault = Fault::new(format!("uses the variable {name}, which is empty"));
                 self.refuse(&entry.subject, fault.help(help));
             }
-            if let Some(source) = source {
-                planned.push(Planned {
-                    id: entry.id,
-                    target: entry.target,
-                    subject: entry.subject,
-                    source,
-                    transform: entry.transform,
-                    pattern: entry.pattern,
-                    on_missing: entry.on_missing,
-                });
-            }
+            planned.push(Planned {
+                id: entry.id,
+                target: entry.target,
+                subject: entry.subject,
+                source,
+                transform: entry.transform,
+                pattern: entry.pattern,
+                on_missing: entry.on_missing,
+            });
         }
 
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
@@ -336,9 +336,10 @@ impl Lookup<'_> {
             Ok(expanded) => {
                 let written = path.to_string_lossy();
                 let end = written.rsplit('}').next().unwrap_or_default();
-                let both = [&*expanded, &*written].map(|text| text.trim_end_matches(end));
-                if both[0].len() > 3 {
-                    subject.expanded = both.map(str::to_owned);
+                let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(end));
+                // A shorter text could occur anywhere in a message.
+                if beginnings[0].len() > 3 {
+                    subject.expanded = beginnings.map(str::to_owned);
                 }
                 *path = expanded.into();
             }
@@ -372,10 +373,9 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // [`Self::locate_single`] refuses a path, but an object can be one: all
-                // parameters below it.
+                // An object can be a path, which stands for all parameters below it.
                 let located = self.try_locate(&reference, subject);
-                let reference = located.map_err(|error| self.refuse(subject, error)).ok()?;
+                let reference = self.accept(located, subject)?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
         };
@@ -386,13 +386,23 @@ impl Lookup<'_> {
     /// error.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
-        let single = located.and_then(SecretRef::single);
-        single.map_err(|error| self.refuse(subject, error)).ok()
+        self.accept(located.and_then(SecretRef::single), subject)
+    }
+
+    /// Returns the reference, or adds its error and returns `None`.
+    fn accept(&mut self, found: Result<SecretRef, Fault>, subject: &Subject) -> Option<SecretRef> {
+        match found {
+            Ok(found) => Some(found),
+            Err(fault) => {
+                self.refuse(subject, fault);
+                None
+            }
+        }
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
-    /// show what it stands for. This is decided apart from the reference itself, which may consist
-    /// of an alias or a variable.
+    /// show the secret's id. The subject has decided the same about the reference as written, which
+    /// may consist of an alias or a variable.
     ///
     /// # Errors
     /// See [`Reference::locate`].
@@ -406,7 +416,7 @@ impl Lookup<'_> {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.owner_name(),
         };
-        // The subject is hidden because of the same text.
+        // The reference is hidden, and the id is the same text.
         if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
             found.locator.stand_in = StandIn(Some(owner.into()));
             return Ok(found);
@@ -415,19 +425,19 @@ impl Lookup<'_> {
     }
 
     /// Adds the error of an entry whose reference has this fault.
-    fn refuse(&mut self, subject: &Subject, error: Fault) {
+    fn refuse(&mut self, subject: &Subject, fault: Fault) {
         let status = match subject.origin {
             Origin::Argument(_) => Status::Usage,
             Origin::File { .. } | Origin::Inherited => Status::Configuration,
         };
-        self.add_error(status, error.about("the reference"), subject);
+        self.add_error(status, fault.about("the reference"), subject);
     }
 
     /// Adds the error of an entry.
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
         let problem = Problem::from_fault(status, fault);
-        let problem = problem.for_entry(subject.clone(), Impact::None);
-        self.errors.push(problem);
+        let for_entry = problem.for_entry(subject.clone(), Impact::None);
+        self.errors.push(for_entry);
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
@@ -454,8 +464,8 @@ impl Lookup<'_> {
         (inputs.len() == template.names.len()).then_some(inputs)
     }
 
-    /// Returns the error of an expression that Jinja doesn't read in the way it was meant. A part
-    /// of it is a name that isn't an alias.
+    /// Returns the error of an expression that contains a name which isn't an alias, because Jinja
+    /// reads it as a calculation: `prod/db:password`.
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
@@ -468,9 +478,9 @@ impl Lookup<'_> {
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         let text =
             format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
-        // Each look-up reads all aliases, so only the first errors get a suggestion.
+        // A suggestion compares all aliases, so only the first errors get one.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
-        let aliases = is_early.then(|| self.aliases.keys().map(String::as_str));
+        let candidates = is_early.then(|| self.aliases.keys().map(String::as_str));
 
         let help = if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
@@ -478,7 +488,7 @@ impl Lookup<'_> {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = nearest(name, aliases.into_iter().flatten()) {
+        } else if let Some(nearest) = nearest(name, candidates.into_iter().flatten()) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
@@ -492,9 +502,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets. If the
-/// variable's secret is an alias, or has a slash, this is the expression for its reference, as in
-/// the error about a reference in a template.
+/// Returns what to write in a template instead of a variable that this launch sets. For a reference
+/// such as `prod/db:host`, with a slash or an alias, this is the corrected expression, as in the
+/// error about a reference in a template.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);

@@ -29,7 +29,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
-use super::env_variables::is_name;
+use super::environment::{CommandLine, is_name};
 
 /// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
@@ -65,23 +65,17 @@ pub fn reads_like_a_name(text: &str) -> bool {
         true => index_of_region_number(&Vec::from_iter(name.split(is_separator))),
         false => None,
     };
-    let (mut words, mut has_long_word) = (0, false);
-    let (mut others, mut are_codes) = (0, true);
-    for (at, part) in name.split(is_separator).enumerate() {
-        if part.is_empty() || Some(at) == region_number {
-            continue;
-        }
-        if consists_of_words(part) {
-            words += 1;
-            has_long_word |= has_three_letters(part);
-        } else {
-            others += 1;
-            are_codes &= is_code(part);
-        }
-    }
-    match others {
-        0 => words > 1 || words == 1 && !has_digit,
-        others => others == 1 && are_codes && has_long_word,
+    let numbered_parts = name.split(is_separator).enumerate();
+    let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
+    let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
+    let mut words = parts.clone().filter(|part| consists_of_words(part));
+    let mut others = parts.filter(|part| !consists_of_words(part));
+    match (others.next(), others.next()) {
+        // A single word with a digit may be a password: `hunter2`.
+        (None, _) => words.next().is_some() && (words.next().is_some() || !has_digit),
+        // `prod/s3/keys`
+        (Some(other), None) => is_code(other) && words.any(has_three_letters),
+        (Some(_), Some(_)) => false,
     }
 }
 
@@ -161,13 +155,10 @@ fn consists_of_words(part: &str) -> bool {
 /// True for the one part of a name that needn't be a word: a number, or up to five letters of one
 /// case and digits, such as `k8s` and `X509`.
 fn is_code(part: &str) -> bool {
-    let has_only = |is_legal: fn(&u8) -> bool| {
-        part.bytes()
-            .all(|byte| byte.is_ascii_digit() || is_legal(&byte))
-    };
-    let is_short = part.len() <= 5;
-    has_only(|_| false)
-        || is_short && (has_only(u8::is_ascii_lowercase) || has_only(u8::is_ascii_uppercase))
+    let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+    let has_capitals = part.contains(|c: char| c.is_ascii_uppercase());
+    let has_smalls = part.contains(|c: char| c.is_ascii_lowercase());
+    is_number || part.len() <= 5 && !(has_capitals && has_smalls)
 }
 
 /// True if a part of a name has three letters in a row.
@@ -213,6 +204,12 @@ pub fn shown_program(program: &str) -> String {
         None if first_word == masked => masked,
         None => format!("{first_word} …"),
     }
+}
+
+/// Returns the program of a command for messages, in quotes.
+pub fn quoted_program(command: &CommandLine) -> String {
+    let shown = shown_program(&command.program().to_string_lossy());
+    format!("\"{shown}\"")
 }
 
 /// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
@@ -304,6 +301,13 @@ pub fn escaped(line: &str) -> String {
 /// True for a character that is printed as it is, because people see it.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
+}
+
+/// True for ASCII letters, digits and signs without a space, in which people overlook nothing.
+/// Nearly every argument, key and path is such a text, so callers ask this first. False for an
+/// empty text.
+pub fn is_plain_ascii(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Returns what people see of a name: without spaces at its ends, and without invisible characters.

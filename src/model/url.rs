@@ -1,9 +1,11 @@
-//! The URLs of endpoints, of the Secrets Manager Agent and of proxies.
+//! The URLs of endpoints, of the Secrets Manager Agent and of proxies, and the encoding of text for
+//! any URL.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,19 @@ impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in
+/// any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes text for any part of a URL: `a/b` → `a%2Fb`.
+pub fn percent_encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::escaped;
+use crate::model::shown::{escaped, shown_program};
 
 /// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
@@ -83,7 +83,7 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
         Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
         Err(_) => (None, "not-executable"),
     };
-    let name = command.shown_program();
+    let name = shown_program(&command.program().to_string_lossy());
     TableRow {
         fields: json!({ "name": name, "file": file, "status": status }),
         cells: vec![name, file.unwrap_or_default(), status.to_owned()],

@@ -18,7 +18,7 @@ use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Repl
 use crate::model::entry::{
     Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;

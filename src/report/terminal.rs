@@ -20,7 +20,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::escaped;

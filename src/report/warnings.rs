@@ -19,6 +19,7 @@ use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
+use crate::model::shown::quoted_program;
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
@@ -283,7 +284,7 @@ pub fn read_once_warning(
     if files.is_empty() || !(is_script || expands_variables(command)) {
         return None;
     }
-    let (files, program) = (some_of(&files), command.quoted_program());
+    let (files, program) = (some_of(&files), quoted_program(command));
     Some(Record::warning(format!(
         "{files} can be read only once, either by {program} or by one program that it starts"
     )))

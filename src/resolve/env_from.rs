@@ -9,17 +9,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::extract::{encoded_twice_hint, json_type, text_of, twin_hint};
-use crate::model::answer::Document;
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
 };
-use crate::model::env_variables::EnvName;
+use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
-use crate::model::secret_value::SecretValue;
 use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The

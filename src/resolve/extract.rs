@@ -11,13 +11,12 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::answer::Document;
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::env_variables::{env_file_name, is_name};
+use crate::model::environment::{env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector};
-use crate::model::secret_value::SecretValue;
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.

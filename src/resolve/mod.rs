@@ -16,13 +16,12 @@ mod extract;
 mod template;
 mod value;
 
-use crate::model::answer::{Answer, Cause, Document, Fetched, Missing};
+use crate::model::answer::{Answer, Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::{Claims, OnMissing, Subject};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::reference::Selector;
-use crate::model::secret_value::SecretValue;
 use crate::model::shown::{StandIn, reads_like_a_name};
 use env_from::Members;
 use extract::{Resolved, Unresolved, find_value, with_entry};

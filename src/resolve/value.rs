@@ -11,14 +11,14 @@ use super::extract::{
     with_entry,
 };
 use super::template::{Input, Rendering, looked_up_texts};
-use crate::model::answer::{Cause, Document, Fetched};
+use crate::model::answer::{Cause, Document, Fetched, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
 use crate::model::problem::{About, Impact, Problem, unless_errors};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
-use crate::model::secret_value::{SecretValue, percent_encode};
 use crate::model::shown::pattern_mismatch;
+use crate::model::url::percent_encode;
 
 /// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
 /// the first time.

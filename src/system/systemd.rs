@@ -33,7 +33,7 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::entry::{MAX_CREDENTIAL_LENGTH, SystemdCredential};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, errno_text};
 use crate::system::signals::{self, write_all};

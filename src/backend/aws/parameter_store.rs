@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use super::responses::{read_object, timestamp};
 use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
-use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
+use crate::model::answer::{
+    Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
+};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
-use crate::model::secret_value::SecretValue;
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
@@ -137,7 +138,7 @@ async fn read_path(
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, request, &client.region);
     let request_page = async |input: &Value| {
-        let calling = client.call_json(GET_BY_PATH, request.named(path), input, budget, read);
+        let calling = client.call_json(GET_BY_PATH, request.traced(path), input, budget, read);
         calling.await
     };
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
@@ -256,7 +257,7 @@ impl Parameter {
             return true;
         };
         let mut arns = self.names().filter_map(|text| Arn::parse(text));
-        arns.all(|arn| arn.resource_next_to(&requested).is_some())
+        arns.all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
     /// Returns the part of the parameter's name that follows the path of `request`. Returns `None`
@@ -485,6 +486,6 @@ async fn read_pages<T>(
 
 /// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
 fn shown_ids(batch: &[Request]) -> String {
-    let shown = |Request { locator, .. }: &Request| locator.named(&locator.id).to_string();
+    let shown = |Request { locator, .. }: &Request| locator.traced(&locator.id).to_string();
     Vec::from_iter(batch.iter().map(shown)).join(", ")
 }

@@ -6,9 +6,8 @@ use super::parameter_store::{parse_page, read_parameters};
 use super::responses::read_body;
 use super::secrets_manager::read_secret;
 use super::session::Request;
-use crate::model::answer::{Cause, Document, FetchResult, Missing};
+use crate::model::answer::{Cause, Document, FetchResult, Missing, SecretValue};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
-use crate::model::secret_value::SecretValue;
 
 /// An HTTP response.
 pub struct RecordedResponse<'a> {

@@ -19,10 +19,9 @@ use super::service_client::{Api, Client};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
-    Replica, RotationSchedule,
+    Replica, RotationSchedule, SecretValue,
 };
 use crate::model::reference::{Arn, SecretId, Version};
-use crate::model::secret_value::SecretValue;
 use crate::net::{host_and_port, in_flight};
 use crate::time::RetryBudget;
 
@@ -45,7 +44,7 @@ pub async fn get_secret(
         version_id: locator.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
-    let calling = client.call_json(GET_SECRET_VALUE, locator.named(&id), &input, budget, read);
+    let calling = client.call_json(GET_SECRET_VALUE, locator.traced(&id), &input, budget, read);
     let mut document = calling.await?;
     document.region = Some(client.region.clone());
     Ok(document)
@@ -153,7 +152,7 @@ async fn describe_secret(
     let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
     let client = &session.client(api, region, role).await?;
     let id = locator.id.in_region(region);
-    let name = format!("DescribeSecret of {}", locator.named(&id));
+    let name = format!("DescribeSecret of {}", locator.traced(&id));
     let host = host_and_port(&client.endpoint);
     let budget = session.budget.for_request(host, &name);
     let described = budget.retry(async || {

@@ -25,6 +25,7 @@ use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::model::reference::{Locator, SecretRef};
+use crate::model::shown::quoted_program;
 use crate::report::terminal::some_of;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::Gate;
@@ -240,7 +241,7 @@ impl Reporter for GatedLaunch<'_> {
         if self.shows_progress() {
             return failures.print();
         }
-        let command = self.launch.command.quoted_program();
+        let command = quoted_program(self.launch.command);
         let since = self.baseline.failing_since;
         let warning = failed_poll_warning(&command, since, &failures.errors());
         let lines = terminal::visible_lines([warning]);

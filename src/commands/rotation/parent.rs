@@ -14,9 +14,10 @@ use super::child::{self, Baseline, ChangedValues, Message, Ready};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
+use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
     Action, Delay, Event, ExitReason, ExitStatus, Job, LaunchProcess, Pid, PollResult, Signals,
@@ -60,7 +61,7 @@ pub fn supervise(
     let notices = Notices {
         rotation,
         notifies_ready: launch.prepared.options.notify_ready,
-        command: launch.command.quoted_program(),
+        command: quoted_program(launch.command),
         // `start` sets the process id.
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),

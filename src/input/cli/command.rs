@@ -14,7 +14,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
-use crate::model::env_variables::parse_pattern;
+use crate::model::environment::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 

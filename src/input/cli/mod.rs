@@ -27,16 +27,15 @@ use clap::{ArgMatches, FromArgMatches};
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
-use crate::model::env_variables::{
-    EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
+use crate::model::environment::{
+    CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
-use crate::model::environment::CommandLine;
 use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, reads_like_a_name};
+use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
     with_program, with_variables,
@@ -78,7 +77,10 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    unless_errors(usage::overlooked_problems(&arguments), ())?;
+    let is_plain = |argument: &OsString| argument.to_str().is_some_and(is_plain_ascii);
+    if !arguments.iter().all(is_plain) {
+        unless_errors(usage::overlooked_problems(&arguments), ())?;
+    }
 
     let arguments_for_clap = as_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.

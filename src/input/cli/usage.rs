@@ -13,7 +13,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::{Subcommand, subcommand};
-use crate::model::env_variables::{assigned_name, is_name};
+use crate::model::environment::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::{Problem, Status};

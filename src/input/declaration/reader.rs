@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
-use crate::model::env_variables::{EnvName, is_name};
+use crate::model::environment::{EnvName, is_name};
 use crate::model::mistakes::{
     Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
 };

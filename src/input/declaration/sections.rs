@@ -18,7 +18,7 @@ use crate::model::entry::{
     Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
@@ -99,7 +99,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
-    let id = reference.bare().map(str::to_owned);
+    let id = reference.only_secret().map(str::to_owned);
     if id.is_none() {
         let mut help =
             format!("write the key or version where you use the alias, as in {name}:password");

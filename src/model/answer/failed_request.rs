@@ -14,7 +14,7 @@ use super::fetch_error::{
     CREDENTIALS_REFUSED, Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned,
 };
 use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::{VALUE_REMEDY, did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{

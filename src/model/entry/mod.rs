@@ -3,8 +3,8 @@
 //!
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
 //! looks up later. `target` has what an entry sets, decides which entry wins if several entries
-//! have the same target, and says how messages name an entry. `template` is text with expressions
-//! over several secrets.
+//! have the same target, and says how messages name an entry. `template` has templates, which
+//! combine several secrets.
 
 mod target;
 pub mod template;
@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use glob::Pattern;
 use regex_lite::Regex;
 
-use crate::model::env_variables::{EnvName, known_patterns, matches_any};
+use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
@@ -29,16 +29,16 @@ pub struct Entry<S = EntrySource> {
     pub target: Target,
     pub source: S,
     pub transform: Transform,
-    /// `pattern`: a regular expression that must match the value, after it is decoded and before it
-    /// is encoded, and the text of `default`.
+    /// `pattern`: a regular expression. The value must match it, after decoding and before encoding,
+    /// and so must the text of `default`.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
     pub subject: Subject,
 }
 
-/// Identifies an entry of a plan. The name of an entry in messages isn't enough: two entries can be
-/// on one line, or in a file that is given twice.
+/// Identifies an entry of a plan. Two entries can have the same name in messages: if they are on
+/// one line, or in a file that is given twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
     /// The number of the layer. The latest layer has the number 0.
@@ -60,26 +60,23 @@ impl Entry {
     /// pattern. A reference with an alias may be hidden until the plan, which has the aliases,
     /// decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
-        let is_shown = |reference: &Reference| reference.may_be_shown(&Aliases::default());
         let written = match &source {
             EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
-                Some(match is_shown(reference) {
-                    true => Written::Reference(reference.to_string().into()),
-                    false => Written::Hidden(reference.to_string().into()),
+                let text = reference.to_string().into();
+                Some(match reference.may_be_shown(&Aliases::default()) {
+                    true => Written::Reference(text),
+                    false => Written::Hidden(text),
                 })
             }
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
-
         let (kind, label) = match &target {
             Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
             Target::Output => (SubjectKind::GetArgument, target.to_string()),
             Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
         };
-        let mut subject = Subject::plain(label, origin);
-        (subject.kind, subject.written) = (kind, written);
 
         Self {
             id: EntryId::default(),
@@ -88,7 +85,11 @@ impl Entry {
             transform: Transform::default(),
             pattern: None,
             on_missing: OnMissing::Fail,
-            subject,
+            subject: Subject {
+                kind,
+                written,
+                ..Subject::plain(label, origin)
+            },
         }
     }
 }
@@ -98,7 +99,7 @@ impl Entry {
 pub enum EntrySource {
     Reference(Reference),
     Literal(String),
-    /// Text with references, from an inherited variable. These references can't use aliases and
+    /// Text with references, from an inherited variable. These references can't use aliases or
     /// `${NAME}`.
     Composed(Vec<Part>),
     Template(Template),
@@ -151,7 +152,7 @@ pub enum OnMissing {
 pub struct Naming {
     /// The beginning of every name. It is used as written.
     pub prefix: String,
-    /// If given, only these keys are selected. Each of them must exist.
+    /// The only keys that are selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
     /// Keys that are not selected.
     pub except: Vec<String>,
@@ -185,7 +186,7 @@ pub enum NamingError {
 ///
 /// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
-/// a variable under `env`. No list of names can be complete: what limits a secret is `only`.
+/// a variable under `env`. No list of names can be complete, so `only` is the safe limit.
 const UNSAFE_NAMES: [(&str, &str); 4] = [
     (
         "can make programs run other code",
@@ -219,13 +220,13 @@ const UNSAFE_NAMES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The exceptions: names that the patterns above match, but that `env-from` sets.
+/// The exceptions: names that the patterns above match, but that `env-from` accepts.
 const SAFE_NAMES: &str = "\
     PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
     GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* ENV AWS_REGION AWS_DEFAULT_REGION";
 
 /// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
-/// `production`. An interactive shell runs what ENV expands to.
+/// `production`. An interactive shell runs the file that ENV names, and expands ENV first.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The patterns of [`UNSAFE_NAMES`], and those of [`SAFE_NAMES`].
@@ -238,20 +239,20 @@ impl Naming {
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key sets: the prefix, and after it the new name from
-    /// `rename` or, without a new name, the key with `_` for each character that a variable can't
-    /// have.
+    /// Returns the name of the variable that a key sets: the prefix, followed by the new name from
+    /// `rename`. Without a new name, the key follows, with `_` for each character that a variable
+    /// can't have.
     ///
     /// # Errors
     /// If the name is illegal, or is unsafe with any value.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
-        let letters = match self.case {
+        let cased_key = match self.case {
             Case::Upper => key.to_ascii_uppercase(),
             Case::Keep => key.to_owned(),
         };
         let rest = match self.rename.get(key) {
-            Some(renamed) => renamed.clone(),
-            None => letters.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+            Some(new_name) => new_name.clone(),
+            None => cased_key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
         };
         let text = format!("{}{rest}", self.prefix);
         let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
@@ -272,19 +273,19 @@ impl Naming {
         }
     }
 
-    /// Returns the names of all variables that the object can set, if they are known before the
-    /// object is read. The result is `None` if they aren't, because there is no `only`. Also
-    /// returns `None` if one of the names is illegal or unsafe.
+    /// Returns the names of all variables that the object can set. The result is `None` without
+    /// `only`, because the names aren't known before the object is read. Also returns `None` if one
+    /// of the names is illegal or unsafe.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         selected.map(|key| self.variable_name(key).ok()).collect()
     }
 }
 
-/// Returns the name of a variable that [`Naming::variable_name`] allows.
+/// Returns the name, which [`Naming::variable_name`] allows, if it is also safe with this value.
 ///
 /// # Errors
-/// If the name is only safe with a plain word as the value, and the value isn't one.
+/// If the name is only safe with a plain word as the value, and the value isn't a plain word.
 pub fn expect_safe_value(name: EnvName, value: &[u8]) -> Result<EnvName, NamingError> {
     let needs_word = SAFE_AS_WORDS.contains(&name.as_str().to_ascii_uppercase().as_str());
     let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use crate::model::env_variables::EnvName;
+use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 
@@ -33,9 +33,9 @@ pub enum Target {
 /// A file that holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
-    /// `None` for a file in memory, a memfd or a pipe. A process opens it as `/proc/self/fd/N`.
+    /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
     pub path: Option<PathBuf>,
-    /// True for a pipe, which can be read only once. A file with a path never is one.
+    /// True for a pipe, which can be read only once. A file with a path is never a pipe.
     pub once: bool,
     /// The variable that gets the path.
     pub env: Option<EnvName>,
@@ -66,13 +66,14 @@ impl Mode {
         (bits <= 0o777).then_some(Self(bits))
     }
 
-    /// Returns the mode as chmod(2) takes it.
+    /// Returns the mode as chmod(2) expects it.
     pub fn bits(self) -> u32 {
         self.0
     }
 }
 
-/// The owner and the group of a file, at least one of them. `None` means that of this process.
+/// The owner and the group of a file, or one of them. `None` is the user or the group of this
+/// process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub user: Option<Account>,
@@ -119,8 +120,8 @@ impl Account {
 
 /// A variable, a path or a systemd credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers have the
-/// same claim, the entry of the later layer overrides the other one.
+/// Two entries of one layer must not have the same claim. If entries of different layers do, the
+/// entry of the later layer overrides the other one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -148,7 +149,7 @@ impl Target {
         self.claims().any(|claim| claims.contains(&claim))
     }
 
-    /// Returns the variable that gets the value, or the path of the file. The result is `None` for
+    /// Returns the variable that gets the value or, for a file, the path. The result is `None` for
     /// any other target, and for a file without a variable.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
@@ -190,7 +191,7 @@ impl fmt::Display for Claim {
 /// The longest credential that systemd accepts, in bytes (systemd.exec(5)).
 pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
 
-/// A credential of a unit: as the unit requests it, or as a declaration lists it.
+/// A credential of a unit, as the unit requests it or as a declaration lists it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SystemdCredential {
     /// The name of the unit. In a declaration, it can be a pattern.
@@ -254,8 +255,7 @@ pub fn is_credential_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && is_plain
 }
 
-/// The entry or variable that already holds the target of another entry, so that the other entry
-/// has no effect.
+/// What already holds the target of an entry, so that the entry has no effect.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
@@ -268,8 +268,7 @@ pub enum Holder {
 }
 
 /// The variables, paths and systemd credentials that are held so far. This is the only rule of
-/// precedence: it decides what sets a variable, a path or a systemd credential if several entries
-/// name it.
+/// precedence: it decides which of several entries sets a variable, a path or a systemd credential.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
@@ -330,15 +329,15 @@ impl<'a> Claims<'a> {
 
     /// Returns the holder of a variable, or `None` if nothing holds it.
     pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
-        match self.holders.get(&Claim::Variable(name.clone())) {
-            Some(entry) => Some(Holder::Entry(entry.clone())),
-            None => self.kept_variable(name),
-        }
+        let entry = self.holders.get(&Claim::Variable(name.clone())).cloned();
+        entry
+            .map(Holder::Entry)
+            .or_else(|| self.kept_variable(name))
     }
 
     /// True if all these variables of an object are held already, so that the object doesn't have
-    /// to be read. False if there aren't any.
-    pub fn hold_all(&self, names: &[EnvName]) -> bool {
+    /// to be read. False without variables.
+    pub fn are_all_held(&self, names: &[EnvName]) -> bool {
         let is_held = |name| self.variable_holder(name).is_some();
         !names.is_empty() && names.iter().all(is_held)
     }
@@ -398,8 +397,8 @@ impl Subject {
         }
     }
 
-    /// Returns a text with the path of the file as it was written, because a variable in it may be
-    /// a password.
+    /// Returns a message with the path of the file as it was written, because a variable in the path
+    /// may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [path, written] = &self.expanded;
         text.replace(path, written)
@@ -422,7 +421,8 @@ impl Subject {
         subject
     }
 
-    /// Returns what messages name instead of a secret whose name they may not show: `DB_PASSWORD`.
+    /// Returns what messages name instead of this entry's secret, if they may not show the secret's
+    /// name: `DB_PASSWORD`.
     pub fn owner_name(&self) -> String {
         let name = match (self.kind, &self.origin) {
             (SubjectKind::GetArgument, _) => "the argument",
@@ -441,9 +441,9 @@ impl Subject {
         Some(reference)
     }
 
-    /// Returns what to write so that this entry has another reference. For `--env` and `--as-file`,
-    /// this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get` the whole
-    /// command, both quoted for a shell if necessary. For any other entry, it is only the
+    /// Returns what to write so that this entry has a different reference. For `--env` and
+    /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get`
+    /// the whole command, both quoted for a shell if necessary. For any other entry, it is only the
     /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a
     /// reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
@@ -458,11 +458,11 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for this entry with `new` instead of the fields `old`, which come
-    /// after the secret. If `new` is empty, the fields are left out, and so is the colon before
-    /// them, unless other fields follow: `prod/db:user` becomes `prod/db`, but
-    /// `prod/db:user:AWSPREVIOUS` becomes `prod/db::AWSPREVIOUS`. The result is `None` if the
-    /// reference isn't shown, or doesn't have these fields.
+    /// Returns what to write for this entry with `new` instead of the fields `old`, which follow the
+    /// secret. If `new` is empty, the fields are left out, and so is the colon before them, unless
+    /// other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS` becomes
+    /// `prod/db::AWSPREVIOUS`. The result is `None` if the reference isn't shown, or doesn't have
+    /// these fields.
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
@@ -471,8 +471,7 @@ impl Subject {
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
-            // The match must end where a field ends. Otherwise, it ends in the middle of a longer
-            // field.
+            // A match in the middle of a longer field isn't the right one.
             if after.is_empty() || after.starts_with(':') {
                 return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
             }

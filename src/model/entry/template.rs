@@ -1,10 +1,10 @@
-//! A template: text with Jinja expressions over several secrets, `postgres://{{ db.user }}@{{
-//! db.host }}`.
+//! A template: text with Jinja expressions over several secrets, such as `postgres://{{ db.user
+//! }}@{{ db.host }}`.
 //!
 //! What goes in is the text. What comes out is a template without syntax errors, and the names that
-//! it uses, which the plan looks up as aliases so that their secrets are read. `resolve::template`
-//! renders it later. A syntax error may quote the template, since the template is a part of the
-//! declaration, but never a value.
+//! it uses. The plan looks up these names as aliases, so that their secrets are read, and
+//! `resolve::template` renders the template later. A syntax error may quote the template, which is
+//! a part of the declaration, but never a value.
 
 use std::collections::BTreeSet;
 
@@ -21,19 +21,19 @@ pub const ENV: &str = "env";
 /// without a limit of its own.
 const LONGEST: usize = 16 * 1024;
 
-/// What the expressions of a template for Go begin with, as in `{{ env "HOME" }}`, before a space.
+/// The first words of expressions for Go, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env if key range secret with";
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pub text: String,
-    /// The names that must be aliases. MiniJinja's `undeclared_variables` returns them, and also
-    /// [`ENV`] and MiniJinja's own functions, which are removed. It misses a name that is only used
-    /// in a slice (`db.host[:3]`), and returns a name that is only assigned in the branches of an
-    /// `if`.
+    /// The names that must be aliases: those that MiniJinja's `undeclared_variables` returns,
+    /// without [`ENV`] and MiniJinja's own functions. A name that is only used in a slice
+    /// (`db.host[:3]`) is missing, and a name that is only assigned in the branches of an `if` is
+    /// included.
     pub names: BTreeSet<String>,
-    /// The same names, and [`ENV`], each with the keys that follow it after dots (`db.host`).
+    /// The same names, and [`ENV`], each with the keys after its dots: `db.host`.
     pub lookups: BTreeSet<String>,
 }
 
@@ -43,11 +43,11 @@ impl Template {
     /// # Errors
     /// The first syntax error, as one line, or a message about a template that is too long.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        if text.len() > LONGEST {
-            let length = text.len();
-            let text =
-                format!("the template has {length} bytes, but at most {LONGEST} are allowed");
-            return Err(Fault::new(text));
+        let length = text.len();
+        if length > LONGEST {
+            return Err(Fault::new(format!(
+                "the template has {length} bytes, but at most {LONGEST} are allowed"
+            )));
         }
 
         let environment = environment();
@@ -67,19 +67,17 @@ impl Template {
     }
 
     /// True if the text of the template contains this key as a word. An error may quote only such a
-    /// key: any other one was computed, and may be a value.
+    /// key. Any other key was computed, and may be a value.
     pub fn has_key(&self, key: &str) -> bool {
-        let is_whole = |at: usize| {
-            !self.text[..at].ends_with(is_in_word)
-                && !self.text[at + key.len()..].starts_with(is_in_word)
-        };
-        self.text.match_indices(key).any(|(at, _)| is_whole(at))
+        self.text.match_indices(key).any(|(at, _)| {
+            let (before, after) = (&self.text[..at], &self.text[at + key.len()..]);
+            !before.ends_with(is_in_word) && !after.starts_with(is_in_word)
+        })
     }
 }
 
-/// Returns the message about a syntax error. That is MiniJinja's own, or one of ours for what
-/// people write most often: braces that aren't closed, and names that begin with a dot or `$`, as
-/// in other template languages.
+/// Returns the message about a syntax error: one of ours for what people write most often, such as
+/// braces that aren't closed and the syntax of other template languages, and otherwise MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
@@ -111,9 +109,9 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 }
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
-/// closed. The result is `None` if there isn't one. The braces only matter if MiniJinja has found
-/// an expression that isn't closed (`is_unclosed`). The help corrects an expression that is only a
-/// key and its filters.
+/// closed. The result is `None` without such an expression. The braces only matter if MiniJinja has
+/// found an expression that isn't closed (`is_unclosed`). The help corrects an expression that is
+/// only a key and its filters.
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
         let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
@@ -150,8 +148,8 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
 /// `prod/db:password` or `db.pass-word`. The help declares an alias, unless `aliases` has it
-/// already. The result is `None` for any other expression. A real calculation looks the same
-/// (`a-b`), so callers only ask about an expression that is wrong for another reason.
+/// already. The result is `None` for any other expression. A real calculation, such as `a-b`, looks
+/// the same, so callers only ask about an expression that is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
@@ -161,15 +159,15 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let operator = expression.matches(['/', ':', '-']).next()?;
     let fields = expression.split_once(['.', ':']);
     let (secret, key) = fields.unwrap_or((expression, ""));
+    // An alias can't have a hyphen, so `my-db` becomes `my_db`.
     let alias = secret.rsplit('/').next()?.replace('-', "_");
-    let name = match key {
+    let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') => format!("{alias}['{key}']"),
         key => format!("{alias}.{key}"),
     };
-    let mut help = format!("write {{{{ {name} }}}}");
+    let mut help = format!("write {{{{ {corrected} }}}}");
     let known = aliases.get(&alias);
-    // An alias can't have a hyphen.
     let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
     if alias != secret && !is_known && !aliases.contains_key(secret) {
         help =
@@ -181,8 +179,8 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     Some(Fault::new(text).help(help))
 }
 
-/// Returns the position of an error as the subject of a sentence: `line 3 of the template`. If the
-/// template has only one line, or the line isn't known, the subject is `the template`.
+/// Returns the position of an error as the subject of a sentence: `line 3 of the template`, or only
+/// `the template` if it has a single line, or if the line isn't known.
 pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
@@ -195,7 +193,7 @@ fn is_in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Creates a MiniJinja environment that keeps the last newline of a template, and doesn't have the
+/// Creates a MiniJinja environment that keeps the last line feed of a template. It doesn't have the
 /// function `debug`, which would print values.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();

@@ -20,7 +20,7 @@ pub use option_table::*;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::env_variables::{Inherited, Retention};
+use crate::model::environment::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;

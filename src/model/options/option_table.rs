@@ -23,7 +23,7 @@ use std::time::Duration;
 use glob::Pattern;
 use nix::sys::signal::Signal;
 
-use crate::model::env_variables::{OWN_PREFIX, parse_pattern};
+use crate::model::environment::{OWN_PREFIX, parse_pattern};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 

@@ -1,6 +1,6 @@
 //! A reference that has been looked up. It consists of a locator, which is one request (a secret or
 //! parameter, its version, its region and the role that reads it), and a selector, which says what
-//! KEY takes from the answer. An alias, from `secrets:` in a declaration, is a short name for a
+//! KEY selects in the answer. An alias, from `secrets:` in a declaration, is a short name for a
 //! locator.
 //!
 //! The version is a staging label or a version id of a secret, or a label or a version number of a
@@ -14,7 +14,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::secret_id::{Arn, ParameterPath, Region, Role, SecretId, Store};
-use crate::model::env_variables::is_name;
+use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, quoted_name, reads_like_a_name};
 
@@ -29,6 +29,7 @@ pub struct Locator {
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
+    /// What messages say instead of the id, if it may be a password.
     pub stand_in: StandIn,
 }
 
@@ -73,9 +74,9 @@ impl Locator {
         self.stand_in.0.is_some()
     }
 
-    /// Returns `id`, which is the id of this locator in some region, for a trace. If messages may
-    /// not show it, returns what they say instead.
-    pub fn named<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
+    /// Returns what a trace calls `id`, the id of this locator in some region: `id` itself or, if
+    /// messages may not show it, the locator with its stand-in.
+    pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         match self.is_hidden() {
             true => self,
             false => id,
@@ -159,7 +160,7 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Decides by its form whether messages may show this reference. `owner` is what they name
+    /// Lets messages show this reference only if it reads like a name. Otherwise, they name `owner`
     /// instead, such as `DB_PASSWORD`.
     #[must_use]
     pub fn hidden_unless_name(mut self, owner: String) -> Self {
@@ -167,7 +168,8 @@ impl SecretRef {
         self
     }
 
-    /// True if the reference as a whole reads like a name.
+    /// True if the reference as a whole reads like a name. An empty variable doesn't matter, because
+    /// only its name is shown.
     pub fn reads_like_a_name(&self) -> bool {
         let id = match &self.locator.id {
             SecretId::Empty(_) => KNOWN.to_owned(),
@@ -218,11 +220,12 @@ impl SecretRef {
     }
 }
 
-/// A name instead of an alias, of a variable, or of a secret that exists, for [`may_be_shown`].
+/// A text for [`may_be_shown`] that reads like a name. It replaces the name of an alias, of a
+/// variable or of a secret that exists, which messages may show in any case.
 pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields, because it reads like a name. A
-/// JSONPath, AWS's staging labels and version ids don't matter, because they have grammars of their
+/// JSONPath, AWS's staging labels and version ids are left out, because they have grammars of their
 /// own.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
@@ -235,9 +238,10 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
-    // A label is judged by itself, too, because it may be a password after a real secret and key.
+    // A longer label may be a password after a real secret and key, so it is also judged by itself.
+    let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
     !has_hidden_key
-        && own_stage.is_none_or(|stage| stage.len() <= 4 || reads_like_a_name(stage))
+        && own_stage.is_none_or(is_label)
         && id.is_none_or(has_form_of_version_id)
         && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
@@ -256,7 +260,7 @@ pub enum Selector {
 impl Selector {
     /// Returns the KEY for messages about a secret that exists. They may show a short identifier, a
     /// JSONPath, and what reads like a name. The result is `None` for any other KEY, such as an API
-    /// token, and without one.
+    /// token, and without a KEY.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -277,7 +281,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// An RFC 9535 query as written, and parsed.
+/// A JSONPath (RFC 9535) as written, and parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
     pub text: String,
@@ -285,7 +289,7 @@ pub struct JsonPath {
 }
 
 /// The maximum number of steps for parsing a path. Only a path with some ten nested functions needs
-/// more, and the parser could be busy with such a path for minutes.
+/// more, and parsing such a path could take minutes.
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
@@ -392,14 +396,17 @@ impl Version {
     /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
-        let length = |text: Option<&str>| text.map(|text| text.chars().count());
-        if length(self.stage()) > Some(MAX_STAGE_LENGTH) {
+        let is_too_long = |stage: &str| stage.chars().count() > MAX_STAGE_LENGTH;
+        if self.stage().is_some_and(is_too_long) {
             return Err("has a staging label that is longer than 256 characters");
         }
         if store == Store::SecretsManager {
-            let is_legal = length(self.id()).is_none_or(|length| ID_LENGTHS.contains(&length));
-            let defect = "has a version id that isn't 32 to 64 characters long";
-            return is_legal.then_some(()).ok_or(defect);
+            return match self.id() {
+                Some(id) if !ID_LENGTHS.contains(&id.chars().count()) => {
+                    Err("has a version id that isn't 32 to 64 characters long")
+                }
+                Some(_) | None => Ok(()),
+            };
         }
         match (self.stage(), self.id()) {
             (Some(_), Some(_)) => {
@@ -429,8 +436,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request, or `None` if only a version id is given, because it is
-    /// requested without a label.
+    /// Returns the staging label to request, or `None` for a version id, which is requested without
+    /// a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),
@@ -440,7 +447,7 @@ impl Version {
     }
 
     /// Returns the label of a parameter to request, or `None` for any other version. Without a
-    /// label and a version, AWS returns the newest one.
+    /// label and a version, AWS returns the newest version.
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(label) = self else {
             return None;
@@ -451,11 +458,9 @@ impl Version {
     /// True if an answer with this version id and these staging labels is for this version. The
     /// answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
-        let is_id = |requested| id.is_none_or(|id| id == requested);
-        let has_id = self.id().is_none_or(is_id);
-        let is_stage = |requested| stages.is_empty() || stages.iter().any(|s| s == requested);
-        let has_stage = self.stage().is_none_or(is_stage);
-        has_id && has_stage
+        let has_id = |requested| id.is_none_or(|id| id == requested);
+        let has_stage = |requested| stages.is_empty() || stages.iter().any(|s| s == requested);
+        self.id().is_none_or(has_id) && self.stage().is_none_or(has_stage)
     }
 
     /// Returns the version id to request, or the number of a parameter's version. The result is

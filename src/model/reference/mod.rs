@@ -17,12 +17,12 @@
 //! ```
 //!
 //! The text may be a password that was written instead of a reference, and a variable may have a
-//! secret value. So an error never quotes more of the text than a single character, unless the rest
-//! of it shows that it is a reference, and nothing of a variable.
+//! secret value. So an error quotes at most a single character of the text, unless the text reads
+//! like a reference. It never quotes the value of a variable.
 //!
-//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields. Three kinds
-//! of colons don't: the colons in an ARN (an ARN has 7 fields for a secret, and 6 for a parameter),
-//! in `${NAME:-default}`, and in the brackets of a JSONPath.
+//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except the
+//! colons in an ARN (the ARN of a secret has 7 fields, and that of a parameter has 6), in
+//! `${NAME:-default}`, and in the brackets of a JSONPath.
 
 mod locator;
 mod secret_id;
@@ -34,7 +34,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::model::env_variables::{Inherited, is_name};
+use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, several_lines,
@@ -54,7 +54,7 @@ pub struct Reference {
     pub version: Option<Version>,
 }
 
-/// The remedy for parts in the wrong order, and for too many.
+/// The remedy for too many parts. They may also be in the wrong order.
 const PARTS_HELP: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
@@ -82,40 +82,15 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        let is_path = JsonPath::parse(key).is_some();
-        // The brackets of a JSONPath can contain anything.
-        let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
-        let without_path = text.replacen(path, "", 1);
-        let has_brace = without_path.contains('{');
-        if has_brace && without_path.contains('"') && is_json(&without_path) {
-            let help = "write the name of the secret and a key, as in prod/db:password";
-            return Err(Fault::new("is JSON, as `aws` prints it").help(help));
-        }
-        let overlooked = || overlooked_in_fields([secret, plain_key, stage, version]);
-        let foreign = || foreign_syntax_error(text);
-        if let Some(fault) = several_lines(text, VALUE_REMEDY)
-            .or_else(overlooked)
-            .or_else(foreign)
+        if !is_ordinary(text)
+            && let Some(fault) = misread_text(text, [secret, key, stage, version])
         {
             return Err(fault);
         }
-
-        if has_brace && without_path.contains("{{") {
-            let is_variable = without_path.contains("${{")
-                || without_path.contains("}}/") && !without_path.contains("://");
-            let help = match is_variable && without_path.matches("{{").count() == 1 {
-                true => VARIABLE_HELP,
-                false => "in a declaration, write { template: \"…\" }",
-            };
-            let template = Fault::new("contains \"{{\", as a template does").help(help);
-            return Err(helm_fault(text).unwrap_or(template));
-        }
-        if without_path.contains("://") {
-            let defect = "is a URL or a connection string, not the name of a secret";
-            return Err(Fault::new(defect).help(URL_REMEDY));
-        }
         validate_secret(secret)?;
-        if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
+        let has_variable = |field: &str| field.contains("${");
+        let is_in_key = has_variable(key) && JsonPath::parse(key).is_none();
+        if is_in_key || has_variable(stage) || has_variable(version) {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
@@ -132,25 +107,25 @@ impl Reference {
     }
 
     /// Returns the SECRET field if the reference consists of nothing else, and otherwise `None`.
-    pub fn bare(&self) -> Option<&str> {
+    pub fn only_secret(&self) -> Option<&str> {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
     /// True if messages may show the reference as it was written: SECRET is an alias, or everything
-    /// reads like a name. A placeholder does, because its variable is only named.
+    /// reads like a name. Of a placeholder, only the default must read like one.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
-            true => Ok(KNOWN.into()),
+            true => KNOWN.into(),
             false => replace_placeholders(&self.secret, |_, default| {
                 Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
-            }),
+            })
+            .unwrap_or_default(),
         };
-        let secret = secret.unwrap_or_default();
         may_be_shown(&secret, &self.selector, self.version.as_ref())
     }
 
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
-    /// alias or an id. An alias can also bring a version, a region and a role. A version in the
+    /// alias or an id. An alias can also have a version, a region and a role. A version in the
     /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
     /// expanded in the id, and also in the id that an alias stands for.
     ///
@@ -176,12 +151,12 @@ impl Reference {
         found.validate_path().map_err(Fault::new)?;
 
         let Locator { store, version, .. } = &found.locator;
-        let help = match store {
-            Store::SecretsManager => VERSION_HELP,
-            Store::ParameterStore => PARAMETER_VERSION_HELP,
-        };
-        let with_help = |defect| Fault::new(defect).help(help);
-        version.validate(*store).map_err(with_help)?;
+        version.validate(*store).map_err(|defect| {
+            Fault::new(defect).help(match store {
+                Store::SecretsManager => VERSION_HELP,
+                Store::ParameterStore => PARAMETER_VERSION_HELP,
+            })
+        })?;
         Ok(found)
     }
 }
@@ -192,19 +167,66 @@ impl fmt::Display for Reference {
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
-        // Empty fields at the end aren't printed. None of the fields ends with a colon itself.
+        // Empty fields at the end aren't printed. No field ends with a colon of its own.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
 }
 
-/// Expands `${NAME}` in an id, and parses the result. The value of a variable isn't split into
-/// fields. If the id consists of only a variable, the variable may be empty.
+/// True for a reference such as `prod/db:password`, as nearly all are: a slash before the first
+/// colon, and only colons and characters of names. [`misread_text`] finds nothing in it.
+fn is_ordinary(text: &str) -> bool {
+    let (name, _) = split_colon(text);
+    let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
+    has_legal_characters && name.contains('/') && !text.contains("://")
+}
+
+/// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
+/// URL or a template, or in which people overlook a character. The result is `None` for any other
+/// text. `fields` are SECRET, KEY, STAGE and VERSION-ID.
+fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
+    let [secret, key, stage, version] = fields;
+    // The brackets of a JSONPath can contain anything.
+    let (path, plain_key) = match JsonPath::parse(key) {
+        Some(_) => (key, ""),
+        None => ("", key),
+    };
+    let without_path = text.replacen(path, "", 1);
+    if text.contains('"') && is_json(&without_path) {
+        let help = "write the name of the secret and a key, as in prod/db:password";
+        return Some(Fault::new("is JSON, as `aws` prints it").help(help));
+    }
+    let found = several_lines(text, VALUE_REMEDY)
+        .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
+        .or_else(|| foreign_syntax_error(text));
+    if found.is_some() {
+        return found;
+    }
+
+    if without_path.contains("{{") {
+        let is_variable = without_path.contains("${{")
+            || without_path.contains("}}/") && !without_path.contains("://");
+        let help = match is_variable && without_path.matches("{{").count() == 1 {
+            true => VARIABLE_HELP,
+            false => "in a declaration, write { template: \"…\" }",
+        };
+        let template = Fault::new("contains \"{{\", as a template does").help(help);
+        return helm_fault(text).or(Some(template));
+    }
+    without_path.contains("://").then(|| {
+        let defect = "is a URL or a connection string, not the name of a secret";
+        Fault::new(defect).help(URL_REMEDY)
+    })
+}
+
+/// Expands `${NAME}` in an id, and parses the result: a request for the current version, without a
+/// role. The value of a variable isn't split into fields. If the id consists of only a variable,
+/// the variable may be empty.
 ///
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // A placeholder that is the whole id ends at its only brace.
+    // If a placeholder is the whole id, its only brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
@@ -214,7 +236,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         Ok(value)
     })?;
     let (store, id) = match SecretId::parse(&expanded) {
-        // Another text, such as `prod/${APP:-}`, is never empty.
+        // The text consists of this variable, because `prod/${APP:-}` wouldn't be empty.
         Err(_) if expanded.is_empty() && names.len() == 1 => {
             (Store::SecretsManager, SecretId::Empty(names.concat()))
         }
@@ -246,14 +268,15 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         has_variable = true;
         Ok("")
     })?;
-    // The end of a path is checked together with its beginning, which may be a variable.
+    // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
-    let without_end = match text.ends_with("/*") || text.ends_with("}*") {
-        true if may_be_path => literal.trim_end_matches('*'),
-        true | false => &literal,
+    let names = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
+        true => literal.trim_end_matches('*'),
+        false => &literal,
     };
-    if let Some(at) = without_end.find(|c| c != ':' && !is_name_character(c)) {
-        return Err(illegal_character(without_end.split_at(at)));
+    if let Some(at) = names.find(|c| c != ':' && !is_name_character(c)) {
+        let (before, rest) = names.split_at(at);
+        return Err(illegal_character(before, rest));
     }
     match has_variable {
         true => Ok(()),
@@ -261,16 +284,15 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// True for a JSON object, and for text that contains one with a key. `{{` begins an expression of
-/// a template.
+/// True for text that contains a JSON object with a key. A text with `{{` is a template instead.
 fn is_json(text: &str) -> bool {
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")
 }
 
-/// Returns the fault of a character that AWS doesn't allow in any name. It is the first one of
-/// `rest`.
-fn illegal_character((before, rest): (&str, &str)) -> Fault {
+/// Returns the fault of the first character of `rest`, which AWS doesn't allow in any name.
+/// `before` is the text before this character.
+fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
     // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
     let key = rest[character.len_utf8()..].trim_start_matches("key=");
@@ -279,7 +301,7 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     let name = key.trim_start_matches(['(', '$', '{']);
     let mut words = name.split(['/', '-', '.', ')', '%']);
     let is_variable = words.next().is_some_and(is_name);
-    let is_list = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+    let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
@@ -293,8 +315,8 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     let help = match character {
         '$' if is_command => "write the name of the secret itself, as in prod/db:password",
         '$' | '%' if is_variable => VARIABLE_HELP,
-        ',' | ' ' | '|' if is_list && key.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if is_list => "write a colon before the key, as in prod/db:password",
+        ',' | ' ' | '|' if are_names && key.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes, which are part of the reference",
         '*' | '?' => {
@@ -305,8 +327,8 @@ fn illegal_character((before, rest): (&str, &str)) -> Fault {
     Fault::new(defect).help(help)
 }
 
-/// Splits off SECRET, which contains colons of its own if it is an ARN or begins with `ssm:`. Also
-/// returns the text after the colon that follows, or `None` if there isn't one.
+/// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
+/// returns the text after the colon that follows SECRET, or `None` if there isn't a colon.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields = match text {
         _ if text.starts_with("ssm:") => 2,
@@ -326,16 +348,15 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Splits text at its first colon. Also returns the text after the colon, or `None` if there isn't
-/// one.
+/// Splits text at its first colon. The second part is `None` if there isn't a colon.
 pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath may contain colons in its brackets, so it ends at the first colon
-/// before which the path is complete. Any other KEY ends at the first colon. Also returns the text
-/// after the colon that follows, or `None` if there isn't one.
+/// Splits off KEY. A JSONPath can have colons in its brackets, so it ends at the first colon before
+/// which the path is complete. Any other KEY ends at the first colon. Also returns the text after
+/// the colon that follows KEY, or `None` if there isn't a colon.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     let colons = text.match_indices(':').map(|(at, _)| at);
     for end in colons.chain([text.len()]) {
@@ -374,6 +395,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
+        // `$password`, `$.hosts[]`, `$$.password`
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
@@ -390,28 +412,27 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 }
 
 /// Returns the error for a reference in the syntax of another tool, or with `ssm:` before an ARN.
-/// Its help shows our reference, if it reads like one. Returns `None` for any other text.
+/// Its help has the corrected reference if that reads like one. Returns `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
-    let (predicate, reference) = match text.strip_prefix("ssm:").filter(|arn| Arn::has_prefix(arn))
-    {
+    let after_prefix = text.strip_prefix("ssm:");
+    let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
         Some(arn) => ("has ssm: before an ARN".to_owned(), arn.to_owned()),
         None => foreign_reference(text)?,
     };
-    let parsed = Reference::parse(&reference);
-    let is_shown = parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default()));
-    let help = match is_shown {
-        true => format!("write {reference}"),
+    let parsed = Reference::parse(&corrected);
+    let help = match parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default())) {
+        true => format!("write {corrected}"),
         false => "write the name of a secret, as in prod/db:password".to_owned(),
     };
     Some(Fault::new(predicate).help(help))
 }
 
-/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in a path with what `value_of`
-/// returns for the name and the default.
+/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in the path of a file with what
+/// `value_of` returns for the name and the default.
 ///
 /// # Errors
-/// If `${` isn't followed by the name of a variable and `}`, or is in a default, and every error of
-/// `value_of`.
+/// If `${` isn't followed by the name of a variable and `}`, if a default contains `${`, or if
+/// `value_of` fails.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -499,6 +520,7 @@ fn variable_value<'a>(
 
 /// Returns the error for a variable with a wrong value. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
-    let subject = format!("uses the variable {name}, whose value");
-    defect.into().about(&subject)
+    defect
+        .into()
+        .about(&format!("uses the variable {name}, whose value"))
 }

@@ -1,5 +1,5 @@
-//! The names and the ARNs of secrets and parameters, the store that has them, and the other two
-//! things that are identified in this way: regions and roles.
+//! The names and the ARNs of secrets and parameters, the store that has them, and the regions and
+//! roles of their requests.
 //!
 //! An Amazon Resource Name is `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
@@ -41,8 +41,8 @@ impl ParameterPath<'_> {
 }
 
 impl SecretId {
-    /// Parses the name of a secret, `ssm:` and the name of a parameter, or an ARN of either.
-    /// Returns the store, too.
+    /// Parses the name of a secret, `ssm:` and the name of a parameter, or the ARN of either. Also
+    /// returns the store.
     ///
     /// # Errors
     /// If the name is empty, too long or illegal, or the ARN is malformed.
@@ -111,8 +111,8 @@ impl SecretId {
         }
     }
 
-    /// Returns a path, or `None` for a secret or a parameter. A path is written with a slash at its
-    /// end, or with `/*`. The name of a parameter never ends like that.
+    /// Returns the path that the id stands for, or `None` for a secret or a parameter. A path ends
+    /// with a slash or with `/*`, and the name of a parameter never does.
     pub fn path(&self, store: Store) -> Option<ParameterPath<'_>> {
         let name = self.name().trim_end_matches('*');
         let is_path = store == Store::ParameterStore && name.ends_with('/');
@@ -122,8 +122,8 @@ impl SecretId {
         })
     }
 
-    /// True for an ARN that ends with a hyphen and six characters, as a complete ARN of a secret
-    /// does. The ARN may still be incomplete, because the name of a secret can end in the same way.
+    /// True for an ARN that ends with a hyphen and six characters, as the complete ARN of a secret
+    /// does. The ARN may be incomplete nevertheless, because a name can end in the same way.
     pub fn may_be_complete(&self) -> bool {
         let ending = self.name().rfind('-').map(|at| &self.name()[at..]);
         self.arn().is_some() && ending.is_some_and(is_random_ending)
@@ -132,27 +132,25 @@ impl SecretId {
     /// True if an answer with this name and ARN is for this id, and not for another secret. If the
     /// answer has both, both must be right. An answer to a request with an ARN must have an ARN.
     ///
-    /// A request may have an ARN without the hyphen and the six random characters at its end. AWS
-    /// accepts that.
+    /// AWS also accepts an ARN without the hyphen and the six random characters at its end.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
-            Self::Arn(requested) => arn.resource_next_to(requested),
+            Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
-        let Some(answered) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
+        // `prod/db-AbCdEf`: the name of the secret and the random ending.
+        let Some(full_name) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
-        // The answer's own name is a part of its ARN, and is requested with or without the random
-        // ending.
-        let is_own = |name: &str| {
-            let rest = answered.strip_prefix(name);
+        let is_in_arn = |name: &str| {
+            let rest = full_name.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
-        let is_requested = |name: &str| name == self.name() || self.name() == answered;
-        is_own(self.name()) && name.is_none_or(|name| is_own(name) && is_requested(name))
+        let is_requested = |name: &str| name == self.name() || full_name == self.name();
+        is_in_arn(self.name()) && name.is_none_or(|name| is_in_arn(name) && is_requested(name))
     }
 }
 
@@ -166,8 +164,8 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six characters, such as `-AbCdEf`. AWS appends them to the name of a
-/// secret in its ARN.
+/// True for a hyphen and six characters, such as `-AbCdEf`. In the ARN of a secret, AWS appends
+/// them to the name.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|random| {
         random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -189,8 +187,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
-/// True for one word, such as `info` or `0.0.0.0`. It may be the name of a secret, but most names
-/// have a slash or a hyphen, so it is more often plain text.
+/// True for a single word, such as `info` or `0.0.0.0`. It can be the name of a secret, but most
+/// names have a slash or a hyphen, so a single word is more often plain text.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
@@ -200,7 +198,7 @@ fn incomplete_arn() -> Fault {
     Fault::new("is an incomplete ARN").help("copy the whole ARN, as the AWS console shows it")
 }
 
-/// Parses the ARN of a secret or parameter. Returns the store, too.
+/// Parses the ARN of a secret or parameter. Also returns the store.
 ///
 /// # Errors
 /// If the ARN is incomplete or malformed, or is the ARN of something else.
@@ -225,8 +223,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
     let fields = text.split(':').count();
-    // If the account is missing, for example, the fields after it move, and the resource has
-    // another prefix.
+    // If a field such as the account is missing, the later fields move to the front, and the
+    // resource has a different prefix.
     let is_complete =
         fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
@@ -282,7 +280,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Returns the store that has this service in its ARNs, or `None` for another service.
+    /// Returns the store that has this service in its ARNs, or `None` for a different service.
     pub fn from_service(service: &str) -> Option<Self> {
         let mut stores = [Self::SecretsManager, Self::ParameterStore].into_iter();
         stores.find(|store| store.service() == service)
@@ -404,9 +402,9 @@ impl Arn {
     }
 
     /// Returns the resource if both ARNs have the same partition, region and account, and otherwise
-    /// `None`. The services may differ, because a secret that is read through Parameter Store keeps
+    /// `None`. The services can differ, because a secret that is read through Parameter Store keeps
     /// its own ARN.
-    pub fn resource_next_to(&self, other: &Self) -> Option<&str> {
+    pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
         let is_equal = |index| self.field(index) == other.field(index);
         (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
@@ -423,7 +421,7 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`. An emulator of AWS may accept any other name.
+/// The code of an AWS region, such as `us-east-1`. A simulation of AWS may accept any other name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
@@ -452,15 +450,16 @@ impl Region {
         &self.0
     }
 
-    /// Returns AREA of the form AREA-DIRECTION-NUMBER, which all of AWS's codes have. The result is
-    /// `None` for another form, such as an emulator's name or an availability zone.
+    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. The result is `None` for a code
+    /// without the form AREA-DIRECTION-NUMBER, which all of AWS's codes have: for a simulation's
+    /// name or an availability zone.
     pub fn area(&self) -> Option<&str> {
-        let (rest, number) = self.0.rsplit_once('-')?;
-        let (area, direction) = rest.rsplit_once('-')?;
+        let (words, number) = self.0.rsplit_once('-')?;
+        let (area, _) = words.rsplit_once('-')?;
         let has_letters =
-            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-        (area.split('-').all(has_letters) && has_letters(direction) && number.parse::<u8>().is_ok())
-            .then_some(area)
+            |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let has_form = words.split('-').all(has_letters) && number.parse::<u8>().is_ok();
+        has_form.then_some(area)
     }
 
     /// Returns the known region with the most similar code, or `None` if this region is known, or
@@ -470,11 +469,9 @@ impl Region {
         (similar != self.0).then(|| Self(similar.to_owned()))
     }
 
-    /// Returns the remedy for a code that no region of AWS has: one with `fips`, an availability
-    /// zone, or any other code that doesn't have the form of AWS's codes. The result is `None` if
-    /// the code has that form.
-    ///
-    /// An availability zone is recognized by its beginning, which is a region: `us-east-1a`.
+    /// Returns the remedy for a code that no region of AWS has, because it doesn't have the form of
+    /// AWS's codes. The result is `None` if the code has that form. An availability zone, such as
+    /// `us-east-1a`, is recognized by its beginning, which is a region.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
             return None;
@@ -530,12 +527,15 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse any
-    /// other ones with a message that shows the id.
+    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse other
+    /// characters with a message that shows the id.
+    ///
+    /// # Errors
+    /// A description of valid ids.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
-        let is_legal = text.bytes().all(is_allowed).then(|| text.to_owned());
-        is_legal.ok_or(Self::EXTERNAL_ID)
+        let checked = text.bytes().all(is_allowed).then(|| text.to_owned());
+        checked.ok_or(Self::EXTERNAL_ID)
     }
 }
 

@@ -40,14 +40,13 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Value as JsonValue;
 use zeroize::Zeroizing;
 
-use crate::model::answer::Document;
+use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, TemplateInputs, ValueSource, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, encoded_twice_hint, keys_hint,
     missing_key, quotable_keys, with_entry,

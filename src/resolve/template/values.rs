@@ -17,8 +17,9 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
+use crate::model::answer::SecretValue;
 use crate::model::mistakes::Fault;
-use crate::model::secret_value::{SecretValue, percent_encode};
+use crate::model::url::percent_encode;
 use crate::resolve::extract::Json;
 
 /// The maximum nesting of a value that is printed: the value itself and 127 lists and maps around

@@ -34,7 +34,7 @@ use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
 use super::service_client::{Api, ENDPOINT_SETTINGS, Endpoints};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};

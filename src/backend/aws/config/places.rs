@@ -12,11 +12,11 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::model::shown::{invalid_value, is_quotable, noun_with_name, one_line};
+use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable, noun_with_name, one_line};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -132,7 +132,9 @@ pub type Parsed<T> = Result<T, &'static str>;
 /// The message quotes the value only if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let shown = value.to_string_lossy();
-    if let Some(found) = overlooked(&shown) {
+    if !is_plain_ascii(&shown)
+        && let Some(found) = overlooked(&shown)
+    {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     let parsed = value.to_str().ok_or(UTF_8).and_then(parse);

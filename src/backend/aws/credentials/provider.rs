@@ -28,7 +28,7 @@ use crate::model::answer::{
 };
 use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
-use crate::model::shown::conceal;
+use crate::model::shown::{conceal, is_plain_ascii};
 use crate::system::os_error;
 use crate::time::RetryBudget;
 
@@ -265,6 +265,9 @@ pub fn checked_credentials(
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
+    }
+    if is_plain_ascii(text) {
+        return None;
     }
     let is_illegal = HeaderValue::from_str(text).is_err();
     let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());

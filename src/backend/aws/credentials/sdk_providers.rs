@@ -49,7 +49,7 @@ use crate::backend::aws::service_client::{
     ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
 use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::env_variables::Inherited;
+use crate::model::environment::Inherited;
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
