@@ -186,15 +186,18 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let late = format!("the AWS credentials from {origin} didn't arrive in time");
-    let mut last = Some(FetchError::outage(OutageKind::Timeout, late));
+    let mut last = None;
+    let late = || {
+        let text = format!("the AWS credentials from {origin} didn't arrive in time");
+        FetchError::outage(OutageKind::Timeout, text)
+    };
 
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
             region,
             ..context.clone()
         };
-        let asking = budget.retry_with_last(&mut last, async || {
+        let asking = budget.retry_with_last(&mut last, late, async || {
             let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)
