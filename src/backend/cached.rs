@@ -43,8 +43,9 @@ use zeroize::Zeroizing;
 
 use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
+use crate::model::mistakes::unless_errors;
 use crate::model::options::CacheOptions;
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};

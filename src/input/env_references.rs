@@ -11,9 +11,9 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_variables::{EnvName, Inherited, OWN_PREFIX, matches_any};
-use crate::model::mistakes::{Fault, foreign_prefix};
+use crate::model::mistakes::{Fault, foreign_prefix, unless_errors};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };

@@ -10,8 +10,8 @@ use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
-use crate::model::mistakes::Fault;
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::mistakes::{Fault, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
 

@@ -54,6 +54,14 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
+/// Returns `value` if there aren't any errors, and otherwise all of them.
+pub fn unless_errors<T, E>(errors: Vec<E>, value: T) -> Result<T, Vec<E>> {
+    match errors.is_empty() {
+        true => Ok(value),
+        false => Err(errors),
+    }
+}
+
 /// The number of misspelled names of one kind that get a suggestion. Each look-up reads all
 /// candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;

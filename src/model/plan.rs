@@ -38,8 +38,8 @@ use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
 use crate::model::env_variables::{EnvName, Inherited, is_name};
-use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
-use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest, unless_errors};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::{StandIn, is_quotable_value};
 

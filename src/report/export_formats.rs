@@ -11,8 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use super::terminal::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::environment::{Limits, variable_problem};
+use crate::model::mistakes::unless_errors;
 use crate::model::outcome::{Outcomes, Variable};
-use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.

@@ -31,10 +31,12 @@ use crate::model::env_variables::{
     EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::environment::CommandLine;
-use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
+use crate::model::mistakes::{
+    Fault, NAME_REMEDY, not_a_path, overlooked, several_lines, unless_errors,
+};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, reads_like_a_name};
 use command::{

@@ -45,7 +45,7 @@ use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::env_variables::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
-use crate::model::plan::{Plan, TemplateInputs, ValueSource, variable_help};
+use crate::model::plan::{Plan, TemplateInputs, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::secret_value::SecretValue;
 use crate::resolve::extract::{
@@ -356,12 +356,12 @@ pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) ->
 /// To find it, renders the template with placeholders instead of secrets. The parts of the template
 /// that this rendering doesn't reach aren't checked.
 ///
-/// Returns `None` if the source isn't a template. Also ignores any other error, because the
-/// placeholders may have caused it.
-pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<Problem> {
-    let ValueSource::Template { template, inputs } = source else {
-        return None;
-    };
+/// Ignores any other error, because the placeholders may have caused it.
+pub fn unknown_name_problem(
+    template: &Template,
+    inputs: &TemplateInputs,
+    subject: &Subject,
+) -> Option<Problem> {
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
     let names = Names(values.collect());

@@ -35,8 +35,9 @@ use nix::unistd::{User, getuid};
 
 use super::service_client::{Api, ENDPOINT_SETTINGS, Endpoints};
 use crate::model::env_variables::Inherited;
+use crate::model::mistakes::unless_errors;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
