@@ -88,10 +88,9 @@ pub struct Outcomes {
 }
 
 impl EntryOutcome {
-    /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created
-    /// from the entry of the object, too. `resolve::env_from` then gives it an id and a subject of
-    /// its own, the name of a parameter below a path and, if the key has a value, its variable as
-    /// the target.
+    /// Creates the outcome of an entry. For a key of an `env-from` object, `entry` is that of the
+    /// object. The caller replaces the id and the name by those of the key. If the key has a value,
+    /// the caller also replaces the target.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
@@ -159,7 +158,8 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline, or is an OpenSSH key without one. The result is `None` for all others.
+    /// newline, or is an OpenSSH key without its final newline. The result is `None` for any other
+    /// value, and for an entry without a value.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -205,7 +205,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns the outcomes with a value, each with its value.
+    /// Returns each outcome that has a value, together with the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -227,7 +227,7 @@ impl Outcomes {
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// Returns the outcomes of overridden entries, each with what overrides it.
+    /// Returns the outcome of each overridden entry, together with the holder that overrides it.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Outcome::Overridden(holder) = &outcome.result else {
@@ -248,8 +248,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators that are the reason for a missing value. They don't have a document in
-    /// `fetched`, because their request failed or wasn't sent.
+    /// Returns the locators that a missing value needs and that don't have a document in `fetched`,
+    /// because their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -267,10 +267,10 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of all secrets that the outcomes with a matching result are made of.
-    fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
+    /// Returns the locators that the entries with a matching result read.
+    fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
-        let matching = outcomes.filter(|outcome| is_matching(&outcome.result));
+        let matching = outcomes.filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answer, Cause, Document, Fetched, Missing};
+use crate::model::answer::{Cause, Document, Fetched, Missing};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Subject};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away, unless_errors};
@@ -73,7 +73,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
                 walk.add_value_outcome(entry, source);
             }
         }
-        // If two objects set the same variable, the later one wins.
+        // Every other entry of a layer overrides the keys of the layer's objects. If two objects
+        // set the same variable, the later one wins.
         for entry in layer.iter().rev() {
             if let PlannedSource::Object(object) = &entry.source {
                 walk.add_object_outcomes(entry, object);
@@ -90,12 +91,14 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 /// Lets messages about an outcome show the names of the secrets that exist.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
     for reference in &mut outcome.reads {
-        let exists = |answer: &Answer| match answer {
-            Ok(_) => true,
-            Err(failure) => failure.proves_existence(reference.locator.store),
+        let exists = match fetched.get(&reference.locator) {
+            Some(Ok(_)) => true,
+            Some(Err(failure)) => failure.proves_existence(reference.locator.store),
+            None => false,
         };
-        if fetched.get(&reference.locator).is_some_and(exists) {
+        if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
+            // Messages name the secret itself again, not the entry that refers to it.
             reference.locator.stand_in = StandIn::default();
         }
     }
@@ -128,34 +131,31 @@ impl<'a> Walk<'a> {
         };
 
         let subject = &entry.subject.revealed_by(&object.reference);
-        let (keys, errors) = match members(&mut self.answers, object, document, subject) {
-            Ok(members) => {
-                for text in env_from::warnings(&members, object) {
-                    self.outcomes.warnings.push((subject.clone(), text));
-                }
-                env_from::key_outcomes(members, entry, object, &self.claims)
+        let named = |problem| with_entry(problem, Some(&object.reference), subject);
+        let members = match members(&mut self.answers, object, document, subject) {
+            Ok(members) => members,
+            Err(reason) => {
+                let result = outcome_without_value(entry, vec![reason.map_problem(named)]);
+                return self.add(entry, result);
             }
-            Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
-                return self.add(entry, Outcome::Absent);
-            }
-            Err(Unresolved::Absent(why) | Unresolved::Failed(why)) => (Vec::new(), vec![why]),
-            Err(Unresolved::Unread) => return self.add(entry, Outcome::Unread),
         };
-        let count = keys.len();
-        for key in keys {
-            self.claims.add(&key.target, &key.subject);
-            self.outcomes.list.push(key);
-        }
-        if errors.is_empty() {
-            return self.add(entry, Outcome::Keys(count));
+        for text in env_from::warnings(&members, object) {
+            self.outcomes.warnings.push((subject.clone(), text));
         }
 
-        let named = |error| with_entry(error, Some(&object.reference), subject);
-        let errors = errors.into_iter().map(named).collect();
-        self.add(entry, Outcome::Failed(errors));
+        let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
+        let result = match errors.is_empty() {
+            true => Outcome::Keys(outcomes.len()),
+            false => Outcome::Failed(errors.into_iter().map(named).collect()),
+        };
+        for outcome in outcomes {
+            self.claims.add(&outcome.target, &outcome.subject);
+            self.outcomes.list.push(outcome);
+        }
+        self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry.
+    /// Adds the outcome of an entry, with the parts of the value that was resolved last.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -177,8 +177,10 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
             Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
         }
     }
+    if !problems.is_empty() {
+        return Outcome::Failed(problems);
+    }
     match &entry.on_missing {
-        _ if !problems.is_empty() => Outcome::Failed(problems),
         OnMissing::Omit if has_absence => Outcome::Absent,
         OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
         OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
@@ -200,6 +202,7 @@ fn members<'m, 'a>(
         return Ok(env_from::path_members(document, object));
     }
     let parsed = answers.parsed(&reference.locator, document);
+    // For the help of an error.
     let rewrite = |key: &str| match &reference.selector {
         Selector::Whole => env_from::whole_value_as_variable(subject),
         selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
@@ -253,14 +256,14 @@ impl<'a> ParsedAnswers<'a> {
             }
         };
 
-        let named = |problem, impact| vec![about_value(problem, entry, impact).into()];
+        let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
-            true => decode(&read).map_err(|problem| named(problem, Impact::Unread))?,
+            true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
         };
         if let Some(pattern) = &entry.pattern {
             let checked = check_pattern(pattern, &decoded);
-            checked.map_err(|problem| named(problem, Impact::Mismatched))?;
+            checked.map_err(|problem| failed(problem, Impact::Mismatched))?;
         }
         if !entry.transform.encode {
             return Ok(decoded);
@@ -293,22 +296,22 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(SecretValue::new(document.body.expose()));
         }
 
+        // The secret exists, so an error can show its name.
         let revealed = || subject.revealed_by(reference);
         let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
-        let found = find_value(document, parsed, selector, &rewrite);
-        let text = found.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        text.map_err(|why| {
+        let selected = find_value(document, parsed, selector, &rewrite);
+        let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
+        read.map_err(|reason| {
             let subject = &revealed();
-            why.reworded(|problem| {
+            reason.map_problem(|problem| {
                 let problem = with_entry(problem, Some(reference), subject);
                 problem.help_if_some(version_hint(reference, subject))
             })
         })
     }
 
-    /// Returns the document of a locator as JSON. The document is parsed when this is called for
-    /// the first time.
+    /// Returns the document of a locator as JSON. Parses the document only at the first call.
     fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
         let parse = || Json::parse(document.body.expose()).map(Arc::new);
         self.parsed_documents.entry(locator).or_insert_with(parse)
@@ -318,7 +321,7 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// The failure of the request. It is an absence only if the secret or the version doesn't
-    /// exist, or if the secret doesn't have a name.
+    /// exist, or if the reference consists of an empty variable.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
@@ -401,8 +404,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the absence of a value that is null. The text is the predicate of a sentence about the
-/// secret.
+/// Returns the reason why a value that is null counts as absent. The text is the predicate of a
+/// sentence about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -434,8 +437,10 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
 /// the entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
-    let text = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
-    let is_delimited = text.len() > 1 && text.starts_with('/') && text.ends_with('/');
+    // `/^[a-z]+$/i`
+    let without_flags = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
+    let inner = without_flags.strip_prefix('/');
+    let is_delimited = inner.is_some_and(|inner| inner.ends_with('/'));
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -450,8 +455,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     Err(problem.help(help))
 }
 
-/// Adds the entry to a problem with a value, and the secret, if the value comes from only one. The
-/// headline doesn't name the secret, because its subject is the value.
+/// Adds the entry to a problem with a value and, if the value is that of one reference, the secret.
+/// The headline doesn't name the secret, because its subject is the value.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
@@ -498,28 +503,29 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     outcomes
 }
 
-/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, or
-/// another secret of the plan that exists and whose name differs by one letter. Keeps a suggestion
-/// of the backend. Only the first failures get one ([`MOST_SUGGESTIONS`]).
-pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
+/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, a
+/// secret of the plan that exists and whose name differs by one letter, or `db:password` instead of
+/// `db.password`. Keeps a suggestion of the backend. Only the first failures get one
+/// ([`MOST_SUGGESTIONS`]).
+pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
     let existing: Vec<String> = existing.map(|(locator, _)| locator.written_id()).collect();
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let failure = answer.as_mut().err()?;
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
-        (is_absent && failure.nearest.is_none())
-            .then(|| (locator.written_id(), &mut failure.nearest))
+        (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
-    for (id, similar) in absences.take(MOST_SUGGESTIONS) {
-        // `db.password`
-        let parts = id.split_once('.').filter(|_| reads_like_a_name(&id));
-        let of_alias = parts.filter(|(alias, _)| plan.aliases.contains_key(*alias));
+    for (id, failure) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        *similar = nearest(&id, aliases.map(String::as_str))
-            .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)))
-            .map(str::to_owned)
-            .or_else(|| of_alias.map(|(alias, key)| format!("{alias}:{key}")))
-            .map(Box::from);
+        let similar = nearest(&id, aliases.map(String::as_str))
+            .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)));
+        let dotted = id.split_once('.').filter(|_| reads_like_a_name(&id));
+        let of_alias = dotted.filter(|(alias, _)| plan.aliases.contains_key(*alias));
+        failure.nearest = match (similar, of_alias) {
+            (Some(similar), _) => Some(similar.into()),
+            (None, Some((alias, key))) => Some(format!("{alias}:{key}").into()),
+            (None, None) => None,
+        };
     }
 }

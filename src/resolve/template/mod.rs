@@ -15,13 +15,13 @@
 //!
 //! Two things are harder than they look:
 //!
-//! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
-//!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
-//!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails. [`Rendering::lookup_at_fault`] finds the look-up whose value made the rendering
-//!   fail: it renders the template again with a marked value for one of them. With an empty text
-//!   for this look-up, the next rendering finds the next missing key. A look-up in something that
-//!   isn't an object is an error of its own.
+//! - **Is a key missing?** A missing key of a secret makes the entry absent, so that its `default`
+//!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
+//!   undefined, but not why. So a [`SecretObject`] notes each look-up that fails.
+//!   [`Rendering::lookup_at_fault`] finds the look-up that made the rendering fail: it renders the
+//!   template again, and lets one of the look-ups return a marked value. With an empty text for
+//!   this look-up, the next rendering finds the next missing key. A look-up in something that isn't
+//!   an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -57,8 +57,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text that is put before a template when it is rendered again to find out which look-up made
-/// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
+/// The text before a template that is rendered again to find out which look-up made it fail. The
+/// text makes an undefined value, the mark, and one of the failed look-ups returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -196,7 +196,8 @@ impl Rendering<'_> {
         Some(lookup)
     }
 
-    /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
+    /// Adds the entry to a problem and, if the problem is about the secret of an alias, this
+    /// secret.
     fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
         let reference = alias.and_then(|alias| self.references.get(alias));
         with_entry(problem, reference, self.subject)
@@ -245,7 +246,7 @@ impl Rendering<'_> {
         };
 
         if name == template::ENV {
-            return self.unset_variable(key, nearest(key, quotable_keys(map)));
+            return self.unset_variable_problem(key, nearest(key, quotable_keys(map)));
         }
         if map.contains_key(key) {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
@@ -265,7 +266,7 @@ impl Rendering<'_> {
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
     /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
     /// inherited variable with a similar name, if there is one.
-    fn unset_variable(&self, name: &str, nearest: Option<&str>) -> Problem {
+    fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
             text = format!(
@@ -283,12 +284,12 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null. Only considers look-ups in an input for which
-    /// `is_meant` is true.
-    fn non_object_problem(&self, is_meant: impl Fn(&Input) -> bool) -> Option<Problem> {
+    /// value that is neither an object nor null. Skips look-ups in inputs for which `is_relevant`
+    /// is false.
+    fn non_object_problem(&self, is_relevant: impl Fn(&Input) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
-            let input = self.inputs.get(alias).filter(|input| is_meant(input))?;
+            let input = self.inputs.get(alias).filter(|input| is_relevant(input))?;
             self.problem_of_lookup(lookup, alias, input)
         })
     }
@@ -297,18 +298,14 @@ impl Rendering<'_> {
     /// or `None` for any other look-up. `input` is the secret of `alias`.
     fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Input) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
-        let twice_encoded = match input {
-            Input::Object(secret) => {
-                let keys: Vec<_> = parent.split('.').skip(1).collect();
-                let value = value_at(secret.value(), &keys)?;
-                if value.is_object() || value.is_null() {
-                    return None;
-                }
-                None
+        // A secret that is text isn't an object for any look-up.
+        if let Input::Object(secret) = input {
+            let keys: Vec<_> = parent.split('.').skip(1).collect();
+            let value = value_at(secret.value(), &keys)?;
+            if value.is_object() || value.is_null() {
+                return None;
             }
-            // A secret that is text isn't an object for any look-up.
-            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
-        };
+        }
 
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
@@ -319,10 +316,15 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let help = twice_encoded.and_then(|json| encoded_twice_hint(json.value()));
-        let whole = format!("write {{{{ {parent} }}}} for the whole value");
+        let encoded_twice = match input {
+            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
+            Input::Object(_) => None,
+        };
+        let help = encoded_twice
+            .and_then(|json| encoded_twice_hint(json.value()))
+            .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(self.with_names(problem.help(help.unwrap_or(whole)), Some(alias)))
+        Some(self.with_names(problem.help(help), Some(alias)))
     }
 }
 
@@ -371,14 +373,14 @@ pub fn unknown_name_problem(
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders the text of a template with a value for each name. The filters note failed look-ups in
-/// `misses`.
+/// Renders the text of a template with a value for each name. The filter `fromjson` notes failed
+/// look-ups in `misses`.
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.
 fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
-    // An error names the expression that an undefined value comes from.
+    // In this mode, an error names the expression that an undefined value comes from.
     environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -393,14 +395,15 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     });
     values::add_filters(&mut environment, misses);
 
+    // Every name is looked up in `names`, also that of a function of MiniJinja.
     for (name, value) in environment.globals() {
         names.0.insert(name.to_owned(), value);
     }
     environment.render_str(text, Value::from_object(names))
 }
 
-/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a
-/// fault of our own and unknown names are kept.
+/// Turns an error of MiniJinja into a problem. The text of MiniJinja's error may quote a value, so
+/// the problem only has unknown names from it, and the text of a fault of our own.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
     let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
@@ -426,8 +429,8 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
-/// True if the template has used an undefined value. MiniJinja's operators and many filters say
-/// this only in the text of their error.
+/// True if the template has used an undefined value. Errors of MiniJinja's operators and of many
+/// filters say this only in their text.
 fn is_undefined_error(error: &Error) -> bool {
     let says_undefined = |text: &str| text.contains("undefined");
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
