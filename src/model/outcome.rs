@@ -191,8 +191,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan for which nothing has been read. Entries that the plan
-    /// already knows to be overridden are overridden here, too.
+    /// Returns the outcomes of a plan for which nothing has been read. An entry
+    /// that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -257,8 +257,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators whose documents came from the cache and gave a value that doesn't match
-    /// its pattern.
+    /// Returns the locators of documents from the cache that contain a value that doesn't match its
+    /// pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));

@@ -1,8 +1,8 @@
 //! A problem: an error with its message, the entries that it affects, and its remedy.
 //!
-//! A problem is worded where it is found, and nothing decides on its text. Code that has to decide
-//! on an error uses another type first, such as `FetchError`. A problem never quotes the value of a
-//! secret. `report` groups problems, and makes a record of each group.
+//! A problem is worded where it is found, and no code depends on its text. Code that has to decide
+//! on an error uses a different type first, such as `FetchError`. A problem never quotes the value
+//! of a secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
 use super::mistakes::Fault;

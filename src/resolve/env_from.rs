@@ -1,8 +1,8 @@
 //! Makes variables from the keys of a JSON object, or from the parameters below a path, for
 //! `env-from`.
 //!
-//! In a malformed secret, a key may be a value. So an error quotes only those keys that look like
-//! names.
+//! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
+//! name.
 
 use std::collections::BTreeMap;
 
@@ -248,17 +248,13 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
         NamingError::Unsafe { name, effect } => {
             let text =
                 format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
-            // PATH can't come from a secret.
-            let reference = match name.as_str() {
-                "PATH" => None,
-                _ => reference_to_key(key, object, subject),
-            };
-            let help = match reference {
-                Some(reference) => {
+            let help = match reference_to_key(key, object, subject) {
+                // No entry can read PATH from a secret.
+                Some(reference) if name.as_str() != "PATH" => {
                     let write = written_as_variable(name.as_str(), &reference, subject);
                     format!("to set it anyway, write {write}")
                 }
-                None => item(&format!("except: [{key:?}]")),
+                Some(_) | None => item(&format!("except: [{key:?}]")),
             };
             (text, help)
         }

@@ -80,7 +80,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
 }
 
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
-/// them, because in a malformed secret, such a key may be a value.
+/// them, because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
@@ -150,7 +150,7 @@ pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a
 /// A document as JSON, or the reason why it isn't JSON.
 pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
-/// A function that returns what the user should write to get another KEY of the same secret. An
+/// A function that returns what the user should write to get a different KEY of the same secret. An
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -346,7 +346,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// # Errors
 /// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
 /// several nodes. The error shows the paths of these nodes only if they look like names, and not
-/// the path of a null, because its key may be a value (see [`quotable_keys`]).
+/// the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {

@@ -55,7 +55,12 @@ struct Walk<'a> {
 /// answer that an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
-        answers: ParsedAnswers::new(plan, fetched),
+        answers: ParsedAnswers {
+            plan,
+            fetched,
+            parts: Vec::new(),
+            parsed_documents: BTreeMap::new(),
+        },
         claims: Claims::new(&plan.kept_names),
         outcomes: Outcomes::default(),
     };
@@ -66,8 +71,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    let is_one_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
-    for layer in plan.entries.chunk_by(is_one_layer) {
+    let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
+    for layer in plan.entries.chunk_by(is_same_layer) {
         for entry in layer {
             if let PlannedSource::Value(source) = &entry.source {
                 walk.add_value_outcome(entry, source);
@@ -108,8 +113,7 @@ impl<'a> Walk<'a> {
     /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden
     /// or absent, it holds its target from now on.
     fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a ValueSource) {
-        let holder = self.claims.holder(&entry.target, &entry.subject.origin);
-        let result = match holder {
+        let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
             Some(holder) => Outcome::Overridden(holder),
             None => match self.answers.resolve_value(entry, source) {
                 Ok(value) => Outcome::Value(value),
@@ -122,8 +126,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and
-    /// then one for the object itself. If the object wasn't read, only the object gets an outcome.
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable,
+    /// followed by one for the object itself. If the object wasn't read, only the object gets an
+    /// outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
@@ -132,7 +137,7 @@ impl<'a> Walk<'a> {
 
         let subject = &entry.subject.revealed_by(&object.reference);
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
-        let members = match members(&mut self.answers, object, document, subject) {
+        let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
                 let result = outcome_without_value(entry, vec![reason.map_problem(named)]);
@@ -171,8 +176,8 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     for reason in reasons {
         match reason {
             Unresolved::Unread => {}
-            // If the entry provides for an absence, the absence isn't reported even if another
-            // error makes the entry fail.
+            // If the entry has `default` or `optional`, its absences aren't reported, even if the
+            // entry fails for a different reason.
             Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
             Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
         }
@@ -187,33 +192,8 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     }
 }
 
-/// Returns the keys of an object, or the parameters below a path.
-///
-/// # Errors
-/// If the document isn't JSON, or doesn't have an object where the reference says.
-fn members<'m, 'a>(
-    answers: &'m mut ParsedAnswers<'a>,
-    object: &'a ObjectSource,
-    document: &'m Document,
-    subject: &Subject,
-) -> Resolved<Members<'m>> {
-    let reference = &object.reference;
-    if reference.locator.is_path() {
-        return Ok(env_from::path_members(document, object));
-    }
-    let parsed = answers.parsed(&reference.locator, document);
-    // For the help of an error.
-    let rewrite = |key: &str| match &reference.selector {
-        Selector::Whole => env_from::whole_value_as_variable(subject),
-        selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
-        Selector::Key(_) | Selector::Path(_) => None,
-    };
-    let value = find_value(document, parsed, &reference.selector, &rewrite)?;
-    Ok(env_from::object_members(value, object, subject)?)
-}
-
-/// The documents that were fetched. Each of them is parsed as JSON when an entry needs its JSON for
-/// the first time.
+/// The answers, and what has been made of them. A document is parsed as JSON when an entry needs
+/// its JSON for the first time.
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Fetched,
@@ -224,17 +204,8 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Creates the answers. No document has been parsed yet.
-    fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self {
-            plan,
-            fetched,
-            parts: Vec::new(),
-            parsed_documents: BTreeMap::new(),
-        }
-    }
-
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
+    /// Adds the secrets that the value is made of to `parts`.
     ///
     /// # Errors
     /// Every reason why the value is missing.
@@ -309,6 +280,32 @@ impl<'a> ParsedAnswers<'a> {
                 problem.help_if_some(version_hint(reference, subject))
             })
         })
+    }
+
+    /// Returns the keys of an object, or the parameters below a path.
+    ///
+    /// # Errors
+    /// If the document isn't JSON, or if the reference doesn't select an object in it.
+    fn members<'m>(
+        &'m mut self,
+        object: &'a ObjectSource,
+        document: &'m Document,
+        subject: &Subject,
+    ) -> Resolved<Members<'m>> {
+        let reference = &object.reference;
+        if reference.locator.is_path() {
+            return Ok(env_from::path_members(document, object));
+        }
+
+        // What an error suggests to write instead.
+        let rewrite = |key: &str| match &reference.selector {
+            Selector::Whole => env_from::whole_value_as_variable(subject),
+            part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
+            Selector::Key(_) | Selector::Path(_) => None,
+        };
+        let parsed = self.parsed(&reference.locator, document);
+        let value = find_value(document, parsed, &reference.selector, &rewrite)?;
+        Ok(env_from::object_members(value, object, subject)?)
     }
 
     /// Returns the document of a locator as JSON. Parses the document only at the first call.
@@ -437,10 +434,9 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
 /// the entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
-    // `/^[a-z]+$/i`
-    let without_flags = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
-    let inner = without_flags.strip_prefix('/');
-    let is_delimited = inner.is_some_and(|inner| inner.ends_with('/'));
+    // Some people write `/^[a-z]+$/i`, as in JavaScript.
+    let source = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
+    let is_delimited = source.len() > 1 && source.starts_with('/') && source.ends_with('/');
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -509,7 +505,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// ([`MOST_SUGGESTIONS`]).
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
-    let existing: Vec<String> = existing.map(|(locator, _)| locator.written_id()).collect();
+    let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let failure = answer.as_mut().err()?;
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
@@ -519,10 +515,11 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         let similar = nearest(&id, aliases.map(String::as_str))
-            .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)));
-        let dotted = id.split_once('.').filter(|_| reads_like_a_name(&id));
-        let of_alias = dotted.filter(|(alias, _)| plan.aliases.contains_key(*alias));
-        failure.nearest = match (similar, of_alias) {
+            .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
+        let alias_and_key = id
+            .split_once('.')
+            .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));
+        failure.nearest = match (similar, alias_and_key) {
             (Some(similar), _) => Some(similar.into()),
             (None, Some((alias, key))) => Some(format!("{alias}:{key}").into()),
             (None, None) => None,

@@ -177,13 +177,12 @@ impl FailedRequest<'_> {
     /// If `before` in the result is `None`, the headline is about something else, such as a host,
     /// and only the lines about the entries name the secret.
     fn about(&self) -> Option<About> {
-        let (before, scope) = match self.failure.error.mention {
+        let mut about = About::new(self.locator);
+        (about.before, about.scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        let mut about = About::new(self.locator);
-        (about.before, about.scope) = (before, scope);
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
@@ -239,8 +238,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the most specific hint that applies: one that depends on the request, the one of the
-    /// failure, or that of every failure with this cause.
+    /// Returns the most specific hint that applies: one that depends on the request, that of this
+    /// failure, or the remedy for every failure with this cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
@@ -317,7 +316,7 @@ impl FailedRequest<'_> {
         }
         let name = match locator.is_path() {
             true => "the path",
-            // The reference has the name itself, not an alias that stands for it.
+            // The reference has the name itself, not an alias for it.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
             }

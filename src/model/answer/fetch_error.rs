@@ -110,8 +110,8 @@ impl FetchError {
     }
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because the
-    /// failed request wasn't the one for the secret: `the role "…" couldn't be assumed`. Leaves any
-    /// other failure unchanged.
+    /// failed request wasn't the request for the secret: `the role "…" couldn't be assumed`. Leaves
+    /// any other failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -235,7 +235,7 @@ pub enum OutageKind {
     Lookup,
     /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,
-    /// The connection failed for another reason, or broke.
+    /// The connection failed for a different reason, or broke.
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
@@ -271,7 +271,7 @@ pub enum Refusal {
     Agent,
     /// The request can't be made, or its answer is too large.
     NotSent,
-    /// AWS returned another error.
+    /// AWS returned an error that isn't in this list.
     Request,
 }
 
@@ -407,8 +407,10 @@ const PORTAL: &str = "check for a proxy or captive portal between this machine a
 impl Cause {
     /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
     pub fn is_unconfigured(self) -> bool {
-        let without_source = Self::NoCredentials(Unsigned::Unconfigured);
-        self == Self::NoRegion || self == without_source
+        matches!(
+            self,
+            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
+        )
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Description {
     pub versions: BTreeMap<String, Vec<String>>,
 }
 
-/// A copy of a secret in another region.
+/// A copy of a secret in a different region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,

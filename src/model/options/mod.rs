@@ -304,10 +304,10 @@ impl TypedOptions {
         if !self.is_on(option) {
             return None;
         }
-        let mut name = option.to_string();
-        if let Some(position) = self.positions.get(&option) {
-            name = format!("{position}: {name}");
-        }
+        let name = match self.positions.get(&option) {
+            Some(position) => format!("{position}: {option}"),
+            None => option.to_string(),
+        };
         self.unset(option);
         for (other, needed) in NEEDS {
             if needed == option {

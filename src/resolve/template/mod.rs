@@ -105,7 +105,7 @@ pub struct Rendering<'a> {
     pub template: &'a Template,
     /// The secret of each alias that the template uses, and the variables of `env`.
     pub inputs: &'a BTreeMap<String, Input>,
-    /// The references that the aliases stand for, for messages.
+    /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
     /// The plan, for the help of an error.
     pub plan: &'a Plan,
@@ -117,9 +117,9 @@ impl Rendering<'_> {
     /// Renders the template, once or several times.
     ///
     /// # Errors
-    /// Every missing key, or another failure of the template. A look-up of a key in a secret that
-    /// is plain text is an error even if the template has a `default` for the key, because that
-    /// would hide a malformed secret.
+    /// Every missing key, or a different failure of the template. A look-up of a key in a secret
+    /// that is plain text is an error even if the template has a `default` for the key, because
+    /// that would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
         let is_text = |input: &Input| matches!(input, Input::Text(_));
         if let Some(problem) = self.non_object_problem(is_text) {
@@ -178,8 +178,8 @@ impl Rendering<'_> {
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
-    /// now names the mark, this look-up is the cause. (Only `'key' in db` has another result with
-    /// the mark, but it doesn't use the value.)
+    /// now names the mark, this look-up is the cause. (Only `'key' in db` has a different result
+    /// with the mark, but it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
