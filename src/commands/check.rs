@@ -27,7 +27,7 @@ use crate::report::check_rows::{
 };
 use crate::report::terminal::objects;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// Prints the variables and files as a table, or as JSON.
@@ -270,7 +270,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
-    suggest_aliases(&mut failures, plan);
+    suggest_names(&mut failures, plan);
     // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
     // stays unread.
     let mut outcomes = resolve(plan, &failures);

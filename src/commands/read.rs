@@ -36,7 +36,7 @@ use crate::model::plan::{EntryId, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_aliases};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// The values of a command, and the answers that they were read from. Only `check` fills in the
@@ -364,7 +364,7 @@ impl Fetching<'_> {
         let mut supported = self.supported.iter();
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
-        suggest_aliases(&mut self.fetched, self.plan);
+        suggest_names(&mut self.fetched, self.plan);
         suggest_local_file(&mut self.fetched, self.plan);
         Ok(resolve(self.plan, &self.fetched))
     }

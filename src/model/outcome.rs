@@ -90,10 +90,9 @@ pub struct Outcomes {
 }
 
 impl EntryOutcome {
-    /// Creates the outcome of an entry. The outcome of a key in an `env-from` object is created
-    /// from the entry of the object, too. `resolve::env_from` then gives it an id and a subject of
-    /// its own, the name of a parameter below a path and, if the key has a value, its variable as
-    /// the target.
+    /// Creates the outcome of an entry. For a key of an `env-from` object, `entry` is that of the
+    /// object. The caller replaces the id and the name by those of the key. If the key has a value,
+    /// the caller also replaces the target.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
@@ -161,7 +160,8 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline, or is an OpenSSH key without one. The result is `None` for all others.
+    /// newline, or is an OpenSSH key without its final newline. The result is `None` for any other
+    /// value, and for an entry without a value.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -193,8 +193,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan for which nothing has been read. Entries that the plan
-    /// already knows to be overridden are overridden here, too.
+    /// Returns the outcomes of a plan for which nothing has been read. An entry
+    /// that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -207,7 +207,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns the outcomes with a value, each with its value.
+    /// Returns each outcome that has a value, together with the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -229,7 +229,7 @@ impl Outcomes {
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// Returns the outcomes of overridden entries, each with what overrides it.
+    /// Returns the outcome of each overridden entry, together with the holder that overrides it.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Outcome::Overridden(holder) = &outcome.result else {
@@ -250,8 +250,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators that are the reason for a missing value. They don't have a document in
-    /// `fetched`, because their request failed or wasn't sent.
+    /// Returns the locators that a missing value needs and that don't have a document in `fetched`,
+    /// because their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -259,8 +259,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators whose documents came from the cache and gave a value that doesn't match
-    /// its pattern.
+    /// Returns the locators of documents from the cache that contain a value that doesn't match its
+    /// pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
@@ -269,10 +269,10 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of all secrets that the outcomes with a matching result are made of.
-    fn locators_with(&self, is_matching: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
+    /// Returns the locators that the entries with a matching result read.
+    fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let outcomes = self.list.iter();
-        let matching = outcomes.filter(|outcome| is_matching(&outcome.result));
+        let matching = outcomes.filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }

@@ -1,8 +1,8 @@
 //! A problem: an error with its message, the entries that it affects, and its remedy.
 //!
-//! A problem is worded where it is found, and nothing decides on its text. Code that has to decide
-//! on an error uses another type first, such as `FetchError`. A problem never quotes the value of a
-//! secret. `report` groups problems, and makes a record of each group.
+//! A problem is worded where it is found, and no code depends on its text. Code that has to decide
+//! on an error uses a different type first, such as `FetchError`. A problem never quotes the value
+//! of a secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
 use super::mistakes::Fault;
@@ -63,7 +63,8 @@ pub struct Problem {
     pub has_help_of_entry: bool,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the reason has nothing to do with the entries, so that text lists only some of them.
+    /// True if the reason has nothing to do with the entries, so that text output lists only some
+    /// of them.
     pub is_general: bool,
     /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
@@ -192,8 +193,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secret, one record names all secrets, and another one all
-        // parameters, because their headlines differ.
+        // If the reason lies outside the secret, one record is about all secrets. If its headline
+        // names them, all parameters get a record of their own, because their headline differs.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural),
@@ -208,8 +209,8 @@ impl Problem {
         Some((secret, self.status, self.code, message, facts, self.impact))
     }
 
-    /// Adds an entry that the problem affects, and shows its path as it was written. Sets the
-    /// impact on the values of all its entries.
+    /// Adds an entry that the problem affects, and sets the impact on the values of all entries. If
+    /// the message has the path of the entry's file, replaces it by the path that the user wrote.
     pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
         self.text = subject.as_written(&self.text);
         self.help = self.help.map(|help| subject.as_written(&help));
@@ -218,7 +219,8 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of this problem by itself, with its own secret as the subject.
+    /// Returns the headline of a problem that isn't part of a group, with its secret as the
+    /// subject.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
@@ -233,7 +235,8 @@ impl Problem {
         }
     }
 
-    /// Returns the headline with `secret` as its subject, if it has one, and with this predicate.
+    /// Returns the headline with this predicate and, if the headline names the secret, with
+    /// `secret` as its subject.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

@@ -1,8 +1,8 @@
 //! Makes variables from the keys of a JSON object, or from the parameters below a path, for
 //! `env-from`.
 //!
-//! In a malformed secret, a key may be a value. So an error quotes only those keys that look like
-//! names.
+//! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
+//! name.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,8 @@ use crate::model::shown::{is_quotable, noun_with_name, visible};
 /// value is `None` if the entry doesn't select the key, or if the key is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the option, or the line of a declaration, that sets one variable, for a help text.
+/// Returns the option, or the line of a declaration, that sets one variable, for a help text:
+/// `--env LEVEL=prod/app:level`.
 fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
     match subject.origin {
         Origin::Argument(_) => {
@@ -35,8 +36,8 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
     }
 }
 
-/// Returns what [`written_as_variable`] returns for the whole value. The result is `None` if the
-/// reference must not be shown.
+/// Returns what to write to set a variable to the whole value of the secret. The result is `None`
+/// if the reference must not be shown.
 pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
@@ -108,12 +109,11 @@ pub fn key_outcomes(
             continue;
         }
 
+        // The key that has set the same variable.
         let earlier_key = match &named {
             Ok(name) => key_of.insert(name.clone(), key),
             Err(_) => None,
         };
-        // An error about the key names both keys.
-        let may_be_shown = is_quotable(key) && earlier_key.is_none_or(is_quotable);
         let problem = match (named, earlier_key) {
             (Ok(name), None) => {
                 let result = Outcome::Value(value);
@@ -122,13 +122,7 @@ pub fn key_outcomes(
                 outcomes.push(outcome);
                 continue;
             }
-            (Ok(_) | Err(_), _) if !may_be_shown => {
-                let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
-                let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
-                let problem = Problem::configuration(text).code("variable-name");
-                problem.help(help)
-            }
-            (Ok(name), Some(earlier_key)) => {
+            (Ok(name), Some(earlier_key)) if is_quotable(key) && is_quotable(earlier_key) => {
                 let what = member_noun(object);
                 let text = format!(
                     "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
@@ -136,9 +130,15 @@ pub fn key_outcomes(
                 let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
-            (Err(why), _) => {
+            (Err(why), _) if is_quotable(key) => {
                 let subject = entry.subject.revealed_by(&object.reference);
                 name_problem(key, &why, object, &subject)
+            }
+            (Ok(_) | Err(_), _) => {
+                let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
+                let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
+                let problem = Problem::configuration(text).code("variable-name");
+                problem.help(help)
             }
         };
         errors.push(problem);
@@ -167,9 +167,8 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     unknown.chain(misread)
 }
 
-/// Creates the outcome of a key. `number` is the number of the key in its object, and `name` the
-/// name of its variable. Messages call the outcome by this name or, if the key may be a value, by
-/// the number.
+/// Creates the outcome of the key with this number in its object, which sets the variable `name`.
+/// Messages call the outcome by this name or, if the key may be a value, by the number.
 fn outcome_of_key(
     entry: &Planned,
     object: &ObjectSource,
@@ -227,8 +226,8 @@ fn member_noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error for a key with an illegal or unsafe name. The help renames or names only this
-/// key, because a prefix would change the names of all variables.
+/// Returns the error for a key with an illegal or unsafe name. The help is about this key only. It
+/// doesn't suggest a prefix, which would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
@@ -248,17 +247,13 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
         NamingError::Unsafe { name, effect } => {
             let text =
                 format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
-            // PATH can't come from a secret.
-            let reference = match name.as_str() {
-                "PATH" => None,
-                _ => reference_to_key(key, object, subject),
-            };
-            let help = match reference {
-                Some(reference) => {
+            let help = match reference_to_key(key, object, subject) {
+                // No entry can read PATH from a secret.
+                Some(reference) if name.as_str() != "PATH" => {
                     let write = written_as_variable(name.as_str(), &reference, subject);
                     format!("to set it anyway, write {write}")
                 }
-                None => item(&format!("except: [{key:?}]")),
+                Some(_) | None => item(&format!("except: [{key:?}]")),
             };
             (text, help)
         }

@@ -51,8 +51,8 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
-/// the first byte that is wrong, counted from 1. What follows it is the mistake that people make
-/// most often there.
+/// the first byte that is wrong, counted from 1. The text after the position is the most common
+/// mistake with this byte. It is left out if there isn't a common one.
 ///
 /// If the wrong byte is a line feed, serde_json's position is column 0 of the next line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
@@ -79,7 +79,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
 }
 
 /// Returns the keys of an object that a message may quote. A key whose value is null isn't among
-/// them, because in a malformed secret, such a key may be a value.
+/// them, because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
@@ -129,18 +129,18 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Returns the same reason with another wording of its problem.
+    /// Returns the same reason with a changed problem.
     #[must_use]
-    pub fn reworded(self, reword: impl FnOnce(Problem) -> Problem) -> Self {
+    pub fn map_problem(self, change: impl FnOnce(Problem) -> Problem) -> Self {
         match self {
             Self::Unread => Self::Unread,
-            Self::Absent(problem) => Self::Absent(reword(problem)),
-            Self::Failed(problem) => Self::Failed(reword(problem)),
+            Self::Absent(problem) => Self::Absent(change(problem)),
+            Self::Failed(problem) => Self::Failed(change(problem)),
         }
     }
 }
 
-/// The number of paths or keys that an error lists at most.
+/// The maximum number of paths or keys that an error lists.
 const LISTED: usize = 8;
 
 /// The remedy for a value that is null.
@@ -149,7 +149,7 @@ pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a
 /// A document as JSON, or the reason why it isn't JSON.
 pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
-/// A function that returns what the user should write to get another KEY of the same secret. An
+/// A function that returns what the user should write to get a different KEY of the same secret. An
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -207,7 +207,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // A document without a remedy of its own may be the value that the user wants.
+    // In any other case, the whole document may be the value that the user wants.
     let help = what.help.or_else(|| whole_value_hint(rewrite));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -250,8 +250,8 @@ fn find_key<'j>(
 
     // People who use jq write `.password`.
     let plain = key.trim_start_matches('.');
-    let help = nested_value_hint(json, plain, rewrite);
-    let help = help.unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
+    let help = nested_value_hint(json, plain, rewrite)
+        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     Err(Unresolved::Absent(Problem {
         missing_key: selector.shown().map(|key| missing_key(key, map)),
@@ -259,8 +259,8 @@ fn find_key<'j>(
     }))
 }
 
-/// Describes a top-level key that a secret doesn't have. The report merges all missing keys of a
-/// secret into one error, whose help lists the keys that exist.
+/// Creates the description of a top-level key that a secret doesn't have. The report merges all
+/// missing keys of a secret into one error, whose help lists the keys that exist.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
@@ -275,8 +275,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
-/// Returns the hint for a key that was meant as a path, such as `db.host`. The result is `None` for
-/// any other key, and if the reference must not be shown.
+/// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write
+/// `$.db.host`. The result is `None` for any other key, and if the reference must not be shown.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -291,6 +291,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
         };
     }
     let path = JsonPath::parse(&path)?;
+    // The hint is only for a path that exists.
     find_node(json, &path).ok()?;
     let write = rewrite(&path.text)?;
     Some(format!("for the nested value, write {write}"))
@@ -344,7 +345,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// # Errors
 /// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
 /// several nodes. The error shows the paths of these nodes only if they look like names, and not
-/// the path of a null, because its key may be a value (see [`quotable_keys`]).
+/// the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {

@@ -7,26 +7,37 @@
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
 //!   path and each systemd credential is set once (`model::entry::Claims`). If the target of an
 //!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
-//! - `value` resolves one entry: a secret, a literal, text with references, or a template.
+//! - [`ParsedAnswers`] resolves the value of one entry: a secret, a literal, text with references,
+//!   or a template.
 //! - `extract` takes a key or a path from JSON, and `env_from` takes all keys of an object.
 //! - `template` renders templates.
 
 mod env_from;
 mod extract;
 mod template;
-mod value;
 
-use crate::model::answer::{Answer, Cause, Document, Fetched, Missing, SecretValue};
-use crate::model::entry::{Claims, OnMissing, Subject};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use regex_lite::Regex;
+use zeroize::Zeroizing;
+
+use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
+use crate::model::entry::template::{ENV, Template};
+use crate::model::entry::{Claims, OnMissing, Part, Subject};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
-use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
-use crate::model::reference::Selector;
-use crate::model::shown::{StandIn, reads_like_a_name};
+use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
+use crate::model::problem::{About, Impact, Problem, unless_errors};
+use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
+use crate::model::shown::{StandIn, pattern_mismatch, reads_like_a_name};
+use crate::model::url::percent_encode;
 use env_from::Members;
-use extract::{Resolved, Unresolved, find_value, with_entry};
-use template::unknown_name_problem;
-use value::ParsedAnswers;
+use extract::{
+    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
+    with_entry,
+};
+use template::{Input, Rendering, looked_up_texts, unknown_name_problem};
 
 /// The walk over the entries of a plan.
 ///
@@ -44,7 +55,12 @@ struct Walk<'a> {
 /// answer that an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
-        answers: ParsedAnswers::new(plan, fetched),
+        answers: ParsedAnswers {
+            plan,
+            fetched,
+            parts: Vec::new(),
+            parsed_documents: BTreeMap::new(),
+        },
         claims: Claims::new(&plan.kept_names),
         outcomes: Outcomes::default(),
     };
@@ -55,17 +71,18 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    let is_one_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
-    for layer in plan.entries.chunk_by(is_one_layer) {
+    let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
+    for layer in plan.entries.chunk_by(is_same_layer) {
         for entry in layer {
             if let PlannedSource::Value(source) = &entry.source {
-                walk.resolve_value(entry, source);
+                walk.add_value_outcome(entry, source);
             }
         }
-        // If two objects set the same variable, the later one wins.
+        // Every other entry of a layer overrides the keys of the layer's objects. If two objects
+        // set the same variable, the later one wins.
         for entry in layer.iter().rev() {
             if let PlannedSource::Object(object) = &entry.source {
-                walk.resolve_object(entry, object);
+                walk.add_object_outcomes(entry, object);
             }
         }
     }
@@ -79,12 +96,14 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 /// Lets messages about an outcome show the names of the secrets that exist.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
     for reference in &mut outcome.reads {
-        let exists = |answer: &Answer| match answer {
-            Ok(_) => true,
-            Err(failure) => failure.proves_existence(reference.locator.store),
+        let exists = match fetched.get(&reference.locator) {
+            Some(Ok(_)) => true,
+            Some(Err(failure)) => failure.proves_existence(reference.locator.store),
+            None => false,
         };
-        if fetched.get(&reference.locator).is_some_and(exists) {
+        if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
+            // Messages name the secret itself again, not the entry that refers to it.
             reference.locator.stand_in = StandIn::default();
         }
     }
@@ -93,9 +112,8 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
 impl<'a> Walk<'a> {
     /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden
     /// or absent, it holds its target from now on.
-    fn resolve_value(&mut self, entry: &'a Planned, source: &'a ValueSource) {
-        let holder = self.claims.holder(&entry.target, &entry.subject.origin);
-        let result = match holder {
+    fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a ValueSource) {
+        let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
             Some(holder) => Outcome::Overridden(holder),
             None => match self.answers.resolve_value(entry, source) {
                 Ok(value) => Outcome::Value(value),
@@ -108,43 +126,41 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable, and
-    /// then one for the object itself. If the object wasn't read, only the object gets an outcome.
-    fn resolve_object(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable,
+    /// followed by one for the object itself. If the object wasn't read, only the object gets an
+    /// outcome.
+    fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
         let subject = &entry.subject.revealed_by(&object.reference);
-        let (keys, errors) = match members(&mut self.answers, object, document, subject) {
-            Ok(members) => {
-                for text in env_from::warnings(&members, object) {
-                    self.outcomes.warnings.push((subject.clone(), text));
-                }
-                env_from::key_outcomes(members, entry, object, &self.claims)
+        let named = |problem| with_entry(problem, Some(&object.reference), subject);
+        let members = match self.answers.members(object, document, subject) {
+            Ok(members) => members,
+            Err(reason) => {
+                let result = outcome_without_value(entry, vec![reason.map_problem(named)]);
+                return self.add(entry, result);
             }
-            Err(Unresolved::Absent(_)) if entry.on_missing == OnMissing::Omit => {
-                return self.add(entry, Outcome::Absent);
-            }
-            Err(Unresolved::Absent(why) | Unresolved::Failed(why)) => (Vec::new(), vec![why]),
-            Err(Unresolved::Unread) => return self.add(entry, Outcome::Unread),
         };
-        let count = keys.len();
-        for key in keys {
-            self.claims.add(&key.target, &key.subject);
-            self.outcomes.list.push(key);
-        }
-        if errors.is_empty() {
-            return self.add(entry, Outcome::Keys(count));
+        for text in env_from::warnings(&members, object) {
+            self.outcomes.warnings.push((subject.clone(), text));
         }
 
-        let named = |error| with_entry(error, Some(&object.reference), subject);
-        let errors = errors.into_iter().map(named).collect();
-        self.add(entry, Outcome::Failed(errors));
+        let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
+        let result = match errors.is_empty() {
+            true => Outcome::Keys(outcomes.len()),
+            false => Outcome::Failed(errors.into_iter().map(named).collect()),
+        };
+        for outcome in outcomes {
+            self.claims.add(&outcome.target, &outcome.subject);
+            self.outcomes.list.push(outcome);
+        }
+        self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry.
+    /// Adds the outcome of an entry, with the parts of the value that was resolved last.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -160,42 +176,310 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     for reason in reasons {
         match reason {
             Unresolved::Unread => {}
-            // If the entry provides for an absence, the absence isn't reported even if another
-            // error makes the entry fail.
+            // If the entry has `default` or `optional`, its absences aren't reported, even if the
+            // entry fails for a different reason.
             Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
             Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
         }
     }
+    if !problems.is_empty() {
+        return Outcome::Failed(problems);
+    }
     match &entry.on_missing {
-        _ if !problems.is_empty() => Outcome::Failed(problems),
         OnMissing::Omit if has_absence => Outcome::Absent,
         OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
         OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
     }
 }
 
-/// Returns the keys of an object, or the parameters below a path.
+/// The answers, and what has been made of them. A document is parsed as JSON when an entry needs
+/// its JSON for the first time.
+struct ParsedAnswers<'a> {
+    plan: &'a Plan,
+    fetched: &'a Fetched,
+    /// What the value that was resolved last is made of, for
+    /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
+    parts: Vec<SecretValue>,
+    parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
+}
+
+impl<'a> ParsedAnswers<'a> {
+    /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
+    /// Adds the secrets that the value is made of to `parts`.
+    ///
+    /// # Errors
+    /// Every reason why the value is missing.
+    fn resolve_value(
+        &mut self,
+        entry: &'a Planned,
+        source: &'a ValueSource,
+    ) -> ResolvedAll<SecretValue> {
+        let subject = &entry.subject;
+        let read = match source {
+            ValueSource::Literal(text) => SecretValue::new(text.as_str()),
+            ValueSource::Secret(reference) => {
+                let selected = self.read_value(reference, subject);
+                selected.map_err(|reason| vec![reason])?
+            }
+            ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
+            ValueSource::Template { template, inputs } => {
+                self.rendered_template(template, inputs, subject)?
+            }
+        };
+
+        let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
+        let decoded = match entry.transform.decode {
+            false => read,
+            true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
+        };
+        if let Some(pattern) = &entry.pattern {
+            let checked = check_pattern(pattern, &decoded);
+            checked.map_err(|problem| failed(problem, Impact::Mismatched))?;
+        }
+        if !entry.transform.encode {
+            return Ok(decoded);
+        }
+        let encoded = decoded.base64_encoded();
+        self.add_part(decoded);
+        Ok(encoded)
+    }
+
+    /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
+    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters: a port or
+    /// the name of a database would disappear from every log.
+    fn add_part(&mut self, part: SecretValue) {
+        let text = String::from_utf8_lossy(part.expose());
+        if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
+            let encoded = SecretValue::new(percent_encode(&text));
+            self.parts.extend([encoded, part]);
+        }
+    }
+
+    /// Returns the value that a reference selects.
+    ///
+    /// # Errors
+    /// The failure of the request, or the reason why the document doesn't have the value, or has
+    /// null.
+    fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
+        let document = self.document(reference, subject)?;
+        let selector = &reference.selector;
+        if *selector == Selector::Whole {
+            return Ok(SecretValue::new(document.body.expose()));
+        }
+
+        // The secret exists, so an error can show its name.
+        let revealed = || subject.revealed_by(reference);
+        let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
+        let parsed = self.parsed(&reference.locator, document);
+        let selected = find_value(document, parsed, selector, &rewrite);
+        let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
+        read.map_err(|reason| {
+            let subject = &revealed();
+            reason.map_problem(|problem| {
+                let problem = with_entry(problem, Some(reference), subject);
+                problem.help_if_some(version_hint(reference, subject))
+            })
+        })
+    }
+
+    /// Returns the keys of an object, or the parameters below a path.
+    ///
+    /// # Errors
+    /// If the document isn't JSON, or if the reference doesn't select an object in it.
+    fn members<'m>(
+        &'m mut self,
+        object: &'a ObjectSource,
+        document: &'m Document,
+        subject: &Subject,
+    ) -> Resolved<Members<'m>> {
+        let reference = &object.reference;
+        if reference.locator.is_path() {
+            return Ok(env_from::path_members(document, object));
+        }
+
+        // What an error suggests to write instead.
+        let rewrite = |key: &str| match &reference.selector {
+            Selector::Whole => env_from::whole_value_as_variable(subject),
+            part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
+            Selector::Key(_) | Selector::Path(_) => None,
+        };
+        let parsed = self.parsed(&reference.locator, document);
+        let value = find_value(document, parsed, &reference.selector, &rewrite)?;
+        Ok(env_from::object_members(value, object, subject)?)
+    }
+
+    /// Returns the document of a locator as JSON. Parses the document only at the first call.
+    fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+        let parse = || Json::parse(document.body.expose()).map(Arc::new);
+        self.parsed_documents.entry(locator).or_insert_with(parse)
+    }
+
+    /// Returns the document of a reference.
+    ///
+    /// # Errors
+    /// The failure of the request. It is an absence only if the secret or the version doesn't
+    /// exist, or if the reference consists of an empty variable.
+    fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
+        if let Some(name) = reference.locator.empty_variable() {
+            let problem = Problem::configuration(format!("the variable {name} is empty"));
+            return Err(Unresolved::Absent(problem));
+        }
+        match self.fetched.get(&reference.locator) {
+            None => Err(Unresolved::Unread),
+            Some(Ok(document)) => Ok(document),
+            Some(Err(failure)) => {
+                let problem = failure.problem(reference, subject);
+                let is_absent = matches!(failure.error.cause, Cause::Absent(_));
+                Err(match is_absent {
+                    true => Unresolved::Absent(problem),
+                    false => Unresolved::Failed(problem),
+                })
+            }
+        }
+    }
+
+    /// Returns a value that consists of text and of the values of references.
+    ///
+    /// # Errors
+    /// Every reason why the value of a reference is missing.
+    fn composed_value(&mut self, parts: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
+        let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
+        for part in parts {
+            match part {
+                Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
+                Part::Reference(reference) => match self.read_value(reference, subject) {
+                    Ok(value) => {
+                        composed.extend_from_slice(value.expose());
+                        self.add_part(value);
+                    }
+                    Err(error) => errors.push(error),
+                },
+            }
+        }
+        unless_errors(errors, SecretValue::new(composed.as_slice()))
+    }
+
+    /// Renders a template with the secrets of its aliases, and with the inherited variables as
+    /// `env`.
+    ///
+    /// # Errors
+    /// Every reason why a secret is missing or, if there isn't one, the errors of the template.
+    fn rendered_template(
+        &mut self,
+        template: &Template,
+        aliases: &'a TemplateInputs,
+        subject: &Subject,
+    ) -> ResolvedAll<SecretValue> {
+        let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
+        for (alias, reference) in aliases {
+            let input = self.document(reference, subject).and_then(|document| {
+                let input = Input::new(self.parsed(&reference.locator, document), document);
+                input.ok_or_else(|| {
+                    let text = format!("is binary, so the template can't use {alias}");
+                    let why = Problem::configuration(text).code("not-text");
+                    with_entry(why, Some(reference), subject).into()
+                })
+            });
+            match input {
+                Ok(input) => inputs.extend([(alias.clone(), input)]),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut inputs = unless_errors(errors, inputs)?;
+        for text in looked_up_texts(template, &inputs) {
+            self.add_part(text);
+        }
+        inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
+        let rendering = Rendering {
+            template,
+            inputs: &inputs,
+            references: aliases,
+            plan: self.plan,
+            subject,
+        };
+        rendering.render()
+    }
+}
+
+/// Returns the reason why a value that is null counts as absent. The text is the predicate of a
+/// sentence about the secret.
+fn null_value(selector: &Selector) -> Unresolved {
+    let text = match selector {
+        Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
+        Selector::Key(_) => {
+            let key = selector.shown().map(|key| format!(" {key:?}"));
+            let key = key.unwrap_or_default();
+            format!("has the key{key}, but its value is null")
+        }
+    };
+    Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
+}
+
+/// Decodes a value from base64, for `decode`.
 ///
 /// # Errors
-/// If the document isn't JSON, or doesn't have an object where the reference says.
-fn members<'m, 'a>(
-    answers: &'m mut ParsedAnswers<'a>,
-    object: &'a ObjectSource,
-    document: &'m Document,
-    subject: &Subject,
-) -> Resolved<Members<'m>> {
-    let reference = &object.reference;
-    if reference.locator.is_path() {
-        return Ok(env_from::path_members(document, object));
-    }
-    let parsed = answers.parsed(&reference.locator, document);
-    let rewrite = |key: &str| match &reference.selector {
-        Selector::Whole => env_from::whole_value_as_variable(subject),
-        selector if !key.is_empty() => subject.rewritten_with_fields(&selector.to_string(), key),
-        Selector::Key(_) | Selector::Path(_) => None,
+/// If the value isn't base64. The error doesn't have the entry yet.
+fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
+    value.base64_decoded().ok_or_else(|| {
+        Problem::configuration("the value isn't base64, which \"decode\" expects")
+            .code("not-base64")
+            .help("remove \"decode\", or store the value as base64")
+    })
+}
+
+/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is
+/// encoded.
+///
+/// # Errors
+/// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
+/// the entry.
+fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
+    // Some people write `/^[a-z]+$/i`, as in JavaScript.
+    let source = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
+    let is_delimited = source.len() > 1 && source.starts_with('/') && source.ends_with('/');
+    let help = match str::from_utf8(value.expose()) {
+        Ok(text) if pattern.is_match(text) => return Ok(()),
+        Ok(text) if pattern.is_match(text.trim_end()) => {
+            "remove the newline or the spaces at the end of the value"
+        }
+        Ok(_) if is_delimited => "leave out the slashes around the pattern; (?i) ignores case",
+        Ok(_) => "store the right value, or correct the pattern",
+        Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
-    let value = find_value(document, parsed, &reference.selector, &rewrite)?;
-    Ok(env_from::object_members(value, object, subject)?)
+    let text = format!("the value {}", pattern_mismatch(pattern.as_str()));
+    let problem = Problem::configuration(text).code("does-not-match");
+    Err(problem.help(help))
+}
+
+/// Adds the entry to a problem with a value and, if the value is that of one reference, the secret.
+/// The headline doesn't name the secret, because its subject is the value.
+fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
+    let mut subject = entry.subject.clone();
+    if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
+        let mut about = About::new(&reference.locator.revealed());
+        about.before = None;
+        problem.about = Some(about);
+        subject = subject.revealed_by(reference);
+    }
+    problem.for_entry(subject, impact)
+}
+
+/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
+/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
+/// KEY, and if the reference must not be shown.
+fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
+    let key = selector.to_string();
+    let (what, fields) = match locator.store {
+        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
+            ("the stage", format!(":{key}"))
+        }
+        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+            ("version", format!("::{key}"))
+        }
+        Store::SecretsManager | Store::ParameterStore => return None,
+    };
+    let write = subject.rewritten_with_fields(&key, &fields)?;
+    Some(format!("for {what} {key}, write {write}"))
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
@@ -205,8 +489,8 @@ fn members<'m, 'a>(
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut outcomes = None;
     for (index, entry) in plan.entries.iter().enumerate() {
-        if let PlannedSource::Value(source) = &entry.source
-            && let Some(problem) = unknown_name_problem(source, &entry.subject)
+        if let PlannedSource::Value(ValueSource::Template { template, inputs }) = &entry.source
+            && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
             let outcomes = outcomes.get_or_insert_with(|| Outcomes::unread(plan));
             outcomes.list[index].result = Outcome::Failed(vec![problem]);
@@ -215,28 +499,30 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     outcomes
 }
 
-/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, or
-/// another secret of the plan that exists and whose name differs by one letter. Keeps a suggestion
-/// of the backend. Only the first failures get one ([`MOST_SUGGESTIONS`]).
-pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
+/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, a
+/// secret of the plan that exists and whose name differs by one letter, or `db:password` instead of
+/// `db.password`. Keeps a suggestion of the backend. Only the first failures get one
+/// ([`MOST_SUGGESTIONS`]).
+pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
-    let existing: Vec<String> = existing.map(|(locator, _)| locator.written_id()).collect();
+    let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));
     let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
         let failure = answer.as_mut().err()?;
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
-        (is_absent && failure.nearest.is_none())
-            .then(|| (locator.written_id(), &mut failure.nearest))
+        (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
-    for (id, similar) in absences.take(MOST_SUGGESTIONS) {
-        // `db.password`
-        let parts = id.split_once('.').filter(|_| reads_like_a_name(&id));
-        let of_alias = parts.filter(|(alias, _)| plan.aliases.contains_key(*alias));
+    for (id, failure) in absences.take(MOST_SUGGESTIONS) {
         // An alias of the same name doesn't apply to this entry.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        *similar = nearest(&id, aliases.map(String::as_str))
-            .or_else(|| one_letter_away(&id, existing.iter().map(String::as_str)))
-            .map(str::to_owned)
-            .or_else(|| of_alias.map(|(alias, key)| format!("{alias}:{key}")))
-            .map(Box::from);
+        let similar = nearest(&id, aliases.map(String::as_str))
+            .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
+        let alias_and_key = id
+            .split_once('.')
+            .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));
+        failure.nearest = match (similar, alias_and_key) {
+            (Some(similar), _) => Some(similar.into()),
+            (None, Some((alias, key))) => Some(format!("{alias}:{key}").into()),
+            (None, None) => None,
+        };
     }
 }

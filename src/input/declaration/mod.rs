@@ -328,13 +328,13 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         // The options of the command line that aren't in the table.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
-            Some(spec) if spec.in_declaration() => {
+            Some(spec) if spec.is_for_declarations() => {
                 let position = item.source.position_text(key.position);
                 options.positions.insert(spec.id, position);
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !is_only_flag => {
-                let legal = OPTIONS.iter().filter(|option| option.in_declaration());
+                let legal = OPTIONS.iter().filter(|option| option.is_for_declarations());
                 let names = Vec::from_iter(legal.map(|option| option.name));
                 item.refuse_unknown(name, key.position, value.node, &names);
             }

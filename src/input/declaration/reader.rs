@@ -478,7 +478,7 @@ impl SourceFile {
 /// Returns where a key of a declaration belongs: `region` → `under "defaults"`. Returns `None` for
 /// any other key.
 fn place_of_key(key: &str) -> Option<&'static str> {
-    if find_option(key).is_some_and(OptionSpec::in_declaration) {
+    if find_option(key).is_some_and(OptionSpec::is_for_declarations) {
         return Some("under \"defaults\"");
     }
     let mut places = PLACES.into_iter();

@@ -3,8 +3,8 @@
 //!
 //! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
 //! message, and the reference that was requested. The hint shows the user what to write instead, in
-//! the user's own words. No part of the problem may show a name that may be a password: the locator
-//! and the subject know whether theirs may be.
+//! the user's own words. No part of the problem may show a name that may be a password. The locator
+//! and the subject say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -45,8 +45,8 @@ pub struct FetchFailure {
     pub advice: Option<String>,
     /// The profile of `--profile`, which a command of the AWS CLI needs, too.
     pub profile: Option<String>,
-    /// If the secret doesn't exist, the most similar id in the local file, or otherwise the most
-    /// similar alias.
+    /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
+    /// secret that exists.
     pub nearest: Option<Box<str>>,
 }
 
@@ -63,22 +63,22 @@ impl FetchFailure {
         iter::once(&self.error).chain(elsewhere)
     }
 
-    /// True if the failure proves that the secret exists, so that its name isn't a password. The
-    /// denial of a parameter doesn't prove anything, because it always has an ARN.
+    /// True if the failure proves that the secret exists, so that its name isn't a password.
     pub fn proves_existence(&self, store: Store) -> bool {
-        let is_secret = store == Store::SecretsManager || self.local_file.is_some();
+        // AWS answers in the same way for a parameter that exists and for one that doesn't.
+        let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         let names_arn = || self.error.reason().contains("resource: arn:");
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         match self.error.cause {
             Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-            Absent(missing) => is_secret && missing == Missing::Version,
-            Denied(Denial::Metadata) => is_secret && names_arn(),
-            Denied(denial) => is_secret && denial == Denial::Policy,
+            Absent(missing) => is_conclusive && missing == Missing::Version,
+            Denied(Denial::Metadata) => is_conclusive && names_arn(),
+            Denied(denial) => is_conclusive && denial == Denial::Policy,
             Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         }
     }
 
-    /// True if AWS has answered the request, so that it has the name of the secret.
+    /// True if AWS has answered the request, so that AWS has received the name of the secret.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| {
             if let Cause::NoCredentials(_) = error.cause {
@@ -107,8 +107,8 @@ impl FetchFailure {
         }
     }
 
-    /// Returns the problem for an entry whose request has failed. After `--wait`, the failure is
-    /// temporary, whatever it is.
+    /// Returns the problem for an entry whose request has failed. After `--wait`, every failure is
+    /// temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // A third field that isn't the label of a version may be a password.
@@ -177,19 +177,19 @@ impl FailedRequest<'_> {
     /// If `before` in the result is `None`, the headline is about something else, such as a host,
     /// and only the lines about the entries name the secret.
     fn about(&self) -> Option<About> {
-        let (before, scope) = match self.failure.error.mention {
+        let mut about = About::new(self.locator);
+        (about.before, about.scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        let mut about = About::new(self.locator);
-        (about.before, about.scope) = (before, scope);
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
         if let Cause::Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
-        // The reason may be the region or the account, or that all of them are plain text.
+        // Several secrets can be absent for one reason: a wrong region or account, or plain text
+        // instead of references.
         let is_without_version = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Cause::Absent(Missing::Secret) && is_without_version {
             about.scope = ReasonScope::AnySecret;
@@ -215,12 +215,11 @@ impl FailedRequest<'_> {
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
         // and for a secret, some emulators don't say it.
-        if missing == Missing::Version && self.locator.store == Store::SecretsManager
-            || self.failure.local_file.is_some()
-        {
-            format!("has {version}{scope}")
-        } else {
-            format!("doesn't exist{scope}, or has {version}")
+        let is_of_secret =
+            missing == Missing::Version && self.locator.store == Store::SecretsManager;
+        match is_of_secret || self.failure.local_file.is_some() {
+            true => format!("has {version}{scope}"),
+            false => format!("doesn't exist{scope}, or has {version}"),
         }
     }
 
@@ -239,8 +238,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the most specific hint that applies: one that depends on the request, the one of the
-    /// failure, or that of every failure with this cause.
+    /// Returns the most specific hint that applies: one that depends on the request, that of this
+    /// failure, or the remedy for every failure with this cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
@@ -317,7 +316,7 @@ impl FailedRequest<'_> {
         }
         let name = match locator.is_path() {
             true => "the path",
-            // The reference has the name itself, not an alias that stands for it.
+            // The reference has the name itself, not an alias for it.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
             }
@@ -328,7 +327,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a name with an empty variable, or `None` for any other name.
+    /// Returns the hint for a name with an empty variable, such as `${STAGE}/db`, which became
+    /// `/db`. Returns `None` for any other name.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -352,17 +352,16 @@ impl FailedRequest<'_> {
         Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint for a name that is similar to another one, which exists. Usually the
-    /// reference is misspelled, so the hint corrects it. If the reference has `ssm:`, but the
-    /// similar key of the `--local` file doesn't, the key is the mistake, so the hint corrects the
-    /// file.
+    /// Returns the hint for a name that is similar to an existing one. Usually the reference is
+    /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
+    /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
         let parameter = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
         Some(match (&self.failure.local_file, parameter) {
             _ if self.locator.is_hidden() => did_you_mean(nearest),
-            // Both are keys of the file's mapping, so a colon follows them.
+            // The id and the nearest key are keys of the file, so a colon follows them.
             (Some(file), Some(id)) => {
                 format!("in {}, write {id}: instead of {nearest}:", file.display())
             }
@@ -375,8 +374,8 @@ impl FailedRequest<'_> {
         did_you_mean_to_write(id, self.with_id(id))
     }
 
-    /// Returns what to write for the entry with another id of a secret, or `None` if the reference
-    /// isn't shown, or begins with an alias instead of the id.
+    /// Returns what to write for the entry with this id instead of its own, or `None` if the
+    /// reference isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator.written_id())?;
@@ -424,15 +423,16 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or
-    /// if a staging label seems to be one. Also returns the hint for a version number instead of a
-    /// staging label. Returns `None` for any other reference, and if the reference isn't shown.
+    /// if a staging label seems to be one. Returns the hint of [`Self::third_field_hint`] for a
+    /// reference with a key and a label. Returns `None` for any other reference, and if the
+    /// reference isn't shown.
     fn key_hint(&self) -> Option<String> {
         let SecretRef { locator, selector } = self.reference;
         if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
             return None;
         }
-        let (key, stage) = match (selector, locator.version.stage()) {
-            (Selector::Key(key), Some(stage)) => (key, stage),
+        match (selector, locator.version.stage()) {
+            (Selector::Key(key), Some(stage)) => self.third_field_hint(key, stage),
             // `prod/db/password`
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
@@ -442,19 +442,27 @@ impl FailedRequest<'_> {
                 }
                 let write = self.subject.rewritten_with(&format!("{name}:{key}"));
                 let check = self.name_hint();
-                return Some(format!(
+                Some(format!(
                     "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
-                ));
+                ))
             }
             // `prod/db::password`
             (Selector::Whole, Some(stage)) if is_name(stage) && !stage.starts_with("AWS") => {
                 let fields = format!(":{stage}");
                 let write = self.subject.rewritten_with_fields(&fields, stage)?;
-                return Some(format!("write one colon before a key: {write}"));
+                Some(format!("write one colon before a key: {write}"))
             }
-            (..) => return None,
-        };
+            (..) => None,
+        }
+    }
 
+    /// Returns the hint for a third field that probably isn't meant as a staging label, but as a
+    /// path, a version number or a key. Returns `None` for a label of AWS, and if the reference
+    /// isn't shown.
+    fn third_field_hint(&self, key: &str, stage: &str) -> Option<String> {
+        if stage.starts_with("AWS") {
+            return None;
+        }
         // `prod/tls:key:/run/tls.key`
         if stage.starts_with('/') {
             let from = self.subject.reference()?.strip_suffix(stage)?;
@@ -468,8 +476,6 @@ impl FailedRequest<'_> {
             // `prod/db:password:3`
             let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
             (hint, stage, "AWSPREVIOUS")
-        } else if stage.starts_with("AWS") {
-            return None;
         } else if key == "SecretString" {
             // The AWS CLI prints the whole value with `--query SecretString`.
             ("write", &*fields, stage)
@@ -525,9 +531,9 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint about the permission that the caller needs for the request. If AWS may also
-    /// deny it because the secret doesn't exist, the hint says so first. The result is `None` if a
-    /// permission isn't the cause.
+    /// Returns the hint about the permission that the caller needs for the request. If the reason
+    /// of the denial can also be that the secret doesn't exist, the hint says so first. The result
+    /// is `None` if a permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
         let Cause::Denied(denial) = self.failure.error.cause else {
             return None;
@@ -554,13 +560,11 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // AWS names the ARN of a secret that exists.
-        let may_be_missing = store == Store::SecretsManager && denial == Denial::PolicyOrMissing;
-        let check = "check the name, because AWS also denies access to a secret that doesn't exist; if it exists,";
-        Some(if may_be_missing {
-            format!("{check} {allow}")
-        } else {
-            allow
-        })
+        // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
+        if denial == Denial::PolicyOrMissing && store == Store::SecretsManager {
+            let check = "check the name, because AWS also denies access to a secret that doesn't exist; if it exists,";
+            return Some(format!("{check} {allow}"));
+        }
+        Some(allow)
     }
 }

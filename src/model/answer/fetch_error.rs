@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, Status};
 
-/// The code of credentials that AWS has refused in its answer to the request itself.
+/// The code of the failure if AWS refuses the credentials in its answer to the request itself.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
@@ -95,7 +95,7 @@ impl FetchError {
         self
     }
 
-    /// Sets AWS's message. In most cases, the headline is the usual one for the cause.
+    /// Sets AWS's message.
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self
@@ -110,8 +110,8 @@ impl FetchError {
     }
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because the
-    /// failed request wasn't the one for the secret: `the role "…" couldn't be assumed`. Leaves any
-    /// other failure unchanged.
+    /// failed request wasn't the request for the secret: `the role "…" couldn't be assumed`. Leaves
+    /// any other failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -130,6 +130,7 @@ impl FetchError {
     /// Returns the reason as a sentence that can be read without the name of the secret, and
     /// without the id of the request.
     pub fn sentence(&self) -> String {
+        // AWS's message, and the predicate of a headline, aren't such sentences.
         match (self.mention, &self.problem.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
@@ -195,8 +196,8 @@ pub enum Denial {
     Metadata,
     /// The KMS key of the secret is disabled, or the caller may not use it.
     Key,
-    /// AWS doesn't accept the credentials, or the token of a web identity. Once their origin is
-    /// known, this becomes [`Cause::NoCredentials`].
+    /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
+    /// credentials is known, the cause becomes [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
 }
 
@@ -234,7 +235,7 @@ pub enum OutageKind {
     Lookup,
     /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,
-    /// The connection failed for another reason, or broke.
+    /// The connection failed for a different reason, or broke.
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
@@ -270,7 +271,7 @@ pub enum Refusal {
     Agent,
     /// The request can't be made, or its answer is too large.
     NotSent,
-    /// AWS returned another error.
+    /// AWS returned an error that isn't in this list.
     Request,
 }
 
@@ -406,8 +407,10 @@ const PORTAL: &str = "check for a proxy or captive portal between this machine a
 impl Cause {
     /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
     pub fn is_unconfigured(self) -> bool {
-        let without_source = Self::NoCredentials(Unsigned::Unconfigured);
-        self == Self::NoRegion || self == without_source
+        matches!(
+            self,
+            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
+        )
     }
 }
 
@@ -416,7 +419,7 @@ impl Cause {
 macro_rules! facts_of_causes {
     ($($cause:pat => $shared:ident { $($fact:ident: $value:expr),* $(,)? })*) => {
         impl Cause {
-            /// Returns what this cause means.
+            /// Returns the facts of this cause from the table.
             pub fn facts(self) -> CauseFacts {
                 use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
                 match self { $($cause => CauseFacts { $($fact: $value,)* ..$shared },)* }
@@ -435,8 +438,8 @@ facts_of_causes! {
 
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // The agent has credentials of its own. A failure of those of secrets-exec is without
-    // credentials.
+    // These are the credentials of the agent. If AWS refuses those of secrets-exec, the cause is
+    // `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }

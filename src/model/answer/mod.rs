@@ -55,7 +55,7 @@ pub struct Document {
     /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
-    /// The facts about the cached answer. `None` if AWS answered.
+    /// Details about the cached answer. `None` if AWS answered.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
@@ -65,12 +65,12 @@ pub struct Document {
 
 impl Document {
     /// Returns the document that has the version of a value: the version id, the labels, and the
-    /// time of creation. For a value that comes from a path, this is the document of its parameter.
-    /// `parameter_name` is the part of that parameter's name after the path. For any other value,
-    /// it is `None`, and the version is in this document itself.
+    /// time of creation. For the value of a parameter below a path, this is the document of the
+    /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
+    /// other value, `parameter_name` is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if there isn't such a parameter. Also returns `None` for a path as a whole,
-    /// because each of its parameters has a version of its own.
+    /// Returns `None` if there isn't such a parameter, and for a path as a whole, because each of
+    /// its parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
@@ -167,15 +167,15 @@ pub struct CachedAnswer {
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity that AWS recognizes the credentials as, and the provider that they came from.
-/// `check --json` prints it as it is.
+/// The identity to which the credentials belong, and the provider of the credentials. The JSON of
+/// `check` has this type as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account in the ARN. `None` without an ARN.
     pub account: Option<String>,
     /// `None` if STS did not answer.
     pub arn: Option<String>,
-    /// The provider of the credentials.
+    /// The name of the provider.
     pub credentials: &'static str,
 }
 
@@ -212,7 +212,7 @@ pub struct Description {
     pub versions: BTreeMap<String, Vec<String>>,
 }
 
-/// A copy of a secret in another region.
+/// A copy of a secret in a different region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,

@@ -10,7 +10,7 @@
 //! be used on a laptop with `--local`.
 //!
 //! Some options only make sense together with another one, such as an external id with its role.
-//! Two of them, `--external-id` and `--pass`, are ignored if the other option comes from a place
+//! Two of them, `--external-id` and `--pass`, are ignored if the other option is set in a place
 //! with higher precedence.
 
 mod option_table;
@@ -93,8 +93,6 @@ pub struct RegionSource {
 }
 
 impl RegionSource {
-    /// Creates the source with this name in messages, and this exit status for a region that
-    /// doesn't exist.
     pub const fn new(name: &'static str, status: Status) -> Self {
         Self { name, status }
     }
@@ -173,8 +171,8 @@ impl TypedOptions {
     /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
     /// `None` here.
     fn aws(&self) -> AwsOptions {
-        // A variable such as SECRETS_EXEC_REGION is named like its flag, because only declarations
-        // have positions.
+        // Only declarations have positions. A variable such as SECRETS_EXEC_REGION doesn't, so
+        // messages name it like the flag.
         let region_source = if self.positions.contains_key(&OptionId::Region) {
             RegionSource::new("the declaration", Status::Configuration)
         } else {
@@ -217,8 +215,7 @@ impl TypedOptions {
     }
 }
 
-/// Options that only make sense together with another option. The second option of each pair is
-/// that other option.
+/// Pairs of options. The first option only makes sense together with the second one.
 const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn),
     (OptionId::AgentFallback, OptionId::Agent),
@@ -231,7 +228,7 @@ const NEEDS: [(OptionId, OptionId); 9] = [
     (OptionId::PollSignal, OptionId::OnRotation),
 ];
 
-/// Options that exclude each other, and the reason.
+/// Pairs of options that exclude each other, each with the reason.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
     (OptionId::Local, OptionId::Agent, TWO_SOURCES),
@@ -239,13 +236,14 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-/// The reasons, which complete the message after "because".
+/// The reasons. Messages have them after "because".
 const ONE_REGION: &str = "an endpoint serves only one region";
 const TWO_SOURCES: &str = "both say where all values come from";
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
-/// Options that only apply together with the second option from the same place: a place with lower
-/// precedence must not pass on more variables, and its external id may belong to another role.
+/// Pairs of options. The first option only applies if the second one isn't set in a place with
+/// higher precedence. Otherwise, a place with lower precedence could pass on more variables, and
+/// its external id could belong to a different role.
 const COMPANIONS: [(OptionId, OptionId); 2] = [
     (OptionId::Pass, OptionId::CleanEnv),
     (OptionId::ExternalId, OptionId::RoleArn),
@@ -255,15 +253,15 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Returns the pairs of options in this place that exclude each other, with the reason.
+    /// Returns the pairs of options in this place that exclude each other, each with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
         let exclusions = EXCLUSIONS.into_iter();
         exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply below `higher`, a place with higher precedence. Adds
-    /// a text about each one to `turned_off`, which `--verbose` prints, or to `ignored`, which is
-    /// printed as a warning.
+    /// Turns off the options that can't apply because of `higher`, a place with higher precedence,
+    /// or that need Linux on a different system. Adds a text about each of them to `turned_off`,
+    /// which `--verbose` prints, or to `ignored`, which is printed as a warning.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -299,17 +297,17 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off an option, and with it the options that need it. Returns what messages call the
-    /// option: its name, after its position if a declaration has set it. Returns `None` if the
-    /// option isn't on, so that nothing has changed.
+    /// Turns off an option, and the options that need it. Returns what messages call the option:
+    /// its name, after its position if a declaration has set it. If the option isn't on, returns
+    /// `None` and changes nothing.
     fn turn_off(&mut self, option: OptionId) -> Option<String> {
         if !self.is_on(option) {
             return None;
         }
-        let mut name = option.to_string();
-        if let Some(position) = self.positions.get(&option) {
-            name = format!("{position}: {name}");
-        }
+        let name = match self.positions.get(&option) {
+            Some(position) => format!("{position}: {option}"),
+            None => option.to_string(),
+        };
         self.unset(option);
         for (other, needed) in NEEDS {
             if needed == option {
@@ -319,9 +317,8 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the
-    /// switches that the tables above and `turn_off_below` use are treated in this way. Any other
-    /// switch is on if it is set at all.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the three
+    /// switches in the tables above are treated in this way. Any other switch is on if it is set.
     fn is_on(&self, option: OptionId) -> bool {
         let off = [
             (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
@@ -331,12 +328,11 @@ impl TypedOptions {
         self.sets(option) && !off.contains(&Some(option))
     }
 
-    /// Returns an error for each option that is set although the option that it needs isn't. On a
-    /// system other than Linux, also returns an error for each option that needs Linux.
+    /// Returns an error for each option that is set although the option that it needs isn't.
     ///
-    /// The second kind of error is only for flags. [`Self::turn_off_below`] has already turned off
-    /// such an option in a variable or a declaration, so that the same declaration can be used on a
-    /// Mac.
+    /// On a system other than Linux, also returns an error for each flag that needs Linux. In a
+    /// variable or a declaration, [`Self::turn_off_below`] has already turned off such an option,
+    /// so that the same declaration can be used on a Mac.
     fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed) in NEEDS {

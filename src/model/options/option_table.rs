@@ -78,7 +78,7 @@ pub enum Takes {
 
 impl OptionSpec {
     /// True if `defaults:` can set the option. A declaration must not replace AWS by a local file.
-    pub fn in_declaration(&self) -> bool {
+    pub fn is_for_declarations(&self) -> bool {
         self.id != OptionId::Local
     }
 }
@@ -134,8 +134,8 @@ macro_rules! options {
             /// A text for each option that a place with higher precedence has turned off.
             /// `--verbose` prints it as a note.
             pub turned_off: Vec<String>,
-            /// The same for each option that is ignored because the option that it belongs to is
-            /// set in a place with higher precedence. It is printed as a warning.
+            /// A text for each option that is ignored because it belongs to an option that a place
+            /// with higher precedence has set. It is printed as a warning.
             pub ignored: Vec<String>,
         }
 
@@ -253,7 +253,7 @@ pub type Expected = &'static str;
 /// The value of `--agent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
-    /// `0` or `false`: the agent isn't used, even if a place with lower precedence asks for it.
+    /// `0` or `false`: the agent isn't used, even if a place with lower precedence turns it on.
     Off,
     At(HttpUrl),
 }
@@ -281,8 +281,8 @@ pub enum LogFormat {
 /// The value of `--key-exchange`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
-    /// X25519MLKEM768, and after it the classical groups. The first message is longer than one
-    /// packet.
+    /// X25519MLKEM768 or, if the server doesn't support it, one of the classical groups. The first
+    /// message is longer than one packet.
     #[default]
     Hybrid,
     /// Only the classical groups.
@@ -299,8 +299,8 @@ pub struct SignalNumber(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,
-    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). Otherwise,
-    /// the kernel reports a fault of this process.
+    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). A
+    /// signal from the kernel reports a fault of this process.
     IfSent,
     /// The signal is only for this process, or can't be handled (SIGKILL, SIGSTOP).
     Never,
@@ -370,7 +370,7 @@ fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }
 
-/// Makes a parser of values from one of text, which must be UTF-8.
+/// Makes a parser of values from a parser of text. The new parser refuses values that aren't UTF-8.
 fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
     move |value| parse(utf8(value)?)
 }
@@ -409,17 +409,17 @@ const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
 /// The values of `--log-format`.
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
-/// The URL of the AWS Secrets Manager Agent, unless `--agent` has another one.
+/// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
-/// Parses the value of `--agent`: `0`, `1` or a URL. The token of the agent is sent to this URL,
-/// and secrets come back from it. They must not cross the network in plain text, so an agent on
-/// another host needs https.
+/// Parses the value of `--agent`: `0`, `1` or a URL. The requests to this URL contain a token, and
+/// the responses contain secrets. These must not cross the network in plain text, so an agent on a
+/// different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let url = match value.to_str() {
         Some("0") => return Ok(AgentChoice::Off),
         Some("1") => Some(DEFAULT_AGENT),
-        text => text,
+        url => url,
     };
     let url = url.and_then(|url| HttpUrl::parse_endpoint(url).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());

@@ -15,13 +15,13 @@
 //!
 //! Two things are harder than they look:
 //!
-//! - **Is a key missing?** MiniJinja reports that a value is undefined, but not where the value
-//!   comes from: a missing key of a secret makes the entry absent, so that its `default` applies,
-//!   but an index past the end of a list is a mistake. So a [`SecretObject`] notes each look-up
-//!   that fails. [`Rendering::lookup_at_fault`] finds the look-up whose value made the rendering
-//!   fail: it renders the template again with a marked value for one of them. With an empty text
-//!   for this look-up, the next rendering finds the next missing key. A look-up in something that
-//!   isn't an object is an error of its own.
+//! - **Is a key missing?** A missing key of a secret makes the entry absent, so that its `default`
+//!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
+//!   undefined, but not why. So a [`SecretObject`] notes each look-up that fails.
+//!   [`Rendering::lookup_at_fault`] finds the look-up that made the rendering fail: it renders the
+//!   template again, and lets one of the look-ups return a marked value. With an empty text for
+//!   this look-up, the next rendering finds the next missing key. A look-up in something that isn't
+//!   an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -45,7 +45,7 @@ use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::environment::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
-use crate::model::plan::{Plan, TemplateInputs, ValueSource, variable_help};
+use crate::model::plan::{Plan, TemplateInputs, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, encoded_twice_hint, keys_hint,
@@ -56,8 +56,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text that is put before a template when it is rendered again to find out which look-up made
-/// it fail. The text makes an undefined value, the mark, and one failed look-up returns this mark.
+/// The text before a template that is rendered again to find out which look-up made it fail. The
+/// text makes an undefined value, the mark, and one of the failed look-ups returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -104,7 +104,7 @@ pub struct Rendering<'a> {
     pub template: &'a Template,
     /// The secret of each alias that the template uses, and the variables of `env`.
     pub inputs: &'a BTreeMap<String, Input>,
-    /// The references that the aliases stand for, for messages.
+    /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
     /// The plan, for the help of an error.
     pub plan: &'a Plan,
@@ -116,9 +116,9 @@ impl Rendering<'_> {
     /// Renders the template, once or several times.
     ///
     /// # Errors
-    /// Every missing key, or another failure of the template. A look-up of a key in a secret that
-    /// is plain text is an error even if the template has a `default` for the key, because that
-    /// would hide a malformed secret.
+    /// Every missing key, or a different failure of the template. A look-up of a key in a secret
+    /// that is plain text is an error even if the template has a `default` for the key, because
+    /// that would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
         let is_text = |input: &Input| matches!(input, Input::Text(_));
         if let Some(problem) = self.non_object_problem(is_text) {
@@ -177,8 +177,8 @@ impl Rendering<'_> {
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
-    /// now names the mark, this look-up is the cause. (Only `'key' in db` has another result with
-    /// the mark, but it doesn't use the value.)
+    /// now names the mark, this look-up is the cause. (Only `'key' in db` has a different result
+    /// with the mark, but it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
@@ -195,7 +195,8 @@ impl Rendering<'_> {
         Some(lookup)
     }
 
-    /// Adds the entry to a problem, and the secret of an alias, if the problem is about one.
+    /// Adds the entry to a problem and, if the problem is about the secret of an alias, this
+    /// secret.
     fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
         let reference = alias.and_then(|alias| self.references.get(alias));
         with_entry(problem, reference, self.subject)
@@ -244,7 +245,7 @@ impl Rendering<'_> {
         };
 
         if name == template::ENV {
-            return self.unset_variable(key, nearest(key, quotable_keys(map)));
+            return self.unset_variable_problem(key, nearest(key, quotable_keys(map)));
         }
         if map.contains_key(key) {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
@@ -264,7 +265,7 @@ impl Rendering<'_> {
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
     /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
     /// inherited variable with a similar name, if there is one.
-    fn unset_variable(&self, name: &str, nearest: Option<&str>) -> Problem {
+    fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
             text = format!(
@@ -282,12 +283,12 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null. Only considers look-ups in an input for which
-    /// `is_meant` is true.
-    fn non_object_problem(&self, is_meant: impl Fn(&Input) -> bool) -> Option<Problem> {
+    /// value that is neither an object nor null. Skips look-ups in inputs for which `is_relevant`
+    /// is false.
+    fn non_object_problem(&self, is_relevant: impl Fn(&Input) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
-            let input = self.inputs.get(alias).filter(|input| is_meant(input))?;
+            let input = self.inputs.get(alias).filter(|input| is_relevant(input))?;
             self.problem_of_lookup(lookup, alias, input)
         })
     }
@@ -296,18 +297,14 @@ impl Rendering<'_> {
     /// or `None` for any other look-up. `input` is the secret of `alias`.
     fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Input) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
-        let twice_encoded = match input {
-            Input::Object(secret) => {
-                let keys: Vec<_> = parent.split('.').skip(1).collect();
-                let value = value_at(secret.value(), &keys)?;
-                if value.is_object() || value.is_null() {
-                    return None;
-                }
-                None
+        // A secret that is text isn't an object for any look-up.
+        if let Input::Object(secret) = input {
+            let keys: Vec<_> = parent.split('.').skip(1).collect();
+            let value = value_at(secret.value(), &keys)?;
+            if value.is_object() || value.is_null() {
+                return None;
             }
-            // A secret that is text isn't an object for any look-up.
-            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
-        };
+        }
 
         let text = match parent.split_once('.') {
             Some((template::ENV, name)) => {
@@ -318,10 +315,15 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let help = twice_encoded.and_then(|json| encoded_twice_hint(json.value()));
-        let whole = format!("write {{{{ {parent} }}}} for the whole value");
+        let encoded_twice = match input {
+            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
+            Input::Object(_) => None,
+        };
+        let help = encoded_twice
+            .and_then(|json| encoded_twice_hint(json.value()))
+            .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(self.with_names(problem.help(help.unwrap_or(whole)), Some(alias)))
+        Some(self.with_names(problem.help(help), Some(alias)))
     }
 }
 
@@ -355,12 +357,12 @@ pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) ->
 /// To find it, renders the template with placeholders instead of secrets. The parts of the template
 /// that this rendering doesn't reach aren't checked.
 ///
-/// Returns `None` if the source isn't a template. Also ignores any other error, because the
-/// placeholders may have caused it.
-pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<Problem> {
-    let ValueSource::Template { template, inputs } = source else {
-        return None;
-    };
+/// Ignores any other error, because the placeholders may have caused it.
+pub fn unknown_name_problem(
+    template: &Template,
+    inputs: &TemplateInputs,
+    subject: &Subject,
+) -> Option<Problem> {
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
     let names = Names(values.collect());
@@ -370,14 +372,14 @@ pub fn unknown_name_problem(source: &ValueSource, subject: &Subject) -> Option<P
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders the text of a template with a value for each name. The filters note failed look-ups in
-/// `misses`.
+/// Renders the text of a template with a value for each name. The filter `fromjson` notes failed
+/// look-ups in `misses`.
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.
 fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
-    // An error names the expression that an undefined value comes from.
+    // In this mode, an error names the expression that an undefined value comes from.
     environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -392,14 +394,15 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     });
     values::add_filters(&mut environment, misses);
 
+    // Every name is looked up in `names`, also that of a function of MiniJinja.
     for (name, value) in environment.globals() {
         names.0.insert(name.to_owned(), value);
     }
     environment.render_str(text, Value::from_object(names))
 }
 
-/// Turns an error of MiniJinja into a problem. Its text may quote a value, so only the text of a
-/// fault of our own and unknown names are kept.
+/// Turns an error of MiniJinja into a problem. The text of MiniJinja's error may quote a value, so
+/// the problem only has unknown names from it, and the text of a fault of our own.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
     let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
@@ -425,8 +428,8 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
-/// True if the template has used an undefined value. MiniJinja's operators and many filters say
-/// this only in the text of their error.
+/// True if the template has used an undefined value. Errors of MiniJinja's operators and of many
+/// filters say this only in their text.
 fn is_undefined_error(error: &Error) -> bool {
     let says_undefined = |text: &str| text.contains("undefined");
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)

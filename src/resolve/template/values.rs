@@ -29,8 +29,8 @@ const DEEPEST: usize = 128;
 /// The names that a template can use: its aliases, `env`, and MiniJinja's functions.
 ///
 /// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would
-/// replace it, although it may be an alias that `undeclared_variables` missed, and whose secret was
-/// therefore not read.
+/// replace it. But the name may be an alias that `undeclared_variables` has missed, so that the
+/// secret of the alias wasn't read.
 #[derive(Debug)]
 pub struct Names(pub BTreeMap<String, Value>);
 
@@ -67,13 +67,13 @@ impl Misses {
         })
     }
 
-    /// Returns the look-ups in their order, and forgets them.
+    /// Returns the look-ups in their order, and empties the list.
     pub fn take(&self) -> Vec<FailedLookup> {
         mem::take(&mut *self.lookups())
     }
 
-    /// Adds a look-up to the list, unless it is one of the missing ones. Returns the value that
-    /// MiniJinja gets for it: the mark or an empty text, if this look-up has one, or `None`.
+    /// Adds a look-up to the list, unless it is one of the missing ones. Returns its result, if it
+    /// has one: an empty text for a missing one, or the mark.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));
@@ -162,12 +162,13 @@ impl Object for SecretObject {
             _ => key.to_string(),
         };
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
-        let value = value_at(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
+        let found = value_at(self.json(), &[&name]);
+        let value = found.and_then(|json| self.value(json, path.clone()));
         value.or_else(|| {
             self.misses.note(FailedLookup {
                 alias: self.alias.clone(),
                 path,
-                is_past_end: self.json().is_array() && value_at(self.json(), &[&name]).is_none(),
+                is_past_end: self.json().is_array() && found.is_none(),
             })
         })
     }
@@ -308,8 +309,9 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     Ok(())
 }
 
-/// Returns MiniJinja's error about the use of an undefined value, which names the expression that
-/// the value comes from. An error that only has the kind doesn't.
+/// Returns MiniJinja's error about the use of an undefined value. Only an error that MiniJinja
+/// itself makes names the expression that the value comes from, so this looks up an attribute of
+/// the value.
 pub fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
@@ -342,7 +344,7 @@ pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
             .map_err(|_| own_error("the value for \"fromjson\" isn't JSON"))?;
         Ok(SecretObject::root(None, Arc::new(json), &noted))
     });
-    // This one is only for `super::MARK`.
+    // Only `super::MARK` uses this filter.
     let marked = misses.clone();
     environment.add_filter("secrets_exec_marks_misses", move |undefined: Value| {
         marked.mark.get_or_init(|| undefined);
@@ -374,7 +376,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// Checks the input of a filter, which is the first of `given`, and the filter's first argument.
+/// Checks the input of a filter, which is the first of `given`, and the filter's first argument,
+/// which is the second.
 ///
 /// # Errors
 /// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
@@ -402,12 +405,12 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 /// or precision in a format such as `%10000d`, or the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
-    let (large, text) = match filter {
+    let (large_number, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
         "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
         _ => return false,
     };
-    Regex::new(large).is_ok_and(|number| number.is_match(&text))
+    Regex::new(large_number).is_ok_and(|number| number.is_match(&text))
 }
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
@@ -417,7 +420,7 @@ fn has_non_ascii_name(format: &str) -> bool {
     names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
-/// Runs MiniJinja's test `divisibleby`, unless the divisor is zero, because the test would panic.
+/// Runs MiniJinja's test `divisibleby`, which would panic if the divisor were zero.
 ///
 /// # Errors
 /// If the divisor is zero.
