@@ -187,7 +187,7 @@ impl Checked {
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
         if self.depth != CheckDepth::Declaration {
-            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
             // The table has the values that don't come from a secret.

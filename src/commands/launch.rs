@@ -21,6 +21,7 @@
 //! the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
+use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Values, read_values};
@@ -149,10 +150,18 @@ impl Launch<'_> {
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
-            terminal::print_unless_hidden(warnings);
-            terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
-            terminal::print_unless_hidden(report::disk_warnings(files.persistent_files()));
+            let mut arguments = self.command.arguments();
+            if arguments.any(|argument| argument.as_bytes().starts_with(b"$")) {
+                let warnings = report::unexpanded_argument_warnings(&outcomes, self.command);
+                terminal::print_unless_hidden(warnings);
+            }
+            if outcomes
+                .values()
+                .any(|(_, value)| value.expose().is_empty())
+            {
+                terminal::print_unless_hidden(report::empty_value_warning(&outcomes));
+            }
+            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
 
         let delivery = Delivery::write_temporary(files)?;

@@ -22,7 +22,7 @@ use crate::model::env_variables::{Inherited, Retention};
 use crate::model::environment::CommandLine;
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
-use crate::model::plan::{Layer, Plan};
+use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
@@ -106,17 +106,20 @@ pub fn prepare(
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
     let mut report = Report::from(take(&mut inputs.errors));
 
-    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-    let sections = match matches!(asker, Asker::Get) {
-        true => Sections::OptionsAndAliases,
-        false => Sections::All,
-    };
-    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-    report.extend(declarations.errors);
-
-    // The command line wins over every declaration.
-    let typed = take(&mut inputs.options).over(declarations.options);
-    let mut layers = declarations.layers;
+    let mut typed = take(&mut inputs.options);
+    let (mut layers, mut read_files) = (Vec::new(), Vec::new());
+    if inputs.find_file || !inputs.files.is_empty() {
+        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+        let sections = match matches!(asker, Asker::Get) {
+            true => Sections::OptionsAndAliases,
+            false => Sections::All,
+        };
+        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+        report.extend(declarations.errors);
+        // The command line wins over every declaration.
+        typed = typed.over(declarations.options);
+        (layers, read_files) = (declarations.layers, declarations.names);
+    }
     if !inputs.resolve_env.is_empty() {
         layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
     }
@@ -152,7 +155,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = nothing_to_resolve(&declarations.names, &inputs);
+        let mut problem = nothing_to_resolve(&read_files, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -207,10 +210,15 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant and,
 /// except for `check`, the notes about empty variables.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-    terminal::print_unless_hidden(report::plain_template_warnings(plan));
-    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
-    if !matches!(asker, Asker::Check { .. }) {
+    let mut sources = plan.value_entries().map(|(_, source)| source);
+    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+        terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+        terminal::print_unless_hidden(report::plain_template_warnings(plan));
+        terminal::print_unless_hidden(report::literal_expression_warnings(plan));
+    }
+    let mut entries = plan.entries.iter();
+    let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
+    if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }

@@ -146,7 +146,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_always(warnings);
     }
-    terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+    let mistakes = values.outcomes.warnings.iter();
+    terminal::print_unless_hidden(mistakes.map(report::mistake_warning));
     Ok(values)
 }
 

@@ -174,19 +174,15 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each of `files`, all of which are on a disk. A warning shows the path as
-/// the user wrote it, because a variable in the path may be a password.
-pub fn disk_warnings<'a>(
-    files: impl Iterator<Item = (&'a Path, &'a Subject)>,
-) -> impl Iterator<Item = Record> {
-    files.map(|(path, subject)| {
-        let path = subject.as_written(&path.display().to_string());
-        let origin = &subject.origin;
-        Record::warning(format!(
-            "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
-        ))
-        .with_help("use a path on tmpfs, for example under /run")
-    })
+/// Returns the warning about a file on a disk. The warning shows the path as the user wrote it,
+/// because a variable in the path may be a password.
+pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
+    let path = subject.as_written(&path.display().to_string());
+    let origin = &subject.origin;
+    Record::warning(format!(
+        "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
+    ))
+    .with_help("use a path on tmpfs, for example under /run")
 }
 
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.
@@ -201,13 +197,11 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Returns the warnings about entries that were resolved, but are probably mistaken.
-pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
-    outcomes.warnings.iter().map(|(subject, text)| {
-        let entries = vec![subject.to_string()];
-        let warning = Record::warning(text);
-        Record { entries, ..warning }
-    })
+/// Returns the warning about an entry that was resolved, but is probably mistaken.
+pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
+    let entries = vec![subject.to_string()];
+    let warning = Record::warning(text);
+    Record { entries, ..warning }
 }
 
 /// Returns the warnings about the cache in `directory`: first those about values that come from it
