@@ -106,17 +106,20 @@ pub fn prepare(
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
     let mut report = Report::from(take(&mut inputs.errors));
 
-    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-    let sections = match matches!(asker, Asker::Get) {
-        true => Sections::OptionsAndAliases,
-        false => Sections::All,
-    };
-    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-    report.extend(declarations.errors);
-
-    // The command line wins over every declaration.
-    let typed = take(&mut inputs.options).over(declarations.options);
-    let mut layers = declarations.layers;
+    let mut typed = take(&mut inputs.options);
+    let (mut layers, mut read_files) = (Vec::new(), Vec::new());
+    if inputs.find_file || !inputs.files.is_empty() {
+        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+        let sections = match matches!(asker, Asker::Get) {
+            true => Sections::OptionsAndAliases,
+            false => Sections::All,
+        };
+        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+        report.extend(declarations.errors);
+        // The command line wins over every declaration.
+        typed = typed.over(declarations.options);
+        (layers, read_files) = (declarations.layers, declarations.names);
+    }
     if !inputs.resolve_env.is_empty() {
         layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
     }
@@ -152,7 +155,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = no_entry_problem(&declarations.names, &inputs);
+        let mut problem = no_entry_problem(&read_files, &inputs);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }

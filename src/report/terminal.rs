@@ -415,7 +415,10 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
 /// Prints records to standard error like [`print_always`], but leaves out those that `--quiet`
 /// hides, and those that only `--verbose` shows.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
-    print_text(&visible_lines(records));
+    let mut records = records.into_iter().peekable();
+    if records.peek().is_some() {
+        print_text(&visible_lines(records));
+    }
 }
 
 /// Prints text to standard error as is, and erases the progress line first. Waits while the reader

@@ -30,12 +30,14 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, 
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
-use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
+use crate::model::mistakes::{
+    Fault, NAME_REMEDY, not_a_path, overlooked, overlooked_in_argument, several_lines,
+};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
+use crate::model::shown::{invalid_value, reads_like_a_name};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
     with_program, with_variables,
@@ -77,10 +79,7 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let is_plain = |argument: &OsString| argument.to_str().is_some_and(is_plain_ascii);
-    if !arguments.iter().all(is_plain) {
-        unless_errors(usage::overlooked_problems(&arguments), ())?;
-    }
+    unless_errors(overlooked_problems(&arguments), ())?;
 
     let arguments_for_clap = as_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.
@@ -102,6 +101,23 @@ pub fn parse_command_line(
     };
     let invocation = subcommand_invocation(&name, &mut subcommand_matches, inherited);
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
+}
+
+/// Returns a problem for each of our own arguments that has something in it which people don't see,
+/// such as a line feed. An entry `NAME=REF` is left to its parser, which names the part of REF.
+fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let own = arguments.iter().take_while(|argument| *argument != "--");
+    for (number, argument) in (1..).zip(own) {
+        let text = argument.to_string_lossy();
+        if assigned_name(&text).is_none()
+            && let Some(found) = overlooked_in_argument(&text)
+        {
+            let fault = found.about(&format!("argument {number}"));
+            problems.push(Problem::from_fault(Status::Usage, fault));
+        }
+    }
+    problems
 }
 
 /// Returns the arguments for clap, which only has the options: `help` becomes `--help`, `help

@@ -14,9 +14,9 @@ use clap::{Arg, Command};
 
 use super::command::{Subcommand, subcommand};
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::mistakes::{nearest, overlooked_in_argument, replacement};
+use crate::model::mistakes::{nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, reads_like_a_name};
 
@@ -59,20 +59,6 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         }
         _ => rare_problem(error),
     }
-}
-
-/// Returns a problem for each of our own arguments, before `--`, that has something in it which
-/// people don't see. An entry `NAME=REF` is left to its parser, which names the part of REF.
-pub fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let own = arguments.iter().take_while(|argument| *argument != "--");
-    for (number, argument) in (1..).zip(own) {
-        let text = argument.to_string_lossy();
-        let found = overlooked_in_argument(&text).filter(|_| assigned_name(&text).is_none());
-        let fault = found.map(|found| found.about(&format!("argument {number}")));
-        problems.extend(fault.map(|fault| Problem::from_fault(Status::Usage, fault)));
-    }
-    problems
 }
 
 /// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on
