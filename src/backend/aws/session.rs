@@ -104,19 +104,21 @@ impl Session {
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
-        if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
-            let name = settings.profile_name();
-            let text = format!(
-                "the AWS profile {name:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
-            );
-            return Err(Problem::configuration(text)
-                .help("use a profile or a role that doesn't need an MFA code"));
+        let mut base = OnceCell::new();
+        if roles.iter().any(|role| role.mfa_serial.is_some()) {
+            let profile = settings.profile_name();
+            if purpose.is_unattended {
+                let text = format!(
+                    "the AWS profile {profile:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
+                );
+                return Err(Problem::configuration(text)
+                    .help("use a profile or a role that doesn't need an MFA code"));
+            }
+            // An error is stored where the base credentials belong. Then secrets-exec doesn't look
+            // for credentials, and every request fails with this error.
+            let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
+            base = OnceCell::new_with(asked.err().map(Err));
         }
-
-        // An error is stored where the base credentials belong. Then secrets-exec doesn't look for
-        // credentials, and every request fails with this error.
-        let asked = ask_for_missing_codes(codes, roles, settings.profile_name(), &deadline);
-        let base = OnceCell::new_with(asked.err().map(Err));
 
         Ok(Self {
             clients: Clients::new(settings.endpoints.clone(), &settings.http),
