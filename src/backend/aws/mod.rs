@@ -15,7 +15,8 @@
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
 //! `session` keeps them, together with the assumed roles and the region, for all requests of a
-//! launch. `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
+//! launch. `service_client` signs and sends a request and reads the response, and `service_errors`
+//! says what AWS's errors mean.
 
 mod config;
 mod credentials;
@@ -23,9 +24,9 @@ mod iam_policy;
 mod parameter_store;
 #[cfg(any(fuzzing, test))]
 mod replay;
-mod responses;
 mod secrets_manager;
 mod service_client;
+mod service_errors;
 mod session;
 
 #[cfg(any(fuzzing, test))]
@@ -35,8 +36,8 @@ pub use credentials::remove_empty_variables;
 pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
-pub use responses::{code_and_message, error_response, malformed_response};
 pub use secrets_manager::read_secret;
+pub use service_errors::{code_and_message, error_response, malformed_response};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;

@@ -13,8 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::responses::{read_object, timestamp};
-use super::service_client::{Api, Client};
+use super::service_client::{Api, Client, read_object, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{Cause, Document, FetchError, FetchResult, Missing, Refusal};
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};

@@ -3,8 +3,8 @@
 use http::Response;
 
 use super::parameter_store::{parse_page, read_parameters};
-use super::responses::read_body;
 use super::secrets_manager::read_secret;
+use super::service_client::read_body;
 use super::session::Request;
 use crate::model::answer::{Cause, Document, FetchResult, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};

@@ -14,8 +14,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::responses::{read_object, system_time, timestamp};
-use super::service_client::{Api, Client};
+use super::service_client::{Api, Client, read_object, system_time, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,

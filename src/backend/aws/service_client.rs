@@ -44,10 +44,12 @@ use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Request, Response, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
-use super::responses::{ServiceError, not_sent, read_body};
+use super::service_errors::{ServiceError, error_response, malformed_response, not_sent};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
@@ -359,6 +361,59 @@ fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
+/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
+/// is dropped.
+///
+/// # Errors
+/// The meaning of an error response, or an outage if the response does not come from AWS.
+pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name)?.to_str().ok();
+    if !status.is_success() {
+        return Err(error_response(status.as_u16(), header, response.body()));
+    }
+    if !is_object(response.body()) {
+        return Err(malformed_response(status.as_u16(), header("content-type")));
+    }
+    Ok(Zeroizing::new(response.into_body()))
+}
+
+/// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
+///
+/// # Errors
+/// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
+/// serde's error is dropped, because it quotes the body.
+pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
+    let object = Some(body).filter(|body| is_object(body));
+    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
+    parsed.ok_or_else(|| FetchError::malformed(unexpected))
+}
+
+/// True if the body begins with `{`, like a JSON object.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+/// The first second of the year 10000, which RFC 3339 cannot express.
+const YEAR_10000: f64 = 253_402_300_800.0;
+
+/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
+/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
+/// it.
+pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
+    system_time(field.get().trim_matches('"').parse().ok()?)
+}
+
+/// Returns the time that is this many seconds after the beginning of 1970, or `None` if it can't be
+/// printed.
+pub fn system_time(seconds: f64) -> Option<SystemTime> {
+    if seconds >= YEAR_10000 {
+        return None;
+    }
+    let elapsed = Duration::try_from_secs_f64(seconds).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(elapsed)
+}
+
 /// One of AWS's services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
@@ -513,6 +568,9 @@ pub fn partition_of(region: &Region) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -532,6 +590,35 @@ mod tests {
             ("eu-west-1a", "aws"),
         ] {
             assert_eq!(partition_of(&Region::parse(code).unwrap()), name, "{code}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_texts_are_times_and_anything_else_is_unknown() {
+        let time = |field: &Value| timestamp(&to_raw_value(field).unwrap());
+        let seconds = |field: &Value| {
+            time(field)?
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .ok()
+                .map(|time| time.as_secs())
+        };
+        for field in [
+            json!(1_523_477_145.713),
+            json!(1_523_477_145),
+            json!("1523477145.713"),
+        ] {
+            assert_eq!(seconds(&field), Some(1_523_477_145), "{field}");
+        }
+        for field in [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!("yesterday"),
+            json!("NaN"),
+            json!("inf"),
+            json!([1]),
+        ] {
+            assert_eq!(time(&field), None, "{field}");
         }
     }
 }
