@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::parameter_store::{base_name, is_described, referenced_secret};
+use super::parameter_store::{base_name, can_be_described, referenced_secret};
 use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
@@ -40,7 +40,7 @@ pub fn policy(
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
     let is_sent = |request: &Locator| {
-        !options.metadata || request.store == Store::SecretsManager || is_described(request)
+        !options.metadata || request.store == Store::SecretsManager || can_be_described(request)
     };
     let is_own = |request: &&Locator| role.makes(request) && is_sent(request);
     let own_requests = Vec::from_iter(requests.iter().filter(is_own));

@@ -5,8 +5,8 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For every response with a value, and for Parameter Store,
 //! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients: each one costs half a million instructions, and each of its requests costs a quarter of
-//! a million, while retries, endpoints and connections are ours anyway.
+//! clients. Each client costs half a million instructions, and each of its requests costs a quarter
+//! of a million, although retries, endpoints and connections are ours anyway.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
@@ -141,8 +141,7 @@ impl Client {
     /// that returns its code and message.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, the failure of the request, or
-    /// [`Refusal::NotSent`].
+    /// AWS's error, the failure of the request, or [`Refusal::NotSent`].
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -175,21 +174,14 @@ impl Client {
         let header = |name: &str| response.headers().get(name);
         let by_status = ServiceError::new(response.status().as_u16(), header);
 
-        let mut service_error = None;
-        match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            Ok(output) => {
-                if let Ok(output) = output.downcast() {
-                    return Ok(output);
-                }
-            }
-            // The rest of the error is dropped, because it may quote the response.
-            Err(failed) => {
-                let _ =
-                    failed.map_operation_error(|error| service_error = error.downcast::<E>().ok());
-            }
-        }
-
-        let meta = service_error.as_ref().map(metadata);
+        let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            Ok(output) => return output.downcast().map_err(|_| by_status.classify()),
+            Err(failed) => failed,
+        };
+        // Only the code and the message are used, because the rest of the error may quote the
+        // response.
+        let service_error = failed.as_operation_error();
+        let meta = service_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
         let error = ServiceError {
             code: meta.and_then(ErrorMetadata::code),
             message: meta.and_then(ErrorMetadata::message),
@@ -205,8 +197,7 @@ impl Client {
     /// `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, the error of `parse`, or the last outage when
-    /// there are no more attempts.
+    /// AWS's error, the error of `parse`, or the last outage when there are no more attempts.
     pub async fn call_json<T>(
         &self,
         target: &'static str,
@@ -229,19 +220,19 @@ impl Client {
     ///
     /// # Errors
     /// When the request is invalid, or when the response did not arrive completely. If the head of
-    /// an incomplete response has status 500 or more, or if the body is not valid, the error is the
-    /// meaning of the status.
+    /// an incomplete response has status 500 or more, or if its body is invalid, the error is that
+    /// of the status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
-        let answer = self.http.send(signed);
-        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
+        let sending = self.http.send(signed);
+        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
             Err(FetchError::late(host, ATTEMPT_TIMEOUT))
         });
-        let (head, body) = match answered {
-            Ok(answer) => answer,
+        let (head, body) = match received {
+            Ok(response) => response,
             // Boxed, so that the many requests that succeed don't reserve space for this future.
-            Err(failure) => return Err(Box::pin(self.unanswered(failure)).await),
+            Err(failure) => return Err(Box::pin(self.without_response(failure)).await),
         };
 
         let status = head.status.as_u16();
@@ -258,11 +249,11 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without an answer: `failure`, with a remedy if the user has
+    /// Returns the error for a request without a response: `failure`, with a remedy if the user has
     /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the
-    /// error is a refusal instead, because no later attempt can succeed: the name of AWS's host
-    /// doesn't exist, but a lookup finds the host for a similar region.
-    async fn unanswered(&self, failure: FetchError) -> FetchError {
+    /// error is a refusal instead, because no later attempt can succeed. A region is probably
+    /// misspelled if AWS doesn't have a host for it, but has one for a similar region.
+    async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
         }
@@ -280,9 +271,9 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds the
-    /// remedy, which is to correct the setting. If the error already has a remedy, it keeps that
-    /// one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they
-    /// have their own.
+    /// remedy, which is to correct the setting. An error keeps a remedy that it already has. A TLS
+    /// handshake without a response and a wrong clock don't get this remedy, because they have
+    /// their own.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
@@ -365,7 +356,7 @@ fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<
 /// is dropped.
 ///
 /// # Errors
-/// The meaning of an error response, or an outage if the response does not come from AWS.
+/// AWS's error, or an outage if the response isn't from AWS.
 pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -381,7 +372,7 @@ pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>>
 /// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
 ///
 /// # Errors
-/// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
+/// An outage for any other body. `unexpected` describes the body: `a response that can't be read`.
 /// serde's error is dropped, because it quotes the body.
 pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
     let object = Some(body).filter(|body| is_object(body));
@@ -398,8 +389,7 @@ fn is_object(body: &[u8]) -> bool {
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
-/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
-/// it.
+/// Returns `None` for anything else. That isn't an error, because no value depends on a time.
 pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }

@@ -1,11 +1,11 @@
 //! The meaning of an error response from one of AWS's services.
 //!
 //! An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The
-//! error's code decides and, for a few codes, the message. If there is no known code, the HTTP
-//! status decides.
+//! error's code decides which of them it is and, for a few codes, the message. Without a known
+//! code, the HTTP status decides.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
-//! outage is retried. Nothing that comes from a proxy must look like an absence or a denial.
+//! outage is retried. An error page of a proxy must not look like an absence or a denial.
 
 use std::error::Error;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::model::answer::{
 use crate::model::shown::one_line;
 use crate::net::{error_text, find_source};
 
-/// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype`
-/// has precedence over the one in the body. `header` returns the value of a header, by its name.
+/// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
+/// over a code in the body. `header` returns the value of a header, by its name.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -199,7 +199,7 @@ impl<'a> ServiceError<'a> {
         failure
     }
 
-    /// Returns the outage for an error without a code, which does not come from AWS.
+    /// Returns the outage for an error without a code, which isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
         // Only the host is shown, because the rest of the URL may have a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
@@ -245,8 +245,8 @@ fn policy_remedy(message: &str) -> Option<String> {
     }
 }
 
-/// Returns the outage for a response that does not come from AWS or is damaged. `kind` is the type
-/// of its body, or says that it is a redirect.
+/// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its
+/// body, or says that the response is a redirect.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that isn't from AWS (HTTP status {status}{body_kind})");
