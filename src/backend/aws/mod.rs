@@ -369,13 +369,12 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         }
     }
     for ((store, region), count) in counts {
-        let connections = match store {
+        let needed = match store {
             Store::SecretsManager => count,
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let clients = &session.clients;
-        let opening = clients.connect_early(Api::Store(store), region, connections);
-        opening.await;
+        let api = Api::Store(store);
+        session.clients.connect_early(api, region, needed).await;
     }
 }
 

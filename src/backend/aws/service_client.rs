@@ -38,7 +38,7 @@ use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
@@ -154,15 +154,12 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
-        let empty = || Layer::new("an operation without configuration").freeze();
-        let parts = operation.config().unwrap_or_else(empty);
-        let (Some(serializer), Some(deserializer)) = (
-            parts.load::<SharedRequestSerializer>(),
-            parts.load::<SharedResponseDeserializer>(),
-        ) else {
-            let why = "an operation without serialization";
-            return Err(FetchError::refused(Refusal::NotSent, why));
-        };
+        let why = "an operation without serialization";
+        let unusable = || FetchError::refused(Refusal::NotSent, why);
+        let parts = operation.config().ok_or_else(unusable)?;
+        let serializer = parts.load::<SharedRequestSerializer>();
+        let deserializer = parts.load::<SharedResponseDeserializer>();
+        let (serializer, deserializer) = serializer.zip(deserializer).ok_or_else(unusable)?;
         let request = input
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))

@@ -182,10 +182,9 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        let failure = self.failure(Cause::Outage(kind), None);
         FetchError {
             again: self.again,
-            ..failure
+            ..self.failure(Cause::Outage(kind), None)
         }
     }
 
