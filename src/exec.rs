@@ -99,15 +99,18 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 
     let path = file.to_string_lossy();
     let shown = shown_program(&path);
-    let mut text = format!("\"{shown}\" can't be executed: {}", errno_text(why));
-    let mut help =
-        format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755");
-    if why == Errno::EISDIR {
-        text = format!("\"{shown}\" is a directory, not a program");
-    } else if is_noexec && why == Errno::EACCES {
-        text = format!("\"{shown}\" can't be executed: its file system is mounted with noexec");
-        help = "mount the file system with exec, as in docker run --tmpfs /tmp:exec".to_owned();
-    }
+    let reason = match why {
+        Errno::EISDIR => "is a directory, not a program",
+        Errno::EACCES if is_noexec => "can't be executed: its file system is mounted with noexec",
+        _ => &format!("can't be executed: {}", errno_text(why)),
+    };
+    let help = match is_noexec {
+        true => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
+        false => {
+            &format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755")
+        }
+    };
+    let text = format!("\"{shown}\" {reason}");
     let has_help = why == Errno::EACCES && shown == path;
     Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
 }
@@ -256,7 +259,8 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
 
     // The first line of a script doesn't contain a NUL, but the header of a program for a different
     // machine does.
-    if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
+    let may_be_script = || first_line(program).is_ok_and(|line| !line.contains(&0));
+    if errno != Errno::ENOEXEC || !may_be_script() {
         return errno;
     }
     let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];

@@ -42,11 +42,10 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 
 /// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or from the file that
 /// the agent's installation creates. As for the agent's other clients, AWS_TOKEN is a token, or
-/// `file://` and the path of a file that has one. This may read a file.
+/// `file://` and the path of a file with a token. This may read a file.
 ///
 /// # Errors
-/// When there isn't a valid token. The message names the variable or file and says what is wrong
-/// there.
+/// When there isn't a valid token. The message names the variable or the file.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -115,7 +114,7 @@ impl Agent {
         // With a fallback, AWS is asked instead of making a second attempt.
         let configured = settings.max_attempts;
         let max_attempts = if has_fallback { Some(1) } else { configured };
-        // The budget limits the whole request.
+        // The parts of a response don't need a limit, because the budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
             url,
@@ -144,7 +143,8 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.settings, progress).map(|_| ())
+        apply_settings(&mut self.settings, progress)?;
+        Ok(())
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
@@ -201,8 +201,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns the error for a missing token. Opens a connection to find out whether anything
-    /// listens at the agent's address. If not, that is the better reason, so its error is returned.
+    /// Opens a connection to find out whether anything listens at the agent's address. If not, that
+    /// is a better reason than a missing token, so its error replaces `error`.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {

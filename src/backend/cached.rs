@@ -10,7 +10,7 @@
 //!                    │             │   outage     → the entry is used, │   outage  → the launch fails
 //!                    │             │                with a warning     │
 //!                    │             │   denied, or → the launch fails,  │
-//!                    │             │   absent       the entry goes     │
+//!                    │             │   absent       entry is removed   │
 //! ```
 //!
 //! - Every good answer from AWS replaces the entry. AWS's own answer that a secret is denied or
@@ -99,8 +99,8 @@ impl Cached {
         refused: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         let begun = boot_time();
-        let is_usable = |locator: &Locator, entry: &CacheEntry, limit| {
-            entry.age(begun) < limit && !refused.contains(locator)
+        let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
+            entry.age(begun) < max_age && !refused.contains(locator)
         };
 
         let entries = self.read_entries(wanted.iter().copied());
@@ -366,7 +366,7 @@ const NOT_OURS: &str =
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
-    /// Opens the directory, and checks that values may be stored in it.
+    /// Opens the directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
     /// If the directory can't be opened or examined, or every reason why values must not be stored
@@ -441,7 +441,7 @@ const USE_TMPFS: &str =
 
 /// Returns the problem for a directory that can't be opened. `problem` is the general one, which
 /// advises the user to create a directory at `path`. Outside of /run and /dev/shm, that directory
-/// would probably be on a disk, so the advice is to use another path.
+/// would probably be on a disk, so the advice is to use a different path.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
@@ -468,7 +468,7 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     }
 
     let stat = fstat(directory)?;
-    let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
+    let (owner, own_uid) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
     // An ACL that gives access to other users appears in the permissions of the group.
@@ -476,10 +476,10 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or
     // chmod, nobody else could use it any more.
     let is_shared = has_others && mode.contains(Mode::S_ISVTX);
-    if uid != wanted && !is_shared {
+    if owner != own_uid && !is_shared {
         problems.push(problem(
-            format!("belongs to user {uid}, but secrets-exec runs as user {wanted}"),
-            format!("give it to user {wanted}: chown {wanted} {path}"),
+            format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),
+            format!("give it to user {own_uid}: chown {own_uid} {path}"),
         ));
     }
     if has_others {

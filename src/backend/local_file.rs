@@ -8,20 +8,20 @@ use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, Secr
 use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 
-/// The remedy for a declaration instead of the file.
+/// The remedy if `--local` names a declaration.
 const REMEDY: &str = "that is a declaration: name a file with prod/db: { password: … } instead";
 
-/// The path of the file, and the secrets in it. The keys are a secret's id and, inside, a staging
-/// label.
+/// The file of `--local`.
 #[derive(Debug)]
 pub struct LocalFile {
     pub path: PathBuf,
+    /// The values by the id of the secret, and then by the staging label.
     pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
 impl LocalFile {
-    /// Returns one answer for each locator in `wanted`. For the first missing secrets (up to
-    /// [`MOST_SUGGESTIONS`]), the answer also has the most similar id in the file.
+    /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
+    /// secrets, the answer also has the most similar id in the file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut suggestions) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {
@@ -64,8 +64,9 @@ impl LocalFile {
 
     /// Returns the failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        let is_own_key = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
-        let is_declaration = !self.secrets.is_empty() && self.secrets.keys().all(is_own_key);
+        let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
+        let mut ids = self.secrets.keys();
+        let is_declaration = !self.secrets.is_empty() && ids.all(is_key_of_declaration);
         FetchFailure {
             local_file: Some(self.path.clone()),
             advice: is_declaration.then(|| REMEDY.to_owned()),
@@ -73,17 +74,18 @@ impl LocalFile {
         }
     }
 
-    /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
-    /// because it is the shortest.
+    /// Returns the id in the file that is most similar to one of `names`. Tries the last name
+    /// first, because it is the shortest.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let mut last_first = names.iter().rev();
-        let nearest = last_first.find_map(|name| nearest(name, ids.iter().copied()));
-        nearest.map(Box::from)
+        let found = last_first.find_map(|name| nearest(name, ids.iter().copied()));
+        found.map(Box::from)
     }
 
-    /// The current values of the parameters that the path stands for, if there are any.
+    /// Returns a document with the current values of the parameters below a path, or `None` if
+    /// there aren't any.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 

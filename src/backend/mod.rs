@@ -34,7 +34,7 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS answers the locators that the
+    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS is asked for everything that the
     /// agent did not answer.
     Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
@@ -42,10 +42,10 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns the agent, or `None` if this is a different backend. The caller can ask the agent
-    /// which locators it can never read ([`Agent::unsupported`]). This depends on the profile, so
-    /// AWS's configuration files are read first, unless `plan` doesn't have any locators. Doesn't
-    /// send a request.
+    /// Returns the agent, which can say what it can never read ([`Agent::unsupported`]), or `None`
+    /// for any other backend. What the agent can read depends on the profile, so AWS's
+    /// configuration files are read first, unless `plan` doesn't have any locators. Doesn't send a
+    /// request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -116,14 +116,15 @@ impl Backend {
 }
 
 /// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial or an absence is an answer. If the clock is wrong, AWS would refuse the request, too.
+/// denial or an absence is such an answer, and so is a token or a role that the agent refuses. If
+/// the clock is wrong, AWS would refuse the request, too.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else {
         return true;
     };
     match failure.error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        Cause::NoCredentials { .. } => failure.error.again == Again::Never,
+        Cause::NoCredentials(_) => failure.error.again == Again::Never,
         Cause::Refused(Refusal::Endpoint) => false,
         Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }

@@ -38,8 +38,8 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
-    let executable = if is_executable { EXEC } else { NOEXEC_SEAL };
-    let mut file = File::from(create_memfd(executable)?);
+    let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
+    let mut file = File::from(create_memfd(exec_flag)?);
     access.write(&mut file, content)?;
 
     let seals = SealFlag::F_SEAL_SEAL
@@ -67,7 +67,7 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
     let mut writer = File::from(writer);
-    // Nobody reads yet, so a write would wait forever for room.
+    // Nobody reads yet, so writing more than the pipe can hold would never end.
     reserve(&writer, content.expose().len())?;
     access.write(&mut writer, content)?;
     drop(writer);
@@ -89,7 +89,7 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         return Ok(());
     };
 
-    // The kernel has the same error for both limits.
+    // EPERM can be about the limit for one pipe, or about that for all of the user's pipes.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     if errno == Errno::EPERM
         && let Ok(most) = system_limit.trim().parse::<usize>()
@@ -103,13 +103,13 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     Err(call_problem(&what, errno).help("leave out `once`"))
 }
 
-/// Creates an empty memfd. `executable` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
+/// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
 /// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
 /// second attempt is made with neither.
-fn create_memfd(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);
-    let created = match create(executable) {
+    let created = match create(exec_flag) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
         created => created,
     };

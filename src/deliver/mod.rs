@@ -2,8 +2,8 @@
 //!
 //! The input is the files of a launch with their values. The result is files on disk under their
 //! own names, files in memory that the command inherits, and the variables with their paths. A
-//! launch that fails must not leave a new file behind. Nobody may be able to open a file under its
-//! temporary name that they could not open later. And no other user's symbolic link may redirect a
+//! launch that fails must not leave a new file behind. Only users who can open a file under its own
+//! name can open it under its temporary name. And no other user's symbolic link can redirect a
 //! file.
 //!
 //! ```text
@@ -78,9 +78,9 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Looks up the owners of the files, opens their directories, and checks who owns these. A file
-    /// in memory doesn't have a directory. Keeps the errors, because [`Delivery::write_temporary`]
-    /// and [`Self::undeliverable`] return all errors together.
+    /// Looks up the owners of the files, opens the directories, and checks who owns the
+    /// directories. A file in memory doesn't have one. Keeps the errors, because
+    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
@@ -103,12 +103,10 @@ impl<'a> Files<'a> {
 
     /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
-        let files = self.0.iter();
-        files.filter_map(|pending| match &pending.destination {
-            Ok(Some(entry)) if entry.is_on_disk() => {
-                Some((entry.path.as_path(), pending.file.subject))
-            }
-            Ok(_) | Err(_) => None,
+        self.0.iter().filter_map(|pending| {
+            let entry = pending.destination.as_ref().ok()?.as_ref()?;
+            let found = (entry.path.as_path(), pending.file.subject);
+            entry.is_on_disk().then_some(found)
         })
     }
 
@@ -253,8 +251,8 @@ impl Delivery {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// The device and the inode number. A file that has replaced this one while it still existed
-    /// has another inode number.
+    /// The device and the inode number. If a different file replaces this one while it still
+    /// exists, the inode number changes.
     pub id: (u64, u64),
 }
 

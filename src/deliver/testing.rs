@@ -61,16 +61,13 @@ pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     }
 }
 
-/// True if a test can change owners of files. Otherwise prints a note.
+/// True if a test can change owners of files. Otherwise reports on standard error, past the capture
+/// of the test harness, that `test` is skipped.
 pub fn is_root(test: &str) -> bool {
-    nix::unistd::geteuid().is_root() || report_skip(test)
-}
-
-/// Reports a skipped test on standard error, past the capture of the test harness. Always returns
-/// false, for [`is_root`].
-fn report_skip(test: &str) -> bool {
-    std::io::stderr()
-        .write_all(format!("SKIPPED: {test}: can't be root here\n").as_bytes())
-        .unwrap();
-    false
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        let note = format!("SKIPPED: {test}: can't be root here\n");
+        std::io::stderr().write_all(note.as_bytes()).unwrap();
+    }
+    is_root
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::parameter_store::{base_name, is_described, referenced_secret};
+use super::parameter_store::{base_name, can_be_described, referenced_secret};
 use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
@@ -40,7 +40,7 @@ pub fn policy(
     let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
     let is_sent = |request: &Locator| {
-        !options.metadata || request.store == Store::SecretsManager || is_described(request)
+        !options.metadata || request.store == Store::SecretsManager || can_be_described(request)
     };
     let is_own = |request: &&Locator| role.makes(request) && is_sent(request);
     let own_requests = Vec::from_iter(requests.iter().filter(is_own));
@@ -115,13 +115,13 @@ impl<'a> PolicyRole<'a> {
 /// assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
-    let what = if names.is_empty() {
+    let advice = if names.is_empty() {
         "to read with this role, add --role-arn".to_owned()
     } else {
         format!("the launch assumes {}", Vec::from_iter(names).join(", "))
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
-    let help = format!("{what}; to print the policy of the caller, leave out --for-role");
+    let help = format!("{advice}; to print the policy of the caller, leave out --for-role");
     Problem::usage(text).help(help)
 }
 
@@ -167,12 +167,10 @@ fn statements<'a>(
 fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut warnings = Vec::new();
     if requests.iter().any(|request| request.region.is_none()) {
-        let text = "the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION";
-        warnings.push(text.to_owned());
+        warnings.push("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION".to_owned());
     }
     if options.is_for_agent {
-        let text = "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)";
-        warnings.push(text.to_owned());
+        warnings.push("with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)".to_owned());
     }
     warnings
 }
@@ -224,7 +222,8 @@ impl Statements<'_> {
     }
 
     /// Adds the permission to read what a locator names, in one region or, without `region`, in
-    /// every region. AWS can't limit a permission to one version.
+    /// every region. Also notes which service decrypts the value. AWS can't limit a permission to
+    /// one version.
     ///
     /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
     /// parameter.
@@ -247,12 +246,10 @@ impl Statements<'_> {
             let arn = Arn::new([partition, service, region_or_any, account, &resource]);
             self.add(action, arn);
         }
-        // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager decrypts
-        // the value. Public parameters aren't encrypted. A secret that is only described is noted,
-        // too, which has no effect: the statement about KMS keys needs `--kms-key`, which can't be
-        // combined with `--metadata`.
-        let referenced = referenced_secret(locator.id.name()).map(|_| Store::SecretsManager);
-        if !is_public(locator) {
+        if !self.options.metadata && !is_public(locator) {
+            // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager
+            // decrypts the value.
+            let referenced = referenced_secret(locator.id.name()).map(|_| Store::SecretsManager);
             let decrypting = referenced.unwrap_or(locator.store);
             self.decrypting.insert((decrypting, region.cloned()));
         }
@@ -269,7 +266,7 @@ impl Statements<'_> {
     /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
     ///   The depth makes no difference.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
-        let name = locator.id.name();
+        let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
@@ -278,11 +275,10 @@ impl Statements<'_> {
                     secrets.push(format!("secret:{name}"));
                 }
                 for secret in secrets {
-                    let options = self.options;
                     if options.describe || options.is_for_agent || options.metadata {
                         needed.push((DESCRIBE_SECRET, store, secret.clone()));
                     }
-                    if !self.options.metadata {
+                    if !options.metadata {
                         needed.push((GET_SECRET, store, secret));
                     }
                 }

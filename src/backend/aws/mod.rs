@@ -15,7 +15,8 @@
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
 //! `session` keeps them, together with the assumed roles and the region, for all requests of a
-//! launch. `service_client` signs and sends a request, and `responses` says what AWS's errors mean.
+//! launch. `service_client` signs and sends a request and reads the response, and `service_errors`
+//! says what AWS's errors mean.
 
 mod config;
 mod credentials;
@@ -23,9 +24,9 @@ mod iam_policy;
 mod parameter_store;
 #[cfg(any(fuzzing, test))]
 mod replay;
-mod responses;
 mod secrets_manager;
 mod service_client;
+mod service_errors;
 mod session;
 
 #[cfg(any(fuzzing, test))]
@@ -35,8 +36,8 @@ pub use credentials::remove_empty_variables;
 pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
-pub use responses::{code_and_message, error_response, malformed_response};
 pub use secrets_manager::read_secret;
+pub use service_errors::{code_and_message, error_response, malformed_response};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -108,14 +109,14 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
-            // The next session isn't a stored one, so there is only one more try.
+            // The next try doesn't use stored credentials, so there is only one more.
             return Box::pin(self.answers(wanted, limit)).await;
         }
         Ok(answers)
     }
 
-    /// Closes the session if AWS has refused a session that the AWS CLI has stored, and returns
-    /// true. The next session doesn't use stored ones, so it asks for an MFA code.
+    /// If AWS has refused credentials that the AWS CLI has stored, forgets the session and returns
+    /// true. The next session doesn't use stored credentials, so it asks for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         if !session.is_some_and(|session| session.is_stored_and_refused(answers)) {
@@ -136,10 +137,10 @@ impl Aws {
         }
     }
 
-    /// Returns the key from which the name of a cached answer is made, from options and variables,
-    /// but not from files. If two requests can have different answers, their keys differ, because a
-    /// key says what is read, where it is read, and which options and variables choose the caller.
-    /// The key is only hashed and never printed, because it contains an access key id.
+    /// Returns a key that is hashed to name the cache entry of a locator. The key is made from
+    /// options and variables, but not from files. It says what is read, where it is read, and which
+    /// options and variables choose the caller, so two requests that can have different answers
+    /// have different keys. The key is never printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let request = settings.with_defaults(locator);
@@ -205,7 +206,7 @@ impl Aws {
         // If this fails, each request fails with the same error.
         let _ = session.prepare_credentials(&sent).await;
         let session = &*session;
-        let identities = async {
+        let tracing = async {
             if let Some(request) = sent.first() {
                 session.trace_identities(&request.region).await;
             }
@@ -216,7 +217,7 @@ impl Aws {
         let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
         let describing_parameters = parameter_store::describe_parameters(session, parameters);
         let (described, parameter_answers, ()) =
-            join3(describing_secrets, describing_parameters, identities).await;
+            join3(describing_secrets, describing_parameters, tracing).await;
 
         let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
         answered.extend(parameter_answers);
@@ -258,8 +259,8 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 }
 
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
-/// adds where they come from. If a policy denied the request, notes that the request was for a
-/// description, so that the help names that permission.
+/// adds where they come from. If a policy denied a request, changes the cause to
+/// [`Denial::Metadata`], whose help names the permission for descriptions.
 fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -323,10 +324,10 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Sends the requests and returns one answer for each, batch by batch. Starts opening connections,
-/// finds the credentials, and then sends many requests at the same time. Each role is assumed once.
-/// With `-vv`, also asks STS who the caller is. If there are no credentials, nothing is sent, and
-/// each answer is the error of the search.
+/// Sends the requests, and returns the answers of each batch, one for each request. Starts opening
+/// connections, finds the credentials, and then sends many requests at the same time. Each role is
+/// assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
+/// is sent, and each answer is the error of the search.
 async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -368,13 +369,12 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         }
     }
     for ((store, region), count) in counts {
-        let connections = match store {
+        let needed = match store {
             Store::SecretsManager => count,
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let clients = &session.clients;
-        let opening = clients.connect_early(Api::Store(store), region, connections);
-        opening.await;
+        let api = Api::Store(store);
+        session.clients.connect_early(api, region, needed).await;
     }
 }
 
@@ -448,7 +448,7 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
                     outages.push(passed_over);
                 }
                 Err(error) => {
-                    // Boxed for the same reason as in `send`.
+                    // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
                     passed_over.push((region.clone(), error));
                     answers.push((request, Err(failure_in_regions(passed_over))));
@@ -472,15 +472,18 @@ async fn send(
     let Some(Request { locator, .. }) = requests.first() else {
         return Vec::new();
     };
-    let client = session.client(Api::Store(locator.store), region, locator.role.as_ref());
-    match (&client.await, locator.store) {
-        (Err(error), _) => vec![Err(error.clone()); requests.len()],
+    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
+    let client = &*match session.client(api, region, role).await {
+        Ok(client) => client,
+        Err(error) => return vec![Err(error); requests.len()],
+    };
+    match locator.store {
         // Boxed, because there is one future of this function for each secret, and each of them
         // would otherwise reserve space for this future.
-        (Ok(client), Store::ParameterStore) => {
+        Store::ParameterStore => {
             Box::pin(parameter_store::read_batch(client, requests, budget)).await
         }
-        (Ok(client), Store::SecretsManager) => {
+        Store::SecretsManager => {
             let get = |request| secrets_manager::get_secret(client, request, budget);
             // `requests` has only one, because each secret is a batch of its own.
             stream::iter(requests).then(get).collect().await

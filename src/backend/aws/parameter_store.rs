@@ -2,9 +2,9 @@
 //! GetParametersByPath reads all parameters below a path, page by page. Both decrypt the values.
 //! For `check --metadata`, DescribeParameters says whether parameters exist.
 //!
-//! An answer may spell a name differently from the request: with or without the leading slash, or
+//! A response may spell a name differently from the request: with or without the leading slash, or
 //! as an ARN. Before the value of a parameter is used, its name, account, region and version are
-//! checked against the request.
+//! compared with the request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::responses::{read_object, timestamp};
-use super::service_client::{Api, Client};
+use super::service_client::{Api, Client, read_object, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
@@ -33,7 +32,7 @@ pub const MAX_BATCH: usize = 10;
 /// one path.
 ///
 /// A batch does not contain two versions of a parameter, because both have the same name in the
-/// answer. The second version becomes a batch of its own.
+/// response. The second version becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut single) = (Vec::new(), Vec::new());
@@ -52,10 +51,10 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
 /// request, in the same order.
 ///
-/// AWS denies a whole batch if it denies one of the parameters, and it rejects a whole batch for
-/// one invalid name. An emulator may also answer that one of them does not exist. In these cases,
-/// the parameters are requested one by one, so that each gets its own result. They are not
-/// requested at the same time, in order to keep the limit on requests in flight.
+/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. An
+/// emulator may also refuse it because one parameter does not exist. In these cases, the parameters
+/// are requested one by one, so that each gets its own result. They are not requested at the same
+/// time, in order to keep the limit on requests in flight.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -71,10 +70,10 @@ pub async fn read_batch(
         Err(error) => error,
     };
     let may_be_about_one = match error.cause {
-        Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request) => batch.len() > 1,
+        Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request) => true,
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => false,
     };
-    if !may_be_about_one {
+    if batch.len() == 1 || !may_be_about_one {
         return vec![Err(error); batch.len()];
     }
     let mut results = Vec::new();
@@ -120,7 +119,7 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters for `path`, which is the path of `request`, page by page in the client's
+/// Reads all parameters for `path`, which is the path of `locator`, page by page in the client's
 /// region. Returns one document that has all of them.
 ///
 /// # Errors
@@ -128,7 +127,7 @@ type PageContents = (Vec<(String, Document)>, Option<String>);
 /// many.
 async fn read_path(
     client: &Client,
-    request: &Locator,
+    locator: &Locator,
     path: ParameterPath<'_>,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
@@ -136,9 +135,9 @@ async fn read_path(
     // the path from an ARN gets a slash at its beginning.
     let (path, is_recursive) = (&format!("/{}", base_name(path.name)), path.is_recursive);
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
-    let read = |body: &[u8]| parse_page(body, request, &client.region);
+    let read = |body: &[u8]| parse_page(body, locator, &client.region);
     let request_page = async |input: &Value| {
-        let calling = client.call_json(GET_BY_PATH, request.traced(path), input, budget, read);
+        let calling = client.call_json(GET_BY_PATH, locator.traced(path), input, budget, read);
         calling.await
     };
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
@@ -146,34 +145,40 @@ async fn read_path(
         let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
-    if found.is_empty() {
+    let mut document = document_of_path(found.into_iter().collect())?;
+    document.region = Some(client.region.clone());
+    Ok(document)
+}
+
+/// Returns the document of a path, which has these parameters and no value of its own.
+///
+/// # Errors
+/// [`Missing::Secret`] if there aren't any parameters.
+pub fn document_of_path(parameters: Vec<(String, Document)>) -> FetchResult<Document> {
+    if parameters.is_empty() {
         return Err(Cause::Absent(Missing::Secret).into());
     }
-    let region = Some(client.region.clone());
     Ok(Document {
-        region,
-        parameters: found.into_iter().collect(),
-        ..Document::new(SecretValue::new(""))
+        parameters,
+        ..Document::default()
     })
 }
 
-/// Parses the body of a response to a request for the parameters below a path. Returns the
-/// parameters on this page, each with the part of its name that follows the path, and the token for
-/// the next page.
+/// Parses the body of a GetParametersByPath response, which is one page.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
-/// form, or with a parameter from a different path, region or account. A refusal for a parameter
-/// without a value.
-pub fn parse_page(body: &[u8], request: &Locator, region: &Region) -> FetchResult<PageContents> {
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
+/// response, or that has a parameter from a different path, region or account. A refusal for a
+/// parameter without a value.
+pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResult<PageContents> {
     let page: Page = read_object(body, "a response that isn't a list of parameters")?;
     let mut parameters = Vec::new();
     for parameter in page.parameters {
-        let Some(name) = parameter.name_below(request, region) else {
+        let Some(name) = parameter.name_below(locator, region) else {
             let what = "a response with a parameter of another path, region or account";
             return Err(FetchError::malformed(what));
         };
-        let document = parameter.into_document(&request.version, region)?;
+        let document = parameter.into_document(&locator.version, region)?;
         parameters.push((name, document));
     }
     Ok((parameters, page.next_token))
@@ -202,12 +207,12 @@ struct Parameter {
     last_modified_date: Option<Box<RawValue>>,
 }
 
-/// Parses the body of a response to a request for parameters. Returns one result for each of
-/// `requests`, in the same order.
+/// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
+/// same order.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
-/// form, or for a body that leaves out a requested parameter.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
+/// response, or that leaves out a requested parameter.
 pub fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -224,24 +229,24 @@ impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document. Returns
     /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response
     /// doesn't mention the parameter.
-    fn take(&mut self, request: &Locator, region: &Region) -> Option<FetchResult<Document>> {
+    fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
-            parameter.is_named(&request.id)
-                && parameter.agrees_with_arn(&request.id, region)
-                && parameter.has_version(request)
+            parameter.is_named(&locator.id)
+                && parameter.agrees_with_arn(&locator.id, region)
+                && parameter.has_version(locator)
         };
         if let Some(at) = parameters.iter().position(is_requested) {
             let parameter = parameters.swap_remove(at);
-            return Some(parameter.into_document(&request.version, region));
+            return Some(parameter.into_document(&locator.version, region));
         }
 
-        let requested = requested_name(request, region);
+        let requested = requested_name(locator, region);
         let is_requested = |name: &String| base_name(name) == base_name(&requested);
         if !self.invalid_parameters.iter().flatten().any(is_requested) {
             return None;
         }
-        let missing = match version_selector(request) {
+        let missing = match version_selector(locator) {
             Some(_) => Missing::Version,
             None => Missing::Secret,
         };
@@ -260,14 +265,14 @@ impl Parameter {
         arns.all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows the path of `request`. Returns `None`
+    /// Returns the part of the parameter's name that follows the path of `locator`. Returns `None`
     /// if the path doesn't include the parameter, if the parameter belongs to a different region or
     /// account, or if its name and its ARN name different parameters.
-    fn name_below(&self, request: &Locator, region: &Region) -> Option<String> {
-        if !self.agrees_with_arn(&request.id, region) {
+    fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
+        if !self.agrees_with_arn(&locator.id, region) {
             return None;
         }
-        let path = request.path()?;
+        let path = locator.path()?;
         let mut names = self.names().map(|name| base_name(name));
         let name = names.next()?;
         let below = name.strip_prefix(base_name(path.name))?;
@@ -298,12 +303,12 @@ impl Parameter {
 
     /// True unless the label or the version number in the response differs from the requested one.
     /// If a version number was requested, the response must have it.
-    fn has_version(&self, request: &Locator) -> bool {
-        let selector = version_selector(request).map(|selector| format!(":{selector}"));
-        let is_own = |number: i64| self.version == Some(number);
-        let requested = request.version.id();
+    fn has_version(&self, locator: &Locator) -> bool {
+        let selector = version_selector(locator).map(|selector| format!(":{selector}"));
+        let has_number = |number: i64| self.version == Some(number);
+        let requested = locator.version.id();
         (self.selector.is_none() || self.selector == selector)
-            && requested.is_none_or(|number| number.parse().is_ok_and(is_own))
+            && requested.is_none_or(|number| number.parse().is_ok_and(has_number))
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
@@ -344,21 +349,21 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
 
 /// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the
 /// reference has one.
-fn requested_name(request: &Locator, region: &Region) -> String {
-    let id = request.id.in_region(region);
+fn requested_name(locator: &Locator, region: &Region) -> String {
+    let id = locator.id.in_region(region);
     let with_version = |selector| format!("{id}:{selector}");
-    version_selector(request).map_or_else(|| id.to_string(), with_version)
+    version_selector(locator).map_or_else(|| id.to_string(), with_version)
 }
 
 /// Returns the label or the version number in a request, or `None` for the newest version.
-fn version_selector(request: &Locator) -> Option<&str> {
-    request.version.label().or(request.version.id())
+fn version_selector(locator: &Locator) -> Option<&str> {
+    locator.version.label().or(locator.version.id())
 }
 
 /// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor
-/// those of another account, which an ARN may name.
-pub fn is_described(request: &Locator) -> bool {
-    request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/")
+/// those of another account, which only an ARN can name.
+pub fn can_be_described(locator: &Locator) -> bool {
+    locator.id.arn().is_none() && !base_name(locator.id.name()).starts_with("aws/")
 }
 
 /// The service and the operation, as in the header `x-amz-target`.
@@ -369,9 +374,9 @@ const MAX_DESCRIBED: usize = 50;
 
 /// Asks which parameters and paths exist, and returns an answer without a value for each. Up to
 /// fifty parameters share a request, and each path has its own. Leaves out the parameters that
-/// DescribeParameters can't find ([`is_described`]).
+/// DescribeParameters can't find ([`can_be_described`]).
 pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
-    requests.retain(|request| is_described(&request.locator));
+    requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let locator = &request.locator;
@@ -416,9 +421,9 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     Ok(document)
 }
 
-/// Returns the descriptions of those parameters in a batch that exist. If the batch is a path,
-/// returns the descriptions on the first page that has any, because one parameter is enough to know
-/// that the path exists. All requests in a batch have the same region and role.
+/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path, stops
+/// after the first page with a description, because one parameter is enough to know that the path
+/// exists. All requests in a batch have the same region and role.
 ///
 /// # Errors
 /// The failure of the first request that fails, or the error of the role that couldn't be assumed.
@@ -438,8 +443,9 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
                 true => "Recursive",
                 false => "OneLevel",
             };
-            let shorter = name.strip_suffix('/').filter(|path| !path.is_empty());
-            json!({ "Key": "Path", "Option": option, "Values": [shorter.unwrap_or(name)] })
+            // Only the path `/` ends with a slash here.
+            let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
+            json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
         }
         None => {
             let names = batch.iter().map(|request| request.locator.id.name());

@@ -1,12 +1,12 @@
 //! Parses a recorded response as if AWS had just sent it, for the fuzz targets.
 
-use http::Response;
+use http::{HeaderName, HeaderValue, Response};
 
-use super::parameter_store::{parse_page, read_parameters};
-use super::responses::read_body;
+use super::parameter_store::{document_of_path, parse_page, read_parameters};
 use super::secrets_manager::read_secret;
+use super::service_client::read_body;
 use super::session::Request;
-use crate::model::answer::{Cause, Document, FetchResult, Missing, SecretValue};
+use crate::model::answer::{Document, FetchResult};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 /// An HTTP response.
@@ -22,10 +22,9 @@ pub struct RecordedResponse<'a> {
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<Document>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
-        if let (Ok(name), Ok(value)) = (
-            http::HeaderName::from_bytes(name.as_bytes()),
-            http::HeaderValue::from_bytes(value),
-        ) {
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+            && let Ok(value) = HeaderValue::from_bytes(value)
+        {
             builder = builder.header(name, value);
         }
     }
@@ -47,13 +46,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;
-            if parameters.is_empty() {
-                return Err(Cause::Absent(Missing::Secret).into());
-            }
-            Ok(Document {
-                parameters,
-                ..Document::new(SecretValue::new(""))
-            })
+            document_of_path(parameters)
         }
         Store::ParameterStore => {
             let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;

@@ -14,8 +14,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::responses::{read_object, system_time, timestamp};
-use super::service_client::{Api, Client};
+use super::service_client::{Api, Client, read_object, system_time, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
@@ -30,8 +29,8 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`Cause::Outage`] if AWS doesn't send a valid answer before the budget ends. Otherwise, the
-/// error that AWS's response stands for.
+/// [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends. Otherwise, AWS's
+/// error.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -77,12 +76,12 @@ struct GetSecretValueResponse<'b> {
     secret_binary: Option<String>,
 }
 
-/// Parses the body of a response to a request for a version of `id`.
+/// Parses the body of a GetSecretValue response. `id` and `version` are those in the request.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body in a different
-/// form, or about a different secret or version. A refusal for a secret without a value. No error
-/// quotes the body.
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
+/// response, or that is about a different secret or version. A refusal for a secret without a
+/// value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -114,9 +113,9 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
     })
 }
 
-/// Describes each secret once, many at the same time, and returns the descriptions in a fixed
-/// order. One description has all versions of a secret, so the versions in `requests` don't matter.
-/// If no credentials were found, each description fails with the error of the search.
+/// Describes each secret once, many at the same time, and returns the descriptions in the order of
+/// the requests. One description has all versions of a secret, so the versions in `requests` don't
+/// matter. If no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
     for request in &mut requests {
         request.locator.version = Version::Current;
@@ -126,25 +125,23 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
         let name = format!("the description of {}", request.locator);
         let _awaited = session.budget.progress().awaits(name);
         let description = describe_secret(session, &request).await;
-        DescribedSecret {
-            locator: request.locator,
-            region: request.region,
-            description,
-        }
+        (request, description)
     });
-    let mut descriptions = in_flight(stream::iter(describing)).await;
-    // The requests can finish in any order.
-    descriptions
-        .sort_by(|one, other| (&one.locator, &one.region).cmp(&(&other.locator, &other.region)));
-    descriptions
+    // The requests can finish in any order, and the map sorts them.
+    let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
+    let with_request = |(request, description): (Request, _)| DescribedSecret {
+        locator: request.locator,
+        region: request.region,
+        description,
+    };
+    described.into_iter().map(with_request).collect()
 }
 
 /// Describes a secret in a region. Asks again after each outage, until the session's budget ends.
 /// May assume a role first.
 ///
 /// # Errors
-/// The error that AWS's response stands for, the last outage, or the error of the role that
-/// couldn't be assumed.
+/// AWS's error, the last outage, or the error of the role that couldn't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -214,29 +211,28 @@ impl From<DescribeSecretOutput> for Description {
     }
 }
 
-/// Returns the answers for requests for secrets that have been described.
+/// Returns the answers that follow from the descriptions of secrets: documents without values, and
+/// the failures that a launch would have. A request for a version that DescribeSecret doesn't list
+/// has no answer.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
 ) -> RequestAnswers {
-    let mut answers = RequestAnswers::new();
-    for request in requests {
-        let is_about = |secret: &&DescribedSecret| {
-            let locator = &request.locator;
-            (&secret.locator.id, &secret.region, &secret.locator.role)
-                == (&locator.id, &request.region, &locator.role)
+    let answer = |request: Request| {
+        let Request { locator, region } = &request;
+        let is_requested = |secret: &&DescribedSecret| {
+            let found = &secret.locator;
+            (&found.id, &secret.region, &found.role) == (&locator.id, region, &locator.role)
         };
-        if let Some(secret) = described.iter().find(is_about)
-            && let Some(found) = found_in_description(secret, &request.locator.version)
-        {
-            answers.push(request.answered(found));
-        }
-    }
-    answers
+        let secret = described.iter().find(is_requested)?;
+        let found = found_in_description(secret, &locator.version)?;
+        Some(request.answered(found))
+    };
+    requests.into_iter().filter_map(answer).collect()
 }
 
-/// Returns a document without a value for a version of a secret that has been described, or the
-/// error of its launch. Returns `None` for a version id that isn't in the description, because a
+/// Returns a document without a value for a version of a described secret, or the failure that a
+/// launch would have. Returns `None` for a version id that isn't in the description, because a
 /// launch might be able to read it: DescribeSecret lists only the versions that have a staging
 /// label.
 fn found_in_description(

@@ -5,8 +5,8 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For every response with a value, and for Parameter Store,
 //! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients: each one costs half a million instructions, and each of its requests costs a quarter of
-//! a million, while retries, endpoints and connections are ours anyway.
+//! clients. Each client costs half a million instructions, and each of its requests costs a quarter
+//! of a million, although retries, endpoints and connections are ours anyway.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
@@ -38,16 +38,18 @@ use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Request, Response, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
-use super::responses::{ServiceError, not_sent, read_body};
+use super::service_errors::{ServiceError, error_response, malformed_response, not_sent};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
@@ -139,8 +141,7 @@ impl Client {
     /// that returns its code and message.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, the failure of the request, or
-    /// [`Refusal::NotSent`].
+    /// AWS's error, the failure of the request, or [`Refusal::NotSent`].
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -153,15 +154,12 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
-        let empty = || Layer::new("an operation without configuration").freeze();
-        let parts = operation.config().unwrap_or_else(empty);
-        let (Some(serializer), Some(deserializer)) = (
-            parts.load::<SharedRequestSerializer>(),
-            parts.load::<SharedResponseDeserializer>(),
-        ) else {
-            let why = "an operation without serialization";
-            return Err(FetchError::refused(Refusal::NotSent, why));
-        };
+        let why = "an operation without serialization";
+        let unusable = || FetchError::refused(Refusal::NotSent, why);
+        let parts = operation.config().ok_or_else(unusable)?;
+        let serializer = parts.load::<SharedRequestSerializer>();
+        let deserializer = parts.load::<SharedResponseDeserializer>();
+        let (serializer, deserializer) = serializer.zip(deserializer).ok_or_else(unusable)?;
         let request = input
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
@@ -173,21 +171,14 @@ impl Client {
         let header = |name: &str| response.headers().get(name);
         let by_status = ServiceError::new(response.status().as_u16(), header);
 
-        let mut service_error = None;
-        match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            Ok(output) => {
-                if let Ok(output) = output.downcast() {
-                    return Ok(output);
-                }
-            }
-            // The rest of the error is dropped, because it may quote the response.
-            Err(failed) => {
-                let _ =
-                    failed.map_operation_error(|error| service_error = error.downcast::<E>().ok());
-            }
-        }
-
-        let meta = service_error.as_ref().map(metadata);
+        let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            Ok(output) => return output.downcast().map_err(|_| by_status.classify()),
+            Err(failed) => failed,
+        };
+        // Only the code and the message are used, because the rest of the error may quote the
+        // response.
+        let service_error = failed.as_operation_error();
+        let meta = service_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
         let error = ServiceError {
             code: meta.and_then(ErrorMetadata::code),
             message: meta.and_then(ErrorMetadata::message),
@@ -203,8 +194,7 @@ impl Client {
     /// `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
     ///
     /// # Errors
-    /// The error that AWS's response stands for, the error of `parse`, or the last outage when
-    /// there are no more attempts.
+    /// AWS's error, the error of `parse`, or the last outage when there are no more attempts.
     pub async fn call_json<T>(
         &self,
         target: &'static str,
@@ -227,19 +217,19 @@ impl Client {
     ///
     /// # Errors
     /// When the request is invalid, or when the response did not arrive completely. If the head of
-    /// an incomplete response has status 500 or more, or if the body is not valid, the error is the
-    /// meaning of the status.
+    /// an incomplete response has status 500 or more, or if its body is invalid, the error is that
+    /// of the status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
-        let answer = self.http.send(signed);
-        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
+        let sending = self.http.send(signed);
+        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
             Err(FetchError::late(host, ATTEMPT_TIMEOUT))
         });
-        let (head, body) = match answered {
-            Ok(answer) => answer,
+        let (head, body) = match received {
+            Ok(response) => response,
             // Boxed, so that the many requests that succeed don't reserve space for this future.
-            Err(failure) => return Err(Box::pin(self.unanswered(failure)).await),
+            Err(failure) => return Err(Box::pin(self.without_response(failure)).await),
         };
 
         let status = head.status.as_u16();
@@ -256,11 +246,11 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without an answer: `failure`, with a remedy if the user has
+    /// Returns the error for a request without a response: `failure`, with a remedy if the user has
     /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the
-    /// error is a refusal instead, because no later attempt can succeed: the name of AWS's host
-    /// doesn't exist, but a lookup finds the host for a similar region.
-    async fn unanswered(&self, failure: FetchError) -> FetchError {
+    /// error is a refusal instead, because no later attempt can succeed. A region is probably
+    /// misspelled if AWS doesn't have a host for it, but has one for a similar region.
+    async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
         }
@@ -278,9 +268,9 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds the
-    /// remedy, which is to correct the setting. If the error already has a remedy, it keeps that
-    /// one. A TLS handshake without an answer and a wrong clock don't get this remedy, because they
-    /// have their own.
+    /// remedy, which is to correct the setting. An error keeps a remedy that it already has. A TLS
+    /// handshake without a response and a wrong clock don't get this remedy, because they have
+    /// their own.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
@@ -357,6 +347,58 @@ fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<
         .header(CONTENT_TYPE, json)
         .header(TARGET, HeaderValue::from_static(target));
     Ok(request.body(serde_json::to_vec(input)?.into())?)
+}
+
+/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
+/// is dropped.
+///
+/// # Errors
+/// AWS's error, or an outage if the response isn't from AWS.
+pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name)?.to_str().ok();
+    if !status.is_success() {
+        return Err(error_response(status.as_u16(), header, response.body()));
+    }
+    if !is_object(response.body()) {
+        return Err(malformed_response(status.as_u16(), header("content-type")));
+    }
+    Ok(Zeroizing::new(response.into_body()))
+}
+
+/// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
+///
+/// # Errors
+/// An outage for any other body. `unexpected` describes the body: `a response that can't be read`.
+/// serde's error is dropped, because it quotes the body.
+pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
+    let object = Some(body).filter(|body| is_object(body));
+    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
+    parsed.ok_or_else(|| FetchError::malformed(unexpected))
+}
+
+/// True if the body begins with `{`, like a JSON object.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+/// The first second of the year 10000, which RFC 3339 cannot express.
+const YEAR_10000: f64 = 253_402_300_800.0;
+
+/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
+/// Returns `None` for anything else. That isn't an error, because no value depends on a time.
+pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
+    system_time(field.get().trim_matches('"').parse().ok()?)
+}
+
+/// Returns the time that is this many seconds after the beginning of 1970, or `None` if it can't be
+/// printed.
+pub fn system_time(seconds: f64) -> Option<SystemTime> {
+    if seconds >= YEAR_10000 {
+        return None;
+    }
+    let elapsed = Duration::try_from_secs_f64(seconds).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(elapsed)
 }
 
 /// One of AWS's services.
@@ -513,6 +555,9 @@ pub fn partition_of(region: &Region) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -532,6 +577,35 @@ mod tests {
             ("eu-west-1a", "aws"),
         ] {
             assert_eq!(partition_of(&Region::parse(code).unwrap()), name, "{code}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_texts_are_times_and_anything_else_is_unknown() {
+        let time = |field: &Value| timestamp(&to_raw_value(field).unwrap());
+        let seconds = |field: &Value| {
+            time(field)?
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .ok()
+                .map(|time| time.as_secs())
+        };
+        for field in [
+            json!(1_523_477_145.713),
+            json!(1_523_477_145),
+            json!("1523477145.713"),
+        ] {
+            assert_eq!(seconds(&field), Some(1_523_477_145), "{field}");
+        }
+        for field in [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!("yesterday"),
+            json!("NaN"),
+            json!("inf"),
+            json!([1]),
+        ] {
+            assert_eq!(time(&field), None, "{field}");
         }
     }
 }

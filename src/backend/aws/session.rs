@@ -81,10 +81,10 @@ pub struct Session {
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
-    /// Reads AWS's configuration files and, if a role needs an MFA code, the session that the AWS
-    /// CLI may have stored. Asks the user for the codes that are still needed, unless `codes`
-    /// already has them, and adds these to `codes`. Waits for the user without a time limit. If the
-    /// user doesn't type a code, every request fails for lack of credentials.
+    /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
+    /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
+    /// `codes`, and adds it there. Waits for the user without a time limit. If the user doesn't
+    /// type a code, every request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -104,19 +104,21 @@ impl Session {
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
-        if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
-            let name = settings.profile_name();
-            let text = format!(
-                "the AWS profile {name:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
-            );
-            return Err(Problem::configuration(text)
-                .help("use a profile or a role that doesn't need an MFA code"));
+        let mut base = OnceCell::new();
+        if roles.iter().any(|role| role.mfa_serial.is_some()) {
+            let profile = settings.profile_name();
+            if purpose.is_unattended {
+                let text = format!(
+                    "the AWS profile {profile:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
+                );
+                return Err(Problem::configuration(text)
+                    .help("use a profile or a role that doesn't need an MFA code"));
+            }
+            // An error is stored in place of the base credentials. So secrets-exec doesn't look for
+            // credentials, and every request fails with this error.
+            let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
+            base = OnceCell::new_with(asked.err().map(Err));
         }
-
-        // An error is stored where the base credentials belong. Then secrets-exec doesn't look for
-        // credentials, and every request fails with this error.
-        let asked = ask_for_missing_codes(codes, roles, settings.profile_name(), &deadline);
-        let base = OnceCell::new_with(asked.err().map(Err));
 
         Ok(Self {
             clients: Clients::new(settings.endpoints.clone(), &settings.http),
@@ -132,8 +134,8 @@ impl Session {
         })
     }
 
-    /// True if the credentials are those of a stored session, and AWS has refused them in one of
-    /// the answers.
+    /// True if the credentials are those that the AWS CLI has stored for a role, and AWS has
+    /// refused them in one of the answers.
     pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_refused = |(_, answer): &(Locator, Answer)| {
@@ -313,6 +315,7 @@ impl Session {
         let base = self.known_caller(None).ok()?;
         let role = self.settings.options.role.as_ref();
         let arn = self.known_caller(role).ok()?.arn.get().cloned().flatten();
+        // The account is the fifth field: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
         let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4));
         Some(Caller {
             account: account.map(str::to_owned),
@@ -346,8 +349,9 @@ impl Session {
                 format!("the one that {origin} belongs to")
             }
         };
-        let text = format!("the region (from {source}) and the account ({account})");
-        Some(text)
+        Some(format!(
+            "the region (from {source}) and the account ({account})"
+        ))
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the

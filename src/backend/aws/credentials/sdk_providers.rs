@@ -44,10 +44,10 @@ use super::provider::{
     unanswered, unreadable, unusable, with_help,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
-use crate::backend::aws::responses::{classify_sdk_error, error_response};
 use crate::backend::aws::service_client::{
     ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
+use crate::backend::aws::service_errors::{classify_sdk_error, error_response};
 use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::environment::Inherited;
 use crate::model::reference::Region;

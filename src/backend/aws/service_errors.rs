@@ -1,50 +1,27 @@
-//! The responses of AWS's services: their JSON, and the meaning of their errors.
+//! The meaning of an error response from one of AWS's services.
 //!
 //! An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The
-//! error's code decides and, for a few codes, the message. If there is no known code, the HTTP
-//! status decides.
+//! error's code decides which of them it is and, for a few codes, the message. Without a known
+//! code, the HTTP status decides.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
-//! outage is retried. Nothing that comes from a proxy must look like an absence or a denial.
+//! outage is retried. An error page of a proxy must not look like an absence or a denial.
 
 use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
-use http::{Response, Uri};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use http::Uri;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, FetchResult, Missing, OutageKind, Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
 use crate::model::shown::one_line;
 use crate::net::{error_text, find_source};
 
-/// The first second of the year 10000, which RFC 3339 cannot express.
-const YEAR_10000: f64 = 253_402_300_800.0;
-
-/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
-/// is dropped.
-///
-/// # Errors
-/// The meaning of an error response, or an outage if the response does not come from AWS.
-pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
-    let status = response.status();
-    let header = |name: &str| response.headers().get(name)?.to_str().ok();
-    if !status.is_success() {
-        return Err(error_response(status.as_u16(), header, response.body()));
-    }
-    if !is_object(response.body()) {
-        return Err(malformed_response(status.as_u16(), header("content-type")));
-    }
-    Ok(Zeroizing::new(response.into_body()))
-}
-
-/// Returns the failure that an error response stands for. The code in the header `x-amzn-errortype`
-/// has precedence over the one in the body. `header` returns the value of a header, by its name.
+/// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
+/// over a code in the body. `header` returns the value of a header, by its name.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -61,22 +38,6 @@ pub fn error_response<'a>(
     .classify()
 }
 
-/// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
-///
-/// # Errors
-/// The outage for any other body, which `unexpected` describes: `a response that can't be read`.
-/// serde's error is dropped, because it quotes the body.
-pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
-    let object = Some(body).filter(|body| is_object(body));
-    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
-    parsed.ok_or_else(|| FetchError::malformed(unexpected))
-}
-
-/// True if the body begins with `{`, like a JSON object.
-fn is_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
-}
-
 /// Returns the code and the message of an error. Services spell the keys of both in different ways.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
@@ -90,23 +51,6 @@ pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&st
 fn bare_code(code: &str) -> &str {
     let without_url = code.split_once(':').map_or(code, |(before, _)| before);
     without_url.rsplit('#').next().unwrap_or(without_url)
-}
-
-/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
-/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
-/// it.
-pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
-    system_time(field.get().trim_matches('"').parse().ok()?)
-}
-
-/// Returns the time that is this many seconds after the beginning of 1970, or `None` if it can't be
-/// printed.
-pub fn system_time(seconds: f64) -> Option<SystemTime> {
-    if seconds >= YEAR_10000 {
-        return None;
-    }
-    let elapsed = Duration::try_from_secs_f64(seconds).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(elapsed)
 }
 
 /// Parts of the message that show that a denial is about the KMS key.
@@ -238,10 +182,9 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        let failure = self.failure(Cause::Outage(kind), None);
         FetchError {
             again: self.again,
-            ..failure
+            ..self.failure(Cause::Outage(kind), None)
         }
     }
 
@@ -255,7 +198,7 @@ impl<'a> ServiceError<'a> {
         failure
     }
 
-    /// Returns the outage for an error without a code, which does not come from AWS.
+    /// Returns the outage for an error without a code, which isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
         // Only the host is shown, because the rest of the URL may have a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
@@ -301,8 +244,8 @@ fn policy_remedy(message: &str) -> Option<String> {
     }
 }
 
-/// Returns the outage for a response that does not come from AWS or is damaged. `kind` is the type
-/// of its body, or says that it is a redirect.
+/// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its
+/// body, or says that the response is a redirect.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that isn't from AWS (HTTP status {status}{body_kind})");
@@ -329,9 +272,6 @@ pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use serde_json::value::to_raw_value;
-
     use super::*;
 
     #[test]
@@ -361,35 +301,6 @@ mod tests {
         ] {
             let object = serde_json::from_str(error).unwrap();
             assert_eq!(code_and_message(&object), (code, message), "{error}");
-        }
-    }
-
-    #[test]
-    fn numbers_and_texts_are_times_and_anything_else_is_unknown() {
-        let time = |field: &Value| timestamp(&to_raw_value(field).unwrap());
-        let seconds = |field: &Value| {
-            time(field)?
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .ok()
-                .map(|time| time.as_secs())
-        };
-        for field in [
-            json!(1_523_477_145.713),
-            json!(1_523_477_145),
-            json!("1523477145.713"),
-        ] {
-            assert_eq!(seconds(&field), Some(1_523_477_145), "{field}");
-        }
-        for field in [
-            json!(null),
-            json!(-1),
-            json!(1e300),
-            json!("yesterday"),
-            json!("NaN"),
-            json!("inf"),
-            json!([1]),
-        ] {
-            assert_eq!(time(&field), None, "{field}");
         }
     }
 }
