@@ -243,20 +243,23 @@ impl<'r> RetryBudget<'r> {
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
     /// that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_with_last(&mut None, attempt).await
+        self.retry_with_last(&mut None, || self.unanswered(), attempt)
+            .await
     }
 
-    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
-    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
+    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`.
+    /// Each outage replaces `last`.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended, or `last`.
+    /// The error of the last attempt that ended. If not even the first one ended in time, `last`
+    /// or, without one, the result of `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,
+        unanswered: impl Fn() -> FetchError,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
         let (begun, mut attempts) = (Instant::now(), 0);
@@ -289,7 +292,7 @@ impl<'r> RetryBudget<'r> {
             tokio::time::sleep(pause).await;
         }
 
-        let mut error = last.clone().unwrap_or_else(|| self.unanswered());
+        let mut error = last.clone().unwrap_or_else(unanswered);
         // Any other outage already says what went wrong, and its detail may have the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
