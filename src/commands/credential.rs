@@ -17,6 +17,7 @@ use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::systemd::{self, no_connection};
+use crate::system::waiting::hold_signals;
 
 /// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even
 /// if the arguments don't ask for a credential. Otherwise the message about a mistake in the
@@ -29,7 +30,11 @@ use crate::system::systemd::{self, no_connection};
 /// The exit status, if the connection was refused and nothing may be printed.
 pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
     let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    systemd::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
+    if !systemd::has_connection(is_expected) {
+        return Ok(());
+    }
+    hold_signals();
+    systemd::take_connection().map_err(|_| Status::Temporary as u8)
 }
 
 /// Checks that this process runs `secrets-exec credential` if it has a connection of
