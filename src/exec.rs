@@ -24,7 +24,7 @@ use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{is_plain_ascii, shown_program};
 use crate::system::os_error::{errno, errno_text};
-use crate::system::signals;
+use crate::system::waiting::{hold_signals, restore_signals};
 
 /// The path of a file that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,9 +198,9 @@ pub fn exec<'a>(
     for descriptor in descriptors {
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
-    signals::restore();
+    restore_signals();
     let errno = call_execve(program, command, environment);
-    signals::hold();
+    hold_signals();
     Err(exec_problem(program, errno))
 }
 

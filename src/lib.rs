@@ -59,7 +59,8 @@ use input::cli::{self, CREDENTIAL, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
-use system::systemd::{CONNECTION, take_connection};
+use system::systemd::{CONNECTION, has_connection, take_connection};
+use system::waiting::hold_signals;
 
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///
@@ -70,9 +71,12 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
     // that credential.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    if take_connection(expects_connection).is_err() {
-        // An error message could still become the credential.
-        finish(Ok(Status::Temporary as u8));
+    if has_connection(expects_connection) {
+        hold_signals();
+        if take_connection().is_err() {
+            // An error message could still become the credential.
+            finish(Ok(Status::Temporary as u8));
+        }
     }
     install_panic_hook();
     let inherited = Inherited::new(environment);

@@ -247,15 +247,15 @@ impl<'r> RetryBudget<'r> {
             .await
     }
 
-    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
-    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
-    /// If no attempt has ended, `unanswered` makes the error.
+    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`.
+    /// Each outage replaces `last`.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended, `last`, or `unanswered`.
+    /// The error of the last attempt that ended. If not even the first one ended in time, `last`
+    /// or, without one, the result of `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,

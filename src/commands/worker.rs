@@ -28,8 +28,8 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::escaped;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::systemd::Notifier;
-use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, while_working};
-use crate::system::{os_error, signals, systemd};
+use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, hold_signals, while_working};
+use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
 /// The time that the worker has after the deadline to report what is missing. If it doesn't, a file
@@ -123,7 +123,7 @@ pub fn run_with<T: Send>(
         messages_sent: 0,
         overdue_since: None,
     };
-    signals::hold();
+    hold_signals();
 
     let react = |event| match event {
         WaitEvent::Sleep => Some(watch.tick(reporter)),

@@ -38,7 +38,7 @@ use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{
     create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
 };
-use crate::system::signals;
+use crate::system::waiting::hold_signals;
 
 /// The beginning of the error about a file that can't be created.
 const CREATE: &str = "the file can't be created";
@@ -371,7 +371,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         let mut program = File::open("/proc/self/exe").map_err(|error| {
             call_problem("secrets-exec can't read its own binary", errno(&error))
         })?;
-        signals::hold();
+        hold_signals();
         let mut installed = DiskFile::write_temporary(entry, |file| {
             // Unlike the mode when a file is created, this one isn't limited by the umask.
             fchmod(&*file, Mode::from_bits_truncate(0o755))

@@ -48,8 +48,7 @@ use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, unless_errors};
-use crate::system::signals;
-use crate::system::waiting::{End, end};
+use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
 
 /// Files that are to be delivered. Their directories are open already, and are not looked up again.
@@ -230,7 +229,7 @@ impl Delivery {
     /// Ends this process if a held signal has arrived. Removes temporary and new files first.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
-        if let Some(signal) = signals::held_signal() {
+        if let Some(signal) = held_signal() {
             drop(self);
             end(End::Signal(signal), || ());
         }

@@ -40,7 +40,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::errors::{LookupError, host_and_port};
+use super::errors::LookupError;
 use super::tls::{TlsConfig, TrustSettings, tls_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::shown::conceal;
@@ -284,6 +284,13 @@ impl Proxy {
         let help = format!("{remedy}, with special characters as %XX");
         FetchError::refused(Refusal::Proxy, text).help(help)
     }
+}
+
+/// Returns the host of a URL, and the port if the URL has one. The user name and password must not
+/// be printed, so they are left out.
+pub fn host_and_port(url: &Uri) -> &str {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 /// The domains of AWS's public endpoints.

@@ -245,13 +245,6 @@ pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> 
     error_and_sources(error).find_map(|error| error.downcast_ref())
 }
 
-/// Returns the host of a URL, and the port if the URL has one. The user name and password must not
-/// be printed, so they are left out.
-pub fn host_and_port(url: &Uri) -> &str {
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    authority.rsplit('@').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

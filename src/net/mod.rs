@@ -34,8 +34,8 @@ mod connector;
 mod errors;
 mod tls;
 
-pub use connector::{HttpSettings, ProxySettings};
-pub use errors::{BoxError, error_text, find_source, host_and_port};
+pub use connector::{HttpSettings, ProxySettings, host_and_port};
+pub use errors::{BoxError, error_text, find_source};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};

@@ -25,7 +25,7 @@ use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::escaped;
 use crate::system::os_error;
-use crate::system::signals::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
+use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
 /// The label of a record, or of a line below its headline.

@@ -48,8 +48,8 @@ use serde::de::DeserializeOwned;
 
 use super::state::{Event, ExitStatus};
 use crate::model::options::{Forwarding, SignalNumber};
-use crate::system::signals::{has_action, is_foreground, pending_signals};
-use crate::system::waiting::{End, end};
+use crate::system::streams::is_foreground;
+use crate::system::waiting::{End, end, has_action, pending_signals};
 
 /// The parent's side of a forked launch. Dropping the value closes the gate.
 pub struct LaunchProcess {

@@ -36,7 +36,7 @@ use crate::model::entry::{MAX_CREDENTIAL_LENGTH, SystemdCredential};
 use crate::model::environment::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, errno_text};
-use crate::system::signals::{self, write_all};
+use crate::system::streams::write_all;
 
 /// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
 /// one on each line.
@@ -87,24 +87,29 @@ const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 /// The help that says how systemd makes a connection.
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
-/// Takes the connection of systemd's `LoadCredential=` from standard input, if standard input is
-/// one. If the subcommand `credential` expects a connection, any stream connection is taken, and
+/// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
+/// `credential` expects a connection, any stream connection is taken, and
 /// [`CredentialConnection::request`] reports what is wrong with its address.
+pub fn has_connection(is_expected: bool) -> bool {
+    let input = io::stdin();
+    cfg!(target_os = "linux")
+        && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
+        && getpeername::<UnixAddr>(input.as_raw_fd())
+            .is_ok_and(|address| is_expected || credential_named_by(&address).is_some())
+}
+
+/// Takes the connection from standard input. Termination signals have to be held by now, so that
+/// the connection is refused before a signal ends this process.
 ///
-/// Termination signals are held from then on, so that the connection is refused before a signal
-/// ends this process. If standard output and error are the same connection, which is systemd's
-/// default, they are redirected, because everything printed there would become the credential. So
-/// this function has to be called before anything is printed.
+/// If standard output and error are the same connection, which is systemd's default, they are
+/// redirected, because everything printed there would become the credential. So this function has
+/// to be called before anything is printed.
 ///
 /// # Errors
 /// If a descriptor can't be replaced. The connection is refused, and the caller must not print
 /// anything.
-pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
+pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
-    if !is_connection(input.as_fd(), is_expected) {
-        return Ok(());
-    }
-    signals::hold();
     let redirected = redirect(input.as_fd());
     let connection = CredentialConnection {
         socket: redirected.inspect_err(|_| refuse(input.as_fd()))?,
@@ -112,15 +117,6 @@ pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
     };
     let _ = CONNECTION.set(connection);
     Ok(())
-}
-
-/// True if standard input is a connection whose address is that of `LoadCredential=`. If a
-/// connection is expected, the address doesn't matter.
-fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
-    cfg!(target_os = "linux")
-        && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
-        && getpeername::<UnixAddr>(input.as_raw_fd())
-            .is_ok_and(|address| is_expected || credential_named_by(&address).is_some())
 }
 
 impl CredentialConnection {
@@ -246,8 +242,8 @@ fn refuse(connection: BorrowedFd<'_>) {
     }
 }
 
-/// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored
-/// ([`signals::hold`]).
+/// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored,
+/// because termination signals are held.
 ///
 /// # Errors
 /// When the client closes the connection, or the kernel doesn't send the bytes.

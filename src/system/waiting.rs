@@ -1,14 +1,35 @@
-//! How this process waits, and how it ends.
+//! How this process waits, the signals that end it, and how it ends.
 //!
-//! It waits in poll(2): for descriptors, and in the main thread while a worker works. Everything
-//! that may take a long time, such as a request, a file on a network, or a write whose reader
-//! stalls, runs on its own thread. So the main thread can react to a termination signal
-//! immediately.
+//! The main thread waits in poll(2) while a worker works. Everything that may take a long time,
+//! such as a request, a file on a network, or a write whose reader stalls, runs on its own thread.
+//! So the main thread can react to a termination signal immediately.
 //!
 //! ```text
 //! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, the other end, a time limit ──▶ react ──▶ …
 //! worker            └─▶ work ───────────────────────────────────────────▶ drops its end of the pipe: the work is done
 //! ```
+//!
+//! The command gets the signal mask and the signal actions as this process inherited them. Three
+//! things must not happen: a signal is lost, a signal ends this process before it has cleaned
+//! up, or the command inherits our settings.
+//!
+//! ```text
+//! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
+//!     │
+//! hold_signals     block the termination signals, unless they were ignored or blocked on entry
+//!     │            The main thread polls for them. Each thread inherits the mask, so no handler runs while values are resolved.
+//!     │            They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
+//!     │            blocked nor handled (pid_namespaces(7)).
+//!     │
+//! restore_signals  put back the inherited mask and actions. A pending signal ends the process here.
+//!     │            For the reason above, PID 1 has a handler for the moment until execve(2).
+//!     │
+//! execve           the command starts
+//! ```
+//!
+//! We call a signal *held* if [`hold_signals`] has blocked it: the signal doesn't end this process
+//! before the main thread has seen it. On systems other than Linux, signals keep their default
+//! action.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an invalid command line, or a command that has done its work. The order of its steps matters,
@@ -18,26 +39,208 @@
 //! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
 //! ```
 //!
-//! The program is in a static variable, like systemd's connection (`systemd`) and the inherited
-//! signals (`signals`), because the panic hook can't reach anything else.
+//! The program, systemd's connection and the inherited signals are in static variables, because the
+//! panic hook can't reach anything else.
 
-#![allow(unsafe_code, reason = "_exit")]
+#![allow(
+    unsafe_code,
+    reason = "_exit, an initializer before `main`, the query of dispositions, which nix doesn't offer, and a signal handler"
+)]
 
 use std::fs::{self, File};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use std::{io, mem, ptr, thread};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
-use super::{signals, systemd};
+use super::{streams, systemd};
+
+/// The signals that a terminal, a service manager or a user sends to end a process. Their default
+/// action is also to end the process.
+const TERMINATION: [Signal; 4] = [
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGTERM,
+];
+
+/// True if SIGPIPE had its default action when the process started.
+static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
+
+/// The inherited state. It is set by the first call of [`hold_signals`].
+static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
+
+/// An initializer that runs before `main`.
+#[used]
+// SAFETY: this section is an array of pointers to C functions, which the C runtime calls once
+// before `main`.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+static BEFORE_MAIN: extern "C" fn() = before_main;
+
+/// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
+/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
+/// no other process of the user can read the memory.
+///
+/// This has to happen early: a process that has already opened /proc/PID/mem keeps its access.
+/// `execve` sets the flag again. macOS doesn't have a flag that `execve` would reset.
+extern "C" fn before_main() {
+    SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// Holds the termination signals: blocks those that would end this process, until
+/// [`restore_signals`]. The main thread has to call this before it starts a different thread.
+///
+/// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
+/// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
+/// process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for which
+/// [`restore_signals`] has installed a handler.
+pub fn hold_signals() {
+    let inherited = INHERITED.get_or_init(InheritedSignals::current);
+    if inherited.ignores_children {
+        set_action(Signal::SIGCHLD, libc::SIG_DFL);
+    }
+    set_action(Signal::SIGPIPE, libc::SIG_IGN);
+
+    let mut held = inherited.mask;
+    held.extend(inherited.watched.iter());
+    held.add(Signal::SIGTTOU);
+    held.add(Signal::SIGXFSZ);
+    let _ = held.thread_set_mask();
+    inherited.set_actions_of_pid_1(libc::SIG_DFL);
+}
+
+/// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
+/// pending ends the process here. [`hold_signals`] can be called again afterwards.
+///
+/// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the
+/// kernel would drop a signal that arrives before execve(2).
+///
+/// This function only makes async-signal-safe calls, because a child runs it between fork and
+/// execve.
+pub fn restore_signals() {
+    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
+        set_action(Signal::SIGPIPE, libc::SIG_DFL);
+    }
+    if let Some(inherited) = INHERITED.get() {
+        if inherited.ignores_children {
+            set_action(Signal::SIGCHLD, libc::SIG_IGN);
+        }
+        inherited.set_actions_of_pid_1(exit_by_signal as *const () as libc::sighandler_t);
+        let _ = inherited.mask.thread_set_mask();
+    }
+}
+
+/// True once termination signals are held. Always false on systems other than Linux.
+fn are_held() -> bool {
+    cfg!(target_os = "linux") && INHERITED.get().is_some()
+}
+
+/// Returns a held signal that is pending, or `None` if there isn't one. The signal stays pending.
+pub fn held_signal() -> Option<Signal> {
+    let pending = pending_signals();
+    let mut watched = INHERITED.get()?.watched.iter();
+    watched.find(|signal| pending.contains(*signal))
+}
+
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
+/// polled, never read. Returns `None` if no signals are held.
+///
+/// # Errors
+/// If this process has no free descriptor.
+pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
+    #[cfg(target_os = "linux")]
+    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC)
+            .map(|descriptor| Some(descriptor.into()));
+    }
+    Ok(None)
+}
+
+/// The state of signals when this process started. The command starts with the same state.
+struct InheritedSignals {
+    mask: SigSet,
+    /// The termination signals that were neither ignored nor blocked. Ignored ones must not be
+    /// blocked (`nohup`), because the kernel queues a blocked signal even if it is ignored.
+    watched: SigSet,
+    /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
+    /// lost.
+    ignores_children: bool,
+}
+
+impl InheritedSignals {
+    /// Returns the signal state of this process now: the signals that are blocked, the termination
+    /// signals to watch, and whether SIGCHLD is ignored.
+    fn current() -> Self {
+        // Reading the mask can't fail (pthread_sigmask(3)).
+        let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+        let is_watched = |signal: &Signal| {
+            cfg!(target_os = "linux")
+                && !mask.contains(*signal)
+                && !has_action(*signal as libc::c_int, libc::SIG_IGN)
+        };
+        Self {
+            mask,
+            watched: TERMINATION.into_iter().filter(is_watched).collect(),
+            ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
+        }
+    }
+
+    /// Sets the action of the watched signals if this process is PID 1. Does nothing otherwise.
+    fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
+        if getpid().as_raw() == 1 {
+            for signal in &self.watched {
+                set_action(signal, action);
+            }
+        }
+    }
+}
+
+/// Returns the blocked signals that are pending (sigpending(2)).
+pub fn pending_signals() -> SigSet {
+    // SAFETY: all-zero is a valid set, and the call writes only to this set.
+    unsafe {
+        let mut pending: libc::sigset_t = mem::zeroed();
+        libc::sigpending(&raw mut pending);
+        SigSet::from_sigset_t_unchecked(pending)
+    }
+}
+
+/// True if a signal, given by its number, has this action (SIG_DFL or SIG_IGN).
+pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
+    // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
+    // the current one to it.
+    unsafe {
+        let mut present: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, ptr::null(), &raw mut present);
+        present.sa_sigaction == action
+    }
+}
+
+/// Sets the action of a signal: SIG_DFL, SIG_IGN or [`exit_by_signal`].
+fn set_action(signal: Signal, action: libc::sighandler_t) {
+    // SAFETY: the only handler is async-signal-safe.
+    unsafe { libc::signal(signal as libc::c_int, action) };
+}
+
+/// A signal handler that ends this process with status 128 + n.
+extern "C" fn exit_by_signal(signal: libc::c_int) {
+    // SAFETY: _exit can be called at any time, and is async-signal-safe.
+    unsafe { libc::_exit(128 + signal) };
+}
 
 /// The size of the worker's stack in bytes. Only the part that the worker uses takes up memory.
 /// MiniJinja recurses for each operator: a template of 16 KiB needs 6 MB, and 15 MB in a build
@@ -67,7 +270,7 @@ pub fn while_working<T: Send>(
     connection: Option<BorrowedFd<'_>>,
     mut react: impl FnMut(WaitEvent) -> Option<Duration>,
 ) -> io::Result<T> {
-    let held_signals = signals::descriptor()?;
+    let held_signals = signal_descriptor()?;
     let (done, not_done) = io::pipe()?;
     thread::scope(|scope| {
         let work_to_end = move || {
@@ -88,7 +291,7 @@ pub fn while_working<T: Send>(
             files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
 
-            if let Some(signal) = signals::held_signal() {
+            if let Some(signal) = held_signal() {
                 react(WaitEvent::Signal(signal));
             }
             if files.first().and_then(PollFd::any) == Some(true) {
@@ -111,7 +314,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let is_main_thread = thread::current().name() == Some("main");
     // If no signals are held, the kernel ends the process. On another thread, the main thread
     // reacts to them.
-    if !signals::are_held() || !is_main_thread {
+    if !are_held() || !is_main_thread {
         return work();
     }
     let done = while_working(&work, None, |event| match event {
@@ -244,7 +447,7 @@ pub fn kill_program() -> Option<Child> {
     }
 
     if let Some((terminal, modes)) = program.terminal
-        && signals::is_foreground(&terminal)
+        && streams::is_foreground(&terminal)
     {
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &modes);
     }

@@ -24,9 +24,8 @@ use crate::supervise::{
     StateChange, SupervisorState, adopt_orphans, begin, fork, next_state_change, step,
 };
 use crate::system::os_error::{errno_text, io_error_text};
-use crate::system::signals;
 use crate::system::systemd::Notifier;
-use crate::system::waiting::{End, end, wait_for};
+use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
 /// The time between two checks whether processes of the group are left after the end of the
 /// command. These checks are necessary because the kernel reports the end of a process only to the
@@ -323,10 +322,10 @@ impl Launches<'_> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
-        let held = signals::descriptor().ok().flatten();
+        let held = signal_descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
             wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
-            if let Some(signal) = signals::held_signal() {
+            if let Some(signal) = held_signal() {
                 if let Some(process) = &mut self.process {
                     process.terminate(signal);
                 }

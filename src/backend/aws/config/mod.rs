@@ -340,6 +340,32 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     places.errors.into_iter().next().map_or(Ok(profiles), Err)
 }
 
+/// Removes a container's empty variables from the environment of this process, because the SDK's
+/// provider reads them there.
+///
+/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The
+/// command still gets the empty variables.
+pub fn remove_empty_variables(inherited: &Inherited) {
+    for name in [
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    ] {
+        if inherited.non_empty(name).is_none() {
+            #[allow(
+                clippy::disallowed_methods,
+                unsafe_code,
+                reason = "the SDK reads the process's environment, which no safe call changes"
+            )]
+            // SAFETY: no other thread runs before the values are read.
+            unsafe {
+                std::env::remove_var(name);
+            }
+        }
+    }
+}
+
 /// Checks the variables that only the SDK reads. Adds an error for each invalid one.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.

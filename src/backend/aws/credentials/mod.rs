@@ -34,7 +34,7 @@ mod sdk_providers;
 mod sts;
 
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
-pub use sdk_providers::{instance_region, remove_empty_variables};
+pub use sdk_providers::instance_region;
 pub use sts::{
     CallerIdentity, ask_for_missing_codes, assume_with_retries, request_caller_arn,
     with_stored_session,
@@ -186,18 +186,17 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let mut last = None;
-    let late = || {
-        let text = format!("the AWS credentials from {origin} didn't arrive in time");
-        FetchError::outage(OutageKind::Timeout, text)
+    let unanswered = || {
+        let why = format!("the AWS credentials from {origin} didn't arrive in time");
+        FetchError::outage(OutageKind::Timeout, why)
     };
-
+    let mut last_outage = None;
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
             region,
             ..context.clone()
         };
-        let asking = budget.retry_with_last(&mut last, late, async || {
+        let asking = budget.retry_with_last(&mut last_outage, unanswered, async || {
             let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)

@@ -38,7 +38,7 @@ use crate::model::answer::FetchResult;
 use crate::model::shown::one_line;
 use crate::net::error_text;
 use crate::system::waiting::{self, AskedProgram};
-use crate::system::{os_error, signals};
+use crate::system::{os_error, streams};
 
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -255,7 +255,7 @@ impl Drop for CredentialProcess {
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok()?;
-    if !signals::is_foreground(&tty) {
+    if !streams::is_foreground(&tty) {
         return None;
     }
     let modes = tcgetattr(&tty).ok()?;
@@ -285,6 +285,6 @@ fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     if has_own_session {
         setsid()?;
     }
-    signals::restore();
+    waiting::restore_signals();
     Ok(())
 }

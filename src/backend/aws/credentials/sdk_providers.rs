@@ -49,7 +49,6 @@ use crate::backend::aws::service_client::{
 };
 use crate::backend::aws::service_errors::{classify_sdk_error, error_response};
 use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::environment::Inherited;
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
@@ -82,32 +81,6 @@ pub async fn container(context: &SearchContext<'_>) -> FetchResult<Credentials> 
             None => failure,
         }
     })
-}
-
-/// Removes a container's empty variables from the environment of this process, because the SDK's
-/// provider reads them there.
-///
-/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The
-/// command still gets the empty variables.
-pub fn remove_empty_variables(inherited: &Inherited) {
-    for name in [
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    ] {
-        if inherited.non_empty(name).is_none() {
-            #[allow(
-                clippy::disallowed_methods,
-                unsafe_code,
-                reason = "the SDK reads the process's environment, which no safe call changes"
-            )]
-            // SAFETY: no other thread runs before the values are read.
-            unsafe {
-                std::env::remove_var(name);
-            }
-        }
-    }
 }
 
 /// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly

@@ -1,0 +1,69 @@
+//! The terminal or pipe that this process writes to.
+//!
+//! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
+//! pipe whose reader has stalled blocks a write. So the functions below ask first, or wait.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{getpgrp, tcgetpgrp, write};
+
+/// The number of bytes that a writable pipe accepts without blocking (pipe(7)).
+pub const PIPE_BUF: usize = libc::PIPE_BUF;
+
+/// The control characters that move to the start of the line and erase it.
+pub const ERASE_LINE: &str = "\r\x1b[K";
+
+/// Writes all bytes, waiting as long as the reader doesn't read, even if the pipe is non-blocking.
+/// (A command that shares the pipe may have set O_NONBLOCK.)
+///
+/// # Errors
+/// The error of the kernel.
+pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match write(stream, text) {
+            Ok(length) => text = text.get(length..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                wait_until_writable(stream, PollTimeout::NONE);
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the width of a terminal in columns, or 80 if it is unknown.
+pub fn columns(terminal: impl AsFd) -> usize {
+    terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
+}
+
+/// True if this process's group is the foreground job of the terminal.
+pub fn is_foreground(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal) == Ok(getpgrp())
+}
+
+/// True unless the terminal belongs to another job or is stopped (Ctrl-S).
+pub fn may_write(terminal: impl AsFd) -> bool {
+    let terminal = terminal.as_fd();
+    // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
+    let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
+    is_ours && is_writable(terminal)
+}
+
+/// True if a write of up to [`PIPE_BUF`] bytes to the descriptor would not block.
+pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
+    wait_until_writable(descriptor, PollTimeout::ZERO)
+}
+
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
+/// signal arrives.
+fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
+    let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    let ready = poll(&mut files, limit) == Ok(1);
+    let events = files[0].revents().unwrap_or(PollFlags::empty());
+    ready && events.contains(PollFlags::POLLOUT)
+}
