@@ -247,9 +247,9 @@ impl<'r> RetryBudget<'r> {
             .await
     }
 
-    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`,
-    /// which is returned if not even the first attempt ends in time. Each outage replaces `last`.
-    /// If no attempt has ended, `unanswered` makes the error.
+    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`.
+    /// Each outage replaces `last`. If the budget ends, the error is `last` or, without any outage,
+    /// the one that `unanswered` makes.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
