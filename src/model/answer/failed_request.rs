@@ -264,11 +264,10 @@ impl FailedRequest<'_> {
     /// Returns the hint for something that doesn't exist. The first hint that applies is the most
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
+        if missing == Missing::Version && self.locator.is_hidden() {
+            return "the third field is a staging label, and the fourth a version id".to_owned();
+        }
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            Missing::Version if self.locator.is_hidden() => {
-                let fields = "the third field is a staging label, and the fourth a version id";
-                return fields.to_owned();
-            }
             Missing::Secret if self.locator.is_hidden() => &[Self::nearest_hint],
             Missing::Secret | Missing::Version if self.locator.is_path() => &[],
             Missing::Version => &[Self::stage_hint, Self::key_hint, Self::version_hint],
