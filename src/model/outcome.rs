@@ -74,7 +74,7 @@ pub struct FileValue<'a> {
 
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
-/// The entries that are overridden in any case come first. The others follow in the order of
+/// The entries that are overridden in the plan come first. The others follow in the order of
 /// precedence, and an object comes after its keys. Each variable, each path and each systemd
 /// credential has at most one value.
 #[derive(Debug, Default)]

@@ -172,7 +172,7 @@ impl Problem {
         self
     }
 
-    /// Sets the remedy if `help` is one. Otherwise keeps an earlier one.
+    /// Sets the remedy if `help` has one. Otherwise keeps an earlier one.
     pub fn help_if_some(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self

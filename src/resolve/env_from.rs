@@ -99,8 +99,8 @@ pub fn key_outcomes(
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
 
-        let safe_with = |name| expect_safe_value(name, value.expose());
-        let named = object.naming.variable_name(key).and_then(safe_with);
+        let name = object.naming.variable_name(key);
+        let named = name.and_then(|name| expect_safe_value(name, value.expose()));
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
@@ -158,8 +158,9 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let unknown = nouns.map(|noun| format!("there is no {noun}, but \"except\" lists it"));
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
-        let is_renamed = naming.rename.contains_key(*key);
-        let is_misread = value.is_some() && seen != *key && is_quotable(&seen) && !is_renamed;
+        let looks_different = seen != *key && is_quotable(&seen);
+        // A user who has renamed the key has seen the character.
+        let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
         is_misread.then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
         })

@@ -404,13 +404,10 @@ impl<'a> ParsedAnswers<'a> {
 /// Returns the reason why a value that is null counts as absent. The text is the predicate of a
 /// sentence about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
-    let text = match selector {
-        Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
-        Selector::Key(_) => {
-            let key = selector.shown().map(|key| format!(" {key:?}"));
-            let key = key.unwrap_or_default();
-            format!("has the key{key}, but its value is null")
-        }
+    let text = match (selector, selector.shown()) {
+        (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),
+        (Selector::Key(_), Some(key)) => format!("has the key {key:?}, but its value is null"),
+        (Selector::Key(_), None) => "has the key, but its value is null".to_owned(),
     };
     Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
 }

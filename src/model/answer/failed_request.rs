@@ -51,6 +51,22 @@ pub struct FetchFailure {
 }
 
 impl FetchFailure {
+    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
+    pub fn new(region: Option<Region>, error: FetchError) -> Self {
+        Self {
+            region,
+            error,
+            local_file: None,
+            elsewhere: Vec::new(),
+            waited: None,
+            notes: Vec::new(),
+            default_region_and_account: None,
+            advice: None,
+            profile: None,
+            nearest: None,
+        }
+    }
+
     /// True if `--wait` tries again. Another try is only useful if every region has failed for a
     /// reason that can pass.
     pub fn is_waited_for(&self) -> bool {
@@ -65,7 +81,7 @@ impl FetchFailure {
 
     /// True if the failure proves that the secret exists, so that its name isn't a password.
     pub fn proves_existence(&self, store: Store) -> bool {
-        // AWS answers in the same way for a parameter that exists and for one that doesn't.
+        // For a parameter, AWS doesn't say whether only the version or the permission is missing.
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         let names_arn = || self.error.reason().contains("resource: arn:");
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
@@ -81,6 +97,7 @@ impl FetchFailure {
     /// True if AWS has answered the request, so that AWS has received the name of the secret.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| {
+            // A request for credentials doesn't have the name.
             if let Cause::NoCredentials(_) = error.cause {
                 return error.problem.code == CREDENTIALS_REFUSED;
             }
@@ -89,22 +106,6 @@ impl FetchFailure {
             is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
         };
         self.local_file.is_none() && self.errors().any(has_answer)
-    }
-
-    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
-    pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self {
-            region,
-            error,
-            local_file: None,
-            elsewhere: Vec::new(),
-            waited: None,
-            notes: Vec::new(),
-            default_region_and_account: None,
-            advice: None,
-            profile: None,
-            nearest: None,
-        }
     }
 
     /// Returns the problem for an entry whose request has failed. After `--wait`, every failure is
@@ -127,6 +128,7 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
+        // Only this hint has the label of the entry.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -215,9 +217,9 @@ impl FailedRequest<'_> {
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
         // and for a secret, some emulators don't say it.
-        let is_of_secret =
+        let is_existing_secret =
             missing == Missing::Version && self.locator.store == Store::SecretsManager;
-        match is_of_secret || self.failure.local_file.is_some() {
+        match is_existing_secret || self.failure.local_file.is_some() {
             true => format!("has {version}{scope}"),
             false => format!("doesn't exist{scope}, or has {version}"),
         }
@@ -262,11 +264,10 @@ impl FailedRequest<'_> {
     /// Returns the hint for something that doesn't exist. The first hint that applies is the most
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
+        if missing == Missing::Version && self.locator.is_hidden() {
+            return "the third field is a staging label, and the fourth a version id".to_owned();
+        }
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            Missing::Version if self.locator.is_hidden() => {
-                let fields = "the third field is a staging label, and the fourth a version id";
-                return fields.to_owned();
-            }
             Missing::Secret if self.locator.is_hidden() => &[Self::nearest_hint],
             Missing::Secret | Missing::Version if self.locator.is_path() => &[],
             Missing::Version => &[Self::stage_hint, Self::key_hint, Self::version_hint],
@@ -437,6 +438,7 @@ impl FailedRequest<'_> {
             (Selector::Whole, _) if locator.version == Version::Current => {
                 let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
                 let (_, id) = SecretId::parse(name).ok()?;
+                // `prod/db` doesn't seem to have a key, nor does an ARN that needs its last part.
                 if !name.contains('/') || id.arn().is_some() && !id.may_be_complete() {
                     return None;
                 }

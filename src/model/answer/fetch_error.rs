@@ -82,8 +82,8 @@ impl FetchError {
         error
     }
 
-    /// Sets the exit status of a temporary failure, because the source of credentials didn't
-    /// answer, so that a later launch may succeed.
+    /// Sets the exit status of a temporary failure. The source of credentials didn't answer, and a
+    /// later launch may succeed.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
