@@ -133,8 +133,8 @@ pub fn prepare(
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
-        let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
-        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
+        let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
+        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
     if matches!(asker, Asker::Launch | Asker::Check { .. }) {

@@ -202,8 +202,8 @@ impl Watch {
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The deadline has stopped while the user is asked for something, such as an MFA code.
-            // The wait begins after the user's answer.
+            // There isn't a deadline while the user is asked for something, such as an MFA code. So
+            // the wait begins after the user's answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };

@@ -127,7 +127,7 @@ impl Parent<'_> {
                 actions.into_iter().for_each(|action| self.perform(action));
             }
             if let Some(reason) = self.exit_reason {
-                return self.end(reason);
+                return self.clean_up(reason);
             }
             self.wait(&state);
         }
@@ -145,7 +145,7 @@ impl Parent<'_> {
 
     /// Removes the command's files and returns the exit status. If a change is the reason, prints
     /// it.
-    fn end(mut self, reason: ExitReason) -> u8 {
+    fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
         match reason {
@@ -274,6 +274,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The launch that is under way, and what earlier ones have found.
 struct Launches<'a> {
+    /// The launch that each of the forked processes carries out.
     launch: Launch<'a>,
     /// The lines about this command. Most of them are about a launch.
     notices: Notices<'a>,
@@ -322,9 +323,10 @@ impl Launches<'_> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
-        let held = signals::descriptor().ok().flatten();
+        let held_signals = signals::descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
-            wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
+            let held = held_signals.iter().map(AsFd::as_fd);
+            wait_for(held.chain(self.descriptor()), None);
             if let Some(signal) = signals::held_signal() {
                 if let Some(process) = &mut self.process {
                     process.terminate(signal);
@@ -411,7 +413,7 @@ impl Launches<'_> {
         }
 
         // If the gate is closed, `note_reaped` notices the end of the launch.
-        if self.descriptor().is_some() || !self.is_open() {
+        if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
         self.process = None;
@@ -419,7 +421,7 @@ impl Launches<'_> {
     }
 
     /// True if there is a launch whose gate has been opened.
-    fn is_open(&self) -> bool {
+    fn has_open_gate(&self) -> bool {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
@@ -532,7 +534,7 @@ impl Launches<'_> {
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
-        if self.is_open() {
+        if self.has_open_gate() {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a launch that is still waiting or
