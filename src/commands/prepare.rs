@@ -286,12 +286,12 @@ pub enum Asker {
     },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
-    /// `export` has the variables of a launch.
+    /// `export` prints the variables of a launch.
     Export,
-    /// `get` has only the entry of its argument. Of the declarations, only the options and aliases
-    /// apply to this entry.
+    /// `get` prints only the entry of its argument. Of the declarations, only the options and
+    /// aliases apply to this entry.
     Get,
-    /// `credential` has only the entry that a unit asks for.
+    /// `credential` sends only the entry that a unit asks for.
     Credential(SystemdCredential),
 }
 

@@ -239,6 +239,7 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
         return None;
     }
     let change = if libc::WIFEXITED(status) {
+        // A status has only one byte.
         let [code, ..] = libc::WEXITSTATUS(status).to_le_bytes();
         StateChange::Ended(ExitStatus::Exited(code))
     } else if libc::WIFSIGNALED(status) {

@@ -357,8 +357,7 @@ impl Launches<'_> {
     /// the result. If the launch can't be forked, also prints why.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
-            // A launch is still on its way to becoming the command. It has only just read the
-            // values, so a poll wouldn't find anything newer.
+            // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing_since;
@@ -434,7 +433,8 @@ impl Launches<'_> {
         // This poll hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
-        // This is `None` for the first launch, which isn't a poll, so no event follows.
+        // Without values of a command, this is the first launch. It isn't a poll, so no event
+        // follows.
         self.baseline.command_values.as_ref()?;
 
         match ready.changed {
@@ -469,7 +469,7 @@ impl Launches<'_> {
     /// launch has succeeded, notes that the command has its values. Returns the event that follows
     /// if the launch was only meant to replace files.
     fn note_end(&mut self) -> Option<Event> {
-        // Nothing has failed since the files got their own names.
+        // A failure after the renaming would have set the phase back to `Open`.
         let has_succeeded = self.phase == LaunchPhase::Placed;
         let is_first = self.baseline.command_values.is_none();
         if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
