@@ -143,8 +143,8 @@ impl Parent<'_> {
         elapsed.map(|_| Event::Elapsed)
     }
 
-    /// Removes the command's files and returns the exit status. If a change is the reason, prints
-    /// it.
+    /// Removes the command's files and returns the exit status of this process. If a change is the
+    /// reason for the exit, also prints a line about that.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
