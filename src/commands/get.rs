@@ -23,6 +23,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let refused = refuse_terminal(reveal, remedy);
     inputs.errors.extend(refused.err());
 
+    // If the argument is the name of an entry, `error_of_entry_name` needs these.
     let first_entry = inputs.layer.entries.first();
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);

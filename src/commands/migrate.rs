@@ -18,17 +18,16 @@ use crate::model::environment::{EnvName, Inherited};
 use crate::model::reference::SecretId;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration that replaces a .env file. With `--values`, it instead prints the JSON
-/// object to store as the secret; with `--for-local`, a file for `--local`. Also prints the
+/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
+/// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints the
 /// warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// If values would be printed to a terminal without `--reveal`. If not: every mistake in the
-/// existing declarations, every malformed line of the .env file, or the reason why standard output
-/// can't be written.
+/// When values would be printed to a terminal without `--reveal`, when an existing declaration has
+/// mistakes, when the .env file has malformed lines, or when standard output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;

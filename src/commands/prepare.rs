@@ -135,8 +135,8 @@ pub fn prepare(
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     if !inputs.resolve_env.is_empty() && report.is_empty() {
-        let is_replaced = |name: &OsStr| is_replaced(name, &layers, &options);
-        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_replaced);
+        let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
+        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
     if matches!(asker, Asker::Launch | Asker::Check { .. }) {
@@ -288,12 +288,12 @@ pub enum Asker {
     },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
-    /// `export` has the variables of a launch.
+    /// `export` prints the variables of a launch.
     Export,
-    /// `get` has only the entry of its argument. Of the declarations, only the options and aliases
-    /// apply to this entry.
+    /// `get` prints only the entry of its argument. Of the declarations, only the options and
+    /// aliases apply to this entry.
     Get,
-    /// `credential` has only the entry that a unit asks for.
+    /// `credential` sends only the entry that a unit asks for.
     Credential(SystemdCredential),
 }
 

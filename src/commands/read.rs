@@ -261,7 +261,7 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have other values by now.
+            // AWS may have newer values, which match.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;
@@ -337,8 +337,8 @@ struct Fetching<'a> {
     supported: BTreeSet<&'a Locator>,
     /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because these answers gave a value that
-    /// doesn't match the `pattern` of its entry.
+    /// The locators whose cached answers must not be used, because these answers gave values that
+    /// don't match the `pattern` of an entry.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator, and the failures of those that the backend can't read.
     fetched: Fetched,

@@ -89,8 +89,8 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // This changes the environment of the process, so it has to happen before there is a second
-    // thread.
+    // The SDK doesn't treat an empty variable as unset. Removing one changes the environment of the
+    // process, so it has to happen before there is a second thread.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
@@ -105,8 +105,8 @@ pub fn run<T: Send>(
 /// progress.
 ///
 /// Termination signals are held from here on. This process ends without a result after such a
-/// signal, when the other end of [`Reporter::watched_connection`] closes, and, with status 75, if
-/// the worker doesn't react to the deadline.
+/// signal, or when the other end of [`Reporter::watched_connection`] closes. It ends with status 75
+/// if the worker doesn't react to the deadline.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -150,6 +150,7 @@ pub fn run_with<T: Send>(
         let notes = notes.iter().map(|text| report::trace_note(text).detail());
         terminal::print_unless_hidden(notes);
     }
+    // The outer error says why the worker couldn't be started.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
 
@@ -202,8 +203,8 @@ impl Watch {
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // The deadline has stopped while the user is asked for something, such as an MFA code.
-            // The wait begins after the user's answer.
+            // There isn't a deadline while the user is asked for something, such as an MFA code. So
+            // the wait begins after the user's answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };

@@ -218,7 +218,7 @@ pub enum StateChange {
 /// (prctl(2)), so this process also adopts the orphans of the command.
 pub fn adopt_orphans() {
     if getpid().as_raw() != 1 {
-        // prctl(2) documents no error for this argument.
+        // According to prctl(2), this call can't fail.
         let _ = nix::sys::prctl::set_child_subreaper(true);
     }
 }
@@ -239,6 +239,7 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
         return None;
     }
     let change = if libc::WIFEXITED(status) {
+        // A status has only one byte.
         let [code, ..] = libc::WEXITSTATUS(status).to_le_bytes();
         StateChange::Ended(ExitStatus::Exited(code))
     } else if libc::WIFSIGNALED(status) {

@@ -166,7 +166,7 @@ pub enum Event {
     Suspended(SignalNumber),
     /// Job control has continued the command.
     Continued,
-    /// This process got a signal that is to be forwarded or that requests a poll.
+    /// This process got a signal, which is forwarded or requests a poll.
     Signal(SignalNumber),
     /// The result of a poll. If the launch that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
@@ -464,7 +464,7 @@ impl Step<'_> {
             }
             (Event::Signal(SignalNumber::TERM), _) => self.terminate(&mut state),
             (Event::Signal(signal), _) => self.forward_unless_killed(&state, signal),
-            // The launch that waits for this end has died at the gate.
+            // The next launch, which was waiting at its gate, has died.
             (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => {
                 state.next = Next::ExitRotated
             }
@@ -484,7 +484,7 @@ impl Step<'_> {
     }
 
     /// Acts on a SIGTERM: cancels the restart, or the exit after a change, that was to follow the
-    /// end of the command. If it has already been cancelled, kills the group.
+    /// end of the command. A second SIGTERM kills the group.
     ///
     /// The first SIGTERM isn't forwarded. The group has already received the stop signal, and many
     /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is

@@ -94,7 +94,7 @@ fn the_pauses_between_failed_polls_grow_until_a_poll_succeeds() {
 
 #[test]
 fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
-    // With and without a delay by `--splay` before this poll.
+    // It doesn't matter whether `--splay` has delayed this poll.
     for poll in [POLLING, POLLING_DELAYED] {
         let term = SupervisorState::Running(RunningState {
             has_term: true,

@@ -397,6 +397,7 @@ impl Fingerprint {
             let Ok(document) = answer else { continue };
             let mut add = |parameter_name: Option<&str>, document: &Document| {
                 let secret = Secret {
+                    // A secret that was read exists, so messages may show its name.
                     name: locator.revealed().noun_of(parameter_name),
                     id: locator.written_id_of(parameter_name),
                     version_id: document.version_id.clone(),

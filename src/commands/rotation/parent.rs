@@ -127,7 +127,7 @@ impl Parent<'_> {
                 actions.into_iter().for_each(|action| self.perform(action));
             }
             if let Some(reason) = self.exit_reason {
-                return self.end(reason);
+                return self.clean_up(reason);
             }
             self.wait(&state);
         }
@@ -143,9 +143,9 @@ impl Parent<'_> {
         elapsed.map(|_| Event::Elapsed)
     }
 
-    /// Removes the command's files and returns the exit status. If a change is the reason, prints
-    /// it.
-    fn end(mut self, reason: ExitReason) -> u8 {
+    /// Removes the command's files and returns the exit status of this process. If a change is the
+    /// reason for the exit, also prints a line about that.
+    fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
         match reason {
@@ -274,6 +274,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The launch that is under way, and what earlier ones have found.
 struct Launches<'a> {
+    /// The launch that each of the forked processes carries out.
     launch: Launch<'a>,
     /// The lines about this command. Most of them are about a launch.
     notices: Notices<'a>,
@@ -322,9 +323,10 @@ impl Launches<'_> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
-        let held = signal_descriptor().ok().flatten();
+        let held_signals = signal_descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
-            wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
+            let held = held_signals.iter().map(AsFd::as_fd);
+            wait_for(held.chain(self.descriptor()), None);
             if let Some(signal) = held_signal() {
                 if let Some(process) = &mut self.process {
                     process.terminate(signal);
@@ -355,8 +357,7 @@ impl Launches<'_> {
     /// the result. If the launch can't be forked, also prints why.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
-            // A launch is still on its way to becoming the command. It has only just read the
-            // values, so a poll wouldn't find anything newer.
+            // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing_since;
@@ -411,7 +412,7 @@ impl Launches<'_> {
         }
 
         // If the gate is closed, `note_reaped` notices the end of the launch.
-        if self.descriptor().is_some() || !self.is_open() {
+        if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
         self.process = None;
@@ -419,7 +420,7 @@ impl Launches<'_> {
     }
 
     /// True if there is a launch whose gate has been opened.
-    fn is_open(&self) -> bool {
+    fn has_open_gate(&self) -> bool {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
@@ -432,7 +433,8 @@ impl Launches<'_> {
         // This poll hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
-        // This is `None` for the first launch, which isn't a poll, so no event follows.
+        // Without values of a command, this is the first launch. It isn't a poll, so no event
+        // follows.
         self.baseline.command_values.as_ref()?;
 
         match ready.changed {
@@ -467,7 +469,7 @@ impl Launches<'_> {
     /// launch has succeeded, notes that the command has its values. Returns the event that follows
     /// if the launch was only meant to replace files.
     fn note_end(&mut self) -> Option<Event> {
-        // Nothing has failed since the files got their own names.
+        // A failure after the renaming would have set the phase back to `Open`.
         let has_succeeded = self.phase == LaunchPhase::Placed;
         let is_first = self.baseline.command_values.is_none();
         if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
@@ -532,7 +534,7 @@ impl Launches<'_> {
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
-        if self.is_open() {
+        if self.has_open_gate() {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a launch that is still waiting or
