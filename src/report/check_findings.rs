@@ -316,7 +316,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     rows
 }
 
-/// Returns the sentence about who asked AWS, and with which credentials.
+/// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));

@@ -86,10 +86,10 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
-            // An object with rows for its keys, which come first, doesn't need a row of its own.
-            let is_of_entry =
-                |(last, _): &(EntryId, _)| EntryId { key: None, ..*last } == outcome.id;
-            let has_key_row = rows.last().is_some_and(is_of_entry);
+            // The rows for the keys of an object are before the object, which doesn't need a row of
+            // its own.
+            let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
+            let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }
@@ -215,6 +215,7 @@ impl CheckedValues<'_> {
         let created = versioned.and_then(|versioned| versioned.created);
         let versioned_document = versioned.and(document);
         let passed_over = versioned_document.map_or(&[][..], |document| &document.passed_over);
+        let regions_passed_over = passed_over.iter().map(|(region, _)| region.as_str());
         let id = match locator.is_hidden() {
             true => NOT_SHOWN.to_owned(),
             false => locator.written_id_of(parameter_name),
@@ -228,7 +229,6 @@ impl CheckedValues<'_> {
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
         let age_seconds = created.map(|created| seconds_since(created, self.now));
-        let passed_over = passed_over.iter().map(|(region, _)| region.as_str());
         let cached = self.cached_answer(locator, document);
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let error = failure.map(|failure| failure.error.problem.code);
@@ -243,7 +243,7 @@ impl CheckedValues<'_> {
                 "stages": stages,
                 "created": created.map(date),
                 "age_seconds": age_seconds,
-                "regions_passed_over": Vec::from_iter(passed_over),
+                "regions_passed_over": Vec::from_iter(regions_passed_over),
                 "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
                 "status": status,
                 "error": error,
