@@ -226,9 +226,9 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 }
 
 impl EnvFile {
-    /// Adds the variable that a statement sets, and removes an earlier one with this name. Leaves
-    /// out a variable that `--only` and `--except` don't select, and, with a warning or an error, a
-    /// variable that can't come from a secret.
+    /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
+    /// variable that `--only` and `--except` don't select. For any other statement that doesn't
+    /// give a variable, adds an error or a warning, or lists the variable in `left_out`.
     fn add(
         &mut self,
         statement: Statement,

@@ -203,6 +203,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
+            // All other scalars and collections have a tag.
             event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
                 return Err((position, tag_fault(&event)));
             }

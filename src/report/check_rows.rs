@@ -101,9 +101,8 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns the row of an outcome, or `None` if it doesn't get one: an entry that another one
-    /// overrides (unless both are keys of objects), and an absent optional entry whose target
-    /// already has a row.
+    /// Returns the row of an outcome. The result is `None` for most overridden entries (see
+    /// [`overridden_row`]), and for an absent optional entry whose target already has a row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),

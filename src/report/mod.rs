@@ -140,20 +140,20 @@ impl Report {
     /// Returns an error for each problem. Problems with the same reason share one error, which
     /// lists all their entries.
     pub fn errors(&self) -> Vec<Record> {
-        // A problem without a group gets a record of its own.
+        // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
         let keyed = problems.map(|(at, problem)| match problem.group_key() {
             Some(key) => ((Some(key), 0), problem),
             None => ((None, at), problem),
         });
-        let (mut records, mut has_note) = (Vec::new(), false);
+        let (mut records, mut has_sent_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let Some(mut record) = error_record(&problems) else {
                 continue;
             };
-            if !has_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+            if !has_sent_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
-                has_note = true;
+                has_sent_note = true;
             }
             records.push(record);
         }
@@ -218,7 +218,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
                 line += &format!(": {}", about.name);
             }
 
-            // A template may look up several missing keys, and its secrets may be missing, too.
+            // An entry with a template can have several problems. Its variable is listed only once.
             let is_new_entry = last_entry.replace(entry) != Some(entry);
             if is_new_entry {
                 variables.push(&*entry.label);

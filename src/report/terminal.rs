@@ -211,7 +211,7 @@ pub enum Screen {
 
 /// Returns the lines of records. A record begins with its headline. The lines below it are
 /// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
-/// same one.
+/// same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -423,7 +423,8 @@ pub fn print_text(text: &str) {
 /// record is lost, because nothing must delay the end of this process, and a note must not delay a
 /// launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_unless_stalled(&visible_lines([record]), 0);
+    let rest_of_line = 0;
+    print_text_unless_stalled(&visible_lines([record]), rest_of_line);
 }
 
 /// Prints lines to standard error as they are, until the reader is stalled. The first

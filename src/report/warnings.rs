@@ -112,8 +112,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the
-/// warning about that instead.
+/// Returns a warning for each template without any Jinja. For a template with `${NAME}`, there is
+/// already a warning of [`unexpanded_warnings`].
 pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
@@ -298,7 +298,7 @@ fn expands_variables(command: &CommandLine) -> bool {
     expanding.any(|name| program == Some(name))
 }
 
-/// True if an entry sets its target. Before the entry is read, it is treated as set.
+/// True if an entry sets its target. An entry that has not been read counts as setting it.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }

@@ -489,10 +489,13 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 /// Returns the warning about a variable for an option that variables can't set, or about a name
 /// that is one edit away from the name of one of our variables.
 fn misspelling_warning(name: &str) -> Option<String> {
+    if name == FILE {
+        return None;
+    }
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
     let flag = words.to_lowercase();
-    if name != FILE && ENTRY_OPTIONS.split(' ').any(|other| other == flag) {
+    if ENTRY_OPTIONS.split(' ').any(|other| other == flag) {
         let warning = format!("secrets-exec ignores {name}: use the option {flag}");
         return Some(warning);
     }

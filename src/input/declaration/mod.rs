@@ -113,9 +113,9 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
 }
 
-/// Returns the help for a path that can't be read. The path is a directory with a declaration, a
-/// list of several files, or the value of a different option, as in `--file KEY=prod/tls:key`.
-/// Returns `None` for any other path.
+/// Returns the help for a path that can't be read because it is a directory with a declaration, a
+/// list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
+/// is `None` for any other path.
 fn unreadable_path_help(path: &Path) -> Option<String> {
     if let Some((name, reference)) = path.to_str()?.split_once('=')
         && is_name(name)

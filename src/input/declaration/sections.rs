@@ -275,7 +275,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             once.refuse("can't be used with \"path\", because such a file can be read again");
         }
     }
-    mapping(fields, Some(Target::File(target)), item.origin())
+    entry_from_keys(fields, Some(Target::File(target)), item.origin())
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
@@ -368,7 +368,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
-    let on_missing = optional_entry(fields.take("optional"));
+    let on_missing = read_optional(fields.take("optional"));
     Some(Entry {
         on_missing,
         ..Entry::for_object(from?, naming, origin)
@@ -394,8 +394,8 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 /// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with these keys. The result is `None` if the value has
-/// a mistake, or if the target had one, so that `target` is `None`.
+/// Reads an entry: a reference, or a mapping with some of the `keys`. The `target` is `None` if it
+/// has a mistake. In this case, and if the value has a mistake, the result is `None`.
 fn entry(
     item: &Item<'_>,
     keys: &'static str,
@@ -403,7 +403,7 @@ fn entry(
     origin: Origin,
 ) -> Option<Entry> {
     if let Kind::Mapping(_) = item.node.kind {
-        return mapping(item.expect_fields(keys), target, origin);
+        return entry_from_keys(item.expect_fields(keys), target, origin);
     }
 
     let expected = match keys.split(' ').any(|key| key == "value") {
@@ -416,11 +416,16 @@ fn entry(
 
 /// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
 /// `None` in the same cases as for [`entry`].
-fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
+fn entry_from_keys(
+    mut fields: Fields<'_>,
+    target: Option<Target>,
+    origin: Origin,
+) -> Option<Entry> {
     let source = source(&mut fields);
-    let parsed = |text: &str| (text == "base64").then_some(());
-    let mut is_base64 = |name| fields.take_parsed(name, "base64", parsed).is_some();
-    let (decode, encode) = (is_base64("decode"), is_base64("encode"));
+    // The only possible value of `decode` and `encode` is `base64`.
+    let base64 = |text: &str| (text == "base64").then_some(());
+    let mut has_base64 = |name| fields.take_parsed(name, "base64", base64).is_some();
+    let (decode, encode) = (has_base64("decode"), has_base64("encode"));
     let transform = Transform { decode, encode };
     let pattern_item = fields.take("pattern");
     let pattern = pattern_item.and_then(|item| regular_expression(&item));
@@ -434,8 +439,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, adds a mistake, and returns `None`. An unknown key may be a misspelling of
-/// one of them. That mistake has already been reported.
+/// exactly one of them, adds a mistake, and returns `None`. If there is an unknown key instead, it
+/// has already been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
@@ -472,13 +477,13 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
             OnMissing::Fail
         }
         (Some(text), None) => OnMissing::Default(text),
-        (None, optional) => optional_entry(optional),
+        (None, optional) => read_optional(optional),
     }
 }
 
 /// Reads the value of the key `optional`. Without the key, or with a mistake in its value, an
 /// absent secret is an error.
-fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
+fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Omit,
         Some(false) | None => OnMissing::Fail,
