@@ -93,22 +93,22 @@ fn is_meant_as_reference(text: &str) -> bool {
     is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
 }
 
-/// True for text that begins as the ARN of a secret or parameter. The ARN of another service is for
-/// the command.
+/// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the
+/// command.
 fn is_own_arn(text: &str) -> bool {
     let store = text.split(':').nth(2).and_then(Store::from_service);
     Arn::has_prefix(text) && store.is_some()
 }
 
-/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for
-/// another tool.
+/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a
+/// different tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     let mut matching = patterns.iter().filter(|pattern| pattern.matches(name));
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
 /// Returns the mistake in a value that looks like a reference but isn't one, because of quotes or
-/// spaces, or because it begins as references of another tool do.
+/// spaces, or because it begins like a reference of another tool.
 fn misread_reference(text: &str) -> Option<Defect> {
     let is_around_arn = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_around_arn);
@@ -197,7 +197,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
 }
 
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
-/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME may be empty, or
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty, or
 /// left out at the end.
 ///
 /// # Errors

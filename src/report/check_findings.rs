@@ -15,7 +15,7 @@ use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::escaped;
 
-/// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
+/// Everything that `check` has found. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,

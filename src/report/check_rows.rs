@@ -82,7 +82,7 @@ impl Row {
 
 impl CheckedValues<'_> {
     /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the
-    /// order of their lines, because `env:`, `env-from:` and `files:` may come in any order.
+    /// order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {

@@ -198,7 +198,7 @@ fn unfit_problem(why: &str) -> Problem {
         .help("let secrets-exec start the program, or use --format shell or json")
 }
 
-/// Adds parts to the text. They aren't joined first, so that there isn't another copy of a value.
+/// Adds parts to the text. They aren't joined first, so that there isn't a second copy of a value.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
         text.extend_from_slice(part.as_bytes());

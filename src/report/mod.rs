@@ -92,7 +92,7 @@ impl Report {
         None
     }
 
-    /// Adds the problems of another report, and takes over its consequence if it has one.
+    /// Adds the problems of a second report, and takes over its consequence if it has one.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());

@@ -36,7 +36,7 @@ pub enum Label {
     /// A failure. In most cases, the command isn't started because of it.
     Error = 31,
     Warning = 33,
-    /// A fact that may be of interest.
+    /// A fact that can be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.
@@ -543,7 +543,7 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints text to standard output. The reader may close the pipe early, as `head` does, which isn't
+/// Prints text to standard output. The reader can close the pipe early, as `head` does, which isn't
 /// an error.
 ///
 /// # Errors

@@ -562,7 +562,7 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
-/// two, because the name of a secret may contain more.
+/// two, because the name of a secret can contain more.
 ///
 /// # Errors
 /// If the assignment has quotes around it, sets several variables, is a connection string, has no
@@ -601,7 +601,7 @@ fn split_assignment<'t>(
         let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
         return Err(Problem::usage(text).help(example()));
     };
-    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image can have, as `-e`
     // with the value " NAME=REF".
     if option == AssignmentOption::Env && name.starts_with(' ') {
         return Err(one_word_problem("-e"));

@@ -1,7 +1,7 @@
 //! Turns clap's errors into problems.
 //!
 //! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
-//! reason, and a help with what to write instead. An argument that doesn't begin with a hyphen may
+//! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
 //! words of other tools, the names of subcommands, the name of a variable after `-e`, and a word
 //! with a slash that reads like a name.
@@ -137,8 +137,8 @@ impl Line<'_> {
         example.replace("prod/app", split_secret(reference).0)
     }
 
-    /// Returns the first reference before `--`, with what is written before its equals sign. A
-    /// value of an option that accepts a file or a setting isn't a reference.
+    /// Returns the first reference before `--`, with the text before its equals sign. A value of an
+    /// option that accepts a file or a setting isn't a reference.
     fn own_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
@@ -330,21 +330,7 @@ impl Line<'_> {
         let is_command = is_word(word) && is_word(next);
         let has_separator = self.words.contains(&"--");
         if has_separator && !is_command {
-            if is_shown_reference(word) {
-                return missing_option_problem(word, number);
-            }
-            // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
-            let option = number.checked_sub(3).map_or("", |at| self.words[at]);
-            let expected = match option {
-                "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
-                _ => expected_value(option),
-            };
-            if let Some(expected) = expected {
-                return Problem::usage(format!("{option} accepts only one argument"))
-                    .help(format!("write {expected}"));
-            }
-            let help = "only options and their values may come before `--`";
-            return unexpected_argument_problem(number).help(help);
+            return self.word_before_separator(word, number);
         }
 
         if self.words[0] == "help" {
@@ -363,25 +349,43 @@ impl Line<'_> {
         })
     }
 
+    /// Returns the problem for a word before `--` that belongs neither to an option nor to the
+    /// command. `number` is its position, from 1.
+    fn word_before_separator(&self, word: &str, number: usize) -> Problem {
+        if is_shown_reference(word) {
+            return missing_option_problem(word, number);
+        }
+        // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
+        let option = number.checked_sub(3).map_or("", |at| self.words[at]);
+        let expected = match option {
+            "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
+            _ => expected_value(option),
+        };
+        if let Some(expected) = expected {
+            return Problem::usage(format!("{option} accepts only one argument"))
+                .help(format!("write {expected}"));
+        }
+        let help = "only options and their values may come before `--`";
+        unexpected_argument_problem(number).help(help)
+    }
+
     /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=",
     /// and for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any
     /// other word.
     fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
-        for words in self.words.windows(3) {
-            if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
-                && *other == word
-            {
-                if is_name(name) {
-                    let text = format!("{option} {name} has no \"=\" followed by a secret");
-                    let help =
-                        format!("join the two words, as in {option} {name}=prod/db:password");
-                    return Some(Problem::usage(text).help(help));
-                }
-                if assigned_name(word).is_some() {
-                    let text = format!("one {option} can't set several variables");
-                    let help = format!("write {option} before each NAME=REF");
-                    return Some(Problem::usage(text).help(help));
-                }
+        for words in self.words.windows(3).filter(|words| words[2] == word) {
+            let [option @ ("-e" | "--env" | "--as-file"), name, _] = words else {
+                continue;
+            };
+            if is_name(name) {
+                let text = format!("{option} {name} has no \"=\" followed by a secret");
+                let help = format!("join the two words, as in {option} {name}=prod/db:password");
+                return Some(Problem::usage(text).help(help));
+            }
+            if assigned_name(word).is_some() {
+                let text = format!("one {option} can't set several variables");
+                let help = format!("write {option} before each NAME=REF");
+                return Some(Problem::usage(text).help(help));
             }
         }
         None
@@ -399,11 +403,11 @@ fn expected_value(option: &str) -> Option<&'static str> {
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
-/// True for a word that is probably a reference, and may be shown: `prod/db:password`.
+/// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let may_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
-    may_be_shown && Reference::parse(word).is_ok()
+    let can_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
+    can_be_shown && Reference::parse(word).is_ok()
 }
 
 /// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and

@@ -137,7 +137,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns
-/// `None` if there isn't one, or if this process may not enter the working directory.
+/// `None` if there isn't one, or if this process isn't allowed to enter the working directory.
 ///
 /// # Errors
 /// If there are several declarations, or if the only one can't be read or could have been written
@@ -240,7 +240,7 @@ pub struct Declaration {
     pub layer: Layer,
 }
 
-/// The memory that all patterns of a declaration may take after they have been compiled, in bytes.
+/// The limit of the memory for all compiled patterns of a declaration, in bytes.
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. The errors are in the order of its lines.
@@ -275,8 +275,8 @@ fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     foreign_file(has_key)
 }
 
-/// Reads the sections of a declaration from its tree. A file of another kind is a mistake, and
-/// gives an empty declaration.
+/// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
+/// mistake, and returns an empty declaration.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
         source,

@@ -1,10 +1,10 @@
 //! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
 //! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns
-//! `None`, or no entries, if the node has another type, and then adds the mistake to the
-//! [`SourceFile`], which turns all mistakes into problems at the end. So a reader can go on after a
-//! mistake, and the user sees all of them in one report. No mistake shows text that may be a
-//! secret.
+//! `None`, or no entries, if the node has a different type. In that case, the method adds the
+//! mistake to the [`SourceFile`], which turns all mistakes into problems at the end. So a reader
+//! can go on after a mistake, and the user sees all mistakes in one report. No mistake shows text
+//! that may be a secret.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ pub struct MappingEntry<'a> {
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping may have, separated by spaces.
+    /// The keys that the mapping can have, separated by spaces.
     pub known: &'static str,
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
@@ -96,7 +96,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the same node with another subject.
+    /// Returns the same node with a different subject.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -200,7 +200,7 @@ impl<'a> Item<'a> {
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        // Base64 may end with equals signs.
+        // Base64 can end with equals signs.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -417,7 +417,7 @@ pub struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
     pub mistakes: RefCell<Vec<Mistake>>,
-    /// The memory that the compiled patterns may still take, in bytes.
+    /// The memory that is left for compiled patterns, in bytes.
     pub pattern_memory: Cell<usize>,
 }
 

@@ -275,7 +275,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             once.refuse("can't be used with \"path\", because such a file can be read again");
         }
     }
-    entry_from_keys(fields, Some(Target::File(target)), item.origin())
+    entry_from_map(fields, Some(Target::File(target)), item.origin())
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
@@ -403,7 +403,7 @@ fn entry(
     origin: Origin,
 ) -> Option<Entry> {
     if let Kind::Mapping(_) = item.node.kind {
-        return entry_from_keys(item.expect_fields(keys), target, origin);
+        return entry_from_map(item.expect_fields(keys), target, origin);
     }
 
     let expected = match keys.split(' ').any(|key| key == "value") {
@@ -416,11 +416,7 @@ fn entry(
 
 /// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
 /// `None` in the same cases as for [`entry`].
-fn entry_from_keys(
-    mut fields: Fields<'_>,
-    target: Option<Target>,
-    origin: Origin,
-) -> Option<Entry> {
+fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     // The only possible value of `decode` and `encode` is `base64`.
     let base64 = |text: &str| (text == "base64").then_some(());
