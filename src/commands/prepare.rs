@@ -14,7 +14,7 @@ use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Sections, declaration_beside, load_declarations, replaced_declaration,
+    Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
@@ -88,7 +88,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     Problem::usage(text)
         .help(help)
         // If there is a similar file nearby, the help names that file instead.
-        .help_if_some(declaration_beside())
+        .help_if_some(missing_declaration_help())
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the

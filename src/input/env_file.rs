@@ -6,9 +6,11 @@
 //! such as dotenvy can't be used, because they expand `$`, and read escapes and comments
 //! differently.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Read;
+use std::path::Path;
 
 use glob::Pattern;
 use serde::Serializer;
@@ -47,7 +49,7 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// `FILE:LINE`
     position: String,
-    /// True if Node.js reads a different value.
+    /// True if Node.js reads a different value (see [`DotenvValue`]).
     differs_in_node: bool,
 }
 
@@ -59,10 +61,13 @@ impl EnvVariable {
 
     /// Returns the value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
-        // The file is UTF-8, so `from_utf8_lossy` doesn't change anything, and writing to memory
-        // doesn't fail.
-        let text = String::from_utf8_lossy(self.value.expose());
-        SecretValue::new(serde_json::to_vec(&text).unwrap_or_default())
+        // Writing to memory doesn't fail.
+        SecretValue::new(serde_json::to_vec(&self.text()).unwrap_or_default())
+    }
+
+    /// Returns the value as text. The file is UTF-8, so nothing in the value is replaced.
+    fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.value.expose())
     }
 }
 
@@ -82,18 +87,8 @@ pub fn read_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let name = path.display().to_string();
-    let mut bytes = Zeroizing::new(Vec::new());
-    text_file::open(path, "the argument of migrate")
-        .map_err(|problem| vec![problem])?
-        .take(MOST_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| vec![unreadable(&name, &error)])?;
-    if bytes.len() > MOST_BYTES {
-        return Err(vec![too_large(&name)]);
-    }
-    text_file::refuse_encoded(&bytes, &name, "", path.to_str()).map_err(|problem| vec![problem])?;
-
-    match std::str::from_utf8(&bytes) {
+    let bytes = read_bytes(path, &name).map_err(|problem| vec![problem])?;
+    match str::from_utf8(&bytes) {
         Ok(text) => parse_env_file(&name, text, arguments, declared),
         Err(utf8) => {
             let valid = &bytes[..utf8.valid_up_to()];
@@ -102,6 +97,22 @@ pub fn read_env_file(
             Err(vec![error(&position, "the line isn't UTF-8")])
         }
     }
+}
+
+/// Reads the file, which messages call `name`.
+///
+/// # Errors
+/// If the file can't be read, is larger than a secret can be, is encrypted, or is UTF-16.
+fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let file = text_file::open(path, "the argument of migrate")?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(name, &error))?;
+    if bytes.len() > MOST_BYTES {
+        return Err(too_large(name));
+    }
+    text_file::refuse_encoded(&bytes, name, "", path.to_str())?;
+    Ok(bytes)
 }
 
 /// Returns the error for a file or an object that is larger than a secret can be.
@@ -128,12 +139,12 @@ pub fn parse_env_file(
         return Err(vec![json]);
     }
     let statements = statements(&lines);
-    let unmatched = |patterns: &Vec<_>| unmatched_patterns(file, &statements, patterns);
+    let unmatched = |patterns| unmatched_patterns(file, &statements, patterns);
     let unmatched_only = unmatched(&arguments.only);
-    let unmatched_others = [&arguments.except, &arguments.literal].map(unmatched);
     let mut found = EnvFile::default();
     found.warnings.extend(unmatched_only.iter().cloned());
-    found.warnings.extend(unmatched_others.concat());
+    found.warnings.extend(unmatched(&arguments.except));
+    found.warnings.extend(unmatched(&arguments.literal));
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
         found.add(statement, position, arguments, declared);
@@ -183,7 +194,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
             continue;
         }
         let name = variable.name_and_position();
-        let value = String::from_utf8_lossy(variable.value.expose());
+        let value = variable.text();
         let mut literals = variables.iter().filter(|other| other.is_literal);
         let literal = literals.find(|other| value.contains(&format!("${{{}}}", other.name)));
         if let Some(EnvVariable { name: literal, .. }) = literal {
@@ -196,6 +207,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
                 "secrets-exec doesn't expand ${{NAME}} in the value of {name}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
+            // There is already a warning about this variable.
             Some(_) | None if literal.is_some() => {}
             Some(_) | None => others.push(name),
         }
@@ -214,9 +226,9 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 }
 
 impl EnvFile {
-    /// Adds the variable that a statement sets, instead of an earlier one with this name, if
-    /// `--only` and `--except` allow the variable, and it may come from a secret. If the variable
-    /// doesn't move, notes why, unless `--only` or `--except` is the reason.
+    /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
+    /// variable that `--only` and `--except` don't select. For any other statement that doesn't
+    /// give a variable, adds an error or a warning, or lists the variable in `left_out`.
     fn add(
         &mut self,
         statement: Statement,
@@ -266,7 +278,7 @@ impl EnvFile {
             name,
             value: found.value,
             position,
-            differs_in_node: found.node_differs,
+            differs_in_node: found.differs_in_node,
         });
     }
 
@@ -295,13 +307,11 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 }
 
 /// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
-/// `postgres://${USER}@db` → `…{{ app.USER }}…`. The result is `None` if the value refers only to
-/// literals, to itself, or to nothing.
-///
-/// Everything else in the value may be secret, so the template has `…` instead.
+/// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
+/// may be secret. The result is `None` if the value doesn't refer to such a variable.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
-    let value = String::from_utf8_lossy(variable.value.expose());
-    // Each part follows its position in the value.
+    let value = variable.text();
+    // Each part has its position in the value, so the set is in the order of the value.
     let mut parts = BTreeSet::new();
     for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
         if let Some(at) = value.find(&format!("${{{name}}}"))
@@ -317,10 +327,7 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
 /// Returns the JSON object of the variables that become a secret, in the order of the file.
 pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    let members = in_secret.map(|EnvVariable { name, value, .. }| {
-        let text = String::from_utf8_lossy(value.expose());
-        (name.as_str(), text)
-    });
+    let members = in_secret.map(|variable| (variable.name.as_str(), variable.text()));
     let mut text = Vec::new();
     // Writing to memory doesn't fail.
     let _ = serde_json::Serializer::new(&mut text).collect_map(members);
@@ -331,12 +338,12 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins. Lines are counted from 1.
     line: usize,
-    /// The name, which can be any text, and its value, which is `None` for a name without `=`. It
-    /// is `None` for a malformed statement, which python-dotenv skips with a warning.
+    /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
+    /// with a warning.
     binding: Option<Binding>,
 }
 
-/// A name, and its value unless the `=` is missing.
+/// A name, which can be any text, and its value. The value is `None` if the `=` is missing.
 type Binding = (String, Option<DotenvValue>);
 
 /// The value of a well-formed statement, and what other readers make of it.
@@ -346,7 +353,7 @@ struct DotenvValue {
     /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support
     /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
     /// quotes at `#`.
-    node_differs: bool,
+    differs_in_node: bool,
     /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
     /// append the next line to such a value.
     next_line_is_appended: bool,
@@ -461,7 +468,7 @@ impl<'t> DotenvReader<'t> {
     /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. The
     /// result is `None` if the quote is never closed.
     fn read_quoted(&mut self, quote: char) -> Option<DotenvValue> {
-        let (mut value, mut node_differs) = (String::new(), false);
+        let (mut value, mut differs_in_node) = (String::new(), false);
         let mut chars = self.rest.strip_prefix(quote)?.chars();
         loop {
             match chars.next()? {
@@ -469,7 +476,7 @@ impl<'t> DotenvReader<'t> {
                     let escaped = chars.next()?;
                     match unescaped(escaped, quote) {
                         Some(c) => {
-                            node_differs |= escaped != 'n';
+                            differs_in_node |= escaped != 'n';
                             value.push(c);
                         }
                         None => value.extend(['\\', escaped]),
@@ -482,7 +489,7 @@ impl<'t> DotenvReader<'t> {
         self.advance(chars.as_str());
         Some(DotenvValue {
             value: SecretValue::new(value),
-            node_differs,
+            differs_in_node,
             next_line_is_appended: false,
         })
     }
@@ -502,7 +509,7 @@ impl<'t> DotenvReader<'t> {
         let is_in_backticks = after_backtick.is_some_and(|rest| rest.contains('`'));
         DotenvValue {
             value: SecretValue::new(value),
-            node_differs: is_in_backticks || value.contains('#'),
+            differs_in_node: is_in_backticks || value.contains('#'),
             next_line_is_appended: line.ends_with('\\'),
         }
     }
@@ -544,7 +551,7 @@ fn unescaped(c: char, quote: char) -> Option<char> {
     }
 }
 
-/// Returns true for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII
+/// True for a character that `\s` matches in Python: Unicode whitespace, and the four ASCII
 /// separators U+001C to U+001F.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)

@@ -11,7 +11,7 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, matches_any};
-use crate::model::mistakes::{Fault, foreign_prefix};
+use crate::model::mistakes::foreign_prefix;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
@@ -40,7 +40,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
             continue;
         }
-        match parse_variable(&name, value, patterns) {
+        match parse_entry(&name, value, patterns) {
             Ok(found) => layer.entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
@@ -72,6 +72,7 @@ pub fn unresolved_warnings(
     for (name, value) in inherited.iter().filter(|(name, _)| !is_replaced(name)) {
         let (name, text) = (name.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
+            // The mistake in such a variable is an error of `inherited_layer`.
             true if matches_closely(patterns, &name) => None,
             true => misread_reference(&text),
             false => is_meant_as_reference(&text)
@@ -92,31 +93,32 @@ fn is_meant_as_reference(text: &str) -> bool {
     is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
 }
 
-/// True for text that begins as the ARN of a secret or parameter. The ARN of another service is for
-/// the command.
+/// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the
+/// command.
 fn is_own_arn(text: &str) -> bool {
     let store = text.split(':').nth(2).and_then(Store::from_service);
     Arn::has_prefix(text) && store.is_some()
 }
 
-/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for
-/// another tool.
+/// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a
+/// different tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     let mut matching = patterns.iter().filter(|pattern| pattern.matches(name));
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
 /// Returns the mistake in a value that looks like a reference but isn't one, because of quotes or
-/// spaces, or because it begins as references of another tool do.
+/// spaces, or because it begins like a reference of another tool.
 fn misread_reference(text: &str) -> Option<Defect> {
-    let is_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
-    let bare = text.trim_matches(is_quote);
+    let is_around_arn = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    let bare = text.trim_matches(is_around_arn);
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
-    let own = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
-    let (prefix, ours) = foreign_prefix(text).or(own)?;
-    let remedy = match ours {
+    // In the value of a variable, a parameter needs `{{resolve:…}}`.
+    let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
+    let (prefix, own_prefix) = foreign_prefix(text).or(parameter)?;
+    let remedy = match own_prefix {
         "" => String::new(),
         service => format!(": write {OPEN}{service}NAME{CLOSE}"),
     };
@@ -131,16 +133,17 @@ fn misread_reference(text: &str) -> Option<Defect> {
 /// # Errors
 /// When the reference is malformed or has the syntax of another tool, or when the variable can't
 /// get a value from a secret.
-fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option<Entry>, Defect> {
+fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_own_arn(&text) {
         EntrySource::Composed(vec![Part::Reference(parse_reference(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(split_value(&text)?)
-    } else if matches_closely(globs, name) {
-        return misread_reference(&text).map_or(Ok(None), Err);
     } else {
-        return Ok(None);
+        return match misread_reference(&text) {
+            Some(defect) if matches_closely(patterns, name) => Err(defect),
+            Some(_) | None => Ok(None),
+        };
     };
 
     if value.to_str().is_none() {
@@ -156,18 +159,19 @@ fn parse_variable(name: &str, value: &OsStr, globs: &[Pattern]) -> Result<Option
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }
 
-/// Parses a reference, and converts it to its request, without aliases and variables.
+/// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
 ///
 /// # Errors
 /// If the reference is malformed, or stands for the parameters below a path.
 fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
-    let located = match text.contains("${") {
-        true => Err("contains \"${\", but variables aren't expanded there".into()),
-        false => Reference::parse(text)
-            .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-            .and_then(SecretRef::single),
-    };
-    located.map_err(|fault: Fault| fault.about("a reference in the value").text)
+    if text.contains("${") {
+        let why = "contains \"${\", but variables aren't expanded there";
+        return Err(format!("a reference in the value {why}"));
+    }
+    let located = Reference::parse(text)
+        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
+        .and_then(SecretRef::single);
+    located.map_err(|fault| fault.about("a reference in the value").text)
 }
 
 /// Splits a value into its dynamic references and the text around them.
@@ -193,7 +197,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
 }
 
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
-/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME may be empty, or
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty, or
 /// left out at the end.
 ///
 /// # Errors
@@ -210,6 +214,7 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
+            // `ID::STAGE:VERSION-ID`. KEY follows below, because it is never a JSONPath.
             let mut found = parse_reference(format!("{id}::{version}").trim_end_matches(':'))?;
             if !key.is_empty() {
                 found.selector = Selector::Key(key.to_owned());
@@ -223,6 +228,7 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
+            // `ssm:NAME:::VERSION`, without a KEY and a STAGE.
             parse_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".to_owned()),

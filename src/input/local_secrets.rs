@@ -21,23 +21,15 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`, and returns its secrets.
 ///
 /// # Errors
-/// The reason why the file can't be read. The help names a similar file, or any other file for
-/// `--local` in the directory. Otherwise, every mistake in the syntax, or an error for each secret
-/// without a valid value.
+/// The reason why the file can't be read, or every mistake in its syntax, or an error for each
+/// secret without a valid value.
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |(Position { line, column }, fault): SyntaxError| {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let directory = path.parent().unwrap_or(path);
     let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
-        .map_err(|problem| match text_file::find_local_file(directory) {
-            Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
-            None if path == Path::new("true") => {
-                problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
-            }
-            Some(_) | None => problem,
-        })
+        .map_err(|problem| with_path_help(problem, path))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
@@ -65,6 +57,19 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     unless_errors(errors, secrets)
 }
 
+/// Adds the help to the problem of a path that can't be opened: a different file for `--local` in
+/// the same directory, unless the help already names a similar one.
+fn with_path_help(problem: Problem, path: &Path) -> Problem {
+    let directory = path.parent().unwrap_or(path);
+    match text_file::find_local_file(directory) {
+        Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
+        None if path == Path::new("true") => {
+            problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
+        }
+        Some(_) | None => problem,
+    }
+}
+
 /// The position of a node that can't be the value of a secret, and the message about it.
 type Mismatch = (Position, &'static str);
 
@@ -74,7 +79,7 @@ type Mismatch = (Position, &'static str);
 /// # Errors
 /// The first node that can't be a value.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
-    let Some(("$stages", stages)) = only_key(node) else {
+    let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
     };
@@ -87,7 +92,7 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
 }
 
 /// Returns the key and the value of a node, if it is a mapping with exactly one entry.
-fn only_key(node: &Node) -> Option<(&str, &Node)> {
+fn only_entry(node: &Node) -> Option<(&str, &Node)> {
     if let Kind::Mapping(entries) = &node.kind
         && let [(key, value)] = entries.as_slice()
     {
@@ -102,7 +107,7 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
 /// # Errors
 /// The node that can't be a value: a list, a null, or text that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
-    if let Some(("$binary", bytes)) = only_key(node) {
+    if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);
         let decoded = encoded.and_then(|text| text.base64_decoded());
         return decoded.ok_or((bytes.position, "the value of $binary isn't valid base64"));

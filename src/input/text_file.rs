@@ -16,7 +16,7 @@ use crate::system::os_error::{read_file, unreadable};
 ///
 /// # Errors
 /// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a
-/// similar name in the same directory. A URL or the content of a file isn't shown.
+/// similar name in the same directory. If `path` is a URL or the content of a file, it isn't shown.
 pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -50,7 +50,7 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 /// Returns the names of the files in a directory, sorted. The list is empty if the directory can't
 /// be read.
 fn names_in(directory: &Path) -> Vec<String> {
-    // The path of a file without a directory has an empty directory.
+    // The directory of `secrets.yaml` is an empty path.
     let path = Path::new(".").join(directory);
     let files = fs::read_dir(path).into_iter().flatten();
     let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
@@ -79,8 +79,8 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     };
     let file = file_name(path);
     let bytes = read_file(&file, source, mebibytes)?;
-    let shown = path.to_str().filter(|path| *path != "-");
-    refuse_encoded(&bytes, &file, &format!("{option} "), shown)?;
+    let path_unless_stdin = path.to_str().filter(|path| *path != "-");
+    refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
     if env_file_name(&text).is_none() {
@@ -88,7 +88,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     }
 
     let text = format!("{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON");
-    let migrated = shown.unwrap_or(".env");
+    let migrated = path_unless_stdin.unwrap_or(".env");
     let help = format!(
         "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
     );

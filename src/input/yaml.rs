@@ -4,10 +4,10 @@
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together, with their lines.
 //!
-//! The parser's message for a frequent mistake in the syntax, such as a colon in a value, would
+//! For a frequent mistake in the syntax, such as a colon in a value, the parser's message would
 //! only make sense to someone who knows the grammar of YAML. So these mistakes have messages and
 //! remedies of our own. A line of the file may contain a secret, so a message shows at most one
-//! character of it.
+//! character of the line.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ impl Node {
         }
     }
 
-    /// Returns true for a plain scalar that would be a number in JSON.
+    /// True for a plain scalar that would be a number in JSON.
     pub fn is_number(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
@@ -80,8 +80,7 @@ impl Node {
         Some(value)
     }
 
-    /// Returns true for a plain scalar that is null in the core schema (YAML 1.2.2, section
-    /// 10.3.2).
+    /// True for a plain scalar that is null in the core schema (YAML 1.2.2, section 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
@@ -108,8 +107,8 @@ const MAX_DEPTH: usize = 64;
 /// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the
 /// tree is an empty mapping.
 ///
-/// After a syntax error, there isn't a tree, and the error is the only one. If a mapping has a key
-/// twice, the tree has the first of them, and each further one is an error.
+/// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
+/// several times, the tree has only the first value, and each of the others is an error.
 pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
@@ -204,15 +203,14 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
+            // All other scalars and collections have a tag.
             event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
                 let text = "this YAML alias is used inside of its own anchor";
-                let node = self
-                    .anchors
-                    .get(&id)
-                    .ok_or_else(|| (position, text.into()))?;
+                let anchored = self.anchors.get(&id);
+                let node = anchored.ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
                 return Ok(Node { position, ..copied });
             }
@@ -220,9 +218,10 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         };
 
         let node = Node { position, kind };
+        // A node without an anchor has the number 0.
         if anchor != 0 {
-            self.anchors
-                .insert(anchor, copy(&node, &mut self.copied_nodes, position)?);
+            let copied = copy(&node, &mut self.copied_nodes, position)?;
+            self.anchors.insert(anchor, copied);
         }
         Ok(node)
     }
@@ -241,11 +240,11 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the entries of a mapping until its end. If a key is there twice, the first one wins.
+    /// Reads the entries of a mapping until its end. If a key occurs twice, the first value is
+    /// used, and an error is added to the duplicates.
     ///
     /// # Errors
-    /// The first error within the mapping. A key that is there twice isn't one: it is added to the
-    /// duplicates.
+    /// The first error within the mapping, except for duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
         loop {
@@ -272,7 +271,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns what is wrong with a value that has a tag, such as `!Ref name`. The tag may belong to
+/// Returns what is wrong with a value that has a tag, such as `!Ref name`, which is the syntax of
 /// another tool.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
@@ -296,10 +295,10 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
         return Err(error);
     }
     match kind {
-        Kind::Plain(text) if text == "<<" => Err((
-            position,
-            Fault::new("YAML merge keys (\"<<\") aren't supported"),
-        )),
+        Kind::Plain(text) if text == "<<" => {
+            let text = "YAML merge keys (\"<<\") aren't supported";
+            Err((position, Fault::new(text)))
+        }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
@@ -383,7 +382,8 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
 }
 
 /// Returns the error for a line near `line` with something in it that people don't see, if there is
-/// one. The parser may notice a tab in an earlier line, and any other character in the next one.
+/// such a line. The parser may report a tab in an earlier line, and other characters in the next
+/// line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let numbered = (1..).zip(text.lines());
     let mut near = numbered.skip(line.saturating_sub(2)).take(4);

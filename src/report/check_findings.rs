@@ -15,7 +15,7 @@ use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{escaped, shown_program};
 
-/// Everything that `check` has found. If a field gets another name or meaning, increase `format`.
+/// Everything that `check` has found. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
@@ -273,13 +273,13 @@ fn aligned_table<'r>(
 /// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row
 /// for each secret below it.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
-    let only = match row.sources.as_slice() {
+    let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
-    let reference = match (&row.reference, only, row.kind) {
+    let reference = match (&row.reference, only_source, row.kind) {
         (Some(reference), ..) => reference.clone(),
-        (None, Some(only), _) => only.cells[0].clone(),
+        (None, Some(only_source), _) => only_source.cells[0].clone(),
         (None, None, RowKind::Reference) => NOT_SHOWN.to_owned(),
         (None, None, RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
@@ -291,7 +291,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (status, None) => status.to_owned(),
     };
 
-    let source_cells = only.map(|source| source.cells.clone());
+    let source_cells = only_source.map(|source| source.cells.clone());
     let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
     (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
     let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
@@ -306,7 +306,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         }
     };
     let mut rows = vec![table_row(&row.label, cells, row.error.is_some())];
-    if only.is_none() {
+    if only_source.is_none() {
         for source in &row.sources {
             let mut cells = source.cells.clone();
             cells[0].insert_str(0, "  ");
@@ -316,9 +316,10 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     rows
 }
 
-/// Returns the sentence about who asked AWS, and with which credentials.
+/// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
+    // `assumed-role/app/session`, for example
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(

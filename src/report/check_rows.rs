@@ -82,14 +82,14 @@ impl Row {
 
 impl CheckedValues<'_> {
     /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the
-    /// order of their lines, because `env:`, `env-from:` and `files:` may come in any order.
+    /// order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.outcomes.list {
-            // An object with rows for its keys, which come first, doesn't need a row of its own.
-            let is_of_entry =
-                |(last, _): &(EntryId, _)| EntryId { key: None, ..*last } == outcome.id;
-            let has_key_row = rows.last().is_some_and(is_of_entry);
+            // The rows for the keys of an object are before the object, which doesn't need a row of
+            // its own.
+            let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
+            let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
                 continue;
             }
@@ -101,9 +101,8 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns the row of an outcome, or `None` if it doesn't get one: an entry that another one
-    /// overrides (unless both are keys of objects), and an absent optional entry whose target
-    /// already has a row.
+    /// Returns the row of an outcome. The result is `None` for most overridden entries (see
+    /// [`overridden_row`]), and for an absent optional entry whose target already has a row.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -117,7 +116,8 @@ impl CheckedValues<'_> {
             Outcome::Failed(_) => "failed",
         };
 
-        let mut row = self.row_of_status(outcome, status);
+        let mut row = self.row_with_sources(outcome, status);
+        // A value that was read can still have a problem, for example with its file.
         for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
             row.status = "failed";
             row.error.get_or_insert(problem.code);
@@ -127,7 +127,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
-    fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
+    fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
         let is_key = outcome.id.key.is_some();
         let label = match is_key {
@@ -212,25 +212,26 @@ impl CheckedValues<'_> {
         // A path as a whole doesn't have a version, so its row shows neither a version nor the
         // regions that were passed over.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
+        let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
+        let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
+        let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
         let created = versioned.and_then(|versioned| versioned.created);
+        let age_seconds = created.map(|created| seconds_since(created, self.now));
         let versioned_document = versioned.and(document);
         let passed_over = versioned_document.map_or(&[][..], |document| &document.passed_over);
+        let regions_passed_over = passed_over.iter().map(|(region, _)| region.as_str());
+
         let id = match locator.is_hidden() {
             true => NOT_SHOWN.to_owned(),
             false => locator.written_id_of(parameter_name),
         };
         let key = selector.shown().filter(|_| !locator.is_hidden());
+        let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
         let requested_region = locator.region.as_ref();
         let region = answered_region.or(failed_region).or(requested_region);
-        let role = locator.role.as_ref().map(|role| role.arn.to_string());
-        let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
-        let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
-        let age_seconds = created.map(|created| seconds_since(created, self.now));
-        let passed_over = passed_over.iter().map(|(region, _)| region.as_str());
         let cached = self.cached_answer(locator, document);
-        let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let error = failure.map(|failure| failure.error.problem.code);
         TableRow {
             fields: json!({
@@ -243,7 +244,7 @@ impl CheckedValues<'_> {
                 "stages": stages,
                 "created": created.map(date),
                 "age_seconds": age_seconds,
-                "regions_passed_over": Vec::from_iter(passed_over),
+                "regions_passed_over": Vec::from_iter(regions_passed_over),
                 "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
                 "status": status,
                 "error": error,

@@ -39,9 +39,8 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Returns the text of the variables in a format. For `GithubMasks` it is empty:
-/// [`masks`] makes the commands that hide values, for this format and for
-/// `Github`.
+/// Returns the text of the variables in a format. For `GithubMasks`, the text is empty, because
+/// [`masks`] makes the commands that hide values.
 ///
 /// # Errors
 /// A problem for each variable that the format can't hold.
@@ -199,7 +198,7 @@ fn unfit_problem(why: &str) -> Problem {
         .help("let secrets-exec start the program, or use --format shell or json")
 }
 
-/// Adds parts to the text. They aren't joined first, so that there isn't another copy of a value.
+/// Adds parts to the text. They aren't joined first, so that there isn't a second copy of a value.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
         text.extend_from_slice(part.as_bytes());
@@ -347,11 +346,8 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
         }
     }
 
-    let warning = (!unmasked.is_empty()).then(|| {
-        Record::warning(format!(
-            "lines of fewer than {SHORTEST_MASK} characters aren't masked in the log: {}",
-            some_of(&unmasked)
-        ))
-    });
+    let short = format!("lines of fewer than {SHORTEST_MASK} characters");
+    let message = format!("{short} aren't masked in the log: {}", some_of(&unmasked));
+    let warning = (!unmasked.is_empty()).then(|| Record::warning(message));
     (SecretValue::new(text), warning)
 }

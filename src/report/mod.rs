@@ -77,20 +77,22 @@ impl Report {
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
-        let problems = problems.into_iter().map(|(_, problem)| problem);
-        Self {
-            problems: problems.collect(),
-            consequence: Some(consequence.into()),
-        }
+        let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
+        report.consequence = Some(consequence.into());
+        report
     }
 
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
     /// returns `None`.
     pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
-        result.map_err(|problems| self.extend(problems)).ok()
+        match result {
+            Ok(value) => return Some(value),
+            Err(problems) => self.extend(problems),
+        }
+        None
     }
 
-    /// Adds the problems of another report, and takes over its consequence if it has one.
+    /// Adds the problems of a second report, and takes over its consequence if it has one.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
@@ -138,20 +140,20 @@ impl Report {
     /// Returns an error for each problem. Problems with the same reason share one error, which
     /// lists all their entries.
     pub fn errors(&self) -> Vec<Record> {
-        // A problem without a group gets a record of its own.
+        // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
         let keyed = problems.map(|(at, problem)| match problem.group_key() {
             Some(key) => ((Some(key), 0), problem),
             None => ((None, at), problem),
         });
-        let (mut records, mut has_note) = (Vec::new(), false);
+        let (mut records, mut has_sent_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let Some(mut record) = error_record(&problems) else {
                 continue;
             };
-            if !has_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+            if !has_sent_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
-                has_note = true;
+                has_sent_note = true;
             }
             records.push(record);
         }
@@ -170,19 +172,19 @@ impl Report {
     /// doesn't have this line.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
-        // A template that needs several missing secrets is one missing value, but each key of an
-        // object is one.
-        let mut entries = BTreeSet::new();
+        let mut affected = BTreeSet::new();
         let mut are_missing = true;
-        for problem in &self.problems {
-            if problem.impact != Impact::None {
-                let text_of = |kind| (kind == SubjectKind::EnvFrom).then_some(&problem.text);
-                let of_entries = problem.entries.iter();
-                entries.extend(of_entries.map(|entry| (entry, text_of(entry.kind))));
-                are_missing &= problem.impact == Impact::Unread;
+        let problems = self.problems.iter();
+        for problem in problems.filter(|problem| problem.impact != Impact::None) {
+            for entry in &problem.entries {
+                // A template with several missing secrets is one value. The keys of an `env-from`
+                // object are several values, and their problems have different texts.
+                let key = (entry.kind == SubjectKind::EnvFrom).then_some(&problem.text);
+                affected.insert((entry, key));
             }
+            are_missing &= problem.impact == Impact::Unread;
         }
-        let values = match (entries.len(), are_missing) {
+        let values = match (affected.len(), are_missing) {
             (0, _) => return None,
             (count, true) => counted(count, "value is missing", "values are missing"),
             (count, false) => counted(count, "value can't be used", "values can't be used"),
@@ -191,7 +193,7 @@ impl Report {
     }
 }
 
-/// The note about names that are not shown. A report has it once.
+/// The note about names that aren't shown. A report has this note only once.
 const SENT_NOTE: &str = "a name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
 
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.
@@ -207,8 +209,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
-            // The line names the secret, unless the headline or the entry's reference names it
-            // already.
+            // The line names the secret, unless the headline or the reference of the entry already
+            // names it.
             if let Some(about) = &problem.about
                 && (secrets.len() > 1 || about.before.is_none())
                 && about.id.as_ref().is_some_and(|id| !line.contains(id))
@@ -216,7 +218,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
                 line += &format!(": {}", about.name);
             }
 
-            // A template may look up several missing keys, and its secrets may be missing, too.
+            // An entry with a template can have several problems. Its variable is listed only once.
             let is_new_entry = last_entry.replace(entry) != Some(entry);
             if is_new_entry {
                 variables.push(&*entry.label);

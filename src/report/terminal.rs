@@ -5,12 +5,12 @@
 //! a record go. The parts that only JSON has are called details. Everything is escaped here, so
 //! that a name from AWS or a file can't move the cursor or change the direction of writing.
 //!
-//! Every thread may print. Two mutexes protect the state that the threads share. A reader that
-//! stalls must not keep this process from reacting to a termination signal. So while the main
-//! thread waits for a write, another thread does the writing (see [`interruptibly`]). Some lines
-//! aren't written at all if the write would block: the last line of a process that a signal ends,
-//! the lines of a process that stays for a rotation ([`print_text_unless_stalled`]), and the
-//! progress line.
+//! Every thread can print. Two mutexes protect the state that the threads share. A reader that
+//! stalls must not keep this process from reacting to a termination signal. So if the main thread
+//! prints, a second thread does the writing, and the main thread waits for it and for signals (see
+//! [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of
+//! a process that a signal ends, the lines of a process that stays for a rotation
+//! ([`print_text_unless_stalled`]), and the progress line.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -36,7 +36,7 @@ pub enum Label {
     /// A failure. In most cases, the command isn't started because of it.
     Error = 31,
     Warning = 33,
-    /// A fact that may be of interest.
+    /// A fact that can be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.
@@ -46,9 +46,9 @@ pub enum Label {
 }
 
 impl Label {
-    /// Returns the word for this label. The text format begins a line with it, except for a
+    /// Returns the word for this label. In text, it is at the start of a line, except for a
     /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
-    /// doesn't have one of its own.
+    /// doesn't have an event of its own.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -122,11 +122,9 @@ impl Record {
     }
 
     /// Adds a member to the JSON object, if there is a value.
-    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
+    pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        self.details.extend(value.map(|value| (name, value.into())));
+        self
     }
 
     /// Sets the help.
@@ -213,7 +211,7 @@ pub enum Screen {
 
 /// Returns the lines of records. A record begins with its headline. The lines below it are
 /// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
-/// same one.
+/// same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -241,20 +239,14 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if let Some(text) = &record.aws_says {
             add("AWS says: ", text);
         }
-        let is_new = |help: &&String| !records[..at].iter().any(|r| r.help.as_ref() == Some(*help));
-        if let Some(help) = record.help.as_ref().filter(is_new) {
+        let is_shown_above = records[..at].iter().any(|above| above.help == record.help);
+        if let Some(help) = &record.help
+            && !is_shown_above
+        {
             add(&shown_label(Label::Help, screen), help);
         }
     }
     lines
-}
-
-/// Returns the progress line for a terminal of this width. The text is cut off before the last
-/// column, so that the line never wraps.
-fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
-    let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
-    let screen = Screen::Terminal { has_colours };
-    headline(Label::Note, &format!("{text:.room$}"), screen)
 }
 
 /// Returns the first line of a record with its prefix and label, but without a line feed. With
@@ -307,8 +299,7 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
 
 /// Returns the JSON object of a record. Fields that don't apply are left out.
 fn record_object(record: Record, now: SystemTime) -> Value {
-    // Log collectors filter by these levels. They know `info`, but not `note`. The level of a
-    // summary is `error`.
+    // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),
         Label::Note | Label::Help => "info",
@@ -347,11 +338,9 @@ pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        Value::Object(mut members) => {
-            members
-                .values_mut()
-                .for_each(|value| *value = escaped_value(value.take()));
-            members.into()
+        Value::Object(members) => {
+            let members = members.into_iter();
+            Value::from_iter(members.map(|(name, value)| (name, escaped_value(value))))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
@@ -385,8 +374,8 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
-/// error in the arguments is printed in the format of the variable, because `--log-format` is one
-/// of the arguments.
+/// error in the arguments is printed in the format of the variable, because `--log-format` hasn't
+/// been parsed.
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
@@ -421,25 +410,26 @@ pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     }
 }
 
-/// Prints text to standard error as is, and erases the progress line first. Waits while the reader
-/// doesn't read, but a termination signal then ends this process. A failed write is ignored. An
-/// empty text leaves the progress line alone.
+/// Erases the progress line, and prints text to standard error as it is. Waits while the reader
+/// doesn't read, but a termination signal ends this process. A failed write is ignored. If the text
+/// is empty, the progress line stays.
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
     }
 }
 
-/// Prints a record to standard error like [`print_unless_hidden`], unless the reader is stalled.
-/// The record is then lost, because nothing must delay the end of this process, and a note must not
-/// delay a launch.
+/// Prints a record to standard error like [`print_unless_hidden`]. If the reader is stalled, the
+/// record is lost, because nothing must delay the end of this process, and a note must not delay a
+/// launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_unless_stalled(&visible_lines([record]), 0);
+    let rest_of_line = 0;
+    print_text_unless_stalled(&visible_lines([record]), rest_of_line);
 }
 
-/// Prints lines to standard error as they are, until the reader is stalled. The first bytes of
-/// `text` are the rest of an earlier line. Returns the rest of a line that was cut, because it is
-/// longer than PIPE_BUF, and the lines that weren't printed.
+/// Prints lines to standard error as they are, until the reader is stalled. The first
+/// `rest_of_line` bytes of `text` are the rest of an earlier line. Returns what wasn't printed: the
+/// rest of a line that was cut, because it is longer than PIPE_BUF, and the lines after it.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills
 /// a pipe between poll(2) and write(2), this process has to wait for the reader.
@@ -495,11 +485,15 @@ pub fn has_progress_line() -> bool {
 }
 
 /// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
-/// line is cut off. Shows nothing with `--quiet`, or if the write would block.
+/// line is cut off before the last column, so that the line never wraps. Shows nothing with
+/// `--quiet`, or if the write would block.
 pub fn show_progress(text: &str) {
     let mode = *locked(&MODE);
     if mode.has_notices && may_write(io::stderr()) {
-        let line = progress_line(text, columns(io::stderr()), mode.has_colours);
+        let has_colours = mode.has_colours;
+        let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 1);
+        let shown = format!("{text:.room$}");
+        let line = headline(Label::Note, &shown, Screen::Terminal { has_colours });
         let mut has_progress = locked(&HAS_PROGRESS);
         write_over(&mut has_progress, line.as_bytes());
         *has_progress = true;
@@ -549,7 +543,7 @@ pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints text to standard output. The reader may close the pipe early, as `head` does, which isn't
+/// Prints text to standard output. The reader can close the pipe early, as `head` does, which isn't
 /// an error.
 ///
 /// # Errors

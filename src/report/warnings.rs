@@ -1,8 +1,9 @@
 //! The records of warnings and notes, in the order of a launch:
 //!
 //! - while secrets-exec works: what it waits for, and why it ends early
-//! - before it reads: what looks like a mistake in the plan, and where values could be left behind
-//! - after it has read: what is odd about the values and the cache
+//! - before it reads: what looks like a mistake in the plan
+//! - after it has read: what looks like a mistake in the values, which cached values are used, and
+//!   which files could stay on a disk
 //! - the notes of `--verbose`: which secret gives which variables, in which version and from which
 //!   region; how many values are literals; and how long everything took
 
@@ -23,7 +24,8 @@ use crate::model::shown::quoted_program;
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
-/// may last for `left`. The last error comes first, because a terminal may cut off the end.
+/// ends after `left` at the latest. The text begins with the last error, because a terminal may cut
+/// off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", awaited_text(status));
@@ -48,7 +50,7 @@ pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// Returns the line about a termination signal that ends this process. `after` is the time since
+/// Returns the error about a termination signal that ends this process. `after` is the time since
 /// secrets-exec was started.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
@@ -66,8 +68,8 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
         .with("signal", signal)
 }
 
-/// Returns the problem for a worker that doesn't come back after the deadline, because a file or a
-/// computation blocks it.
+/// Returns the problem for a worker that doesn't return after the deadline, because it waits for a
+/// file or a computation.
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let mut text = "timed out".to_owned();
     if !status.awaited.is_empty() {
@@ -78,8 +80,8 @@ pub fn overdue_problem(status: &Waiting) -> Problem {
     Problem::temporary(text).help(help)
 }
 
-/// Returns the line about a panic: the place in the source, but not the message, which may contain
-/// a value.
+/// Returns the error about a panic, with its place in the source. The message of the panic isn't
+/// shown, because it may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
     if let Some(location) = panic.location() {
@@ -91,9 +93,8 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 /// Returns the warning that `--local` is in use.
 pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
-    Record::warning(format!(
-        "secrets are read from {path}, not from AWS (--local)"
-    ))
+    let text = format!("secrets are read from {path}, not from AWS (--local)");
+    Record::warning(text)
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
@@ -112,29 +113,28 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each template without any Jinja. A template with `${NAME}` gets the
-/// warning about that instead.
+/// Returns a warning for each template without any Jinja. For a template with `${NAME}`, there is
+/// already a warning of [`unexpanded_warnings`].
 pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Template { template, .. } = source else {
             return None;
         };
+        let subject = &entry.subject;
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
-        if !is_plain || unexpanded.contains(&&entry.subject) {
+        if !is_plain || unexpanded.contains(&subject) {
             return None;
         }
-        let text = format!(
-            "the template of {} is used as plain text, because it contains neither {{{{ nor {{%",
-            entry.subject
-        );
+        let why = "because it contains neither {{ nor {%";
+        let text = format!("the template of {subject} is used as plain text, {why}");
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, write `value` instead of `template`";
         Some(Record::warning(text).with_help(help))
     })
 }
 
-/// Returns a warning for each literal that has an alias in an expression, as in `{{ db.host }}`.
-/// Only a template replaces it.
+/// Returns a warning for each literal with an alias in an expression, as in `{{ db.host }}`. Such
+/// an expression is only replaced in a template.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.value_entries().filter_map(|(entry, source)| {
         let ValueSource::Literal(text) = source else {
@@ -148,16 +148,14 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         if !has_alias {
             return None;
         }
-        let text = format!(
-            "the value of {} is plain text, although it contains {{{{",
-            entry.subject
-        );
+        let subject = &entry.subject;
+        let text = format!("the value of {subject} is plain text, although it contains {{{{");
         Some(Record::warning(text).with_help("write `template` instead of `value`"))
     })
 }
 
 /// Returns a note for each empty variable that should name a secret, with the number of entries
-/// that are absent because of it. An entry isn't counted if another one has the same target.
+/// that are absent because of it. An entry isn't counted if a different entry has the same target.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let absent = plan.entries.iter().filter_map(|entry| {
         let name = entry.source.empty_variable()?;
@@ -205,9 +203,9 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     Record { entries, ..warning }
 }
 
-/// Returns the warnings about the cache in `directory`: first those about values that come from it
-/// because requests failed, and then those about entries that can't be used. Failures with the same
-/// reason share a warning, in which each value has a note.
+/// Returns the warnings about the cache in `directory`. The first ones are about values that are
+/// used because requests failed: for each reason, a warning with a note for each value. The others
+/// are about cache entries that can't be used (`notices`).
 pub fn cache_warnings(
     directory: &Path,
     notices: &[(Locator, String)],
@@ -248,9 +246,9 @@ pub fn cache_warnings(
     records
 }
 
-/// Returns a warning for each argument of the command that consists only of a variable that this
-/// launch sets, such as `$DB_PASSWORD`. There are no warnings if the command is a shell or another
-/// program that expands variables itself.
+/// Returns a warning for each argument of the command that is only a variable, such as
+/// `$DB_PASSWORD`, if this launch sets the variable. There aren't any warnings if the command
+/// expands variables itself, as a shell does.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if expands_variables(command) {
         return Vec::new();
@@ -262,8 +260,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let mut warnings = Vec::new();
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
-        let reference = argument.strip_prefix('$');
-        let variable = reference.map(|name| name.trim_matches(['{', '}', '(', ')']));
+        let after_dollar = argument.strip_prefix('$');
+        let variable = after_dollar.map(|name| name.trim_matches(['{', '}', '(', ')']));
         if variable.is_some_and(is_set_name) {
             warnings.push(Record::warning(format!(
                 "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
@@ -280,7 +278,7 @@ pub fn read_once_warning(
     command: &CommandLine,
     is_script: bool,
 ) -> Option<Record> {
-    let files = read_once(outcomes);
+    let files = read_once_files(outcomes);
     if files.is_empty() || !(is_script || expands_variables(command)) {
         return None;
     }
@@ -301,13 +299,13 @@ fn expands_variables(command: &CommandLine) -> bool {
     expanding.any(|name| program == Some(name))
 }
 
-/// True if an entry sets its target, as far as is known without reading it.
+/// True if an entry sets its target. An entry that has not been read counts as setting it.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }
 
 /// Returns the files that can be read only once, as messages name them.
-fn read_once(outcomes: &Outcomes) -> Vec<String> {
+fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
     let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
     let all = outcomes.list.iter();
     let pipes = all.filter(|outcome| is_set(outcome) && is_pipe(&outcome.target));
@@ -326,9 +324,9 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         let text = counted(literals.len(), "value is a literal", "values are literals");
         records.push(resolved_note(text).with("variables", literals));
     }
-    let pipes = read_once(outcomes);
-    if !pipes.is_empty() {
-        let text = format!("{} can be read only once", some_of(&pipes));
+    let files = read_once_files(outcomes);
+    if !files.is_empty() {
+        let text = format!("{} can be read only once", some_of(&files));
         records.push(resolved_note(text));
     }
     records.extend(missing_value_notes(outcomes));
@@ -344,19 +342,18 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
     });
 
     let mut records = Vec::new();
-    for ((locator, parameter_name), mut given) in grouped(values) {
+    for ((locator, parameter_name), mut outcomes) in grouped(values) {
         // A value is only made if every document was fetched, so this always finds one.
-        let Some(Ok(answer)) = fetched.get(locator) else {
+        let Some(Ok(document)) = fetched.get(locator) else {
             continue;
         };
-        // A composed value may use several keys of the same secret, and two aliases of a template
-        // may stand for the same secret.
-        given.dedup_by_key(|outcome| outcome.id);
+        // A composed value can use several keys of the same secret, and two aliases of a template
+        // can stand for the same secret.
+        outcomes.dedup_by_key(|outcome| outcome.id);
 
-        let labels = Vec::from_iter(given.iter().map(|outcome| &*outcome.subject.label));
-        let source = described_source(locator, parameter_name, answer);
-        // A parameter below a path has a version of its own.
-        let versioned = answer.versioned(parameter_name).unwrap_or(answer);
+        let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
+        let source = source_text(locator, parameter_name, document);
+        let versioned = document.versioned(parameter_name).unwrap_or(document);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
@@ -368,24 +365,25 @@ pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
 
 /// Returns the description of a secret or parameter with its version and where it was read: `the
 /// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
-fn described_source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
-    let document = answer.versioned(parameter_name).unwrap_or(answer);
+fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Document) -> String {
+    // A parameter below a path has a version of its own.
+    let versioned = document.versioned(parameter_name).unwrap_or(document);
     let mut facts = Vec::new();
-    let version_id = document.version_id.as_ref();
+    let version_id = versioned.version_id.as_ref();
     facts.extend(version_id.map(|id| format!("version {id}")));
-    if !document.stages.is_empty() {
+    if !versioned.stages.is_empty() {
         let label = locator.store.label_noun();
-        facts.push(format!("{label} {}", document.stages.join(", ")));
+        facts.push(format!("{label} {}", versioned.stages.join(", ")));
     }
 
-    facts.push(match &document.region {
+    facts.push(match &versioned.region {
         Some(region) => region.to_string(),
         None => "from the --local file".to_owned(),
     });
-    for (region, outage) in &answer.passed_over {
+    for (region, outage) in &document.passed_over {
         facts.push(format!("instead of {region} ({})", outage.sentence()));
     }
-    if let Some(cached) = &answer.cached {
+    if let Some(cached) = &document.cached {
         facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
     }
 
@@ -430,14 +428,12 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
         counted(secrets, "secret", "secrets"),
         counted(requests, "request", "requests"),
     );
-    let record = Record::note(text)
-        .event("resolution")
-        .with("values", values)
-        .with("secrets", secrets)
+    let note = Record::note(text).event("resolution");
+    let note = note.with("values", values).with("secrets", secrets);
+    let note = note
         .with("milliseconds", milliseconds)
-        .with("requests", requests)
-        .with("from_cache", cached.count());
-    Some(record)
+        .with("requests", requests);
+    Some(note.with("from_cache", cached.count()))
 }
 
 /// Returns a note about values that were resolved.

@@ -2,7 +2,8 @@
 //! for each subcommand, and the arguments of the subcommands. The completions and the man page are
 //! made from the same declaration.
 //!
-//! The comments of fields that clap derives an option from are the option's `--help`.
+//! clap derives some options from the fields of a struct. The comment of such a field is the text
+//! of the option in `--help`.
 
 use std::io;
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ pub fn with_program() -> Command {
 /// Returns the command line without the command after `--`. With this argument, zsh would not
 /// complete our own options.
 fn command() -> Command {
-    let output = OPTIONS.last().map(|option| option.heading);
+    let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
         .short('V')
         .long("version")
@@ -63,8 +64,8 @@ fn command() -> Command {
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
     let help = help_option("Print help (-h: the most common options, --help: all)");
     with_inputs(command)
-        .arg(help.help_heading(output))
-        .arg(version.help_heading(output))
+        .arg(help.help_heading(last_heading))
+        .arg(version.help_heading(last_heading))
 }
 
 /// Returns the completion script for a shell.
@@ -157,8 +158,8 @@ pub const CREDENTIAL: &str = "credential";
 /// The texts of a subcommand for `--help`, and the function that adds its arguments.
 pub struct Subcommand {
     pub name: &'static str,
-    /// The text of `--help` and of the man page: a line that `-h` has, too, a paragraph or nothing,
-    /// the usage, and the examples.
+    /// The text of `--help` and of the man page. The first line is also in `-h`. Some texts have a
+    /// paragraph below it. All of them have the usage and examples at the end.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
@@ -182,19 +183,19 @@ impl Subcommand {
 }
 
 /// Looks up the row of a subcommand by its name.
-pub fn subcommand(name: &str) -> Option<&'static Subcommand> {
+pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 fn with_arguments(command: Command) -> Command {
-    let Some(subcommand) = subcommand(command.get_name()) else {
+    let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
     let help_text = subcommand.help.trim_end();
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
-    // `arguments` may replace the text after `-h`.
+    // The function in `arguments` may replace the text at the end of `-h`.
     let command = command.after_help(examples);
     with_variables((subcommand.arguments)(command))
         .arg(help_option("Print help"))
@@ -218,7 +219,7 @@ macro_rules! subcommand {
 }
 
 /// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
-static SUBCOMMANDS: [Subcommand; 10] = [
+pub static SUBCOMMANDS: [Subcommand; 10] = [
     subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
         let words = command_argument("Also check that this command can be found");
         let command = with_inputs(CheckArguments::augment_args(command));
@@ -304,8 +305,9 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Hides options in the help of a subcommand. Neither `-h` nor `--help` shows an option that the
-/// subcommand ignores. Of the options that a launch has, too, `-h` only shows the most common ones.
+/// Hides options in the help of a subcommand, which doesn't use the options of the topic `ignored`.
+/// Neither `-h` nor `--help` shows these options, and those about a running command. Of the options
+/// that a launch has, too, `-h` only shows the most common ones.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
@@ -578,7 +580,7 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     )
 }
 
-/// Parses an item of a comma-separated list. Spaces around it are ignored.
+/// Parses a pattern of a list that is separated by commas. Spaces around the pattern are ignored.
 ///
 /// # Errors
 /// The text that follows "must be" in the message.

@@ -5,10 +5,10 @@
 //! Only this folder uses clap. `command` declares the options and the subcommands, and `usage`
 //! rewrites clap's errors.
 //!
-//! Nothing here reads a file. An invalid value doesn't end the reading: every error goes into
+//! Nothing here reads a file. After an invalid value, the reading goes on: every error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
 //! an argument that may be a secret, or quotes the text of an entry. A user who is used to `docker
-//! run -e` writes a password there, and the message would end up in a log.
+//! run -e` may write a password there, and the message would end up in a log.
 
 mod command;
 mod usage;
@@ -67,10 +67,10 @@ pub enum Invocation {
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// Every argument with something that people don't see in it, and otherwise the first error that
-/// clap finds. If a launch doesn't have a command, every error of its inputs.
-/// All other errors are in [`Inputs::errors`], so that they are reported together with the errors
-/// of the declarations.
+/// An error for each argument with something in it that people don't see. Otherwise, the first
+/// error that clap finds or, for a launch without a command, every error of its inputs. All other
+/// errors are in [`Inputs::errors`], so that they are reported together with the errors of the
+/// declarations.
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -81,7 +81,7 @@ pub fn parse_command_line(
     }
     unless_errors(overlooked_problems(&arguments), ())?;
 
-    let arguments_for_clap = as_options(&arguments);
+    let arguments_for_clap = with_help_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.
     if arguments_for_clap.iter().any(|word| word == "--help") {
         command = with_variables(command);
@@ -89,7 +89,7 @@ pub fn parse_command_line(
     let words = std::iter::once("secrets-exec".into()).chain(arguments_for_clap);
     let mut matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        // Only the help and the version aren't errors (exit code 0).
+        // clap returns the help and the version as errors with the exit code 0.
         Err(error) if error.exit_code() == 0 => {
             return Ok(Invocation::Print(error.render().to_string()));
         }
@@ -120,9 +120,9 @@ fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     problems
 }
 
-/// Returns the arguments for clap, which only has the options: `help` becomes `--help`, `help
-/// check` becomes `check --help`, and `version` becomes `--version`.
-fn as_options(arguments: &[OsString]) -> Vec<OsString> {
+/// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
+/// `check --help`, and `version` becomes `--version`.
+fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
         [help, command] if help == "help" => vec![command.clone(), "--help".into()],
@@ -134,7 +134,7 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
 /// Returns the invocation of the subcommand `name`, whose arguments are in `matches`.
 ///
 /// # Errors
-/// If clap did not match what the subcommand requires.
+/// If `matches` doesn't have an argument that the subcommand requires.
 fn subcommand_invocation(
     name: &str,
     matches: &mut ArgMatches,
@@ -172,7 +172,7 @@ fn subcommand_invocation(
         "schema" => Invocation::Print(SCHEMA.to_owned()),
         CREDENTIAL => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
         "install" => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
-        // clap only accepts the names in its table, so this doesn't happen.
+        // clap only accepts the names of the subcommands above, so this doesn't happen.
         _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
     })
 }
@@ -193,13 +193,14 @@ fn launch_invocation(
         return Ok(Invocation::Launch(inputs, command));
     }
 
-    for (number, word) in (1..).zip(arguments) {
-        if word.to_string_lossy().contains(" -- ") {
-            let text =
-                format!("argument {number} contains \" -- \", which must be a separate argument");
-            let help = "write the option, its value, `--` and each word of the command as separate arguments";
-            return Err(vec![Problem::usage(text).help(help)]);
-        }
+    let has_separator = |argument: &OsString| argument.to_string_lossy().contains(" -- ");
+    if let Some(at) = arguments.iter().position(has_separator) {
+        let number = at + 1;
+        let text =
+            format!("argument {number} contains \" -- \", which must be a separate argument");
+        let help =
+            "write the option, its value, `--` and each word of the command as separate arguments";
+        return Err(vec![Problem::usage(text).help(help)]);
     }
 
     let problem = if arguments.iter().any(|word| word == "--") {
@@ -246,9 +247,8 @@ pub struct Inputs {
     pub files: Vec<PathBuf>,
     /// True if secrets-exec should look for a declaration in the working directory.
     pub find_file: bool,
-    /// True if `-f` replaces the declaration in the working directory, so that a note about this is
-    /// due. With `--no-file` or `SECRETS_EXEC_FILE`, the replacement is on purpose, so this is
-    /// false.
+    /// True with `-f`, unless `--no-file` is given, too. If the working directory has a
+    /// declaration, a note says that it isn't read.
     pub replaces_file: bool,
     /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
     /// matching name.
@@ -268,19 +268,21 @@ impl Inputs {
     /// in declarations.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        // `DB_PASSWORD=prod/db:$KEY`, and KEY isn't set. An ARN has more colons.
+        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
+        // The final colon is the only one, except in an ARN.
         let entries = matches.get_many::<String>("env").into_iter().flatten();
-        let keyless = entries.filter(|entry| entry.find(':') == Some(entry.len() - 1));
-        let names = keyless.filter_map(|entry| assigned_name(entry));
-        let warnings = names.map(|name| format!("{name} {EMPTY_KEY}"));
-        inputs.warnings.extend(warnings);
+        for entry in entries.filter(|entry| entry.ends_with(':')) {
+            if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {
+                inputs.warnings.push(format!("{name} {EMPTY_KEY}"));
+            }
+        }
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
-                    let problem = invalid_problem("--resolve-env", text.as_ref(), expected);
-                    inputs.errors.push(problem);
+                    let message = invalid_value("--resolve-env", &text, expected);
+                    inputs.errors.push(Problem::usage(message));
                 }
             }
         }
@@ -293,8 +295,8 @@ impl Inputs {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // A flag may exclude an option that a variable sets. That isn't an error: the flag turns it
-        // off.
+        // A flag can exclude an option that a variable sets. That isn't an error: the flag turns
+        // that option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             let text = format!("--{option} and --{other} can't be used together, because {why}");
             inputs.errors.push(Problem::usage(text));
@@ -318,6 +320,7 @@ impl Inputs {
         inherited: &Inherited,
     ) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
+        // `get DB_PASSWORD=prod/db:password`
         let (name, assigned) = reference.split_once('=').unwrap_or_default();
         let is_in_capitals = is_name(name) && name == name.to_uppercase();
         if is_in_capitals && reads_like_a_name(assigned) {
@@ -391,10 +394,8 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            let Some(name) = variable
-                .to_str()
-                .filter(|name| name.starts_with(OWN_PREFIX))
-            else {
+            let utf8_name = variable.to_str();
+            let Some(name) = utf8_name.filter(|name| name.starts_with(OWN_PREFIX)) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -428,14 +429,14 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                // Only the value of a duration is a number with a unit.
-                let with_unit = format!("{}s", value.to_string_lossy());
+                // `30` → `30s`, if the option is a duration.
+                let with_unit = format!("{text}s");
+                let is_number = text.starts_with(|c: char| c.is_ascii_digit());
                 let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
-                let is_number = with_unit.starts_with(|c: char| c.is_ascii_digit());
-                let is_accepted = is_number && set(&with_unit).is_ok();
-                let help = is_accepted.then(|| format!("write {with_unit}"));
-                let problem = invalid_problem(name, value, expected).help_if_some(help);
-                self.errors.push(problem);
+                let is_duration = is_number && set(&with_unit).is_ok();
+                let help = is_duration.then(|| format!("write {with_unit}"));
+                let problem = Problem::usage(invalid_value(name, &text, expected));
+                self.errors.push(problem.help_if_some(help));
             }
         }
     }
@@ -471,28 +472,31 @@ impl Inputs {
 /// Returns the declarations that `-f` names or, without `-f`, the declarations that
 /// `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let is_content = |names: &OsStr| not_a_path(&names.to_string_lossy()).is_some();
-    match inherited.non_empty(FILE) {
-        // A comma in the content of a file doesn't separate names.
-        Some(names) if from_flag.is_empty() && is_content(names) => vec![names.into()],
-        Some(names) if from_flag.is_empty() => names
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii())))
-            .collect(),
-        Some(_) | None => from_flag,
+    let from_variable = inherited.non_empty(FILE);
+    let Some(value) = from_variable.filter(|_| from_flag.is_empty()) else {
+        return from_flag;
+    };
+    // If the value is the content of a file, its commas don't separate names.
+    if not_a_path(&value.to_string_lossy()).is_some() {
+        return vec![value.into()];
     }
+    let names = value.as_bytes().split(|byte| *byte == b',');
+    let paths = names.map(|name| OsStr::from_bytes(name.trim_ascii()).into());
+    paths.collect()
 }
 
-/// Warns about a variable for an option that variables can't set, and about one whose name is one
-/// edit away from the name of one of ours.
+/// Returns the warning about a variable for an option that variables can't set, or about a name
+/// that is one edit away from the name of one of our variables.
 fn misspelling_warning(name: &str) -> Option<String> {
-    let words = name.replace(OWN_PREFIX, "__").to_lowercase();
-    let mut flags = ENTRY_OPTIONS.split(' ').filter(|_| name != FILE);
-    if let Some(flag) = flags.find(|flag| flag.replace('-', "_") == words) {
-        return Some(format!(
-            "secrets-exec ignores {name}: use the option {flag}"
-        ));
+    if name == FILE {
+        return None;
+    }
+    // `SECRETS_EXEC_ENV_FROM` → `--env-from`
+    let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
+    let flag = words.to_lowercase();
+    if ENTRY_OPTIONS.split(' ').any(|other| other == flag) {
+        let warning = format!("secrets-exec ignores {name}: use the option {flag}");
+        return Some(warning);
     }
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
@@ -500,11 +504,6 @@ fn misspelling_warning(name: &str) -> Option<String> {
     Some(format!(
         "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
     ))
-}
-
-/// Returns the problem for a value that the flag or variable `name` doesn't accept.
-fn invalid_problem(name: &str, value: &OsStr, expected: &str) -> Problem {
-    Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }
 
 /// An option whose value is `NAME=REF`.
@@ -529,8 +528,8 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
     matches.remove_many(option).into_iter().flatten().collect()
 }
 
-/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is the option's name for
-/// [`split_assignment`].
+/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is what a message calls the
+/// option if NAME isn't known: `--env`, or `--env number 2` if there are several.
 ///
 /// # Errors
 /// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
@@ -562,12 +561,12 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
-/// two, because the name of a secret may contain more.
+/// two, because the name of a secret can contain more.
 ///
 /// # Errors
 /// If the assignment has quotes around it, sets several variables, is a connection string, has no
-/// `=`, or doesn't begin with a valid name. Because the name isn't known yet, the error calls the
-/// option `shown_option`: `--env`, or `--env number 2` if there are several.
+/// `=`, or doesn't begin with a valid name. The error calls the option `shown_option`, because the
+/// name isn't known.
 fn split_assignment<'t>(
     option: AssignmentOption,
     shown_option: &str,
@@ -601,7 +600,7 @@ fn split_assignment<'t>(
         let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
         return Err(Problem::usage(text).help(example()));
     };
-    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image may have, as `-e`
+    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image can have, as `-e`
     // with the value " NAME=REF".
     if option == AssignmentOption::Env && name.starts_with(' ') {
         return Err(one_word_problem("-e"));
@@ -624,8 +623,8 @@ fn split_assignment<'t>(
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
 ///
-/// The text before the first `=` is a prefix only if it is empty or a legal name, because the name
-/// of a secret may contain `=`, too.
+/// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
+/// of a secret can contain `=`, too.
 ///
 /// # Errors
 /// When the reference is malformed. The message doesn't show the text.
@@ -638,11 +637,11 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         prefix: prefix.to_owned(),
         ..Naming::default()
     };
+    let origin = Origin::Argument("--env-from");
     let parsed_reference = Reference::parse(reference).map_err(|error| {
-        let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
+        let subject = Subject::plain("env-from".to_owned(), origin.clone());
         malformed_reference(error).for_entry(subject, Impact::None)
     })?;
-    let origin = Origin::Argument("--env-from");
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 

@@ -1,7 +1,7 @@
 //! Turns clap's errors into problems.
 //!
 //! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
-//! reason, and a help with what to write instead. An argument that doesn't begin with a hyphen may
+//! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
 //! words of other tools, the names of subcommands, the name of a variable after `-e`, and a word
 //! with a slash that reads like a name.
@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::command::{Subcommand, subcommand};
+use super::command::{SUBCOMMANDS, Subcommand, find_subcommand};
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
@@ -25,13 +25,12 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     // clap builds a subcommand only when the command line names it.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
-    let row = words.first().and_then(|first| subcommand(first));
-    let subcommand = row.and_then(|row| command.find_subcommand(row.name));
+    let subcommand = words.first().and_then(|first| find_subcommand(first));
+    let clap_subcommand = subcommand.and_then(|row| command.find_subcommand(row.name));
     let line = Line {
         words: words.iter().map(AsRef::as_ref).collect(),
-        row,
-        command: subcommand.unwrap_or(&command),
-        launch: &command,
+        subcommand,
+        command: clap_subcommand.unwrap_or(&command),
     };
 
     if let Some(option) = line.option_with_one_hyphen() {
@@ -93,17 +92,15 @@ struct Line<'a> {
     /// The arguments.
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
-    row: Option<&'static Subcommand>,
-    /// The subcommand, or the command line of a launch.
+    subcommand: Option<&'static Subcommand>,
+    /// clap's declaration of the subcommand or, for a launch, of the whole command line.
     command: &'a Command,
-    /// The whole command line, which is a launch or has subcommands.
-    launch: &'a Command,
 }
 
 impl Line<'_> {
     /// Returns the start of the line: `secrets-exec check`.
     fn name(&self) -> String {
-        match self.row {
+        match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
             None => "secrets-exec".to_owned(),
         }
@@ -112,7 +109,7 @@ impl Line<'_> {
     /// Returns the help for an error that doesn't have a more specific one: a line that works.
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
-        let example = self.row.map_or(of_launch, |row| row.example);
+        let example = self.subcommand.map_or(of_launch, |row| row.example);
         let name = self.name();
         self.in_own_words(&format!("use {name} {example}"))
     }
@@ -120,32 +117,28 @@ impl Line<'_> {
     /// Replaces the reference and the variable of an example by those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn in_own_words(&self, example: &str) -> String {
-        let is_migrate = self.row.is_some_and(|row| row.name == "migrate");
+        let subcommand = self.subcommand.map(|row| row.name);
+        let is_migrate = subcommand == Some("migrate");
         let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
-        let own_variable = match is_name(name) {
-            true => Some(name.to_owned()),
-            false => variable_for(reference),
+        let variable_of_reference = variable_for(reference);
+        // A variable needs a key. If the reference doesn't have one, it gets that of the example.
+        let replaced = match variable_of_reference.is_some() || subcommand == Some("get") {
+            true => "prod/db:password",
+            false => "prod/db",
         };
-        let example = example.replace(
-            "DB_PASSWORD",
-            own_variable.as_deref().unwrap_or("DB_PASSWORD"),
-        );
-        // An example has a key, which a reference to a whole secret doesn't have.
-        let whole_example = match self.row.is_some_and(|row| row.name == "get") {
-            true => example.replace("prod/db:password", reference),
-            false => example,
+        let variable = match is_name(name) {
+            true => name,
+            false => variable_of_reference.as_deref().unwrap_or("DB_PASSWORD"),
         };
-        let example = match variable_for(reference) {
-            Some(_) => whole_example.replace("prod/db:password", reference),
-            None => whole_example.replace("prod/db", reference),
-        };
+        let example = example.replace("DB_PASSWORD", variable);
+        let example = example.replace(replaced, reference);
         example.replace("prod/app", split_secret(reference).0)
     }
 
-    /// Returns the first reference before `--`, with what is written before its equals sign. A
-    /// value of an option that accepts a file or a setting isn't a reference.
+    /// Returns the first reference before `--`, with the text before its equals sign. A value of an
+    /// option that accepts a file or a setting isn't a reference.
     fn own_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
@@ -161,16 +154,13 @@ impl Line<'_> {
         None
     }
 
-    /// Looks up clap's argument by its long form or, for a positional argument, by its name.
-    fn argument(&self, name: &str) -> Option<&Arg> {
+    /// Lists the values that an argument accepts, if they are a fixed list. `name` is `--format`
+    /// or, for a positional argument, `SHELL`.
+    fn possible_values(&self, name: &str) -> Option<String> {
         let id = name.trim_matches('-').to_lowercase();
         let mut arguments = self.command.get_arguments();
-        arguments.find(|argument| argument.get_id().as_str() == id)
-    }
-
-    /// Lists the values that an argument accepts, if they are a fixed list.
-    fn possible_values(&self, name: &str) -> Option<String> {
-        let values = self.argument(name)?.get_possible_values();
+        let argument = arguments.find(|argument| argument.get_id().as_str() == id)?;
+        let values = argument.get_possible_values();
         let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
         (!names.is_empty()).then(|| names.join(", "))
     }
@@ -212,12 +202,10 @@ impl Line<'_> {
             true => (name, value),
             false => (own_name.as_str(), "…"),
         };
-        if let Some(expected) = expected {
-            return Problem::usage(invalid_value(name_in_message, shown, &expected));
-        }
-        let values = self.possible_values(name).unwrap_or_default();
-        let expected = format!("one of {values}");
-        Problem::usage(invalid_value(name_in_message, shown, &expected)).help(self.example())
+        let listed = || format!("one of {}", self.possible_values(name).unwrap_or_default());
+        let is_listed = expected.is_none();
+        let text = invalid_value(name_in_message, shown, &expected.unwrap_or_else(listed));
+        Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
     /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
@@ -240,7 +228,7 @@ impl Line<'_> {
         // options with other meanings.
         let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
         let similar = nearest(name, options()).or_else(|| options().find(is_part));
-        let help = match (self.row, replacement(option), similar) {
+        let help = match (self.subcommand, replacement(option), similar) {
             (None, Some(replacement), _) => self.in_own_words(&format!("use {replacement}")),
             (_, _, Some(similar)) => format!("did you mean --{similar}?"),
             (_, _, None) => self.example(),
@@ -271,7 +259,7 @@ impl Line<'_> {
         }
 
         let has_separator = self.words.contains(&"--");
-        match self.row.map(|row| row.name) {
+        match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if has_separator => {
                 Problem::usage(format!("{name} doesn't start a command"))
@@ -285,20 +273,18 @@ impl Line<'_> {
                 })
             }
             Some("check" | "export" | "policy") if is_shown_reference(word) => {
-                needs_option(word, number)
+                missing_option_problem(word, number)
             }
-            Some(_) => unexpected_argument(number).help(self.example()),
+            Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
 
     /// Returns the problem for a word where a launch expects an option. `number` is its position,
     /// from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
-        let subcommands = Vec::from_iter(self.launch.get_subcommands().map(Command::get_name));
-
         // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
         // here is an option.
-        if subcommands.contains(&word) {
+        if find_subcommand(word).is_some() {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
             return Problem::usage(text).help(format!("write secrets-exec {word} {option} …"));
@@ -321,7 +307,7 @@ impl Line<'_> {
 
         // `chekc` or `help chekc`: a misspelled subcommand.
         if (number == 1 || self.words[0] == "help")
-            && let Some(name) = nearest(word, subcommands.into_iter())
+            && let Some(name) = nearest(word, SUBCOMMANDS.iter().map(|row| row.name))
         {
             return Problem::usage(format!("argument {number} isn't a subcommand"))
                 .help(format!("did you mean \"{name}\"?"));
@@ -344,21 +330,7 @@ impl Line<'_> {
         let is_command = is_word(word) && is_word(next);
         let has_separator = self.words.contains(&"--");
         if has_separator && !is_command {
-            if is_shown_reference(word) {
-                return needs_option(word, number);
-            }
-            // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
-            let option = number.checked_sub(3).map_or("", |at| self.words[at]);
-            let expected = match option {
-                "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
-                _ => expected_value(option),
-            };
-            if let Some(expected) = expected {
-                return Problem::usage(format!("{option} accepts only one argument"))
-                    .help(format!("write {expected}"));
-            }
-            let help = "only options and their values may come before `--`";
-            return unexpected_argument(number).help(help);
+            return self.word_before_separator(word, number);
         }
 
         if self.words[0] == "help" {
@@ -377,34 +349,52 @@ impl Line<'_> {
         })
     }
 
+    /// Returns the problem for a word before `--` that belongs neither to an option nor to the
+    /// command. `number` is its position, from 1.
+    fn word_before_separator(&self, word: &str, number: usize) -> Problem {
+        if is_shown_reference(word) {
+            return missing_option_problem(word, number);
+        }
+        // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
+        let option = number.checked_sub(3).map_or("", |at| self.words[at]);
+        let expected = match option {
+            "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
+            _ => expected_value(option),
+        };
+        if let Some(expected) = expected {
+            return Problem::usage(format!("{option} accepts only one argument"))
+                .help(format!("write {expected}"));
+        }
+        let help = "only options and their values may come before `--`";
+        unexpected_argument_problem(number).help(help)
+    }
+
     /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=",
     /// and for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any
     /// other word.
     fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
-        for words in self.words.windows(3) {
-            if let [option @ ("-e" | "--env" | "--as-file"), name, other] = words
-                && *other == word
-            {
-                if is_name(name) {
-                    let text = format!("{option} {name} has no \"=\" followed by a secret");
-                    let help =
-                        format!("join the two words, as in {option} {name}=prod/db:password");
-                    return Some(Problem::usage(text).help(help));
-                }
-                if assigned_name(word).is_some() {
-                    let text = format!("one {option} can't set several variables");
-                    let help = format!("write {option} before each NAME=REF");
-                    return Some(Problem::usage(text).help(help));
-                }
+        for words in self.words.windows(3).filter(|words| words[2] == word) {
+            let [option @ ("-e" | "--env" | "--as-file"), name, _] = words else {
+                continue;
+            };
+            if is_name(name) {
+                let text = format!("{option} {name} has no \"=\" followed by a secret");
+                let help = format!("join the two words, as in {option} {name}=prod/db:password");
+                return Some(Problem::usage(text).help(help));
+            }
+            if assigned_name(word).is_some() {
+                let text = format!("one {option} can't set several variables");
+                let help = format!("write {option} before each NAME=REF");
+                return Some(Problem::usage(text).help(help));
             }
         }
         None
     }
 }
 
-/// Returns what an option accepts, such as `a duration with a unit`, or `None` if it doesn't have a
-/// value, or isn't in the table of options. The parser of an option says it, because no option
-/// accepts an empty value.
+/// Returns what an option accepts, such as `a duration with a unit`. This is the error of the
+/// option's parser for an empty text, which no option accepts. The result is `None` if the option
+/// doesn't have a value, or isn't in the table of options.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -413,11 +403,11 @@ fn expected_value(option: &str) -> Option<&'static str> {
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
-/// True for a word that is probably a reference, and may be shown: `prod/db:password`.
+/// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let may_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
-    may_be_shown && Reference::parse(word).is_ok()
+    let can_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
+    can_be_shown && Reference::parse(word).is_ok()
 }
 
 /// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and
@@ -431,18 +421,14 @@ fn variable_for(reference: &str) -> Option<String> {
         }
         None => return None,
     };
-    let name = word
-        .to_uppercase()
-        .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    Some(if is_name(&name) {
-        name
-    } else {
-        "NAME".to_owned()
-    })
+    let capitals = word.to_uppercase();
+    let name = capitals.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let valid_name = Some(name).filter(|name| is_name(name));
+    Some(valid_name.unwrap_or("NAME".to_owned()))
 }
 
 /// Returns the problem for a reference without an option. `number` is its position, from 1.
-fn needs_option(reference: &str, number: usize) -> Problem {
+fn missing_option_problem(reference: &str, number: usize) -> Problem {
     let problem = Problem::usage(format!("argument {number} needs an option before it"));
     problem.help(match variable_for(reference) {
         Some(variable) => format!("write --env {variable}={reference}"),
@@ -451,10 +437,9 @@ fn needs_option(reference: &str, number: usize) -> Problem {
 }
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
-fn unexpected_argument(number: usize) -> Problem {
-    Problem::usage(format!(
-        "unexpected argument {number} (not shown, because it may be a secret)"
-    ))
+fn unexpected_argument_problem(number: usize) -> Problem {
+    let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
+    Problem::usage(text)
 }
 
 /// True if a command has this option in its long form, such as `--env`.

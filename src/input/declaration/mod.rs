@@ -17,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io;
 use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+use std::mem::take;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,32 +59,38 @@ pub struct Declarations {
 
 /// Reads `files` and, with `finds_file`, the declaration in the working directory.
 pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections) -> Declarations {
-    let mut found: Vec<_> = files
-        .iter()
-        .map(|path| read_named_declaration(path).map(|text| (path.as_path(), text)))
-        .collect();
-    if finds_file {
-        let opened = open_default_declaration().transpose();
-        found.extend(opened.map(|opened| {
-            let (path, file) = opened?;
-            Ok((path, read_yaml(path, file, FileKind::Declaration)?))
-        }));
-    }
-
     let mut declarations = Declarations::default();
-    for path_and_text in found {
-        match path_and_text {
-            Ok((path, text)) => {
-                let (declaration, mistakes) = parse_declaration(path, &text, sections);
-                declarations.options = declaration.options.over(declarations.options);
-                declarations.layers.push(declaration.layer);
-                declarations.names.push(file_name(path));
-                declarations.errors.extend(mistakes);
+    for path in files {
+        declarations.add(path, read_named_declaration(path), sections);
+    }
+    if finds_file {
+        match open_default_declaration() {
+            Ok(Some((path, file))) => {
+                let text = read_yaml(path, file, FileKind::Declaration);
+                declarations.add(path, text, sections);
             }
+            Ok(None) => {}
             Err(problem) => declarations.errors.push(problem),
         }
     }
     declarations
+}
+
+impl Declarations {
+    /// Adds what the next declaration sets, and its errors. If its `text` could not be read, adds
+    /// only that error.
+    fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
+        match text {
+            Ok(text) => {
+                let (declaration, mistakes) = parse_declaration(path, &text, sections);
+                self.options = declaration.options.over(take(&mut self.options));
+                self.layers.push(declaration.layer);
+                self.names.push(file_name(path));
+                self.errors.extend(mistakes);
+            }
+            Err(problem) => self.errors.push(problem),
+        }
+    }
 }
 
 /// Returns the text of a declaration that the user names.
@@ -94,7 +101,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
-    let with_help = |problem: Problem| problem.help_if_some(declarations_meant(path));
+    let with_help = |problem: Problem| problem.help_if_some(unreadable_path_help(path));
     let file = text_file::open(path, "-f or SECRETS_EXEC_FILE").map_err(with_help)?;
     let extension = path.extension();
     if extension.is_some_and(|extension| extension == "toml") {
@@ -106,28 +113,31 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
 }
 
-/// Returns the help for a path that is a directory with a declaration, that lists several files, or
-/// that is meant for another option, as in `--file KEY=prod/tls:key`. Returns `None` for any other
-/// path.
-fn declarations_meant(path: &Path) -> Option<String> {
+/// Returns the help for a path that can't be read because it is a directory with a declaration, a
+/// list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
+/// is `None` for any other path.
+fn unreadable_path_help(path: &Path) -> Option<String> {
     if let Some((name, reference)) = path.to_str()?.split_once('=')
         && is_name(name)
         && reads_like_a_name(reference)
     {
         return Some(format!("write --as-file {name}={reference}"));
     }
+    if path.is_file() {
+        return None;
+    }
     let inside = path.join(DEFAULT_NAMES[0]);
-    let found = Some(inside).filter(|file| file.exists());
-    let files = found.as_deref().unwrap_or(path).to_str()?.split([',', ':']);
-    let is_list = !path.is_file() && files.clone().all(|file| Path::new(file).is_file());
-    is_list.then(|| format!("write -f {}", Vec::from_iter(files).join(" -f ")))
+    let meant = if inside.exists() { &inside } else { path };
+    let files = Vec::from_iter(meant.to_str()?.split([',', ':']));
+    let are_files = files.iter().all(|file| Path::new(file).is_file());
+    are_files.then(|| format!("write -f {}", files.join(" -f ")))
 }
 
 /// The names under which a declaration is found.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns
-/// `None` if there isn't one, or if this process may not enter the working directory.
+/// `None` if there isn't one, or if this process isn't allowed to enter the working directory.
 ///
 /// # Errors
 /// If there are several declarations, or if the only one can't be read or could have been written
@@ -154,8 +164,8 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
-/// has named `files`. It is `None` if there isn't such a declaration, if it can't be read, or if it
-/// is one of `files`.
+/// has named `files`. The result is `None` if there isn't such a declaration, or if it can't be
+/// opened or is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -165,8 +175,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. It names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. Returns `None` if there isn't one of these.
-pub fn declaration_beside() -> Option<String> {
+/// declaration. The result is `None` without any of these files.
+pub fn missing_declaration_help() -> Option<String> {
     let above = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in above.ancestors().enumerate().skip(1) {
         let mut names = DEFAULT_NAMES.iter();
@@ -174,9 +184,8 @@ pub fn declaration_beside() -> Option<String> {
             return Some(format!("write -f {}{name}", "../".repeat(depth)));
         }
     }
-    let mut similar = DEFAULT_NAMES
-        .iter()
-        .filter_map(|name| similar_file(Path::new(name)));
+    let paths = DEFAULT_NAMES.iter().map(Path::new);
+    let mut similar = paths.filter_map(similar_file);
     let is_local = |file: &String| file.ends_with(".local.yaml");
     if let Some(file) = similar.find(|file| !is_local(file)) {
         return Some(format!("write -f {file}"));
@@ -231,7 +240,7 @@ pub struct Declaration {
     pub layer: Layer,
 }
 
-/// The memory that all patterns of a declaration may take after they have been compiled, in bytes.
+/// The limit of the memory for all compiled patterns of a declaration, in bytes.
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. The errors are in the order of its lines.
@@ -259,15 +268,15 @@ pub fn parse_declaration(
 /// which the keys are the names of secrets. Returns what the file is, and the help.
 fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     let has_key = |key: &str| node.value_of(key).is_some();
-    let has_path = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
-    if has_path && !TOP_KEYS.split(' ').any(has_key) {
+    let has_secret_name = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
+    if has_secret_name && !TOP_KEYS.split(' ').any(has_key) {
         return Some(("a file for --local", "write --local instead of -f"));
     }
     foreign_file(has_key)
 }
 
-/// Reads the sections of a declaration from its tree. A file of another kind is a mistake, and
-/// gives an empty declaration.
+/// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
+/// mistake, and returns an empty declaration.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
     let item = Item {
         source,
@@ -291,8 +300,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         ..Layer::default()
     };
     if sections == Sections::All {
-        // If `env` is empty because its variables are not indented, these have been reported as
-        // unknown keys.
+        // If `env` is empty because its variables aren't indented, each of them has been reported
+        // as an unknown key.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {

@@ -1,17 +1,17 @@
 //! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
 //! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns
-//! `None`, or no entries, if the node has another type, and then adds the mistake to the
-//! [`SourceFile`], which turns all mistakes into problems at the end. So a reader can go on after a
-//! mistake, and the user sees all of them in one report. No mistake shows text that may be a
-//! secret.
+//! `None`, or no entries, if the node has a different type. In that case, the method adds the
+//! mistake to the [`SourceFile`], which turns all mistakes into problems at the end. So a reader
+//! can go on after a mistake, and the user sees all mistakes in one report. No mistake shows text
+//! that may be a secret.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::input::yaml::{Key, Kind, Node, Position};
+use crate::input::yaml::{Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::environment::{EnvName, is_name};
 use crate::model::mistakes::{
@@ -51,7 +51,7 @@ pub struct MappingEntry<'a> {
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping may have, separated by spaces.
+    /// The keys that the mapping can have, separated by spaces.
     pub known: &'static str,
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
@@ -96,7 +96,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the same node with another subject.
+    /// Returns the same node with a different subject.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -133,14 +133,13 @@ impl<'a> Item<'a> {
     /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a
     /// secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
-        if self.refuse_if_overlooked(text) {
-            return;
+        if !self.refuse_if_overlooked(text) {
+            self.refuse(format!("must be {expected}{}", not_quoted(text)));
         }
-        self.refuse(format!("must be {expected}{}", not_quoted(text)));
     }
 
-    /// Adds the mistake that the node doesn't have the type `expected`. Without a `help`, only an
-    /// empty node gets one.
+    /// Adds the mistake that the node doesn't have the type `expected`. An empty node gets a remedy
+    /// even if `help` is `None`.
     pub fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
@@ -153,6 +152,16 @@ impl<'a> Item<'a> {
         }
         let fault = Fault::new("is empty (commented out, or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
+    }
+
+    /// Returns the value of `parsed`. If `parsed` is an error, adds it as a sentence, and returns
+    /// `None`.
+    pub fn value_of<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
+        match parsed {
+            Ok(value) => return Some(value),
+            Err(fault) => self.refuse_sentence(fault),
+        }
+        None
     }
 
     /// Returns the line of the node, as the origin of an entry.
@@ -176,30 +185,22 @@ impl<'a> Item<'a> {
         };
 
         let mut entries = Vec::new();
-        for (
-            Key {
-                position,
-                text: name,
-            },
-            node,
-        ) in nodes
-        {
-            let key = self.at(node, *position);
+        for (node_of_key, node) in nodes {
+            let name = &node_of_key.text;
+            let key = self.at(node, node_of_key.position);
             let subject = quotable_name(name).unwrap_or("this entry");
-            let value = Self {
-                key: "",
-                ..self.at(node, node.position).named(subject)
-            };
+            let mut value = self.at(node, node.position).named(subject);
+            value.key = "";
             entries.push(MappingEntry { name, key, value });
         }
         entries
     }
 
-    /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. What
-    /// follows the name may be a password.
+    /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. The message
+    /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        // Base64 may end with equals signs.
+        // Base64 can end with equals signs.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -213,10 +214,9 @@ impl<'a> Item<'a> {
     /// a mistake for each other key.
     pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let keys = Vec::from_iter(known.split(' '));
-        let (entries, unknown): (Vec<_>, Vec<_>) = self
-            .expect_entries(None)
-            .into_iter()
-            .partition(|member| keys.contains(&member.name));
+        let members = self.expect_entries(None).into_iter();
+        let (entries, unknown): (Vec<_>, Vec<_>) =
+            members.partition(|member| keys.contains(&member.name));
         for MappingEntry { name, key, value } in &unknown {
             self.refuse_unknown(name, key.position, value.node, &keys);
         }
@@ -229,14 +229,15 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a legal key, or
-    /// is legal elsewhere. In the whole declaration, a key in capitals is reported as a variable
-    /// that is not under `env`.
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key, or
+    /// belongs elsewhere. At the top of a declaration, a key in capitals is reported as a variable
+    /// that isn't under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
             return;
         }
+        // `DB_PASSWORD: { prod/db: password }`
         if known.contains(&"from") && key.contains('/') && !value.is_null() {
             return item
                 .refuse(Fault::new("has a space in its reference").help("remove the space"));
@@ -348,8 +349,7 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
-    /// Returns `found`. If the node doesn't have it, adds the mistake that the node is not
-    /// `expected`.
+    /// Returns `found`. If it is `None`, adds the mistake that the node is not `expected`.
     fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
         if found.is_none() {
             self.refuse_type(expected, None);
@@ -357,8 +357,8 @@ impl<'a> Item<'a> {
         found
     }
 
-    /// Returns the variable with this name, which is the node or its key. If no variable can have
-    /// the name, adds a mistake, and returns `None`.
+    /// Returns the variable with this name, which is the node or its key. If the name isn't valid,
+    /// adds a mistake, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
@@ -417,7 +417,7 @@ pub struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
     pub mistakes: RefCell<Vec<Mistake>>,
-    /// The memory that the compiled patterns may still take, in bytes.
+    /// The memory that is left for compiled patterns, in bytes.
     pub pattern_memory: Cell<usize>,
 }
 
@@ -433,7 +433,7 @@ pub struct Mistake {
 
 impl SourceFile {
     /// Returns the mistakes as problems, in the order of their lines. If several entries have the
-    /// same mistake, only the first one gives a problem, and a note lists the others.
+    /// same mistake, there is a problem for the first entry, and a note lists the others.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|mistake| mistake.position);
@@ -442,13 +442,13 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             let (subject, fault) = (mistake.subject, mistake.fault);
-            let name = subject.rsplit(' ').next().unwrap_or_default();
-            let is_name = |word: &str| word == name.trim_matches('"');
+            let last_word = subject.rsplit(' ').next().unwrap_or_default();
+            let is_entry = |word: &str| word == last_word.trim_matches('"');
             // A help that names its entry is an example, which also helps with the other entries.
-            let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_name);
+            let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
             let general_help = fault.help.clone().filter(|help| !is_example(help));
             let group = (fault.text.clone(), general_help);
-            // Mistakes in the syntax don't have a subject, so each of them gives a problem.
+            // Mistakes in the syntax don't have a subject, so there is a problem for each of them.
             if !subject.is_empty()
                 && let Some(&first) = first_of.get(&group)
             {

@@ -1,8 +1,8 @@
 //! Reads the sections of a declaration: `secrets`, which gives short names to secret ids; `env`,
 //! `files` and `credentials`, whose entries share most keys; and `env-from`.
 //!
-//! An alias or an entry with a mistake is left out of the result. The mistake itself goes to the
-//! file's list, so nothing is resolved then.
+//! An alias or an entry with a mistake is left out of the result. The mistake is added to the list
+//! of the file, so that nothing is resolved.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -29,9 +29,9 @@ use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
 /// task definition has under this key.
 const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
-/// Reads the section `secrets`, and adds each mistake to the file's list. An alias is left out only
-/// if its id is missing or has a mistake. An alias with any other mistake stays, even one with an
-/// invalid name, so that the entries that use it don't get an error as well.
+/// Reads the section `secrets`. An alias is left out only if its id is missing or has a mistake. An
+/// alias with any other mistake stays, even with an invalid name. Otherwise, the entries that use
+/// the alias would get an error as well.
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
@@ -52,9 +52,9 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
     aliases
 }
 
-/// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. Without a
-/// valid id, the result is `None`. After a mistake in any other key, the alias is returned without
-/// this key.
+/// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. The result
+/// is `None` without a valid id. If any other key has a mistake, the alias is returned without this
+/// key.
 fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -148,7 +148,7 @@ const PATH_FROM_SECRET: &str =
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
-    // Words that are probably plain text, too.
+    // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
@@ -165,6 +165,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);
+        // The value of `DB_HOST=prod/db: host` belongs to the mistake in the name.
         if name.contains(['=', ':']) {
             continue;
         }
@@ -196,8 +197,8 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number()
 }
 
-/// Adds the mistake that a variable is a number or a boolean. `words` lists the variables that are
-/// probably plain text, too.
+/// Adds the mistake that a variable is a number or a boolean. The help also lists the variables in
+/// `words`, which are probably plain text, too.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
@@ -233,8 +234,8 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reads an entry of `files`. An entry that isn't a mapping, or has a mistake in its value, is left
-/// out (`None`).
+/// Reads an entry of `files`. The result is `None` if the entry isn't a mapping, or if its value
+/// has a mistake.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
         let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
@@ -274,7 +275,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             once.refuse("can't be used with \"path\", because such a file can be read again");
         }
     }
-    mapping(fields, Some(Target::File(target)), item.origin())
+    entry_from_map(fields, Some(Target::File(target)), item.origin())
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
@@ -332,8 +333,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     items.iter().flatten().filter_map(env_from_entry).collect()
 }
 
-/// Reads an entry of `env-from`: a reference, or a mapping with `from`. The entry is left out
-/// (`None`) if its reference has a mistake.
+/// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the
+/// reference has a mistake.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
@@ -345,16 +346,13 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.expect_fields(OBJECT_KEYS);
     let from_item = fields.take_required("from", "the reference to a JSON object");
     let from = from_item.and_then(|item| reference(&item, EXPECTED));
-    // The prefix and a key together name a variable. So the prefix must be empty, or the beginning
-    // of a valid name.
-    let prefix = fields
-        .take("prefix")
-        .and_then(|prefix| match prefix.expect_text(TEXT)? {
-            "" => None,
-            name => prefix.expect_variable(name),
-        })
-        .map(|name| name.to_string())
-        .unwrap_or_default();
+    // The prefix is the beginning of a variable's name, unless it is empty.
+    let prefix_item = fields.take("prefix");
+    let valid_prefix = prefix_item.and_then(|item| match item.expect_text(TEXT)? {
+        "" => None,
+        name => item.expect_variable(name),
+    });
+    let prefix = valid_prefix.map_or(String::new(), |name| name.to_string());
     let only = fields.take("only").and_then(|item| item.expect_texts());
     let except = fields.take("except").and_then(|item| item.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
@@ -370,7 +368,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
-    let on_missing = optional_entry(fields.take("optional"));
+    let on_missing = read_optional(fields.take("optional"));
     Some(Entry {
         on_missing,
         ..Entry::for_object(from?, naming, origin)
@@ -396,8 +394,8 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 /// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with these keys. The entry is left out (`None`) if it
-/// has a mistake, or if its target had one.
+/// Reads an entry: a reference, or a mapping with some of the `keys`. The `target` is `None` if it
+/// has a mistake. In this case, and if the value has a mistake, the result is `None`.
 fn entry(
     item: &Item<'_>,
     keys: &'static str,
@@ -405,7 +403,7 @@ fn entry(
     origin: Origin,
 ) -> Option<Entry> {
     if let Kind::Mapping(_) = item.node.kind {
-        return mapping(item.expect_fields(keys), target, origin);
+        return entry_from_map(item.expect_fields(keys), target, origin);
     }
 
     let expected = match keys.split(' ').any(|key| key == "value") {
@@ -416,13 +414,14 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. The entry is left
-/// out (`None`) if its value has a mistake, or if its target had one.
-fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
+/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
+/// `None` in the same cases as for [`entry`].
+fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
-    let parsed = |text: &str| (text == "base64").then_some(());
-    let mut is_base64 = |name| fields.take_parsed(name, "base64", parsed).is_some();
-    let (decode, encode) = (is_base64("decode"), is_base64("encode"));
+    // The only possible value of `decode` and `encode` is `base64`.
+    let base64 = |text: &str| (text == "base64").then_some(());
+    let mut has_base64 = |name| fields.take_parsed(name, "base64", base64).is_some();
+    let (decode, encode) = (has_base64("decode"), has_base64("encode"));
     let transform = Transform { decode, encode };
     let pattern_item = fields.take("pattern");
     let pattern = pattern_item.and_then(|item| regular_expression(&item));
@@ -435,9 +434,9 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     })
 }
 
-/// Reads the key that gives an entry its value: `from`, `value` or `template`. Several of these
-/// keys are a mistake. A mapping without any of them is a mistake, too, unless it has an unknown
-/// key, which may be a misspelling and has been reported. The result is `None` after a mistake.
+/// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
+/// exactly one of them, adds a mistake, and returns `None`. If there is an unknown key instead, it
+/// has already been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
@@ -470,18 +469,17 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     });
     match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
-            let text = "\"default\" and \"optional\" can't be used together";
-            optional.refuse_sentence(text);
+            optional.refuse_sentence("\"default\" and \"optional\" can't be used together");
             OnMissing::Fail
         }
         (Some(text), None) => OnMissing::Default(text),
-        (None, optional) => optional_entry(optional),
+        (None, optional) => read_optional(optional),
     }
 }
 
 /// Reads the value of the key `optional`. Without the key, or with a mistake in its value, an
 /// absent secret is an error.
-fn optional_entry(optional: Option<Item<'_>>) -> OnMissing {
+fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Omit,
         Some(false) | None => OnMissing::Fail,
@@ -501,9 +499,8 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 
 /// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
-    Reference::parse(text)
-        .map_err(|error| item.refuse_sentence(error.about("the reference")))
-        .ok()
+    let parsed = Reference::parse(text);
+    item.value_of(parsed.map_err(|error| error.about("the reference")))
 }
 
 /// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if the text isn't
@@ -535,7 +532,5 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 
 /// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
-    Template::parse(item.expect_text(TEXT)?)
-        .map_err(|fault| item.refuse_sentence(fault))
-        .ok()
+    item.value_of(Template::parse(item.expect_text(TEXT)?))
 }
