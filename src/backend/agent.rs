@@ -205,8 +205,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Opens a connection to find out whether anything listens at the agent's address. If not, that
-    /// is a better reason than a missing token, so its error replaces `error`.
+    /// Returns `error`, which is about a missing token, or a better reason: if nothing listens at
+    /// the agent's address, the error of the connection. Opens a connection to find that out.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
@@ -336,8 +336,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Returns the failure for an error response without one of AWS's codes. The agent itself sends it.
-/// Agents older than version 2.1 answer with status 400 if a request names a role.
+/// Returns the failure for an error response without one of AWS's codes, which is from the agent
+/// itself. Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

@@ -274,11 +274,12 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     }
 }
 
-/// The distinct requests, each with the locators that it answers. A locator that names the default
+/// The distinct requests, each with the locators that share it. A locator that names the default
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Gives each locator its request's answer. If a request has several locators, they get copies.
+/// Returns one answer for each locator: that of its request. Locators that share a request get
+/// copies.
 pub fn distribute<R: Ord>(
     mut requests: Requests<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,

@@ -13,8 +13,8 @@
 //! An endpoint is one that the user configures, or AWS's own, with or without FIPS and dual stack.
 //! In the commercial partition, the host follows a pattern, and nearly every launch gets its
 //! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
-//! all partitions, which costs half a million instructions, and they don't return the name of a
-//! partition.
+//! all partitions, which costs half a million instructions. They don't return the name of a
+//! partition, so this file has a table of these names.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

@@ -200,7 +200,7 @@ impl<'a> ServiceError<'a> {
 
     /// Returns the outage for an error without a code, which isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        // Only the host is shown, because the rest of the URL may have a token.
+        // Only the host is shown, because the rest of the URL may contain a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
