@@ -123,10 +123,8 @@ impl<'a> Files<'a> {
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
                 let subject = pending.file.subject.clone();
-                let problem = found
-                    .code("not-deliverable")
-                    .for_entry(subject, Impact::Undelivered);
-                problems.push((pending.file.id, problem));
+                let problem = found.for_entry(subject, Impact::Undelivered);
+                problems.push((pending.file.id, problem.code("not-deliverable")));
             }
         }
         problems
@@ -220,9 +218,8 @@ impl Delivery {
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
-            if let Err(problem) = file.rename_into_place() {
-                return Err(problem.for_entry(subject.clone(), Impact::Undelivered));
-            }
+            let failed = |problem: Problem| problem.for_entry(subject.clone(), Impact::Undelivered);
+            file.rename_into_place().map_err(failed)?;
         }
         Ok(delivery)
     }

@@ -266,10 +266,9 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
         failure.error = session.explain_refused(role, failure.error.clone());
-        if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
-            &mut failure.error.cause
-        {
-            *denial = Denial::Metadata;
+        let cause = &mut failure.error.cause;
+        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = cause {
+            *cause = Cause::Denied(Denial::Metadata);
         }
     }
 }
@@ -506,8 +505,10 @@ async fn explained(
         && !error.reason().contains("User: ")
     {
         if let Some(identity) = session.caller_arn(role, region).await {
-            let note = format!("the caller is {identity}");
-            error.problem.notes.push(note);
+            error
+                .problem
+                .notes
+                .push(format!("the caller is {identity}"));
         }
         return error;
     }

@@ -190,10 +190,9 @@ impl<'a> ServiceError<'a> {
 
     /// Returns the failure for a request that AWS refuses for any other reason.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
-        let mut failure = self.failure(Cause::Refused(Refusal::Request), message);
+        let failure = self.failure(Cause::Refused(Refusal::Request), message);
         if failure.reason().contains("different AWS account") {
-            let help = "encrypt the secret with a customer managed KMS key, and share that key with this account, too";
-            failure = failure.help(help);
+            return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }
         failure
     }
