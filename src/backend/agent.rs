@@ -327,13 +327,18 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         return Err(error.aws_says(reason).help(help));
     }
 
-    let error = error_response(status, |_| None, body);
+    let error = error_response(status, no_header, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
         let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
         return Err(denied.explaining(error));
     }
     Err(error)
+}
+
+/// Returns no header, because only the body of an error from the agent is read.
+fn no_header(_: &str) -> Option<&'static str> {
+    None
 }
 
 /// Returns the failure for an error response without one of AWS's codes, which is from the agent
@@ -344,12 +349,10 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        429 | 500.. => error_response(status, |_| None, &[]),
-        400 if has_role => {
-            let why =
-                "refused the role, or is older than 2.1, the first version that assumes roles";
-            unsupported_error(why)
-        }
+        429 | 500.. => error_response(status, no_header, &[]),
+        400 if has_role => unsupported_error(
+            "refused the role, or is older than 2.1, the first version that assumes roles",
+        ),
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";
             refused_request(format!("HTTP status {status}; {question}"))

@@ -71,7 +71,7 @@ struct Pending<'a> {
 pub struct Delivery {
     /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,
-    /// The files on disk, each with its entry.
+    /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
     /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
@@ -101,7 +101,8 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
+    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in
+    /// messages.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;

@@ -473,7 +473,7 @@ async fn send(
         return Vec::new();
     };
     let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = &*match session.client(api, region, role).await {
+    let client = match session.client(api, region, role).await {
         Ok(client) => client,
         Err(error) => return vec![Err(error); requests.len()],
     };
@@ -481,10 +481,10 @@ async fn send(
         // Boxed, because there is one future of this function for each secret, and each of them
         // would otherwise reserve space for this future.
         Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(client, requests, budget)).await
+            Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }
         Store::SecretsManager => {
-            let get = |request| secrets_manager::get_secret(client, request, budget);
+            let get = |request| secrets_manager::get_secret(&client, request, budget);
             // `requests` has only one, because each secret is a batch of its own.
             stream::iter(requests).then(get).collect().await
         }

@@ -5,8 +5,8 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For every response with a value, and for Parameter Store,
 //! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients. Each client costs half a million instructions, and each of its requests costs a quarter
-//! of a million, although retries, endpoints and connections are ours anyway.
+//! clients, because retries, endpoints and connections are ours anyway. Each client would cost half
+//! a million instructions, and each of its requests a quarter of a million.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
