@@ -201,8 +201,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Opens a connection to find out whether anything listens at the agent's address. If not, that
-    /// is a better reason than a missing token, so its error replaces `error`.
+    /// Returns `error`, which is about a missing token, or a better reason: if nothing listens at
+    /// the agent's address, the error of the connection. Opens a connection to find that out.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
@@ -323,7 +323,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         return Err(error.aws_says(reason).help(help));
     }
 
-    let error = error_response(status, |_| None, body);
+    let error = error_response(status, no_header, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
         let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
@@ -332,20 +332,23 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Returns the failure for an error response without one of AWS's codes. The agent itself sends it.
-/// Agents older than version 2.1 answer with status 400 if a request names a role.
+/// Returns no header, because only the body of an error from the agent is read.
+fn no_header(_: &str) -> Option<&'static str> {
+    None
+}
+
+/// Returns the failure for an error response without one of AWS's codes, which is from the agent
+/// itself. Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        429 | 500.. => error_response(status, |_| None, &[]),
-        400 if has_role => {
-            let why =
-                "refused the role, or is older than 2.1, the first version that assumes roles";
-            unsupported_error(why)
-        }
+        429 | 500.. => error_response(status, no_header, &[]),
+        400 if has_role => unsupported_error(
+            "refused the role, or is older than 2.1, the first version that assumes roles",
+        ),
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";
             refused_request(format!("HTTP status {status}; {question}"))

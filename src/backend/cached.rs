@@ -14,17 +14,17 @@
 //! ```
 //!
 //! - Every good answer from AWS replaces the entry. AWS's own answer that a secret is denied or
-//!   absent removes it. Missing or expired credentials don't remove anything, because they don't
-//!   say anything about the secret.
+//!   absent removes the entry. Missing or expired credentials don't remove anything, because they
+//!   don't say anything about the secret.
 //! - If the entries would be enough for every value of the launch, AWS only has [`RETRIED_FOR`] to
 //!   answer.
 //! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
 //!
-//! An answer is stored as AWS gave it, before a key is taken from it, so that a declaration can
-//! change without a new request. An entry is a file with three parts: a line with the format's
+//! An entry has the whole document, not only the keys that the launch needs, so that a declaration
+//! can change without a new request. An entry is a file with three parts: a line with the format's
 //! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
 //! hash of everything that the answer depends on, so that a launch with a different role or
-//! endpoint never gets it.
+//! endpoint never gets the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -127,10 +127,10 @@ impl Cached {
         }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
-            let present = rest.remove(&locator);
-            self.store(&locator, &answer, present.as_ref(), begun);
+            let existing = rest.remove(&locator);
+            self.store(&locator, &answer, existing.as_ref(), begun);
             let stale = self.options.stale;
-            let substitute = present.filter(|entry| is_usable(&locator, entry, stale));
+            let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
         }
         Ok(answers)

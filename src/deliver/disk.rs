@@ -373,7 +373,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         })?;
         hold_signals();
         let mut installed = DiskFile::write_temporary(entry, |file| {
-            // Unlike the mode when a file is created, this one isn't limited by the umask.
+            // The umask doesn't apply to fchmod.
             fchmod(&*file, Mode::from_bits_truncate(0o755))
                 .map_err(|errno| call_problem(SET_MODE, errno))?;
             // After a crash, the name must not lead to an incomplete file.

@@ -70,7 +70,7 @@ struct Pending<'a> {
 pub struct Delivery {
     /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,
-    /// The files on disk, each with its entry.
+    /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
     /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
@@ -100,7 +100,8 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
+    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in
+    /// messages.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
@@ -122,10 +123,8 @@ impl<'a> Files<'a> {
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
                 let subject = pending.file.subject.clone();
-                let problem = found
-                    .code("not-deliverable")
-                    .for_entry(subject, Impact::Undelivered);
-                problems.push((pending.file.id, problem));
+                let problem = found.for_entry(subject, Impact::Undelivered);
+                problems.push((pending.file.id, problem.code("not-deliverable")));
             }
         }
         problems
@@ -219,9 +218,8 @@ impl Delivery {
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
-            if let Err(problem) = file.rename_into_place() {
-                return Err(problem.for_entry(subject.clone(), Impact::Undelivered));
-            }
+            let failed = |problem: Problem| problem.for_entry(subject.clone(), Impact::Undelivered);
+            file.rename_into_place().map_err(failed)?;
         }
         Ok(delivery)
     }

@@ -37,25 +37,25 @@ pub fn policy(
 ) -> Result<Policy, Problem> {
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
-    let role = PolicyRole::for_options(settings.caller_roles(chain), &requests, options)?;
+    let owner = PolicyOwner::for_options(settings.caller_roles(chain), &requests, options)?;
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
     let is_sent = |request: &Locator| {
         !options.metadata || request.store == Store::SecretsManager || can_be_described(request)
     };
-    let is_own = |request: &&Locator| role.makes(request) && is_sent(request);
+    let is_own = |request: &&Locator| owner.makes(request) && is_sent(request);
     let own_requests = Vec::from_iter(requests.iter().filter(is_own));
 
-    let statements = statements(settings, &role, &own_requests, options);
+    let statements = statements(settings, &owner, &own_requests, options);
     let policy = statements.to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
         warnings: warnings(&own_requests, options),
-        notes: notes(&role, &own_requests, options),
+        notes: notes(&owner, &own_requests, options),
     })
 }
 
 /// The identity whose policy is printed.
-struct PolicyRole<'a> {
+struct PolicyOwner<'a> {
     /// The role that `--for-role` names. It is `None` for the caller.
     named: Option<&'a Arn>,
     /// True if this is the caller, which makes the requests without a role. `--for-role` may name
@@ -65,7 +65,7 @@ struct PolicyRole<'a> {
     assumed: BTreeSet<Arn>,
 }
 
-impl<'a> PolicyRole<'a> {
+impl<'a> PolicyOwner<'a> {
     /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
     ///
     /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get
@@ -89,6 +89,7 @@ impl<'a> PolicyRole<'a> {
         }
 
         let is_caller = named.is_none() || chain.last() == named;
+        // The caller assumes the roles of requests. Each role of the chain assumes the next one.
         let mut assumed = if is_caller { requested } else { [].into() };
         for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
             if named == Some(role) {
@@ -125,16 +126,16 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow `requests`, and those that allow `role` to assume further
+/// Returns the statements that allow `requests`, and those that allow `owner` to assume further
 /// roles.
 fn statements<'a>(
     settings: &Settings,
-    role: &PolicyRole<'a>,
+    owner: &PolicyOwner<'a>,
     requests: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
     // A secret without an account is in the account of the role that reads it.
-    let named_account = role.named.and_then(Arn::account);
+    let named_account = owner.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
     let mut statements = Statements {
         options,
@@ -157,7 +158,7 @@ fn statements<'a>(
             statements.add_reading(request, Some(region));
         }
     }
-    for assumed in &role.assumed {
+    for assumed in &owner.assumed {
         statements.add(ASSUME_ROLE, assumed.clone());
     }
     statements
@@ -176,10 +177,10 @@ fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
 }
 
 /// Returns the notes about a policy.
-fn notes(role: &PolicyRole<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
+fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
-    if role.named.is_none() {
-        for assumed in &role.assumed {
+    if owner.named.is_none() {
+        for assumed in &owner.assumed {
             notes.push(format!(
                 "the role {assumed} needs a policy of its own, which --for-role {assumed} prints"
             ));

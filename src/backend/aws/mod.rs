@@ -265,19 +265,19 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
         failure.error = session.explain_refused(role, failure.error.clone());
-        if let Cause::Denied(denial @ (Denial::Policy | Denial::PolicyOrMissing)) =
-            &mut failure.error.cause
-        {
-            *denial = Denial::Metadata;
+        let cause = &mut failure.error.cause;
+        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = cause {
+            *cause = Cause::Denied(Denial::Metadata);
         }
     }
 }
 
-/// The distinct requests, each with the locators that it answers. A locator that names the default
+/// The distinct requests, each with the locators that share it. A locator that names the default
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Gives each locator its request's answer. If a request has several locators, they get copies.
+/// Returns one answer for each locator: that of its request. Locators that share a request get
+/// copies.
 pub fn distribute<R: Ord>(
     mut requests: Requests<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -472,7 +472,7 @@ async fn send(
         return Vec::new();
     };
     let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = &*match session.client(api, region, role).await {
+    let client = match session.client(api, region, role).await {
         Ok(client) => client,
         Err(error) => return vec![Err(error); requests.len()],
     };
@@ -480,10 +480,10 @@ async fn send(
         // Boxed, because there is one future of this function for each secret, and each of them
         // would otherwise reserve space for this future.
         Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(client, requests, budget)).await
+            Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }
         Store::SecretsManager => {
-            let get = |request| secrets_manager::get_secret(client, request, budget);
+            let get = |request| secrets_manager::get_secret(&client, request, budget);
             // `requests` has only one, because each secret is a batch of its own.
             stream::iter(requests).then(get).collect().await
         }
@@ -504,8 +504,10 @@ async fn explained(
         && !error.reason().contains("User: ")
     {
         if let Some(identity) = session.caller_arn(role, region).await {
-            let note = format!("the caller is {identity}");
-            error.problem.notes.push(note);
+            error
+                .problem
+                .notes
+                .push(format!("the caller is {identity}"));
         }
         return error;
     }

@@ -276,7 +276,8 @@ impl Parameter {
         let mut names = self.names().map(|name| base_name(name));
         let name = names.next()?;
         let below = name.strip_prefix(base_name(path.name))?;
-        (path.includes(below) && names.all(|other| other == name)).then(|| below.to_owned())
+        let agree = names.all(|other| other == name);
+        (path.includes(below) && agree).then(|| below.to_owned())
     }
 
     /// Returns the name and the ARN, unless the response leaves them out.
@@ -287,18 +288,7 @@ impl Parameter {
     /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response
     /// may leave out one of them.
     fn is_named(&self, id: &SecretId) -> bool {
-        // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = referenced_secret(id.name()).map(|secret| SecretId::Name(secret.into()));
-        let is_named = |name: &String| {
-            let name = base_name(name);
-            // If this is an ARN, it is the secret's: `base_name` has cut off the beginning of a
-            // parameter's ARN.
-            let arn = Arn::parse(name);
-            let own_name = arn.is_none().then_some(name);
-            let is_of = |secret: &SecretId| secret.is_answered_by(own_name, arn.as_ref());
-            name == base_name(id.name()) || secret.as_ref().is_some_and(is_of)
-        };
-        self.names().next().is_some() && self.names().all(is_named)
+        self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
     /// True unless the label or the version number in the response differs from the requested one.
@@ -325,6 +315,24 @@ impl Parameter {
             region: Some(region.clone()),
             ..Document::new(SecretValue::new(value))
         })
+    }
+}
+
+/// True if `name`, which can also be an ARN, names the parameter `id`. A secret that is read
+/// through Parameter Store can be returned with the secret's own name or ARN.
+fn is_name_of(name: &str, id: &SecretId) -> bool {
+    let name = base_name(name);
+    if name == base_name(id.name()) {
+        return true;
+    }
+    let Some(secret) = referenced_secret(id.name()) else {
+        return false;
+    };
+    let secret = SecretId::Name(secret.into());
+    // `base_name` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
+    match Arn::parse(name) {
+        Some(arn) => secret.is_answered_by(None, Some(&arn)),
+        None => secret.is_answered_by(Some(name), None),
     }
 }
 
@@ -443,7 +451,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
                 true => "Recursive",
                 false => "OneLevel",
             };
-            // Only the path `/` ends with a slash here.
+            // This filter doesn't have a slash at the end, except for the path `/`.
             let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
             json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
         }

@@ -129,9 +129,9 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     });
     // The requests can finish in any order, and the map sorts them.
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
-    let with_request = |(request, description): (Request, _)| DescribedSecret {
-        locator: request.locator,
-        region: request.region,
+    let with_request = |(Request { locator, region }, description)| DescribedSecret {
+        locator,
+        region,
         description,
     };
     described.into_iter().map(with_request).collect()

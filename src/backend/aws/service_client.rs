@@ -5,16 +5,16 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For every response with a value, and for Parameter Store,
 //! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients. Each client costs half a million instructions, and each of its requests costs a quarter
-//! of a million, although retries, endpoints and connections are ours anyway.
+//! clients, because retries, endpoints and connections are ours anyway. Each client would cost half
+//! a million instructions, and each of its requests a quarter of a million.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
 //! An endpoint is one that the user configures, or AWS's own, with or without FIPS and dual stack.
 //! In the commercial partition, the host follows a pattern, and nearly every launch gets its
 //! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
-//! all partitions, which costs half a million instructions, and they don't return the name of a
-//! partition.
+//! all partitions, which costs half a million instructions. They don't return the name of a
+//! partition, so this file has a table of these names.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

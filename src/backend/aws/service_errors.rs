@@ -190,17 +190,16 @@ impl<'a> ServiceError<'a> {
 
     /// Returns the failure for a request that AWS refuses for any other reason.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
-        let mut failure = self.failure(Cause::Refused(Refusal::Request), message);
+        let failure = self.failure(Cause::Refused(Refusal::Request), message);
         if failure.reason().contains("different AWS account") {
-            let help = "encrypt the secret with a customer managed KMS key, and share that key with this account, too";
-            failure = failure.help(help);
+            return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }
         failure
     }
 
     /// Returns the outage for an error without a code, which isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        // Only the host is shown, because the rest of the URL may have a token.
+        // Only the host is shown, because the rest of the URL may contain a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));

@@ -349,9 +349,8 @@ impl Session {
                 format!("the one that {origin} belongs to")
             }
         };
-        Some(format!(
-            "the region (from {source}) and the account ({account})"
-        ))
+        let text = format!("the region (from {source}) and the account ({account})");
+        Some(text)
     }
 
     /// Returns a client of a service with the credentials of a role or, without a role, with the
