@@ -283,12 +283,11 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Checks that all strings together don't exceed the limit: the environment and, if `command`
-/// is given, the command line and the path of its program.
+/// Checks that all strings together don't exceed the limit: the environment and, if `command` is
+/// given, the command line and the path of its program.
 ///
 /// # Errors
-/// If the strings are too long together. The error names the longest variable, but not its
-/// value.
+/// If the strings are too long together. The error names the longest variable, but not its value.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,

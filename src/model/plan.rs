@@ -80,8 +80,8 @@ pub struct Plan {
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
-    /// Merges the layers, of which the earliest one is the first, and looks up the references of the
-    /// entries that apply.
+    /// Merges the layers, of which the earliest one is the first, and looks up the references of
+    /// the entries that apply.
     ///
     /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
     /// variable isn't empty, it overrides the entries for it.
@@ -276,9 +276,9 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the entries
-    /// of earlier layers are overridden. If a reference can't be looked up, leaves out its entry and
-    /// adds the error.
+    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the
+    /// entries of earlier layers are overridden. If a reference can't be looked up, leaves out its
+    /// entry and adds the error.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {

@@ -168,8 +168,8 @@ impl SecretRef {
         self
     }
 
-    /// True if the reference as a whole reads like a name. An empty variable doesn't matter, because
-    /// only its name is shown.
+    /// True if the reference as a whole reads like a name. An empty variable doesn't matter,
+    /// because only its name is shown.
     pub fn reads_like_a_name(&self) -> bool {
         let id = match &self.locator.id {
             SecretId::Empty(_) => KNOWN.to_owned(),

@@ -450,9 +450,9 @@ impl Region {
         &self.0
     }
 
-    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. The result is `None` for a code
-    /// without the form AREA-DIRECTION-NUMBER, which all of AWS's codes have: for a simulation's
-    /// name or an availability zone.
+    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. The result is `None` for a
+    /// code without the form AREA-DIRECTION-NUMBER, which all of AWS's codes have: for a
+    /// simulation's name or an availability zone.
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;
@@ -527,8 +527,8 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse other
-    /// characters with a message that shows the id.
+    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse
+    /// other characters with a message that shows the id.
     ///
     /// # Errors
     /// A description of valid ids.
