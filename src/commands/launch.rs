@@ -161,7 +161,7 @@ impl Launch<'_> {
         let environment =
             Environment::new(&self.prepared.retained, values.chain(delivery.variables()));
         let command = (self.command, self.program.as_path());
-        exec::expect_fit(&environment, Some(command), exec::argument_limits())?;
+        exec::expect_fit(&environment, Some(command), exec::argument_limits().total)?;
         Ok((delivery, environment))
     }
 }

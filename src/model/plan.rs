@@ -360,10 +360,9 @@ impl Lookup<'_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
+                let judged = |found: SecretRef| found.hidden_unless_name(subject.owner_name());
                 let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => {
-                        Part::Reference(found.hidden_unless_name(subject.owner_name()))
-                    }
+                    Part::Reference(found) => Part::Reference(judged(found)),
                     Part::Text(text) => Part::Text(text),
                 });
                 ValueSource::Composed(parts.collect())
@@ -436,8 +435,8 @@ impl Lookup<'_> {
     /// Adds the error of an entry.
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
         let problem = Problem::from_fault(status, fault);
-        let for_entry = problem.for_entry(subject.clone(), Impact::None);
-        self.errors.push(for_entry);
+        self.errors
+            .push(problem.for_entry(subject.clone(), Impact::None));
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds

@@ -59,11 +59,9 @@ impl Mode {
     /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        if !is_octal || !(3..=4).contains(&text.len()) {
-            return None;
-        }
+        let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
-        (bits <= 0o777).then_some(Self(bits))
+        (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
     }
 
     /// Returns the mode as chmod(2) expects it.

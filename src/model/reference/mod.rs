@@ -186,10 +186,8 @@ fn is_ordinary(text: &str) -> bool {
 fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let [secret, key, stage, version] = fields;
     // The brackets of a JSONPath can contain anything.
-    let (path, plain_key) = match JsonPath::parse(key) {
-        Some(_) => (key, ""),
-        None => ("", key),
-    };
+    let is_path = JsonPath::parse(key).is_some();
+    let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
     let without_path = text.replacen(path, "", 1);
     if text.contains('"') && is_json(&without_path) {
         let help = "write the name of the secret and a key, as in prod/db:password";
