@@ -62,17 +62,18 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    let region_number = index_of_region_number(name);
+    let region_number = has_digit.then(|| index_of_region_number(name)).flatten();
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
-    let mut words = parts.clone().filter(|part| consists_of_words(part));
-    let mut others = parts.filter(|part| !consists_of_words(part));
+    let is_long_word = |part| consists_of_words(part) && has_three_letters(part);
+    let mut others = parts.clone().filter(|part| !consists_of_words(part));
     match (others.next(), others.next()) {
         // A single word with a digit may be a password: `hunter2`.
-        (None, _) => words.next().is_some() && (words.next().is_some() || !has_digit),
+        (None, _) if has_digit => parts.count() > 1,
+        (None, _) => parts.count() > 0,
         // `prod/s3/keys`
-        (Some(other), None) => is_code(other) && words.any(has_three_letters),
+        (Some(other), None) => is_code(other) && parts.clone().any(is_long_word),
         (Some(_), Some(_)) => false,
     }
 }

@@ -88,9 +88,8 @@ impl Reference {
             return Err(fault);
         }
         validate_secret(secret)?;
-        let has_variable = |field: &str| field.contains("${");
-        let is_in_key = has_variable(key) && JsonPath::parse(key).is_none();
-        if is_in_key || has_variable(stage) || has_variable(version) {
+        let is_in_key = key.contains("${") && JsonPath::parse(key).is_none();
+        if is_in_key || stage.contains("${") || version.contains("${") {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
