@@ -20,8 +20,7 @@ use zeroize::Zeroizing;
 pub struct EnvName(Arc<str>);
 
 impl EnvName {
-    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a
-    /// name.
+    /// Creates the name of a variable, or returns `None` if the text isn't such a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }
@@ -91,7 +90,7 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }
 
-/// The inherited variables, or the part of them that the command gets. Their values aren't changed,
+/// The inherited variables, or the part of them that the command gets. They don't have to be UTF-8,
 /// and each name occurs once. A clone shares the memory.
 #[derive(Clone, Default)]
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);

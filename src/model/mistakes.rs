@@ -174,8 +174,8 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of an argument of the command line that consists of several arguments or
-/// lines, or has something in it that people don't see. If an argument is only a space or a
-/// carriage return, this character follows the backslash at the end of a line in a script.
+/// lines, or has something in it that people don't see. An argument that is only a space or a
+/// carriage return is usually what follows the backslash at the end of a line in a script.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     if text.contains(" --") {
         let help = "write each argument separately";
