@@ -287,16 +287,15 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Checks that all strings together don't exceed the limit: the environment and, if `command`
-/// is given, the command line and the path of its program.
+/// Checks that all strings together don't exceed `limit`: the environment and, if `command` is
+/// given, the command line and the path of its program.
 ///
 /// # Errors
-/// If the strings are too long together. The error names the longest variable, but not its
-/// value.
+/// If the strings are too long together. The error names the longest variable, but not its value.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,
-    limits: Limits,
+    limit: usize,
 ) -> Result<(), Problem> {
     // The kernel needs the text of a string, its NUL and the pointer to it.
     let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
@@ -309,11 +308,10 @@ pub fn expect_fit(
         // The kernel also copies the path of the program (AT_EXECFN).
         length += program.as_os_str().len() + 1;
     }
-    if length <= limits.total {
+    if length <= limit {
         return Ok(());
     }
 
-    let limit = limits.total;
     let strings = environment.0.iter().map(|string| string.to_string_lossy());
     let longest = strings
         .max_by_key(|string| string.len())
@@ -390,16 +388,8 @@ mod tests {
             [(&name, [b'x'; 90].as_slice())].into_iter(),
         );
         let command = CommandLine::new(vec!["app".into()]).unwrap();
-        let check = |total| {
-            expect_fit(
-                &environment,
-                Some((&command, Path::new("/bin/app"))),
-                Limits {
-                    string: 131_072,
-                    total,
-                },
-            )
-        };
+        let check =
+            |total| expect_fit(&environment, Some((&command, Path::new("/bin/app"))), total);
         let needed =
             "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));

@@ -178,8 +178,8 @@ impl Checked {
         let variables = self.values.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment = Environment::new(&self.prepared.retained, values);
-        let limits = exec::argument_limits();
-        exec::expect_fit(&environment, launched, limits).err()
+        let limit = exec::argument_limits().total;
+        exec::expect_fit(&environment, launched, limit).err()
     }
 
     /// Prints the warnings about files on a disk and about the command. With `--verbose`, also

@@ -163,7 +163,7 @@ impl Launch<'_> {
         let all_variables = with_values.chain(delivery.variables());
         let environment = Environment::new(&self.prepared.retained, all_variables);
         let command = (self.command, self.program.as_path());
-        exec::expect_fit(&environment, Some(command), exec::argument_limits())?;
+        exec::expect_fit(&environment, Some(command), exec::argument_limits().total)?;
         Ok((delivery, environment))
     }
 

@@ -20,8 +20,7 @@ use zeroize::Zeroizing;
 pub struct EnvName(Arc<str>);
 
 impl EnvName {
-    /// Creates the name of a variable. Returns `None` if not every shell can use the text as a
-    /// name.
+    /// Creates the name of a variable, or returns `None` if the text isn't such a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }
@@ -44,7 +43,7 @@ pub fn is_name(text: &str) -> bool {
     !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
 }
 
-/// Returns the name in `NAME=value`, which a shell reads as a variable for the command after it.
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command.
 /// The result is `None` for any other word. The value may be a password, so messages show only the
 /// name.
 pub fn assigned_name(word: &str) -> Option<&str> {
@@ -52,8 +51,8 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     is_name(name).then_some(name)
 }
 
-/// Returns the first name of a .env file, whose first line that isn't a comment is NAME=VALUE. The
-/// result is `None` for any other text. No YAML file begins like that.
+/// Returns the first name in a .env file: NAME if the first line that isn't a comment is
+/// `NAME=value`. The result is `None` for any other text. No YAML file begins like that.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
@@ -63,8 +62,8 @@ pub fn env_file_name(text: &str) -> Option<&str> {
 /// The prefix of the variables that set options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of our own patterns, separated by spaces. An invalid pattern would be left out,
-/// but these lists don't have one.
+/// Compiles a list of our own patterns, separated by spaces. All of them are valid, so that none is
+/// left out.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
     let patterns = list.split_whitespace().map(Pattern::new);
     patterns.filter_map(Result::ok).collect()
@@ -91,14 +90,14 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }
 
-/// The inherited variables, or the part of them that the command gets. They are kept byte for byte,
+/// The inherited variables, or the part of them that the command gets. They don't have to be UTF-8,
 /// and each name occurs once. A clone shares the memory.
 #[derive(Clone, Default)]
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// Creates the list of the variables of a process. If a name occurs twice, the first value is
-    /// kept, which getenv(3) would return, too.
+    /// Creates the list from the variables of this process. If a name occurs twice, keeps the first
+    /// value, as getenv(3) does.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
         let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
@@ -111,8 +110,8 @@ impl Inherited {
         Some(value)
     }
 
-    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI treats
-    /// an empty variable as unset, too.
+    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI also
+    /// treats an empty variable as unset.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -123,7 +122,7 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command gets. secrets-exec itself still reads the others.
+    /// Returns the variables that the command gets. secrets-exec itself reads the other ones, too.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
@@ -173,8 +172,7 @@ pub struct Retention {
 }
 
 /// The variables that `--clean-env` keeps: those of the user's session, those that systemd sets for
-/// a service (systemd.exec(5)), and those that a Lambda runtime reads. Credentials aren't among
-/// them.
+/// a service (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";

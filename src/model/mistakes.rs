@@ -6,15 +6,16 @@ use percent_encoding::percent_decode_str;
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text. As an error of Rust, it can pass through MiniJinja.
+/// The caller adds the position of the text. The type is an error of Rust, so that it can pass
+/// through MiniJinja.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
-    /// It quotes nothing of a reference but the names of variables, because the text may be a
-    /// password instead of a reference.
+    /// Of a reference, it quotes only the names of variables, because the user may have written a
+    /// password instead.
     pub text: String,
     pub help: Option<String>,
 }
@@ -102,8 +103,8 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
 
-/// Returns the hint for a misspelled name, with what to write instead, unless that is only the
-/// name. If `write` is `None`, the hint only has the name.
+/// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`. If
+/// what to write is only the name, or `None`, the hint has only the name.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
@@ -111,8 +112,8 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns what people don't see in a text, such as a space at its end. Returns `None` if they see
-/// all of it. An empty text is a fault, too; [`overlooked_unless_empty`] accepts it.
+/// Returns what people don't see in a text, such as a space at its end, or `None` if they see all
+/// of it. An empty text is a fault, too, except for [`overlooked_unless_empty`].
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -157,14 +158,14 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     }
 }
 
-/// Returns the fault of a text of several lines, such as a private key, where a name belongs.
+/// Returns the fault of a text of several lines, such as a private key, instead of a name.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let has_lines = text.trim().contains('\n');
     has_lines.then(|| Fault::new("has several lines").help(remedy))
 }
 
-/// Returns the fault of a URL, or of the content of a file, where the path of the file belongs.
-/// Both may have a password, so the text isn't shown.
+/// Returns the fault of a URL, or of the content of a file, instead of the path of the file. Both
+/// may have a password, so the text isn't shown.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
     let predicate = "must be the path of a file, not a URL or the content of the file";
@@ -172,9 +173,9 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     marks.any(|mark| text.contains(mark)).then_some(fault)
 }
 
-/// Returns the fault of an argument of the command line that is several arguments, has several
+/// Returns the fault of an argument of the command line that consists of several arguments or
 /// lines, or has something in it that people don't see. An argument that is only a space or a
-/// carriage return comes from a script in which a line doesn't end with its backslash.
+/// carriage return is usually what follows the backslash at the end of a line in a script.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     if text.contains(" --") {
         let help = "write each argument separately";
@@ -188,8 +189,8 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     Some(Fault::new(found.text).help(help))
 }
 
-/// Returns what people don't see in the fields of a reference: SECRET, KEY, STAGE and VERSION-ID. A
-/// field can be empty.
+/// Returns what people don't see in the fields of a reference: SECRET, KEY, STAGE and VERSION-ID.
+/// Fields can be empty.
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -198,8 +199,8 @@ pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Returns the character of a line of YAML that people take for a space: in its indentation, or
-/// after the colon of a name. A tab matters only in the indentation.
+/// Returns the fault of a character that people take for a space, in the indentation of a line of
+/// YAML or after the colon of a name. A tab matters only in the indentation.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -265,8 +266,8 @@ env = secrets-exec export --format shell
 --pristine = --clean-env
 --max-attempts --retries = the variable AWS_MAX_ATTEMPTS";
 
-/// The keys of other tools, in lines of the same form. A line applies where our keys are allowed.
-/// The first of them is the one to write.
+/// The keys of other tools, in lines of the same form. A line applies only where all of our keys in
+/// it are allowed. The first of our keys is what to write.
 const KEYS: &str = "\
 name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
@@ -288,9 +289,9 @@ apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an External
 /// The YAML tags of other tools, in lower case. They are left out.
 const TAGS: &str = "file ref secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead. If that is
-/// empty, the secret isn't in AWS. Its name has a slash, because `vault:token` may be the key of a
-/// secret "vault".
+/// The beginnings of references in the syntax of other tools, and what to write instead. Without a
+/// text to write, the secret isn't in AWS. Such a line applies only to a name with a slash, because
+/// `vault:token` may be the key of a secret "vault".
 const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ref+awsssm: = ssm:/
@@ -327,14 +328,15 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     ours.split(' ').next()
 }
 
-/// Returns what a file is that isn't a declaration, and the help, by the first key that it has.
+/// Returns what kind of file this is, and the help, if it has a key that no declaration has.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     file.split_once(" = ")
 }
 
-/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` doesn't
-/// have the exclamation mark. Without a value, the tag may be a password that begins with one.
+/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
+/// after the exclamation mark. The result is `None` for an unknown tag, and for a tag without a
+/// value, which may be a password.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;

@@ -80,8 +80,8 @@ pub struct Plan {
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
-    /// Merges the layers, of which the earliest one is the first, and looks up the references of the
-    /// entries that apply.
+    /// Merges the layers, of which the earliest one is the first, and looks up the references of
+    /// the entries that apply.
     ///
     /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
     /// variable isn't empty, it overrides the entries for it.
@@ -276,9 +276,9 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the entries
-    /// of earlier layers are overridden. If a reference can't be looked up, leaves out its entry and
-    /// adds the error.
+    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the
+    /// entries of earlier layers are overridden. If a reference can't be looked up, leaves out its
+    /// entry and adds the error.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
@@ -295,11 +295,11 @@ impl Lookup<'_> {
                 claims.add(&entry.target, &entry.subject);
             }
 
-            let source = match holder {
+            let looked_up = match holder {
                 Some(holder) => Some(PlannedSource::Overridden(holder)),
                 None => self.planned_source(entry.source, &entry.subject),
             };
-            let Some(source) = source else { continue };
+            let Some(source) = looked_up else { continue };
             if entry.on_missing == OnMissing::Fail
                 && let Some(name) = source.empty_variable()
             {
@@ -320,6 +320,7 @@ impl Lookup<'_> {
             });
         }
 
+        // Moves the overridden entries to the end.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -335,8 +336,8 @@ impl Lookup<'_> {
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => {
                 let written = path.to_string_lossy();
-                let end = written.rsplit('}').next().unwrap_or_default();
-                let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(end));
+                let rest = written.rsplit('}').next().unwrap_or_default();
+                let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
                 // A shorter text could occur anywhere in a message.
                 if beginnings[0].len() > 3 {
                     subject.expanded = beginnings.map(str::to_owned);
@@ -360,10 +361,9 @@ impl Lookup<'_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
+                let judged = |found: SecretRef| found.hidden_unless_name(subject.owner_name());
                 let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => {
-                        Part::Reference(found.hidden_unless_name(subject.owner_name()))
-                    }
+                    Part::Reference(found) => Part::Reference(judged(found)),
                     Part::Text(text) => Part::Text(text),
                 });
                 ValueSource::Composed(parts.collect())
@@ -409,14 +409,15 @@ impl Lookup<'_> {
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;
-        if subject.reference().is_some() && is_as_written {
+        // Messages already show the same text.
+        if is_as_written && subject.reference().is_some() {
             return Ok(found);
         }
         let owner = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.owner_name(),
         };
-        // The reference is hidden, and the id is the same text.
+        // Messages already hide the same text.
         if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
             found.locator.stand_in = StandIn(Some(owner.into()));
             return Ok(found);
@@ -435,9 +436,8 @@ impl Lookup<'_> {
 
     /// Adds the error of an entry.
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
-        let problem = Problem::from_fault(status, fault);
-        let for_entry = problem.for_entry(subject.clone(), Impact::None);
-        self.errors.push(for_entry);
+        let (problem, entry) = (Problem::from_fault(status, fault), subject.clone());
+        self.errors.push(problem.for_entry(entry, Impact::None));
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds

@@ -2,10 +2,10 @@
 //!
 //! - A word that the user wrote where a name belongs may be a password: `--env DB_PASSWORD=hunter2`
 //!   asks AWS for the secret "hunter2". So a message shows it only if it [reads like a
-//!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. The function is about the
-//!   form of a text. Its callers know when the form doesn't matter: if the text is an alias or the
-//!   name of a variable, or if AWS has answered that the secret exists. A passphrase of plain
-//!   words, such as `correct-horse-battery-staple`, reads like a name, too.
+//!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. This function judges only
+//!   the form of a text. Its callers decide when the form doesn't matter: if the text is an alias
+//!   or the name of a variable, or if AWS has answered that the secret exists. A passphrase of
+//!   plain words, such as `correct-horse-battery-staple`, reads like a name, too.
 //! - Any other text is quoted only if it is short and plain, and control characters are escaped.
 //! - The text of a server becomes a part of a message only through [`one_line`]. A server may quote
 //!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or
@@ -36,11 +36,11 @@ use super::environment::{CommandLine, is_name};
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
-/// True if a message may show a text that the user wrote where the name of a secret, or a whole
-/// reference, belongs, although nobody knows whether it is one.
+/// True if a text reads like the name of a secret or like a whole reference, such as
+/// `prod/db:password`. Messages may show such a text, although it could be a password that the user
+/// wrote instead.
 pub fn reads_like_a_name(text: &str) -> bool {
-    let is_service = |name: &str| SERVICES.split(' ').any(|service| service == name);
-    let is_of_service = |(owner, _): (&str, &str)| is_service(owner);
+    let is_of_service = |(name, _): (&str, &str)| SERVICES.split(' ').any(|other| other == name);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
         return true;
     }
@@ -49,7 +49,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let name = name.strip_suffix("/*").unwrap_or(name);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
-    // A KEY may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
+    // Generated passwords have capitals and digits. After a name with a slash, such a KEY may be a
+    // token: `prod/chat:xoxb-1234-abcdEFGH`.
     let may_be_token =
         |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
     let mut keys = name.split(':').skip(1);
@@ -61,28 +62,26 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    let region_number = match has_digit {
-        true => index_of_region_number(&Vec::from_iter(name.split(is_separator))),
-        false => None,
-    };
+    let region_number = has_digit.then(|| index_of_region_number(name)).flatten();
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
-    let mut words = parts.clone().filter(|part| consists_of_words(part));
-    let mut others = parts.filter(|part| !consists_of_words(part));
+    let is_long_word = |part| consists_of_words(part) && has_three_letters(part);
+    let mut others = parts.clone().filter(|part| !consists_of_words(part));
     match (others.next(), others.next()) {
         // A single word with a digit may be a password: `hunter2`.
-        (None, _) => words.next().is_some() && (words.next().is_some() || !has_digit),
+        (None, _) if has_digit => parts.count() > 1,
+        (None, _) => parts.count() > 0,
         // `prod/s3/keys`
-        (Some(other), None) => is_code(other) && words.any(has_three_letters),
+        (Some(other), None) => is_code(other) && parts.clone().any(is_long_word),
         (Some(_), Some(_)) => false,
     }
 }
 
-/// What messages say instead of the id, the version and the KEY, if these may be a password: `of
-/// DB_PASSWORD`. It is empty if messages may show the id.
+/// What messages name instead of the id, the version and the KEY, if these may be a password, such
+/// as `DB_PASSWORD`. `None` if messages may show the id.
 ///
-/// Two locators that differ only in this are the same request, so all values of this type are
+/// Two locators that differ only in their stand-ins are the same request, so all stand-ins are
 /// equal.
 #[derive(Clone, Debug, Default)]
 pub struct StandIn(pub Option<Box<str>>);
@@ -117,14 +116,14 @@ fn is_separator(c: char) -> bool {
 }
 
 /// Returns the index of the part that is the number of a region, such as `1` in `us-east-1`.
-fn index_of_region_number(parts: &[&str]) -> Option<usize> {
+fn index_of_region_number(name: &str) -> Option<usize> {
+    let parts = name.split(is_separator);
+    let mut triples = parts.clone().zip(parts.clone().skip(1)).zip(parts.skip(2));
     let is_lowercase = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let mut triples = parts.windows(3);
-    let start = triples.position(|triple| {
-        let [area, direction, number] = [triple[0], triple[1], triple[2]];
-        let has_letters = is_lowercase(area) && is_lowercase(direction);
+    let start = triples.position(|((area, direction), number)| {
         let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
-        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4 && is_number
+        let has_letters = is_number && is_lowercase(area) && is_lowercase(direction);
+        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4
     })?;
     Some(start + 2)
 }
@@ -133,21 +132,21 @@ fn index_of_region_number(parts: &[&str]) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-    let is_word = |length: usize| (2..=15).contains(&length);
-    let mut rest = letters.as_bytes();
+    let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
+    let mut rest = letters;
     while !rest.is_empty() {
-        let bytes = rest.iter();
-        let capitals = bytes.take_while(|byte| byte.is_ascii_uppercase()).count();
-        let after = &rest[capitals..];
-        let bytes = after.iter();
-        let smalls = bytes.take_while(|byte| byte.is_ascii_lowercase()).count();
+        let after_capitals = rest.trim_start_matches(|c: char| c.is_ascii_uppercase());
+        let after_word = after_capitals.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        let capitals = rest.len() - after_capitals.len();
+        let smalls = after_capitals.len() - after_word.len();
         // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
         let acronym = capitals - usize::from(smalls > 0 && capitals > 0);
         let word = capitals - acronym + smalls;
-        if [acronym, word] == [0, 0] || [acronym, word].iter().any(|&n| n > 0 && !is_word(n)) {
+        let are_words = has_length_of_word(acronym) && has_length_of_word(word);
+        if after_word == rest || !are_words {
             return false;
         }
-        rest = &after[smalls..];
+        rest = after_word;
     }
     !letters.is_empty() && part.len() - letters.len() <= 4
 }
@@ -193,8 +192,8 @@ pub fn is_quotable(text: &str) -> bool {
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
-/// instead, its arguments may be a password, so this is only its first word: `psql …`. The same
-/// goes for an option (`--password=…`), a variable (`NAME=…`) and the password in a URL.
+/// instead, its arguments may be a password, so only its first word is returned: `psql …`. The
+/// values in `--password=…` and `NAME=…` and the password in a URL are left out, too.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     let masked = without_url_secrets(program);
@@ -218,8 +217,8 @@ pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
 
-/// Returns a name after what it is the name of, as in `key "password"`, or `such key` if the name
-/// must not be quoted.
+/// Returns a noun with a name, such as `key "password"`, or `such key` if the name must not be
+/// quoted.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     match is_quotable_value(name) {
         true => format!("{noun} {name:?}"),
@@ -227,14 +226,14 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     }
 }
 
-/// Returns the name of a variable or an alias, or `None` if no message may quote the text. If it
-/// can't be such a name, the user may have written a password instead of the name.
+/// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no
+/// message may quote the text, because the user may have written a password instead.
 pub fn quotable_name(name: &str) -> Option<&str> {
     (is_name(name) || is_quotable_value(name)).then_some(name)
 }
 
 /// Returns the predicate `doesn't match the pattern "…"`. Without a special character, the pattern
-/// may be the value itself, so it isn't quoted.
+/// may be the value itself, so it is quoted only if it reads like a name.
 pub fn pattern_mismatch(pattern: &str) -> String {
     let literal = pattern.trim_start_matches('^').trim_end_matches('$');
     if literal.contains(|c| ".[](){}*+?|\\".contains(c)) || is_quotable_value(literal) {
@@ -248,9 +247,9 @@ pub fn quoted_name(name: &str) -> String {
     quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
 }
 
-/// Returns the end of the sentence "… must be …": what the value is instead. It is empty if the
-/// value must not be quoted.
-pub fn not_quoted(value: &str) -> String {
+/// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
+/// not be quoted.
+pub fn not_this_value(value: &str) -> String {
     let quoted = is_quotable_value(value).then(|| format!(", not {value:?}"));
     quoted.unwrap_or_default()
 }
@@ -261,7 +260,7 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if value.starts_with(['"', '\'']) {
         return format!("the value of {name} includes quotes: remove them");
     }
-    format!("{name} must be {expected}{}", not_quoted(value))
+    format!("{name} must be {expected}{}", not_this_value(value))
 }
 
 /// Returns the text of a server or a library as one line that can be printed: without our
@@ -322,23 +321,23 @@ static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// The minimum length of a credential, in bytes. A shorter one could be part of any word.
 const MIN_LENGTH: usize = 8;
 
-/// The minimum number of letters and digits in a credential that is recognized by them.
+/// The minimum number of letters and digits by which a credential is recognized.
 const MIN_LETTERS: usize = 4;
 
-/// What is skipped in the search: the escapes of URLs, JSON and XML, and everything else that isn't
-/// a letter or a digit. This works because letters and digits are never escaped.
+/// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
+/// else that isn't a letter or a digit. This works because letters and digits are never escaped.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
-static REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
+static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
-/// Adds credentials, tokens or passwords to those that no text of a server shows. Skips short ones,
-/// see [`MIN_LENGTH`].
+/// Makes [`one_line`] hide these credentials, tokens or passwords. Short ones are skipped
+/// ([`MIN_LENGTH`]).
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     let credentials = credentials.into_iter();
     conceal_names(credentials.filter(|credential| credential.len() >= MIN_LENGTH));
 }
 
-/// Adds names of secrets that messages may not show, because they may be passwords. A short one is
-/// only found where it is a whole word.
+/// Makes [`one_line`] hide these names of secrets, because they may be passwords. A short name is
+/// only hidden where it is a whole word.
 pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
     let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
     concealed.extend(names.into_iter().map(str::to_owned));
@@ -372,34 +371,33 @@ fn without_credentials(text: &str) -> String {
         }
     }
 
-    let mut shown = Vec::new();
-    for (at, c) in text.char_indices() {
-        shown.push(if is_hidden[at] { '…' } else { c });
-    }
+    let characters = text.char_indices();
+    let mut shown = Vec::from_iter(characters.map(|(at, c)| if is_hidden[at] { '…' } else { c }));
     shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
     shown.into_iter().collect()
 }
 
-/// Returns the letters and digits of a credential, and of the characters of its base64 that depend
-/// on nothing else, if zero, one or two bytes come before the credential.
+/// Returns the letters and digits of a credential, and those of its three forms in base64. A form
+/// depends on whether zero, one or two bytes are encoded together with the first bytes of the
+/// credential. It has only the characters that depend on nothing but the credential.
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {
         let bytes = "\0".repeat(before) + credential;
+        // Each character of base64 encodes six bits.
+        let own_characters = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
         let encoded = STANDARD.encode(&bytes);
-        // A character has six bits.
-        let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
-        forms.push(letters_and_digits(&encoded[own]).0);
+        forms.push(letters_and_digits(&encoded[own_characters]).0);
     }
     forms.retain(|form| form.len() >= MIN_LETTERS);
     forms
 }
 
-/// Returns the letters and digits of a text without those in escapes, and the place of each in the
-/// text.
+/// Returns the letters and digits of a text without those in escapes, and the index of each of them
+/// in the text.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
-    for part in REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
+    for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
         is_skipped[part.range()].fill(true);
     }
     let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
@@ -417,8 +415,8 @@ fn without_url_secrets(text: &str) -> String {
         let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
-        // The password ends at the last `@`. A password that isn't percent-encoded may contain `/`,
-        // `?` and `:`.
+        // A password that isn't percent-encoded may contain `/`, `?` and `:`, but it ends at the
+        // last `@`.
         let without_login = match url.rsplit_once('@') {
             Some((_, host_and_path)) => {
                 masked.push_str("***@");

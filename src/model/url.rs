@@ -15,9 +15,9 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute URL. Returns `None` for another scheme, for a URL without a host, and for
-    /// a port that isn't a number up to 65535. Also returns `None` if an `@` follows the host,
-    /// because what seems to be the host is the beginning of a password: `http://jane:a#b@proxy`.
+    /// Parses an absolute URL. Returns `None` for any other scheme, for a URL without a host, and
+    /// for a port that isn't a number up to 65535. Also returns `None` for `http://jane:a#b@proxy`,
+    /// with an `@` after what seems to be the host, because that is the beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;

@@ -37,7 +37,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, reads_like_a_name};
+use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
     with_program, with_variables,
@@ -110,7 +110,8 @@ fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
-        if assigned_name(&text).is_none()
+        if !is_plain_ascii(&text)
+            && assigned_name(&text).is_none()
             && let Some(found) = overlooked_in_argument(&text)
         {
             let fault = found.about(&format!("argument {number}"));

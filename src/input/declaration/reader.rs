@@ -20,7 +20,7 @@ use crate::model::mistakes::{
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
 use crate::model::shown::{
-    file_name, is_quotable, not_quoted, quotable_name, quoted_name, reads_like_a_name,
+    file_name, is_quotable, not_this_value, quotable_name, quoted_name, reads_like_a_name,
 };
 
 /// A node of the tree, and its name in messages.
@@ -134,7 +134,7 @@ impl<'a> Item<'a> {
     /// secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
-            self.refuse(format!("must be {expected}{}", not_quoted(text)));
+            self.refuse(format!("must be {expected}{}", not_this_value(text)));
         }
     }
 

@@ -29,8 +29,8 @@ pub struct Entry<S = EntrySource> {
     pub target: Target,
     pub source: S,
     pub transform: Transform,
-    /// `pattern`: a regular expression. The value must match it, after decoding and before encoding,
-    /// and so must the text of `default`.
+    /// `pattern`: a regular expression. The value must match it, after decoding and before
+    /// encoding, and so must the text of `default`.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.

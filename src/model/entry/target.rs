@@ -59,11 +59,9 @@ impl Mode {
     /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        if !is_octal || !(3..=4).contains(&text.len()) {
-            return None;
-        }
+        let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
-        (bits <= 0o777).then_some(Self(bits))
+        (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
     }
 
     /// Returns the mode as chmod(2) expects it.
@@ -397,8 +395,8 @@ impl Subject {
         }
     }
 
-    /// Returns a message with the path of the file as it was written, because a variable in the path
-    /// may be a password.
+    /// Returns a message with the path of the file as it was written, because a variable in the
+    /// path may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [path, written] = &self.expanded;
         text.replace(path, written)
@@ -442,10 +440,10 @@ impl Subject {
     }
 
     /// Returns what to write so that this entry has a different reference. For `--env` and
-    /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get`
-    /// the whole command, both quoted for a shell if necessary. For any other entry, it is only the
-    /// reference, because a subject has neither the prefix of an `--env-from` nor the keys around a
-    /// reference in a file.
+    /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
+    /// `get` the whole command, both quoted for a shell if necessary. For any other entry, it is
+    /// only the reference, because a subject has neither the prefix of an `--env-from` nor the keys
+    /// around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
         match (self.kind, &self.origin) {
@@ -458,11 +456,11 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for this entry with `new` instead of the fields `old`, which follow the
-    /// secret. If `new` is empty, the fields are left out, and so is the colon before them, unless
-    /// other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS` becomes
-    /// `prod/db::AWSPREVIOUS`. The result is `None` if the reference isn't shown, or doesn't have
-    /// these fields.
+    /// Returns what to write for this entry with `new` instead of the fields `old`, which follow
+    /// the secret. If `new` is empty, the fields are left out, and so is the colon before them,
+    /// unless other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
+    /// becomes `prod/db::AWSPREVIOUS`. The result is `None` if the reference isn't shown, or
+    /// doesn't have these fields.
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");

@@ -167,6 +167,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
         key => format!("{alias}.{key}"),
     };
     let mut help = format!("write {{{{ {corrected} }}}}");
+    // Without a slash, the text was probably meant as the alias itself.
     let known = aliases.get(&alias);
     let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
     if alias != secret && !is_known && !aliases.contains_key(secret) {

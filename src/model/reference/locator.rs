@@ -18,7 +18,7 @@ use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, quoted_name, reads_like_a_name};
 
-/// A version of a secret or parameter. References with the same locator need only one request.
+/// One request: a version of a secret or parameter. References with the same locator share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
     pub store: Store,
@@ -118,10 +118,10 @@ impl Locator {
     /// of its name after the path. If it is `None`, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         match parameter_name.filter(|_| !self.is_hidden()) {
-            Some(rest) => {
-                let name = below_path(&self.id.to_string(), rest);
-                format!("the parameter \"{name}\"")
-            }
+            Some(rest) => format!(
+                "the parameter \"{}\"",
+                below_path(&self.id.to_string(), rest)
+            ),
             None => self.noun(),
         }
     }
@@ -168,8 +168,8 @@ impl SecretRef {
         self
     }
 
-    /// True if the reference as a whole reads like a name. An empty variable doesn't matter, because
-    /// only its name is shown.
+    /// True if the reference as a whole reads like a name. An empty variable doesn't matter,
+    /// because only its name is shown.
     pub fn reads_like_a_name(&self) -> bool {
         let id = match &self.locator.id {
             SecretId::Empty(_) => KNOWN.to_owned(),
@@ -212,11 +212,10 @@ impl SecretRef {
             return Ok(self);
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
-        let defect =
-            format!("ends with a {ending}, so it stands for the parameters below that path");
+        let text = format!("ends with a {ending}, so it stands for the parameters below that path");
         let help =
             format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
-        Err(Fault::new(defect).help(help))
+        Err(Fault::new(text).help(help))
     }
 }
 
@@ -401,11 +400,10 @@ impl Version {
             return Err("has a staging label that is longer than 256 characters");
         }
         if store == Store::SecretsManager {
-            return match self.id() {
-                Some(id) if !ID_LENGTHS.contains(&id.chars().count()) => {
-                    Err("has a version id that isn't 32 to 64 characters long")
-                }
-                Some(_) | None => Ok(()),
+            let is_legal = |id: &str| ID_LENGTHS.contains(&id.chars().count());
+            return match self.id().is_none_or(is_legal) {
+                true => Ok(()),
+                false => Err("has a version id that isn't 32 to 64 characters long"),
             };
         }
         match (self.stage(), self.id()) {

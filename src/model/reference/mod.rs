@@ -88,9 +88,8 @@ impl Reference {
             return Err(fault);
         }
         validate_secret(secret)?;
-        let has_variable = |field: &str| field.contains("${");
-        let is_in_key = has_variable(key) && JsonPath::parse(key).is_none();
-        if is_in_key || has_variable(stage) || has_variable(version) {
+        let is_in_key = key.contains("${") && JsonPath::parse(key).is_none();
+        if is_in_key || stage.contains("${") || version.contains("${") {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
@@ -186,10 +185,8 @@ fn is_ordinary(text: &str) -> bool {
 fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let [secret, key, stage, version] = fields;
     // The brackets of a JSONPath can contain anything.
-    let (path, plain_key) = match JsonPath::parse(key) {
-        Some(_) => (key, ""),
-        None => ("", key),
-    };
+    let is_path = JsonPath::parse(key).is_some();
+    let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
     let without_path = text.replacen(path, "", 1);
     if text.contains('"') && is_json(&without_path) {
         let help = "write the name of the secret and a key, as in prod/db:password";

@@ -116,10 +116,8 @@ impl SecretId {
     pub fn path(&self, store: Store) -> Option<ParameterPath<'_>> {
         let name = self.name().trim_end_matches('*');
         let is_path = store == Store::ParameterStore && name.ends_with('/');
-        is_path.then_some(ParameterPath {
-            name,
-            is_recursive: name == self.name(),
-        })
+        let is_recursive = name == self.name();
+        is_path.then_some(ParameterPath { name, is_recursive })
     }
 
     /// True for an ARN that ends with a hyphen and six characters, as the complete ARN of a secret
@@ -167,9 +165,8 @@ impl fmt::Display for SecretId {
 /// True for a hyphen and six characters, such as `-AbCdEf`. In the ARN of a secret, AWS appends
 /// them to the name.
 fn is_random_ending(text: &str) -> bool {
-    text.strip_prefix('-').is_some_and(|random| {
-        random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
-    })
+    let is_random = |end: &str| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric());
+    text.strip_prefix('-').is_some_and(is_random)
 }
 
 /// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own
@@ -392,13 +389,8 @@ impl Arn {
 
     /// Returns the ARN of the replica in another region. Only the region differs.
     pub fn in_region(&self, region: &Region) -> Self {
-        Self::new([
-            self.partition(),
-            self.service(),
-            region.as_str(),
-            self.field(4),
-            self.resource(),
-        ])
+        let field = |index| self.field(index);
+        Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
     }
 
     /// Returns the resource if both ARNs have the same partition, region and account, and otherwise
@@ -450,9 +442,9 @@ impl Region {
         &self.0
     }
 
-    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. The result is `None` for a code
-    /// without the form AREA-DIRECTION-NUMBER, which all of AWS's codes have: for a simulation's
-    /// name or an availability zone.
+    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. The result is `None` for a
+    /// code without the form AREA-DIRECTION-NUMBER, which all of AWS's codes have: for a
+    /// simulation's name or an availability zone.
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;
@@ -527,8 +519,8 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse other
-    /// characters with a message that shows the id.
+    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse
+    /// other characters with a message that shows the id.
     ///
     /// # Errors
     /// A description of valid ids.
