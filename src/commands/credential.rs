@@ -16,7 +16,7 @@ use crate::model::entry::SystemdCredential;
 use crate::model::env_variables::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
-use crate::system::systemd::{self, no_connection};
+use crate::system::systemd::{self, no_connection_problem};
 use crate::system::waiting::hold_signals;
 
 /// If standard input is a connection of systemd's LoadCredential=, takes the connection over, even
@@ -68,7 +68,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let found = systemd::CONNECTION.get().ok_or_else(no_connection);
+    let found = systemd::CONNECTION.get().ok_or_else(no_connection_problem);
     let requested = found.and_then(|connection| Ok((connection, connection.request()?)));
     let (connection, request) = match requested {
         Ok(connection_and_request) => connection_and_request,

@@ -148,7 +148,7 @@ pub fn run_with<T: Send>(
         let notes = notes.iter().map(|text| report::trace_note(text).detail());
         terminal::print_unless_hidden(notes);
     }
-    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
+    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the

@@ -1,6 +1,6 @@
-//! Opens the directory that a path leads to, so that no other user's symbolic link can lead it
-//! elsewhere. Creates and removes files in an open directory, and recognizes file systems in
-//! memory.
+//! Opens the directory that a path leads to, and makes sure that no other user's symbolic link can
+//! redirect the path. Creates and removes files in an open directory, and recognizes file systems
+//! in memory.
 //!
 //! Another user may own a directory on the way, such as /tmp, and could put a link there that leads
 //! a secret into a place of their choice. So a link is only followed if root or the effective user
@@ -55,7 +55,8 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// relative path begins at the working directory. A symbolic link is only followed if root or the
 /// effective user owns it.
 ///
-/// If the directory doesn't exist, the help suggests creating it with `command`.
+/// If the directory doesn't exist, the help suggests creating it with `command`, such as `mkdir
+/// -p`.
 ///
 /// # Errors
 /// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is another
@@ -206,16 +207,16 @@ pub type Distrust = (&'static str, &'static str);
 /// Returns the reason why another user could change a file, or the entries of a directory. Returns
 /// `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let why = if is_foreign(metadata.uid()) {
-        return Some(("belongs to neither root nor this user", ""));
+    let remedy = "run chmod go-w on it, or, ";
+    if is_foreign(metadata.uid()) {
+        Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {
-        "can be changed by any user"
+        Some(("can be changed by any user", remedy))
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        "can be changed by its group"
+        Some(("can be changed by its group", remedy))
     } else {
-        return None;
-    };
-    Some((why, "run chmod go-w on it, or, "))
+        None
+    }
 }
 
 /// Returns true for root's group and for the user's private group, which has the same id or name as

@@ -88,7 +88,7 @@ const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
-/// `credential` expects a connection, any stream connection is taken, and
+/// `credential` expects a connection, any stream connection will do, because
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 pub fn has_connection(is_expected: bool) -> bool {
     let input = io::stdin();
@@ -110,9 +110,9 @@ pub fn has_connection(is_expected: bool) -> bool {
 /// anything.
 pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
-    let redirected = redirect(input.as_fd());
+    let redirected = redirect_standard_streams(input.as_fd());
     let connection = CredentialConnection {
-        socket: redirected.inspect_err(|_| refuse(input.as_fd()))?,
+        socket: redirected.inspect_err(|_| send_refusal(input.as_fd()))?,
         is_answered: AtomicBool::new(false),
     };
     let _ = CONNECTION.set(connection);
@@ -126,7 +126,7 @@ impl CredentialConnection {
     /// If the client can't be identified, is neither root nor the effective user, or has an address
     /// that doesn't name a credential.
     pub fn request(&self) -> Result<SystemdCredential, Problem> {
-        let failed = |_: Errno| no_connection();
+        let failed = |_: Errno| no_connection_problem();
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(failed)?
@@ -156,7 +156,7 @@ impl CredentialConnection {
         send_all(self.socket.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);
         // systemd may keep the connection open until the unit of this process ends.
-        shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
+        shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 
     /// Makes the client fail, unless it has the whole value.
@@ -165,7 +165,7 @@ impl CredentialConnection {
     /// part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
-            refuse(self.socket.as_fd());
+            send_refusal(self.socket.as_fd());
         }
     }
 }
@@ -183,9 +183,11 @@ fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
 }
 
 /// Returns the reason why standard input isn't a connection that can be answered.
-pub fn no_connection() -> Problem {
+pub fn no_connection_problem() -> Problem {
+    if cfg!(not(target_os = "linux")) {
+        return Problem::usage("the subcommand `credential` needs systemd, which only Linux has");
+    }
     match getsockopt(&io::stdin(), sockopt::AcceptConn) {
-        _ if cfg!(not(target_os = "linux")) => Problem::usage("the subcommand `credential` needs systemd, which only Linux has"),
         Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
             .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
@@ -196,23 +198,23 @@ pub fn no_connection() -> Problem {
 
 /// Replaces standard input with /dev/null, and standard output and error if they are the same
 /// socket. Standard error then goes to journald, if it is running. Returns a copy of the socket.
-fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
-    let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    let null_device = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     let cloned = input.try_clone_to_owned();
     let socket = cloned.map_err(|error| os_error::errno(&error))?;
 
     if fstat(io::stdout()).map(id) == socket_id {
-        dup2_stdout(&nothing)?;
+        dup2_stdout(&null_device)?;
     }
     if fstat(io::stderr()).map(id) == socket_id {
         match connect_to_journal() {
             Some(journal) => dup2_stderr(journal)?,
-            None => dup2_stderr(&nothing)?,
+            None => dup2_stderr(&null_device)?,
         }
     }
-    dup2_stdin(&nothing)?;
+    dup2_stdin(&null_device)?;
     Ok(socket)
 }
 
@@ -230,12 +232,12 @@ fn connect_to_journal() -> Option<UnixStream> {
 }
 
 /// Returns the problem for a value that could not be sent.
-fn not_sent(errno: Errno) -> Problem {
+fn not_sent_problem(errno: Errno) -> Problem {
     Problem::temporary(format!("the value can't be sent: {}", errno_text(errno)))
 }
 
 /// Sends the padding of a refusal and ends the stream.
-fn refuse(connection: BorrowedFd<'_>) {
+fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; REFUSAL_LENGTH];
     if send_all(connection, &padding).is_ok() {
         let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
@@ -252,6 +254,6 @@ fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
         Errno::EPIPE | Errno::ECONNRESET => {
             Problem::temporary("the client closed the connection before the value was sent")
         }
-        errno => not_sent(errno),
+        errno => not_sent_problem(errno),
     })
 }

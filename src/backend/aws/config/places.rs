@@ -86,7 +86,13 @@ impl<'a> Places<'a> {
     /// invalid URL adds an error.
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
-        let text = profile.service_endpoint(service)?;
+        let key = (SERVICES, profile.setting("services")?.to_owned());
+        let service = profile.profiles.sections.get(&key)?.get(service);
+        let lines_below = service.filter(|text| has_no_value(text))?.lines();
+        let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
+        // As in botocore, the last of several settings with the same name applies.
+        let last = settings.rfind(|(name, _)| *name == "endpoint_url");
+        let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
         parsed.map_err(|error| self.refuse(error)).ok()
     }
@@ -94,14 +100,12 @@ impl<'a> Places<'a> {
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
-        let path = self.text(name).map(PathBuf::from);
-        if self.profile.is_none()
-            && let Some(path) = path
-            && let Err(error) = path.metadata()
-        {
-            let shown = path.display().to_string();
-            let file = match is_quotable(&shown) {
-                true => format!("the file {shown:?}"),
+        let Some(path) = self.text(name).filter(|_| self.profile.is_none()) else {
+            return;
+        };
+        if let Err(error) = Path::new(&path).metadata() {
+            let file = match is_quotable(&path) {
+                true => format!("the file {path:?}"),
                 false => "the file".to_owned(),
             };
             let why = os_error::io_error_text(&error);
@@ -110,7 +114,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds an error, unless the same one has already been added: a variable can be read twice.
+    /// Adds an error, unless it has already been added, because a variable can be read twice.
     pub fn refuse(&mut self, error: Problem) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -184,7 +188,7 @@ pub fn retry_mode(text: &str) -> Parsed<()> {
     choice(text, "legacy, standard or adaptive", &modes)
 }
 
-/// The default URL of the instance metadata service, and its URL for IPv6.
+/// The default URL of the instance metadata service.
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
@@ -251,20 +255,6 @@ impl<'a> Profile<'a> {
     /// Returns the text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         setting(self.section, key)
-    }
-
-    /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
-    /// profile names.
-    fn service_endpoint(&self, service: &str) -> Option<&'a str> {
-        let services = (SERVICES, self.setting("services")?.to_owned());
-        let section = self.profiles.sections.get(&services)?;
-        let below = section
-            .get(service)
-            .filter(|text| has_no_value(text))?
-            .lines();
-        let mut settings = below.filter_map(|line| split_setting(line, &['=']));
-        let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
-        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Returns the parsed value of a setting.
@@ -384,11 +374,13 @@ impl Profiles {
         if let Some(advice) = self.spelling_advice(name) {
             return Problem::usage(text).help(advice);
         }
+        if self.bare_sections.iter().any(|section| section == name) {
+            let config = "in the AWS configuration file";
+            let help = format!("{config}, write [profile {name}] instead of [{name}]");
+            return Problem::usage(text).help(help);
+        }
         let names: Vec<&str> = self.names().collect();
         let help = match nearest(name, names.iter().copied()) {
-            _ if self.bare_sections.iter().any(|section| section == name) => {
-                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
-            }
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
@@ -400,7 +392,7 @@ impl Profiles {
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
     /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
-    /// that is ignored. A file that doesn't exist adds nothing.
+    /// that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.

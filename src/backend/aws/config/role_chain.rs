@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
-//! leave this to the SDK, because it sends neither `duration_seconds` nor the code from an MFA
-//! device, and because it passes our standard input to a `credential_process`. Nothing here sends a
-//! request.
+//! leave this to the SDK, because the SDK sends neither `duration_seconds` nor the code from an MFA
+//! device, and because it passes our standard input to a `credential_process`. Nothing in this file
+//! sends a request.
 
 use aws_credential_types::Credentials;
 
@@ -23,7 +23,7 @@ use crate::model::reference::{Region, Role};
 #[derive(Clone, Debug)]
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The name of the profile that has the source.
+    /// The name of the profile that has the settings of the source.
     pub profile: String,
     /// The roles in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
@@ -111,7 +111,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         };
         roles.push(role);
 
-        // A profile that names itself as its source has the source's credentials itself.
+        // If a profile names itself as its source, the source's credentials are in the same
+        // profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
@@ -141,12 +142,10 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
 /// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
-    let Some(arn) = text("role_arn") else {
+    let web_identity = profile.setting("web_identity_token_file");
+    let (Some(arn), None) = (text("role_arn"), web_identity) else {
         return Ok(None);
     };
-    if profile.setting("web_identity_token_file").is_some() {
-        return Ok(None);
-    }
 
     // The limits of AssumeRole.
     let seconds = |text: &str| {

@@ -25,8 +25,8 @@
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
-//! changes these protocols. Everything at which they would panic, or which they would ignore, is
-//! checked before they are asked.
+//! changes these protocols. We first check everything that these providers would panic on or
+//! ignore.
 
 mod process;
 mod provider;
@@ -51,7 +51,8 @@ use crate::model::reference::Region;
 use crate::time::RetryBudget;
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
-use sdk_providers::{container, instance, sso_credentials};
+use sdk_providers::{container_credentials, instance_credentials, sso_credentials};
+use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
 /// The name of a cached answer depends on them. The variables that name the profile are not
@@ -85,10 +86,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         CredentialsOrigin::Container,
         CredentialsOrigin::Instance,
     ];
-    // `--profile` replaces the variables.
-    let replaced = usize::from(context.settings.options.profile.is_some());
+    // `--profile` replaces the variables, which are the first origin.
+    let skipped = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
-    for origin in origins.into_iter().skip(replaced) {
+    for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
                 let origin = CredentialsOrigin::from_credentials(&credentials);
@@ -149,8 +150,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 
     let mut text = "no AWS credentials were found".to_owned();
     let mut note = format!("looked at: {}", looked_at.join(", "));
-    // Where the metadata service answers, an instance without a role is a different failure. Its
-    // answer doesn't reach a container on an instance whose hop limit is 1.
+    // The metadata service hasn't answered: this isn't about an instance without a role. With a hop
+    // limit of 1, its answer doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
@@ -159,8 +160,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         "give the task, pod or instance a role"
     };
 
-    // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
-    // role from the start, so waiting doesn't help.
+    // Fargate and Lambda don't have instance metadata. A task or a function has its role from the
+    // start, so waiting doesn't help.
     let again = match settings.metadata.may_exist {
         true => Again::Later,
         false => Again::Never,
@@ -203,8 +204,8 @@ async fn ask_in_regions(
         });
         asking.await
     };
-    let (budget, regions) = (context.budget, context.sts_regions);
-    budget.over_regions(begun, regions, ask_in).await
+    let regions = context.sts_regions;
+    context.budget.over_regions(begun, regions, ask_in).await
 }
 
 /// Asks the provider with this origin once.
@@ -216,11 +217,11 @@ async fn ask_in_regions(
 /// The error of the provider.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
-        CredentialsOrigin::Variables => environment(&context.settings.variable_keys),
-        CredentialsOrigin::Profile(_) => Box::pin(profile(context)).await,
-        CredentialsOrigin::WebIdentity => Box::pin(sts::web_identity_of_variables(context)).await,
-        CredentialsOrigin::Container => Box::pin(container(context)).await,
-        CredentialsOrigin::Instance => Box::pin(instance(context)).await,
+        CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
+        CredentialsOrigin::Profile(_) => Box::pin(profile_credentials(context)).await,
+        CredentialsOrigin::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
+        CredentialsOrigin::Container => Box::pin(container_credentials(context)).await,
+        CredentialsOrigin::Instance => Box::pin(instance_credentials(context)).await,
         // The search doesn't ask for a role, which is assumed with the credentials that it finds.
         CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
     }
@@ -234,7 +235,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 /// # Errors
 /// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
 /// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
-fn environment(keys: &VariableKeys) -> FetchResult<Credentials> {
+fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
         VariableKeys::WithoutSecret => {
@@ -251,9 +252,9 @@ fn environment(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// credentials. May run a program, read files and send requests.
 ///
 /// # Errors
-/// When the profile doesn't have credentials. In that case, the next provider is asked. When its
-/// source or one of its roles fails. In that case, the search ends.
-async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// When the profile doesn't have credentials, so that the next provider is asked, or when its
+/// source or one of its roles fails, so that the search ends.
+async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
         return Err(not_configured("the profile doesn't have credentials"));
@@ -265,10 +266,10 @@ async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
         }
         RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
         RoleSource::Login => login_credentials(&chain.profile).await,
-        RoleSource::Environment => environment(&settings.variable_keys),
-        RoleSource::Container => container(context).await,
-        RoleSource::Instance => instance(context).await,
-        RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
+        RoleSource::Environment => variable_credentials(&settings.variable_keys),
+        RoleSource::Container => container_credentials(context).await,
+        RoleSource::Instance => instance_credentials(context).await,
+        RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
@@ -288,8 +289,8 @@ async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     Ok(credentials)
 }
 
-/// Returns the failure of a source that the profile names. The profile is configured, so no other
-/// provider must be asked after this failure.
+/// Returns the failure of the source that the profile names. No other provider must be asked after
+/// this failure, because the profile is configured.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -43,8 +43,8 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often we check whether a program that has closed its output has ended. While its output is
-/// open, we check less often.
+/// How often we check whether a program has ended after it has closed its output. While its output
+/// is open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
 /// True once a program has failed. With `--wait`, programs are started again and again, and later
@@ -107,7 +107,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // What the program leaves behind after it has succeeded, for example an agent, isn't killed.
+    // After a success, what the program leaves behind isn't killed: it may be an agent.
     waiting::locked_program().take();
     Ok(credentials)
 }
@@ -234,6 +234,7 @@ impl CredentialProcess {
                 continue;
             };
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
+            // The output has ended, or can't be read.
             if let Ok(Ok(0) | Err(_)) = reading.await {
                 pipe = None;
             }

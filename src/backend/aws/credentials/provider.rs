@@ -210,12 +210,15 @@ const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or
 /// if they don't.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
-    // AWS's secret access keys have 40 characters and can begin with any of them.
-    let is_secret = id.len() == 40 || id.contains(['/', '+']);
-    let is_id = secret.len() != 40 && (secret.starts_with("AKIA") || secret.starts_with("ASIA"));
+    // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
+    let looks_like_secret = id.len() == 40 || id.contains(['/', '+']);
+    let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
+    if !looks_like_secret && (secret.len() == 40 || !begins_like_id) {
+        return None;
+    }
     let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     let subject = CredentialsOrigin::from_credentials(credentials).name_of(names);
-    (is_secret || is_id).then(|| format!("{subject} look swapped"))
+    Some(format!("{subject} look swapped"))
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
@@ -261,7 +264,8 @@ pub fn checked_credentials(
     Ok(credentials)
 }
 
-/// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.
+/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if the part
+/// can be used.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());

@@ -1,14 +1,14 @@
 //! The SDK's providers: for SSO, for a container and for an instance.
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
-//! depend on them. So each answer to the SDK first passes through one of our functions, which notes
-//! what the SDK would hide.
+//! depend on them. So each answer first passes through one of our functions, which notes what the
+//! SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
 //! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
-//! expired. If a refresh fails, that provider hides the failure and returns the old token, so we
-//! note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS says
-//! that the session is over.
+//! expired. If a refresh fails, the SDK's provider hides the failure and returns the old token, so
+//! we note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS
+//! says that the session is over.
 //!
 //! The instance metadata service (IMDS) has the credentials of the instance's role and the
 //! instance's region. A machine outside EC2 doesn't have this service. There, the connection is
@@ -59,9 +59,9 @@ use crate::time::RetryBudget;
 /// the file with the token, because the SDK's error would not name the file.
 ///
 /// # Errors
-/// When the file or the credentials can't be read. Without the variables of a container, the next
-/// provider is asked.
-pub async fn container(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// When the file or the credentials can't be read. If the variables of a container aren't set, the
+/// error lets the search ask the next provider.
+pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
         std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
@@ -161,8 +161,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_outage_headline(&headline),
         Cause::Refused(Refusal::Request) => service_failure(headline),
-        Cause::Absent(_) | Cause::Refused(_) => failure,
-        Cause::NoCredentials(_) | Cause::NoRegion => failure,
+        Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
 }
 
@@ -197,8 +196,8 @@ const TRUST_EC2_REMEDY: &str =
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the next provider is asked.
-pub async fn instance(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// instance doesn't have a role, the error lets the search ask the next provider.
+pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
     if settings.is_disabled {
@@ -306,7 +305,7 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure for a service that doesn't answer now but may answer later.
+/// Returns the failure for a metadata service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
     FetchError {
         again: Again::Later,

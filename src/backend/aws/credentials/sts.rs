@@ -70,8 +70,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// codes that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
-/// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are
-/// and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
+/// AWS's refusal. If AWS refuses the credentials of the client, the error says which credentials
+/// these are, and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
 /// credentials, the error is an outage.
 pub async fn assume_once(
     client: &Client,
@@ -183,7 +183,7 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// # Errors
 /// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
 /// AWS_ROLE_ARN is missing, or the exchange fails.
-pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
@@ -197,7 +197,7 @@ pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResu
         file,
         session_name: settings.web_identity_session.clone(),
     };
-    web_identity(&identity, context).await
+    web_identity_credentials(&identity, context).await
 }
 
 /// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
@@ -205,7 +205,7 @@ pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResu
 ///
 /// # Errors
 /// When the file can't be read, or when STS refuses the token or doesn't answer.
-pub async fn web_identity(
+pub async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
@@ -233,14 +233,11 @@ pub async fn web_identity(
     exchanged.map_err(|error| not_exchanged(identity, claims.as_deref(), error))
 }
 
-/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the
-/// claims of the token, because the role has to trust exactly these claims.
+/// Returns the failure to exchange the token of a web identity. If the role doesn't trust the
+/// token, the help shows the claims of the token, because the role has to trust exactly these
+/// claims.
 fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let claims = claims.unwrap_or("no readable issuer, subject or audience");
-    let trust = format!(
-        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
-    );
     let Cause::Denied(denial) = error.cause else {
         return request_failure(&not_assumed(role), error);
     };
@@ -252,11 +249,15 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in the file {file}")
     };
-    with_help(request_failure(&headline, error), trust)
+    let claims = claims.unwrap_or("no readable issuer, subject or audience");
+    let help = format!(
+        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
+    );
+    with_help(request_failure(&headline, error), help)
 }
 
-/// The claims of a token that a trust policy can compare: issuer, subject and audience. They aren't
-/// secret. A token that isn't a JWT doesn't have them.
+/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
+/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
 fn claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -271,9 +272,10 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// The time for which a stored session must still be valid.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Returns the chain without the roles whose credentials a stored session already has: the session
-/// of the last role that requires a code and has one becomes the source of the chain. Reads the
-/// files in `directory`, but only if a role requires a code. Notes which file is used.
+/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
+/// The session becomes the source of the chain, instead of this role and the roles before it. The
+/// last such session in the chain is used. Reads the files in `directory`, but only if a role
+/// requires a code. Notes which file is used.
 pub fn with_stored_session(
     mut chain: RoleChain,
     directory: &Path,
@@ -312,8 +314,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let text = |name: &str| stored["Credentials"][name].as_str();
     // Python writes a time such as `2030-01-31T12:00:00UTC`.
     let expires = parse_time(&text("Expiration")?.replace("UTC", "Z"))?;
-    let user = stored["AssumedRoleUser"]["Arn"].as_str()?;
-    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(user, &role.arn) {
+    let session = stored["AssumedRoleUser"]["Arn"].as_str()?;
+    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(session, &role.arn) {
         return None;
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
@@ -325,7 +327,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 
 /// Returns the name under which botocore stores the session of a role
 /// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
-/// by Python's json.dumps. A name of the session that botocore itself has chosen isn't among them.
+/// by Python's json.dumps. They don't include a name of the session that botocore itself has
+/// chosen.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -353,9 +356,9 @@ fn is_session_of(session: &str, role: &str) -> bool {
 
 /// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
 /// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
-/// before it sent the code to STS, so the code may still be good. Waits for the user without a time
-/// limit. `profile` is the name of the profile with the roles, for messages.
+/// already typed, for an earlier role or in an earlier try of `--wait`. That try can have failed
+/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
+/// time limit. `profile` is the name of the profile with the roles, for messages.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
