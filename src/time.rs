@@ -62,7 +62,7 @@ struct Times {
     /// for an answer isn't limited.
     end: Option<Instant>,
     /// An earlier end for what runs now, set by [`Deadline::with_limit`]. Once it has passed,
-    /// something else may provide the values, such as the cache.
+    /// something else can provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
@@ -101,8 +101,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the launch ends, even if [`Self::with_limit`] has set an
-    /// earlier end for what runs now. Returns `None` while the user is being asked for something.
+    /// Returns the time at which the launch ends, even if [`Self::with_limit`] has set an earlier
+    /// end for what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -138,7 +138,7 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Runs a future with a time limit that may end before the deadline. The limit begins with this
+    /// Runs a future with a time limit that can end before the deadline. The limit begins with this
     /// call, not with the first poll of the future, and is removed when the future is ready. If
     /// `limit` is `None`, only the deadline applies.
     // An `async fn` would need the memory for `future` twice.
@@ -233,8 +233,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Makes an attempt again and again until it succeeds, until its error rules out another
-    /// attempt ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends.
+    /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
+    /// after [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
     ///
     /// # Errors
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
@@ -290,7 +290,7 @@ impl<'r> RetryBudget<'r> {
         }
 
         let mut error = last.clone().unwrap_or_else(unanswered);
-        // Any other outage already says what went wrong, and its detail may have the request id.
+        // Any other outage already says what went wrong, and its detail can have the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
         {
@@ -402,7 +402,7 @@ impl<'r> RetryBudget<'r> {
 /// pause to pause, up to a limit.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). Other outages may be over in a moment,
+/// fleet (docs/ecs.md, "Many services that start at once"). Other outages can be over in a moment,
 /// so their pauses start and stay shorter.
 fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     // The first maximum, the factor by which it grows, and the largest maximum. Both times are in

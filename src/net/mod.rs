@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A host has at most [`MAX_CONNECTIONS`] connections. This includes those that are idle or opened
-//! in advance. A server may close an idle connection just as a request is written to it. So a
+//! in advance. A server can close an idle connection just as a request is written to it. So a
 //! request that fails on an old connection is sent once more, on a new connection, without using up
 //! an attempt. If a connection is dropped before its response has been read, it is closed.
 //! Otherwise the next request would read the rest of that response.
@@ -78,7 +78,7 @@ pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Out
 
 /// The connections to one host.
 struct Host {
-    /// One permit for each request that may be in flight.
+    /// One permit for each request that can be in flight.
     permits: Semaphore,
     spare: Mutex<Spare>,
 }
@@ -156,7 +156,7 @@ pub struct HttpClient {
 /// The answer to a request of the SDK.
 pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 
-/// A function that may replace the answer to a request, whose URL is the first argument.
+/// A function that gets the URL of a request and its answer, and returns the answer to use instead.
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
@@ -391,7 +391,7 @@ impl HttpConnector for SdkConnector {
 /// Sends a request for the SDK and returns the answer in the form that the SDK expects. An answer
 /// whose body is incomplete is an error.
 ///
-/// A failed exchange becomes a user error, because the SDK doesn't retry those. Only our own
+/// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
@@ -418,7 +418,7 @@ fn conceal_tokens(request: &Request<Bytes>) {
 ///
 /// # Errors
 /// When the request is invalid, or when its body is a stream. None of the SDK requests that we use
-/// has such a body.
+/// has a stream as its body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;

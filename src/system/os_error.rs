@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 
 use crate::model::problem::Problem;
 
-/// Returns the errno of an I/O error. Returns EIO if the error doesn't come from a system call.
+/// Returns the errno of an I/O error, or EIO for an error that isn't from a system call.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -2,10 +2,10 @@
 //! redirect the path. Creates and removes files in an open directory, and recognizes file systems
 //! in memory.
 //!
-//! Another user may own a directory on the way, such as /tmp, and could put a link there that leads
-//! a secret into a place of their choice. So a link is only followed if root or the effective user
-//! owns it. openat2(2) doesn't have such a rule, so each component is opened separately, relative
-//! to the directory that was reached before:
+//! A different user can own a directory on the way, such as /tmp, and put a link there that leads a
+//! secret to a place of their choice. So a link is only followed if root or the effective user owns
+//! it. openat2(2) doesn't have such a rule, so each component is opened separately, relative to the
+//! directory that was reached before:
 //!
 //! ```text
 //! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
@@ -59,8 +59,8 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// -p`.
 ///
 /// # Errors
-/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is another
-/// user's link, or if there are too many links.
+/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a
+/// different user's link, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, command, errno);
     let mut reached = open_start(path).map_err(failed)?;
@@ -125,7 +125,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     }
 }
 
-/// Returns the problem for a symbolic link that belongs to another user.
+/// Returns the problem for a symbolic link that belongs to a different user.
 fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
     let text = format!(
         "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
@@ -200,12 +200,12 @@ pub fn is_foreign(owner: u32) -> bool {
 }
 
 /// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `run chmod go-w on it, or, `. The latter is empty if changing the mode doesn't
-/// help.
+/// help, such as `run chmod go-w on it, or, `. The second text is empty if changing the mode
+/// doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why another user could change a file, or the entries of a directory. Returns
-/// `None` if nobody else can.
+/// Returns the reason why a different user could change a file, or the entries of a directory.
+/// Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let remedy = "run chmod go-w on it, or, ";
     if is_foreign(metadata.uid()) {

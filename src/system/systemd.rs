@@ -81,7 +81,7 @@ pub struct CredentialConnection {
 /// The connection that [`take_connection`] has found. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
-/// The length of a refusal: one byte more than a credential may have.
+/// The length of a refusal: one byte more than a credential can have.
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help that says how systemd makes a connection.
@@ -148,14 +148,15 @@ impl CredentialConnection {
         })
     }
 
-    /// Sends the whole value and ends the stream.
+    /// Sends the whole value and ends the stream. Waits as long as the client doesn't read.
     ///
     /// # Errors
     /// If the value was not sent completely. In that case, the connection has to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
-        send_all(self.socket.as_fd(), value)?;
+        let sent = write_all(self.socket.as_fd(), value);
+        sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;
         self.is_answered.store(true, Ordering::SeqCst);
-        // systemd may keep the connection open until the unit of this process ends.
+        // systemd can keep the connection open until the unit of this process ends.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 
@@ -231,29 +232,21 @@ fn connect_to_journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-/// Returns the problem for a value that could not be sent.
-fn not_sent_problem(errno: Errno) -> Problem {
-    Problem::temporary(format!("the value can't be sent: {}", errno_text(errno)))
-}
-
 /// Sends the padding of a refusal and ends the stream.
 fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; REFUSAL_LENGTH];
-    if send_all(connection, &padding).is_ok() {
+    if write_all(connection, &padding).is_ok() {
         let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
     }
 }
 
-/// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored,
-/// because termination signals are held.
-///
-/// # Errors
-/// When the client closes the connection, or the kernel doesn't send the bytes.
-fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
-    write_all(connection, bytes).map_err(|error| match os_error::errno(&error) {
+/// Returns the problem for a value that could not be sent. If the client has closed the connection,
+/// the kernel reports EPIPE, because SIGPIPE is ignored while termination signals are held.
+fn not_sent_problem(errno: Errno) -> Problem {
+    Problem::temporary(match errno {
         Errno::EPIPE | Errno::ECONNRESET => {
-            Problem::temporary("the client closed the connection before the value was sent")
+            "the client closed the connection before the value was sent".to_owned()
         }
-        errno => not_sent_problem(errno),
+        errno => format!("the value can't be sent: {}", errno_text(errno)),
     })
 }

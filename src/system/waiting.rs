@@ -1,6 +1,6 @@
 //! How this process waits, the signals that end it, and how it ends.
 //!
-//! The main thread waits in poll(2) while a worker works. Everything that may take a long time,
+//! The main thread waits in poll(2) while a worker works. Everything that can take a long time,
 //! such as a request, a file on a network, or a write whose reader stalls, runs on its own thread.
 //! So the main thread can react to a termination signal immediately.
 //!
@@ -33,7 +33,7 @@
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an invalid command line, or a command that has done its work. The order of its steps matters,
-//! because the reader of the last line may stall:
+//! because the reader of the last line can stall:
 //!
 //! ```text
 //! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
@@ -124,8 +124,8 @@ pub fn hold_signals() {
 /// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
 /// pending ends the process here. [`hold_signals`] can be called again afterwards.
 ///
-/// In PID 1, the held signals first get a handler, which execve(2) resets. Without it, the
-/// kernel would drop a signal that arrives before execve(2).
+/// In PID 1, the held signals first get a handler, which execve(2) resets. Without it, the kernel
+/// would drop a signal that arrives before execve(2).
 ///
 /// This function only makes async-signal-safe calls, because a child runs it between fork and
 /// execve.
@@ -305,7 +305,7 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Does `work`, such as a write whose reader may stall, and waits until it is done. If the main
+/// Does `work`, such as a write whose reader can stall, and waits until it is done. If the main
 /// thread calls this, a held signal ends the process during the work. If another thread calls it,
 /// the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
@@ -333,7 +333,7 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut polled, limit);
 }
 
-/// Calls poll(2). The only error that can happen is EINTR, and then no descriptor has an event.
+/// Calls poll(2). The only possible error is EINTR. After it, no descriptor has an event.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }

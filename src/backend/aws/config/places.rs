@@ -139,12 +139,9 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     if let Some(found) = overlooked(&shown) {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    let parsed = value.to_str().ok_or(UTF_8).and_then(parse);
+    let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &shown, expected)))
 }
-
-/// The expected value, if a value isn't UTF-8.
-const UTF_8: &str = "text in UTF-8";
 
 /// Accepts any text.
 pub fn any_text(text: &str) -> Parsed<String> {
@@ -168,7 +165,7 @@ pub fn region_code(text: &str) -> Parsed<Region> {
     Region::parse(text).ok_or(Region::EXPECTED)
 }
 
-/// Parses a URL, which may contain a password.
+/// Parses a URL, which can contain a password.
 pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
@@ -231,8 +228,8 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section. Their names are in lower case. The value of a setting without a value
-/// of its own, such as `s3 =`, begins with a line feed, and has the settings below it.
+/// The settings of a section. Their names are in lower case. A setting such as `s3 =` has settings
+/// below it instead of a value. Its value here is a line feed and the lines below it.
 pub type Section = BTreeMap<String, String>;
 
 /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
@@ -247,7 +244,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 pub struct Profile<'a> {
     pub name: &'a str,
     section: &'a Section,
-    /// All sections, because a profile may name others.
+    /// All sections, because a profile can name other sections.
     pub profiles: &'a Profiles,
 }
 
@@ -290,8 +287,8 @@ pub struct Profiles {
     /// The sections. The key is the section's kind, which is the first word of the name in the
     /// configuration file, and the rest of the name.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The names of sections in the configuration file that don't begin with `profile` or another
-    /// kind.
+    /// The names of sections in the configuration file that don't begin with a kind, such as
+    /// `profile`.
     bare_sections: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A profile's role chain: where its first credentials come from, and which roles are assumed with
+//! A profile's role chain: the source of its first credentials, and the roles that are assumed with
 //! them, one after the other.
 //!
 //! ```text
@@ -39,7 +39,7 @@ pub enum RoleSource {
     Container,
     /// `credential_source = Ec2InstanceMetadata`
     Instance,
-    /// The command line of a `credential_process`, whose arguments may be secret.
+    /// The command line of a `credential_process`. Its arguments can be secret.
     Process(String),
     /// A `login_session`, which `aws login` writes.
     Login,
@@ -76,7 +76,7 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// How long the credentials are valid, in seconds. `None` stands for AWS's default.
+    /// How long the credentials are valid, in seconds. `None` means AWS's default.
     pub duration: Option<i32>,
     /// The serial number of the MFA device whose code the role requires.
     pub mfa_serial: Option<String>,
@@ -178,7 +178,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that is in the profile itself, not in another profile.
+/// Returns the source of credentials that is in the profile itself, not in a different profile.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.

@@ -17,9 +17,9 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider that fails in a way that may be temporary is asked again, as any service, within its
-//! region's share of the time. If it needs STS, it is then asked with STS in the fallback regions.
-//! With `--wait`, the whole search is repeated.
+//! A provider whose failure can pass is asked again, like any service, within its region's share of
+//! the time. After that, a provider that needs STS is asked with STS in each fallback region. With
+//! `--wait`, the whole search is repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So a
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
@@ -112,8 +112,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // The instance metadata service, which comes last, can be late or broken on any machine. So
-        // the search only ends with its error if its settings are invalid.
+        // The last provider, the instance metadata service, can be late or broken on any machine.
+        // So the search ends with its error only if its settings are invalid.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);

@@ -52,7 +52,7 @@ const TICK: Duration = Duration::from_millis(1);
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
-/// prints. No message quotes the command, because its arguments may be secret.
+/// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -107,7 +107,8 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // After a success, what the program leaves behind isn't killed: it may be an agent.
+    // The program may have left a process behind, such as an agent. After a success, it isn't
+    // killed.
     waiting::locked_program().take();
     Ok(credentials)
 }
@@ -166,7 +167,7 @@ impl CredentialProcess {
     /// It shares this process's standard error. If an earlier program has failed and the user can't
     /// be asked, its standard error is /dev/null.
     ///
-    /// If this process is in the foreground of a terminal, the program may ask for a password
+    /// If this process is in the foreground of a terminal, the program can ask for a password
     /// there. Otherwise the program gets its own session, without a terminal.
     ///
     /// # Errors
@@ -201,7 +202,7 @@ impl CredentialProcess {
     }
 
     /// Waits until the program has ended and has closed its output, and returns the output. A child
-    /// that the program has left behind may keep the output open, so this function also returns
+    /// that the program has left behind can keep the output open. So this function also returns
     /// once the program has ended and its output is complete. Waits without a time limit: at the
     /// deadline, the caller drops the program, which kills it.
     ///

@@ -275,8 +275,8 @@ fn credential_defect(text: &str) -> Option<String> {
     overlooked(text).map(|found| found.text).or(illegal)
 }
 
-/// Replaces the error for credentials that AWS refused with one that says where they come from and
-/// shows the last characters of their access key. Any other error is returned unchanged.
+/// If AWS refused the credentials, replaces the error with one that names their origin and shows
+/// the last characters of their access key. Any other error is returned unchanged.
 ///
 /// The new error has a remedy only for credentials that somebody has copied into a variable or a
 /// profile.
@@ -301,7 +301,7 @@ pub fn explain_refused_credentials(
 
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what
 /// somebody who has copied them should do. The sentence shows the last characters of the access
-/// key, unless it may be the secret key.
+/// key, unless the two keys look swapped.
 fn fault_and_remedy(
     fault: CredentialsFault,
     origin: &CredentialsOrigin,

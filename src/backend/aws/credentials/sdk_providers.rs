@@ -190,9 +190,9 @@ const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
-/// Gets the credentials of the instance's role: asks for the role's name, checks it, and then lets
-/// the SDK's provider do the rest. The provider itself would panic on a name that can't be part of
-/// a path.
+/// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
+/// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
+/// path.
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
@@ -407,7 +407,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure that an answer stands for, or `None` if the request has succeeded.
+/// Returns the failure in an answer, or `None` if the request has succeeded.
 fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     match answer {
         Ok(response) if response.status().is_success() => None,

@@ -1,8 +1,8 @@
-//! STS. AssumeRole returns the credentials of a role, and AssumeRoleWithWebIdentity those of a web
-//! identity's role (IRSA): STS exchanges the token of a Kubernetes service account for the
-//! credentials of a role that trusts it. GetCallerIdentity says who the caller is.
+//! STS, which returns the credentials of roles. AssumeRole returns those of a role that trusts the
+//! caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for those
+//! of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
 //!
-//! A profile's role may require the code of an MFA device. The AWS CLI stores the sessions of such
+//! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
 //! valid is used, and never changed. Otherwise the user types a code on the terminal, and the
 //! deadline is extended by the time that this takes.
@@ -294,7 +294,7 @@ pub fn with_stored_session(
 
 /// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used, or why
 /// it isn't. The result is `None` if the role doesn't require a code, if there isn't a session of
-/// this role that is valid for another minute, or if another user could have written it.
+/// this role that is valid for one more minute, or if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
