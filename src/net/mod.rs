@@ -176,8 +176,8 @@ impl HttpClient {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-        let app_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        let app_id = app_id.replace(is_separator, "-");
+        let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
+        let app_id = written_id.replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
             connector: Connector::new(settings, connect_limit),

@@ -42,10 +42,7 @@
 //! The program, systemd's connection and the inherited signals are in static variables, because the
 //! panic hook can't reach anything else.
 
-#![allow(
-    unsafe_code,
-    reason = "_exit, an initializer before `main`, the query of dispositions, which nix doesn't offer, and a signal handler"
-)]
+#![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

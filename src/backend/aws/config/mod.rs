@@ -339,10 +339,8 @@ fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
     let must_choose = source.is_none() && !others.is_empty();
     let choice = || {
-        format!(
-            "set AWS_PROFILE to one of your profiles ({})",
-            others.join(", ")
-        )
+        let names = others.join(", ");
+        format!("set AWS_PROFILE to one of your profiles ({names})")
     };
     let spelling = profiles.spelling_advice(name);
     spelling.or_else(|| must_choose.then(choice))
@@ -361,15 +359,11 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
         if inherited.non_empty(name).is_none() {
-            #[allow(
-                clippy::disallowed_methods,
-                unsafe_code,
-                reason = "the SDK reads the process's environment, which no safe call changes"
-            )]
             // SAFETY: no other thread runs before the values are read.
+            #[allow(clippy::disallowed_methods, unsafe_code, reason = "the SDK reads it")]
             unsafe {
-                std::env::remove_var(name);
-            }
+                std::env::remove_var(name)
+            };
         }
     }
 }
@@ -489,16 +483,13 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     // Fargate and Lambda never have an instance metadata service.
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
-    let is_lambda = places
-        .variables
-        .non_empty("AWS_LAMBDA_RUNTIME_API")
-        .is_some();
+    let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
-        may_exist: !is_fargate && !is_lambda,
+        may_exist: !is_fargate && lambda_api.is_none(),
     }
 }
 

@@ -220,10 +220,10 @@ impl ConfigFiles {
     /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
-        let paths = Vec::from_iter(paths.map(|path| path.display().to_string()));
-        match paths.is_empty() {
+        let shown = Vec::from_iter(paths.map(|path| path.display().to_string()));
+        match shown.is_empty() {
             true => "(HOME isn't set)".to_owned(),
-            false => one_line(&format!("in {}", paths.join(" or "))),
+            false => one_line(&format!("in {}", shown.join(" or "))),
         }
     }
 }

@@ -134,8 +134,8 @@ struct ProcessOutput {
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let output: Option<ProcessOutput> = serde_json::from_slice(output).ok();
-    let output = output.filter(|output| output.version == 1)?;
+    let parsed: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+    let output = parsed.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
         None => None,
@@ -270,10 +270,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.
-#[cfg_attr(
-    target_os = "macos",
-    allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
-)]
+#[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

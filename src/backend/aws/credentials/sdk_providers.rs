@@ -345,9 +345,9 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
 /// True if there is no route to the service, which can mean that the network isn't up yet. A host
 /// without the service usually refuses the connection or stays silent.
 fn is_unreachable(error: &ImdsError) -> bool {
-    let unreachable = [ErrorKind::NetworkUnreachable, ErrorKind::HostUnreachable];
+    use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
-    kind.is_some_and(|kind| unreachable.contains(&kind))
+    matches!(kind, Some(HostUnreachable | NetworkUnreachable))
 }
 
 /// Returns the kind of the operating system's error, if the connection failed with one.

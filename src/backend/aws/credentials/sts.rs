@@ -214,7 +214,6 @@ pub async fn web_identity_credentials(
         unreadable("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     conceal([token.trim()]);
-    let claims = claims(&token);
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {
         let (clients, region) = (context.clients, context.region);
@@ -222,7 +221,7 @@ pub async fn web_identity_credentials(
         let input = AssumeRoleWithWebIdentityInput::builder()
             .role_arn(&identity.role)
             .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
-            .web_identity_token(token)
+            .web_identity_token(&token)
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
         let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
@@ -230,13 +229,13 @@ pub async fn web_identity_credentials(
         read_credentials(output.credentials)
     };
     let exchanged = exchanging.await;
-    exchanged.map_err(|error| not_exchanged(identity, claims.as_deref(), error))
+    exchanged.map_err(|error| not_exchanged(identity, &token, error))
 }
 
 /// Returns the failure to exchange the token of a web identity. If the role doesn't trust the
 /// token, the help shows the claims of the token, because the role has to trust exactly these
 /// claims.
-fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
+fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let Cause::Denied(denial) = error.cause else {
         return request_failure(&not_assumed(role), error);
@@ -249,7 +248,8 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in the file {file}")
     };
-    let claims = claims.unwrap_or("no readable issuer, subject or audience");
+    let unreadable = || "no readable issuer, subject or audience".to_owned();
+    let claims = readable_claims(token).unwrap_or_else(unreadable);
     let help = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
@@ -258,7 +258,7 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
 /// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
-fn claims(token: &str) -> Option<String> {
+fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
