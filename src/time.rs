@@ -224,8 +224,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Returns the same budget for a request to `host`, which messages call `name`. The attempts of
-    /// such a named request are counted and, with `-vv`, printed.
+    /// Returns the same budget for a named request to `host`. The attempts of a named request are
+    /// counted and, with `-vv`, printed with the name and the host.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
             request: Some((host, name)),

@@ -335,7 +335,7 @@ fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // Then follow a byte with the type of the text, a byte with its length, and the text itself.
+    // A byte with the type of the text, a byte with its length, and the text itself follow.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }

@@ -290,8 +290,8 @@ impl Settings {
 }
 
 /// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if variables
-/// have some and so the profile's aren't used.
+/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if credentials
+/// in variables have precedence over the profile.
 ///
 /// # Errors
 /// The first error in the files or in the profile.

@@ -101,6 +101,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         };
         let error = match failure.cause {
             Cause::NoCredentials(_) => failure,
+            // A provider that doesn't answer doesn't give us credentials, either.
             Cause::Outage(_) => {
                 let text = failure.sentence() + &failure.problem.detail;
                 let mut error = unusable(text).temporary();
@@ -150,8 +151,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 
     let mut text = "no AWS credentials were found".to_owned();
     let mut note = format!("looked at: {}", looked_at.join(", "));
-    // The metadata service hasn't answered: this isn't about an instance without a role. With a hop
-    // limit of 1, its answer doesn't reach a container.
+    // Temporary means that the metadata service hasn't answered. On an instance whose hop limit is
+    // 1, its answer doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"

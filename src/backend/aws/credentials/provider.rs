@@ -81,7 +81,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
 /// such as `the service account token`.
-pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
+pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
     // Somebody may have written the token itself instead of its path.
     if !path.is_absolute() {
@@ -107,7 +107,7 @@ const REMEDIES: [(&str, &str); 7] = [
     ("CredentialsV2Request", "start the task again"),
 ];
 
-/// Returns the remedy for AWS's reason for refusing credentials, if the reason is a known one.
+/// Returns the remedy for AWS's reason for refusing credentials, or `None` for an unknown reason.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
     let mut remedies = REMEDIES.iter();
     let known = remedies.find(|(part, _)| reason.contains(part));

@@ -41,7 +41,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
     SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unanswered, unreadable, unusable, with_help,
+    unanswered, unreadable_file, unusable, with_help,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::responses::{classify_sdk_error, error_response};
@@ -64,7 +64,7 @@ use crate::time::RetryBudget;
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
-        std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
+        std::fs::read(file).map_err(|error| unreadable_file(token, Path::new(file), &error))?;
     }
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();

@@ -1,6 +1,7 @@
-//! STS, which returns the credentials of roles. AssumeRole returns those of a role that trusts the
-//! caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for those
-//! of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
+//! STS, which returns the credentials of roles. AssumeRole returns the credentials of a role that
+//! trusts the caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account
+//! for the credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the
+//! caller is.
 //!
 //! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
@@ -31,7 +32,7 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, with_help,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
@@ -211,7 +212,7 @@ pub async fn web_identity_credentials(
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        unreadable("the service account token", path, &error).help(NO_TOKEN_REMEDY)
+        unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     conceal([token.trim()]);
     // The request isn't signed, because STS trusts the token instead.
@@ -356,7 +357,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
 
 /// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
 /// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try can have failed
+/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
 /// before it sent the code to STS, so the code may still be valid. Waits for the user without a
 /// time limit. `profile` is the name of the profile with the roles, for messages.
 ///
