@@ -1,5 +1,6 @@
 //! The search for credentials: the chain of providers, in which order they are asked, and what a
-//! failure means. `sts` assumes roles, and asks the user for the MFA codes that they need.
+//! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
+//! need. `sts` assumes roles.
 //!
 //! The providers are asked in the same order as by every AWS tool:
 //!
@@ -35,20 +36,20 @@ mod sts;
 
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
 pub use sdk_providers::instance_region;
-pub use sts::{
-    CallerIdentity, ask_for_missing_codes, assume_with_retries, request_caller_arn,
-    with_stored_session,
-};
+pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, with_stored_session};
+
+use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
 
-use super::config::{RoleSource, Settings, VariableKeys};
+use super::config::{ProfileRole, RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::time::RetryBudget;
+use crate::model::shown::one_line;
+use crate::time::{Deadline, RetryBudget};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials, sso_credentials};
@@ -69,6 +70,31 @@ pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
+
+/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
+/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
+/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
+/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
+/// time limit. `profile` is the name of the profile with the roles, for messages.
+///
+/// # Errors
+/// When there is no terminal, or when the user ends the input.
+pub fn ask_for_missing_codes(
+    codes: &mut BTreeMap<String, String>,
+    roles: &[ProfileRole],
+    profile: &str,
+    deadline: &Deadline,
+) -> FetchResult<()> {
+    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
+        if !codes.contains_key(serial) {
+            let name = format!("the MFA code for {}", one_line(serial));
+            let _awaited = deadline.progress().awaits(name);
+            let code = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
+            codes.insert(serial.clone(), code);
+        }
+    }
+    Ok(())
+}
 
 /// Returns the credentials of the first provider that has any.
 ///

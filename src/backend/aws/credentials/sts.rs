@@ -5,8 +5,7 @@
 //!
 //! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
-//! valid is used, and never changed. Otherwise the user types a code on the terminal, and the
-//! deadline is extended by the time that this takes.
+//! valid is used, and never changed. Otherwise the user types a code on the terminal.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -41,7 +40,7 @@ use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
-use crate::time::{Deadline, Progress, RetryBudget};
+use crate::time::{Progress, RetryBudget};
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -355,36 +354,11 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
-/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
-/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
-/// time limit. `profile` is the name of the profile with the roles, for messages.
-///
-/// # Errors
-/// When there is no terminal, or when the user ends the input.
-pub fn ask_for_missing_codes(
-    codes: &mut BTreeMap<String, String>,
-    roles: &[ProfileRole],
-    profile: &str,
-    deadline: &Deadline,
-) -> FetchResult<()> {
-    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
-        if !codes.contains_key(serial) {
-            let name = format!("the MFA code for {}", one_line(serial));
-            let _awaited = deadline.progress().awaits(name);
-            let code = deadline.wait_for_user(|| mfa_code(serial, profile))?;
-            codes.insert(serial.clone(), code);
-        }
-    }
-    Ok(())
-}
-
 /// Asks for the code of a device until six digits are typed.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
-fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
+pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = one_line(serial);
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
