@@ -4,8 +4,8 @@
 //! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how
 //! much time is left. ARCHITECTURE.md, "Time", shows it together with the other limits of a launch.
 //! The progress is what the launch waits for now, why the last attempt failed, and what is printed
-//! about that: warnings, and the events of `-vv`. The worker changes both, and the main thread
-//! reads them while it waits.
+//! about that: warnings, and the events of `-vv`. The worker changes the deadline and the progress,
+//! and the main thread reads them while it waits.
 //!
 //! A request is sent again and again, in one region after the other, until it succeeds or the time
 //! is up. This is a request with one fallback region. Both regions share the time until the
@@ -43,7 +43,7 @@ use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::options::Options;
 use crate::model::reference::Region;
 
-/// The deadline of a resolution. All clones have the same state.
+/// The deadline of a launch. All clones have the same state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
@@ -62,7 +62,7 @@ struct Times {
     /// for an answer isn't limited.
     end: Option<Instant>,
     /// An earlier end for what runs now, set by [`Deadline::with_limit`]. Once it has passed,
-    /// something else may provide the values, such as the cache.
+    /// something else can provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
@@ -92,9 +92,8 @@ impl Deadline {
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
-        self.progress.with_state(|state| {
-            state.trace = options.trace.then_some(trace);
-        });
+        let trace = options.trace.then_some(trace);
+        self.progress.with_state(|state| state.trace = trace);
     }
 
     /// Returns the time since [`Self::new`].
@@ -102,8 +101,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the resolution ends, even if [`Self::with_limit`] has set an
-    /// earlier end for what runs now. Returns `None` while the user is being asked for something.
+    /// Returns the time at which the launch ends, even if [`Self::with_limit`] has set an earlier
+    /// end for what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -119,7 +118,7 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// Returns the longest time that the resolution can still take. As long as the time of `--wait`
+    /// Returns the longest time that the launch can still take. As long as the time of `--wait`
     /// isn't up, another try can begin, and that try has the whole `--timeout`. Without `--wait`,
     /// this is the time until the deadline.
     pub fn longest_left(&self) -> Duration {
@@ -139,10 +138,10 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Runs a future with a time limit that may end before the deadline. The limit begins with this
+    /// Runs a future with a time limit that can end before the deadline. The limit begins with this
     /// call, not with the first poll of the future, and is removed when the future is ready. If
     /// `limit` is `None`, only the deadline applies.
-    // This isn't an `async fn`, for the same reason as `RetryBudget::within`.
+    // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
         limit: Option<Duration>,
@@ -163,7 +162,7 @@ impl Deadline {
         answer
     }
 
-    /// Returns the progress of this resolution.
+    /// Returns the progress of this launch.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -225,8 +224,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Returns the same budget for a named request to a host. The attempts of such a request are
-    /// counted and traced.
+    /// Returns the same budget for a named request to `host`. The attempts of a named request are
+    /// counted and, with `-vv`, printed with the name and the host.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
             request: Some((host, name)),
@@ -234,10 +233,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Makes an attempt again and again until it succeeds, until its error rules out another
-    /// attempt ([`Again`]), after [`MOST_MALFORMED_ANSWERS`], or until the budget ends. With a
-    /// budget for a named request ([`RetryBudget::for_request`]), each attempt is counted and, with
-    /// `-vv`, printed.
+    /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
+    /// after [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
     ///
     /// # Errors
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
@@ -268,10 +265,10 @@ impl<'r> RetryBudget<'r> {
             attempts += 1;
             let attempt_begun = Instant::now();
             if self.request.is_some() {
-                self.progress().count_request();
+                self.progress().count_attempt();
             }
             let result = self.within(attempt()).await;
-            self.trace(attempts, attempt_begun, result.as_ref());
+            self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
                 None => break,
                 Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
@@ -293,7 +290,7 @@ impl<'r> RetryBudget<'r> {
         }
 
         let mut error = last.clone().unwrap_or_else(unanswered);
-        // Any other outage already says what went wrong, and its detail may have the request id.
+        // Any other outage already says what went wrong, and its detail can have the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
         {
@@ -334,7 +331,7 @@ impl<'r> RetryBudget<'r> {
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
     /// `result` is `None` if the budget ended during the attempt.
-    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
+    fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some((host, name)) = self.request else {
             return;
         };
@@ -357,8 +354,8 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
-    // This isn't an `async fn`, because that would need the memory for the future twice: for the
-    // argument, and for what is awaited.
+    // An `async fn` would need the memory for `future` twice: as the argument, and while it is
+    // awaited.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
@@ -405,7 +402,7 @@ impl<'r> RetryBudget<'r> {
 /// pause to pause, up to a limit.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). Other outages may be over in a moment,
+/// fleet (docs/ecs.md, "Many services that start at once"). Other outages can be over in a moment,
 /// so their pauses start and stay shorter.
 fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     // The first maximum, the factor by which it grows, and the largest maximum. Both times are in
@@ -419,13 +416,13 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     Duration::from_millis(growth.saturating_mul(first).min(limit))
 }
 
-/// The progress of a resolution. All clones have the same state.
+/// The progress of a launch. All clones have the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     state: Arc<Mutex<ProgressState>>,
 }
 
-/// The things that a resolution waits for, and the reason.
+/// The things that a launch waits for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The requests and files that are awaited, up to [`LISTED`] of them, with the earliest first.
@@ -448,7 +445,7 @@ struct ProgressState {
     /// for the longest time.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
-    requests: usize,
+    attempts: usize,
     warnings: BTreeSet<String>,
     notes: BTreeSet<String>,
     /// The function that prints events; `None` without `-vv`.
@@ -495,21 +492,21 @@ impl Progress {
     }
 
     /// Counts an attempt to send a request.
-    pub fn count_request(&self) {
-        self.with_state(|state| state.requests += 1);
+    pub fn count_attempt(&self) {
+        self.with_state(|state| state.attempts += 1);
     }
 
     /// Returns the number of attempts so far, for all requests together.
-    pub fn requests(&self) -> usize {
-        self.with_state(|state| state.requests)
+    pub fn attempts(&self) -> usize {
+        self.with_state(|state| state.attempts)
     }
 
-    /// Adds a warning, which is printed once, at the end of the resolution.
+    /// Adds a warning, which is printed once, when the launch ends.
     pub fn warn(&self, text: String) {
         self.with_state(|state| state.warnings.insert(text));
     }
 
-    /// Adds a note, which is printed once with `-v`, at the end of the resolution.
+    /// Adds a note, which is printed once with `-v`, when the launch ends.
     pub fn note(&self, text: String) {
         self.with_state(|state| state.notes.insert(text));
     }
@@ -519,7 +516,7 @@ impl Progress {
         self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }
 
-    /// Returns what the resolution waits for now.
+    /// Returns what the launch waits for now.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().take(LISTED).cloned().collect(),

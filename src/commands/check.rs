@@ -274,7 +274,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
     // stays unread.
     let mut outcomes = resolve(plan, &failures);
-    outcomes.requests = deadline.progress().requests();
+    outcomes.requests = deadline.progress().attempts();
     outcomes.elapsed = begun.elapsed();
     failures.extend(existing);
     let mut values = Values::new(outcomes, failures);

@@ -15,7 +15,7 @@ use crate::model::entry::SystemdCredential;
 use crate::model::environment::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
-use crate::system::systemd::{self, CredentialConnection, no_connection};
+use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// Returns the error about a connection of systemd on which nothing is sent, because the arguments
 /// aren't those of `secrets-exec credential`.
@@ -66,6 +66,6 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 /// # Errors
 /// If standard input isn't a connection of LoadCredential=, or if the client gets no credential.
 fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
-    let connection = systemd::CONNECTION.get().ok_or_else(no_connection)?;
+    let connection = systemd::CONNECTION.get().ok_or_else(no_connection_problem)?;
     Ok((connection, connection.request()?))
 }

@@ -116,7 +116,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
-        values.outcomes.requests = deadline.progress().requests();
+        values.outcomes.requests = deadline.progress().attempts();
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
             if let Backend::Cached(cached) = &mut *backend {

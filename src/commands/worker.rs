@@ -151,7 +151,7 @@ pub fn run_with<T: Send>(
         terminal::print_unless_hidden(notes);
     }
     // The outer error says why the worker couldn't be started.
-    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
+    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the

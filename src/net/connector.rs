@@ -1,9 +1,9 @@
 //! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
-//! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several rejected
-//! attempts can lock the user's account, so [`ProxyLogin`] lets only one connection try the
-//! password first.
+//! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
+//! with a wrong password can lock the user's account. So [`ProxyLogin`] first lets only one
+//! connection try the password.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share
@@ -92,8 +92,8 @@ impl Connector {
     /// the tunnel through a proxy, and TLS. Dropping the connection closes it.
     ///
     /// # Errors
-    /// The failure of the first step that fails. The message names the host, or the proxy if the
-    /// proxy caused the failure.
+    /// The failure of the first step that fails. The message names the host or, if the proxy caused
+    /// the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
         let stream = self.clone().open(to).await?;
         let broken = |error| FetchError::from_exchange(error, host_and_port(to));
@@ -191,6 +191,7 @@ impl Connector {
     /// doesn't speak TLS, or when its certificate isn't trusted.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
+        // An IPv6 address is in brackets in a URL.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
@@ -325,8 +326,8 @@ impl ProxySettings {
         for entry in no_proxy.split(',').map(str::trim) {
             // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave
             // out the entries for other ports.
-            let authority = entry.parse::<Authority>().ok();
-            match authority.as_ref().and_then(Authority::port_u16) {
+            let authority = entry.parse::<Authority>();
+            match authority.ok().and_then(|authority| authority.port_u16()) {
                 None => hosts.push(entry),
                 Some(entry_port) if entry_port == port => {
                     let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
@@ -345,8 +346,7 @@ impl ProxySettings {
             .no(hosts.join(","))
             .build()
             .intercept(to)?;
-        let authorization = intercept.basic_auth().into_iter();
-        authorization.for_each(conceal_authorization);
+        conceal_authorization(intercept.basic_auth());
         Some(Proxy {
             intercept,
             variable,
@@ -354,10 +354,12 @@ impl ProxySettings {
     }
 }
 
-/// Conceals the token in an Authorization header and, with the scheme Basic, the password in the
-/// token.
-pub fn conceal_authorization(value: &HeaderValue) {
-    let text = value.to_str().unwrap_or_default();
+/// Conceals the token in an Authorization header, if there is one, and, with the scheme Basic, the
+/// password in the token.
+pub fn conceal_authorization(header: Option<&HeaderValue>) {
+    let Some(text) = header.and_then(|value| value.to_str().ok()) else {
+        return;
+    };
     let token = text.split_once(' ').map_or(text, |(_, token)| token);
     let decoded = STANDARD.decode(token).unwrap_or_default();
     let login = String::from_utf8_lossy(&decoded);
@@ -378,8 +380,8 @@ impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
     ///
     /// Until the proxy has accepted the password, actions run one after the other, because several
-    /// rejected attempts can lock the user's account. Then they run at the same time. If the proxy
-    /// answers with status 407 before it has accepted the password, no further action runs.
+    /// rejected attempts can lock the user's account. After that, they run at the same time. If the
+    /// proxy answers with status 407 before it has accepted the password, no further action runs.
     ///
     /// # Errors
     /// The error of `action`, or the earlier [`Refusal::Proxy`].
@@ -469,7 +471,7 @@ fn status_digits(head: &[u8]) -> Option<&[u8]> {
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// If a lookup has not returned at the deadline, its thread remains until the process ends or calls
+/// If a lookup has not returned by the deadline, its thread goes on until the process ends or calls
 /// execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
@@ -480,8 +482,8 @@ pub struct DnsResolver {
 /// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// How long an answer is reused.
-const MAX_AGE: Duration = Duration::from_secs(5);
+/// How long a lookup is reused.
+const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
     /// True if a lookup of this host has been started and has not returned yet.
@@ -497,7 +499,7 @@ impl DnsResolver {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
             let has_failed = lookup.peek().is_some_and(Result::is_err);
-            !has_failed && started.elapsed() < MAX_AGE
+            !has_failed && started.elapsed() < MAX_LOOKUP_AGE
         });
         if let Some((_, lookup)) = fresh {
             return lookup.clone();
@@ -517,7 +519,7 @@ fn start_lookup(host: String) -> SharedLookup {
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        started.map_err(|error| LookupError(Some(os_error::no_thread(&error))))?;
+        started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
         let answered = receiver.await;
         answered.map_err(|error| LookupError(Some(error.to_string())))?
     };
@@ -543,8 +545,8 @@ impl Service<Name> for DnsResolver {
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
-/// domain, which takes four rounds of queries. Names in /etc/hosts don't have the dot, so a name
-/// that is listed there is not made absolute. All other hosts use the system's search domains.
+/// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
+/// isn't added to a name that is listed there. All other hosts use the system's search domains.
 ///
 /// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
 /// the tokens for the agent and for a container's endpoint are sent there.

@@ -42,7 +42,7 @@ impl From<dns_lookup::LookupError> for LookupError {
 
 impl FetchError {
     /// Sets the kind of the operating system's error.
-    fn io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
+    fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self
     }
@@ -60,17 +60,17 @@ impl FetchError {
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
             Some(_) | None => format!("{peer} can't be reached: {text}"),
         };
-        Self::outage(OutageKind::Connection, why).io_kind(kind)
+        Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
     /// Returns the failure for an open connection that broke or did not carry valid HTTP.
     pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
-        let hyper = find_source::<hyper::Error>(&*error);
-        if hyper.is_some_and(|error| {
+        let is_cut_off = |error: &hyper::Error| {
             error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed()
-        }) {
+        };
+        if find_source(&*error).is_some_and(is_cut_off) {
             kind = Some(ErrorKind::UnexpectedEof);
         }
         let why = match kind {
@@ -80,7 +80,7 @@ impl FetchError {
             Some(_) => format!("the connection to {host} broke: {text}"),
             None => format!("the answer of {host} can't be read: {text}"),
         };
-        Self::outage(OutageKind::Connection, why).io_kind(kind)
+        Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
     /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
@@ -104,12 +104,12 @@ impl FetchError {
                 Self::outage(OutageKind::Handshake, why)
             }
         };
-        failure.io_kind(error.kind())
+        failure.with_io_kind(error.kind())
     }
 
-    /// Turns the failure of a host that doesn't speak TLS into a refusal, because no later attempt
-    /// can succeed: the user has named this host in `setting`, so nothing in between has answered
-    /// for AWS. Any other failure is returned unchanged.
+    /// Turns the failure of a host that doesn't speak TLS into a refusal. A later attempt can't
+    /// succeed: the user has named this host in `setting`, so it isn't something on the way to AWS
+    /// that has answered, such as a captive portal. Any other failure is returned unchanged.
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -124,7 +124,7 @@ impl FetchError {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
             Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
-            None => Self::outage(OutageKind::Lookup, text).io_kind(ErrorKind::NotFound),
+            None => Self::outage(OutageKind::Lookup, text).with_io_kind(ErrorKind::NotFound),
         }
     }
 
@@ -135,23 +135,23 @@ impl FetchError {
             Ok(_) => format!("{peer} doesn't answer"),
             Err(_) => format!("{peer} doesn't answer, although its name resolves"),
         };
-        Self::outage(OutageKind::Silent, why).io_kind(ErrorKind::TimedOut)
+        Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
     /// Returns the failure for an answer that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
-        Self::outage(OutageKind::Timeout, why).io_kind(ErrorKind::TimedOut)
+        Self::outage(OutageKind::Timeout, why).with_io_kind(ErrorKind::TimedOut)
     }
 
     /// Returns the failure for a certificate that is not trusted. The message calls the host
     /// `peer`.
     ///
-    /// Usually, this is a refusal, because a later request would get the same certificate. There is
-    /// one exception: if the certificate is not valid yet, this machine's clock is probably wrong,
-    /// for example at boot, before NTP has set it. That is an outage, so that `--wait` tries again.
-    /// As for every outage, its cause has the remedy.
+    /// Usually, this is a refusal, because a later request would get the same certificate. But if
+    /// the certificate is not valid yet, this machine's clock is probably wrong, for example at
+    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again. As for every
+    /// outage, its cause has the remedy.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
@@ -205,18 +205,15 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 /// Returns the text of one error without its sources, reworded where it would puzzle a user. The
 /// text is empty for an SDK error that only says that it has a source.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
-    match error.downcast_ref() {
-        Some(ImdsError::ErrorResponse(response)) => {
-            let status = response.response().status().as_u16();
-            return format!("the instance metadata service answered with HTTP status {status}");
-        }
-        // Every other error of the metadata client only says that it has a source.
-        Some(_) => return String::new(),
-        None => {}
+    if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
+        let status = response.response().status().as_u16();
+        return format!("the instance metadata service answered with HTTP status {status}");
     }
-    let sdk_error = error.downcast_ref();
-    let is_of_provider = matches!(sdk_error, Some(CredentialsError::ProviderError(_)));
-    if is_of_provider || error.is::<ConnectorError>() {
+    let provider_error = error.downcast_ref();
+    if matches!(provider_error, Some(CredentialsError::ProviderError(_)))
+        || error.is::<ImdsError>()
+        || error.is::<ConnectorError>()
+    {
         return String::new();
     }
 

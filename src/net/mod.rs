@@ -9,12 +9,9 @@
 //! proxy's password. It neither retries nor follows redirects. A failure names the host or the
 //! proxy, and never a password.
 //!
-//! A connection carries one request at a time, and there are at most [`MAX_CONNECTIONS`]
-//! connections to a host, including idle ones.
-//!
-//! A request waits for one of the host's permits. Then it uses an idle connection, a connection
-//! that was opened in advance, or a new one. It returns the permit and the connection when the
-//! response has been read:
+//! A connection carries one request at a time. A request waits for one of the host's permits. Then
+//! it uses an idle connection, a connection that was opened in advance, or a new one. It returns
+//! the permit and the connection when the response has been read:
 //!
 //! ```text
 //!             ┌─ an idle connection ────────────────┐
@@ -23,12 +20,11 @@
 //!                                                          └─ fails on an old connection: once more, on a new one
 //! ```
 //!
-//! A request holds a permit while it opens and uses a connection, and connections that are idle or
-//! opened in advance count towards the same limit, so a host never has more than
-//! [`MAX_CONNECTIONS`] connections. A server may close an idle connection just as a request is
-//! written to it. That is why a request that fails on an old connection is sent once more, on a new
-//! connection, without using up an attempt. If a connection is dropped before its response has been
-//! read, it is closed, because the next request would otherwise read the rest of that response.
+//! A host has at most [`MAX_CONNECTIONS`] connections. This includes those that are idle or opened
+//! in advance. A server can close an idle connection just as a request is written to it. So a
+//! request that fails on an old connection is sent once more, on a new connection, without using up
+//! an attempt. If a connection is dropped before its response has been read, it is closed.
+//! Otherwise the next request would read the rest of that response.
 
 mod connector;
 mod errors;
@@ -82,7 +78,7 @@ pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Out
 
 /// The connections to one host.
 struct Host {
-    /// One permit for each request that may be in flight.
+    /// One permit for each request that can be in flight.
     permits: Semaphore,
     spare: Mutex<Spare>,
 }
@@ -150,8 +146,8 @@ pub struct HttpClient {
     pub connector: Connector,
     /// The connections to each host.
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The limit for the head of the response, including the time to open a new connection, and
-    /// then again for each part of the body.
+    /// The limit for the head of the response, including the time to open a new connection. The
+    /// same limit applies to each part of the body.
     read_limit: Duration,
     /// The part of the User-Agent header that identifies this program, which CloudTrail records.
     user_agent: HeaderValue,
@@ -160,7 +156,7 @@ pub struct HttpClient {
 /// The answer to a request of the SDK.
 pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 
-/// A function that may replace the answer to a request, whose URL is the first argument.
+/// A function that gets the URL of a request and its answer, and returns the answer to use instead.
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
@@ -180,8 +176,8 @@ impl HttpClient {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
         let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-        let app_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        let app_id = app_id.replace(is_separator, "-");
+        let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
+        let app_id = written_id.replace(is_separator, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
             connector: Connector::new(settings, connect_limit),
@@ -235,8 +231,8 @@ impl HttpClient {
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
         let mut spare = host.lock_spare();
-        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
-            - host.permits.available_permits();
+        let in_use = MAX_CONNECTIONS - host.permits.available_permits();
+        let open = in_use + spare.idle.len() + spare.preconnected.len();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
             let (connector, to) = (self.connector.clone(), to.clone());
             let connecting = async move { connector.connect(&to).await };
@@ -297,10 +293,9 @@ impl HttpClient {
         Ok((head, whole))
     }
 
-    /// Sends a request and returns the head of the response with its connection. First waits until
+    /// Sends a request to `to` and returns its response with the connection. First waits until
     /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
-    /// already open. If there isn't one, or if it breaks, opens a new one. `to` is the request's
-    /// whole URL.
+    /// already open. If there isn't one, or if it breaks, opens a new one.
     ///
     /// # Errors
     /// When a connection cannot be opened, or when a new one breaks before the head of the
@@ -324,10 +319,10 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Writes the target of a request to `uri` as its receiver expects it. A server gets only the
-    /// path. A proxy that forwards the request gets the whole URL, and its password in a header.
-    /// Returns this proxy, or `None` if the request goes to the server directly or through a
-    /// tunnel.
+    /// Sets the target of a request to `uri` as its receiver expects it: only the path for a
+    /// server, or the whole URL for a proxy that forwards the request (RFC 9112, section 3.2). Such
+    /// a proxy also gets its password in a header. Returns the proxy, or `None` if the request goes
+    /// to the server directly or through a tunnel.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // With a tunnel, the request that opens the tunnel has the proxy's password.
         if uri.scheme() != Some(&Scheme::HTTPS)
@@ -339,8 +334,6 @@ impl HttpClient {
             }
             return Some(proxy);
         }
-        // A server expects only the path (RFC 9112, section 3.2.1), while a proxy expects the whole
-        // URL (section 3.2.2).
         let written = uri.path_and_query().cloned();
         let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = path.into();
@@ -398,7 +391,7 @@ impl HttpConnector for SdkConnector {
 /// Sends a request for the SDK and returns the answer in the form that the SDK expects. An answer
 /// whose body is incomplete is an error.
 ///
-/// A failed exchange becomes a user error, because the SDK doesn't retry those. Only our own
+/// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
@@ -414,8 +407,7 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
 /// metadata service and for an SSO session.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
-        let header = request.headers().get(name);
-        header.into_iter().for_each(conceal_authorization);
+        conceal_authorization(request.headers().get(name));
     }
     let body: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
     let fields = ["clientSecret", "refreshToken"].into_iter();
@@ -426,7 +418,7 @@ fn conceal_tokens(request: &Request<Bytes>) {
 ///
 /// # Errors
 /// When the request is invalid, or when its body is a stream. None of the SDK requests that we use
-/// has such a body.
+/// has a stream as its body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;

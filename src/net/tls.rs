@@ -3,8 +3,8 @@
 //!
 //! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
 //! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
-//! first, because they are compiled in. Only if they do not contain the issuer of a server's chain
-//! are the system's roots read and tried, which is what a company's proxy needs:
+//! first, because they are compiled in. The system's roots are read and tried only if Mozilla's do
+//! not contain the issuer of a server's chain. This happens with a company's proxy:
 //!
 //! ```text
 //! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
@@ -155,7 +155,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     Ok(Some(roots))
 }
 
-/// Returns the failure for root certificates that can't be used, or if TLS isn't available at all.
+/// Returns the failure for root certificates or TLS that can't be used. `why` is the whole message.
 fn unusable_roots(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }
@@ -168,11 +168,11 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 }
 
 /// Verifies a chain with the first roots, and with the system's roots if the first ones do not
-/// contain its issuer.
+/// contain the issuer of the chain.
 ///
-/// It remembers the last verified chain of each host name, because the connections of a launch all
-/// get the same chain. This saves two of the three RSA verifications of a handshake. The third one
-/// is the handshake's own signature, which is verified for each connection.
+/// It remembers the last verified chain of each host name, because all connections of a launch to a
+/// host get the same chain. This saves two of the three RSA verifications of a handshake. The third
+/// one is the handshake's own signature, which is verified for each connection.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
@@ -215,8 +215,8 @@ impl ServerCertVerifier for Verifier {
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
-            let read = || webpki_verifier(root_store(load_native_certs().certs)).ok();
-            if let Some(system) = system.get_or_init(read) {
+            let read_roots = || webpki_verifier(root_store(load_native_certs().certs)).ok();
+            if let Some(system) = system.get_or_init(read_roots) {
                 result = system.verify_server_cert(leaf, others, server, ocsp, now);
             }
         }
@@ -329,13 +329,13 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
 
 /// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// A name that isn't UTF-8 isn't found. Nor is a name of 128 bytes or more, because DER encodes its
-/// length differently.
+/// Returns `None` for a name that isn't UTF-8, and for a name of 128 bytes or more, whose length
+/// DER encodes differently.
 fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // A byte with the string's type, a byte with its length, and the text follow.
+    // A byte with the type of the text, a byte with its length, and the text itself follow.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }

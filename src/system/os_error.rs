@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 
 use crate::model::problem::Problem;
 
-/// Returns the errno of an I/O error. Returns EIO if the error doesn't come from a system call.
+/// Returns the errno of an I/O error, or EIO for an error that isn't from a system call.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
@@ -35,7 +35,7 @@ pub fn call_problem(what: &str, errno: Errno) -> Problem {
 }
 
 /// Returns the message for a thread that could not be started.
-pub fn no_thread(error: &io::Error) -> String {
+pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
@@ -67,17 +67,17 @@ pub fn directory_remedy(path: &Path) -> Option<&'static str> {
 /// includes the remedy.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
-    match path.metadata() {
-        Ok(file) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
-            format!(
-                "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
-            )
-        }
-        Ok(_) | Err(_) => match directory_remedy(path) {
-            Some(remedy) => format!("{text} ({remedy})"),
-            None => text,
-        },
+    if error.kind() == io::ErrorKind::PermissionDenied
+        && let Ok(file) = path.metadata()
+    {
+        let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
+        return format!(
+            "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
+        );
+    }
+    match directory_remedy(path) {
+        Some(remedy) => format!("{text} ({remedy})"),
+        None => text,
     }
 }
 
@@ -86,9 +86,10 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 /// # Errors
 /// If the file can't be read or is larger than `max_mib` (in MiB).
 pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, most) = (Vec::new(), max_mib << 20);
-    let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
-    if read.map_err(|error| unreadable(&name, &error))? > most {
+    let (mut bytes, max_length) = (Vec::new(), max_mib << 20);
+    let read = file.take(max_length as u64 + 1).read_to_end(&mut bytes);
+    let length = read.map_err(|error| unreadable(&name, &error))?;
+    if length > max_length {
         let text = format!("{name} is larger than {max_mib} MiB, which is the limit for this file");
         return Err(Problem::configuration(text));
     }

@@ -1,11 +1,11 @@
-//! Opens the directory that a path leads to, so that no other user's symbolic link can lead it
-//! elsewhere. Creates and removes files in an open directory, and recognizes file systems in
-//! memory.
+//! Opens the directory that a path leads to, and makes sure that no other user's symbolic link can
+//! redirect the path. Creates and removes files in an open directory, and recognizes file systems
+//! in memory.
 //!
-//! Another user may own a directory on the way, such as /tmp, and could put a link there that leads
-//! a secret into a place of their choice. So a link is only followed if root or the effective user
-//! owns it. openat2(2) doesn't have such a rule, so each component is opened separately, relative
-//! to the directory that was reached before:
+//! A different user can own a directory on the way, such as /tmp, and put a link there that leads a
+//! secret to a place of their choice. So a link is only followed if root or the effective user owns
+//! it. openat2(2) doesn't have such a rule, so each component is opened separately, relative to the
+//! directory that was reached before:
 //!
 //! ```text
 //! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
@@ -55,11 +55,12 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// relative path begins at the working directory. A symbolic link is only followed if root or the
 /// effective user owns it.
 ///
-/// If the directory doesn't exist, the help suggests creating it with `command`.
+/// If the directory doesn't exist, the help suggests creating it with `command`, such as `mkdir
+/// -p`.
 ///
 /// # Errors
-/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is another
-/// user's link, or if there are too many links.
+/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a
+/// different user's link, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, command, errno);
     let mut reached = open_start(path).map_err(failed)?;
@@ -124,7 +125,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     }
 }
 
-/// Returns the problem for a symbolic link that belongs to another user.
+/// Returns the problem for a symbolic link that belongs to a different user.
 fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
     let text = format!(
         "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
@@ -199,23 +200,23 @@ pub fn is_foreign(owner: u32) -> bool {
 }
 
 /// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `run chmod go-w on it, or, `. The latter is empty if changing the mode doesn't
-/// help.
+/// help, such as `run chmod go-w on it, or, `. The second text is empty if changing the mode
+/// doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why another user could change a file, or the entries of a directory. Returns
-/// `None` if nobody else can.
+/// Returns the reason why a different user could change a file, or the entries of a directory.
+/// Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let why = if is_foreign(metadata.uid()) {
-        return Some(("belongs to neither root nor this user", ""));
+    let remedy = "run chmod go-w on it, or, ";
+    if is_foreign(metadata.uid()) {
+        Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {
-        "can be changed by any user"
+        Some(("can be changed by any user", remedy))
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        "can be changed by its group"
+        Some(("can be changed by its group", remedy))
     } else {
-        return None;
-    };
-    Some((why, "run chmod go-w on it, or, "))
+        None
+    }
 }
 
 /// Returns true for root's group and for the user's private group, which has the same id or name as

@@ -1,7 +1,8 @@
 //! The terminal or pipe that this process writes to.
 //!
 //! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
-//! pipe whose reader has stalled blocks a write. So the functions below ask first, or wait.
+//! pipe whose reader has stalled blocks a write. The functions below find out whether a write would
+//! be stopped or blocked, or wait until it wouldn't.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

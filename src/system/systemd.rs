@@ -81,14 +81,14 @@ pub struct CredentialConnection {
 /// The connection that [`take_connection`] has found. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
-/// The length of a refusal: one byte more than a credential may have.
+/// The length of a refusal: one byte more than a credential can have.
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help that says how systemd makes a connection.
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
-/// `credential` expects a connection, any stream connection is taken, and
+/// `credential` expects a connection, any stream connection will do, because
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 pub fn has_connection(is_expected: bool) -> bool {
     let input = io::stdin();
@@ -110,9 +110,9 @@ pub fn has_connection(is_expected: bool) -> bool {
 /// anything.
 pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
-    let redirected = redirect(input.as_fd());
+    let redirected = redirect_standard_streams(input.as_fd());
     let connection = CredentialConnection {
-        socket: redirected.inspect_err(|_| refuse(input.as_fd()))?,
+        socket: redirected.inspect_err(|_| send_refusal(input.as_fd()))?,
         is_answered: AtomicBool::new(false),
     };
     let _ = CONNECTION.set(connection);
@@ -126,7 +126,7 @@ impl CredentialConnection {
     /// If the client can't be identified, is neither root nor the effective user, or has an address
     /// that doesn't name a credential.
     pub fn request(&self) -> Result<SystemdCredential, Problem> {
-        let failed = |_: Errno| no_connection();
+        let failed = |_: Errno| no_connection_problem();
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(failed)?
@@ -148,15 +148,16 @@ impl CredentialConnection {
         })
     }
 
-    /// Sends the whole value and ends the stream.
+    /// Sends the whole value and ends the stream. Waits as long as the client doesn't read.
     ///
     /// # Errors
     /// If the value was not sent completely. In that case, the connection has to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
-        send_all(self.socket.as_fd(), value)?;
+        let sent = write_all(self.socket.as_fd(), value);
+        sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;
         self.is_answered.store(true, Ordering::SeqCst);
-        // systemd may keep the connection open until the unit of this process ends.
-        shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
+        // systemd can keep the connection open until the unit of this process ends.
+        shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 
     /// Makes the client fail, unless it has the whole value.
@@ -165,7 +166,7 @@ impl CredentialConnection {
     /// part of the value.
     pub fn refuse(&self) {
         if !self.is_answered.load(Ordering::SeqCst) {
-            refuse(self.socket.as_fd());
+            send_refusal(self.socket.as_fd());
         }
     }
 }
@@ -183,9 +184,11 @@ fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
 }
 
 /// Returns the reason why standard input isn't a connection that can be answered.
-pub fn no_connection() -> Problem {
+pub fn no_connection_problem() -> Problem {
+    if cfg!(not(target_os = "linux")) {
+        return Problem::usage("the subcommand `credential` needs systemd, which only Linux has");
+    }
     match getsockopt(&io::stdin(), sockopt::AcceptConn) {
-        _ if cfg!(not(target_os = "linux")) => Problem::usage("the subcommand `credential` needs systemd, which only Linux has"),
         Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
             .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
@@ -196,23 +199,23 @@ pub fn no_connection() -> Problem {
 
 /// Replaces standard input with /dev/null, and standard output and error if they are the same
 /// socket. Standard error then goes to journald, if it is running. Returns a copy of the socket.
-fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);
-    let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    let null_device = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     let cloned = input.try_clone_to_owned();
     let socket = cloned.map_err(|error| os_error::errno(&error))?;
 
     if fstat(io::stdout()).map(id) == socket_id {
-        dup2_stdout(&nothing)?;
+        dup2_stdout(&null_device)?;
     }
     if fstat(io::stderr()).map(id) == socket_id {
         match connect_to_journal() {
             Some(journal) => dup2_stderr(journal)?,
-            None => dup2_stderr(&nothing)?,
+            None => dup2_stderr(&null_device)?,
         }
     }
-    dup2_stdin(&nothing)?;
+    dup2_stdin(&null_device)?;
     Ok(socket)
 }
 
@@ -229,29 +232,21 @@ fn connect_to_journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-/// Returns the problem for a value that could not be sent.
-fn not_sent(errno: Errno) -> Problem {
-    Problem::temporary(format!("the value can't be sent: {}", errno_text(errno)))
-}
-
 /// Sends the padding of a refusal and ends the stream.
-fn refuse(connection: BorrowedFd<'_>) {
+fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; REFUSAL_LENGTH];
-    if send_all(connection, &padding).is_ok() {
+    if write_all(connection, &padding).is_ok() {
         let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
     }
 }
 
-/// Sends bytes, waiting as long as the client doesn't read them. SIGPIPE is ignored,
-/// because termination signals are held.
-///
-/// # Errors
-/// When the client closes the connection, or the kernel doesn't send the bytes.
-fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
-    write_all(connection, bytes).map_err(|error| match os_error::errno(&error) {
+/// Returns the problem for a value that could not be sent. If the client has closed the connection,
+/// the kernel reports EPIPE, because SIGPIPE is ignored while termination signals are held.
+fn not_sent_problem(errno: Errno) -> Problem {
+    Problem::temporary(match errno {
         Errno::EPIPE | Errno::ECONNRESET => {
-            Problem::temporary("the client closed the connection before the value was sent")
+            "the client closed the connection before the value was sent".to_owned()
         }
-        errno => not_sent(errno),
+        errno => format!("the value can't be sent: {}", errno_text(errno)),
     })
 }

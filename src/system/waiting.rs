@@ -1,6 +1,6 @@
 //! How this process waits, the signals that end it, and how it ends.
 //!
-//! The main thread waits in poll(2) while a worker works. Everything that may take a long time,
+//! The main thread waits in poll(2) while a worker works. Everything that can take a long time,
 //! such as a request, a file on a network, or a write whose reader stalls, runs on its own thread.
 //! So the main thread can react to a termination signal immediately.
 //!
@@ -33,7 +33,7 @@
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an invalid command line, or a command that has done its work. The order of its steps matters,
-//! because the reader of the last line may stall:
+//! because the reader of the last line can stall:
 //!
 //! ```text
 //! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
@@ -42,10 +42,7 @@
 //! The program, systemd's connection and the inherited signals are in static variables, because the
 //! panic hook can't reach anything else.
 
-#![allow(
-    unsafe_code,
-    reason = "_exit, an initializer before `main`, the query of dispositions, which nix doesn't offer, and a signal handler"
-)]
+#![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -100,7 +97,7 @@ extern "C" fn before_main() {
 }
 
 /// Holds the termination signals: blocks those that would end this process, until
-/// [`restore_signals`]. The main thread has to call this before it starts a different thread.
+/// [`restore_signals`]. The main thread has to call this before it starts other threads.
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
 /// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
@@ -113,19 +110,19 @@ pub fn hold_signals() {
     }
     set_action(Signal::SIGPIPE, libc::SIG_IGN);
 
-    let mut held = inherited.mask;
-    held.extend(inherited.watched.iter());
-    held.add(Signal::SIGTTOU);
-    held.add(Signal::SIGXFSZ);
-    let _ = held.thread_set_mask();
+    let mut mask = inherited.mask;
+    mask.extend(inherited.to_hold.iter());
+    mask.add(Signal::SIGTTOU);
+    mask.add(Signal::SIGXFSZ);
+    let _ = mask.thread_set_mask();
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
 /// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
 /// pending ends the process here. [`hold_signals`] can be called again afterwards.
 ///
-/// In PID 1, the watched signals first get a handler, which execve(2) resets. Without it, the
-/// kernel would drop a signal that arrives before execve(2).
+/// In PID 1, the held signals first get a handler, which execve(2) resets. Without it, the kernel
+/// would drop a signal that arrives before execve(2).
 ///
 /// This function only makes async-signal-safe calls, because a child runs it between fork and
 /// execve.
@@ -142,16 +139,11 @@ pub fn restore_signals() {
     }
 }
 
-/// True once termination signals are held. Always false on systems other than Linux.
-fn are_held() -> bool {
-    cfg!(target_os = "linux") && INHERITED.get().is_some()
-}
-
 /// Returns a held signal that is pending, or `None` if there isn't one. The signal stays pending.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
-    let mut watched = INHERITED.get()?.watched.iter();
-    watched.find(|signal| pending.contains(*signal))
+    let mut held = INHERITED.get()?.to_hold.iter();
+    held.find(|signal| pending.contains(*signal))
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
@@ -161,10 +153,10 @@ pub fn held_signal() -> Option<Signal> {
 /// If this process has no free descriptor.
 pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
-    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
+    if let Some(InheritedSignals { to_hold, .. }) = INHERITED.get() {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC)
+        return SignalFd::with_flags(to_hold, SfdFlags::SFD_CLOEXEC)
             .map(|descriptor| Some(descriptor.into()));
     }
     Ok(None)
@@ -173,9 +165,10 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 /// The state of signals when this process started. The command starts with the same state.
 struct InheritedSignals {
     mask: SigSet,
-    /// The termination signals that were neither ignored nor blocked. Ignored ones must not be
-    /// blocked (`nohup`), because the kernel queues a blocked signal even if it is ignored.
-    watched: SigSet,
+    /// The termination signals to hold, which are those that were neither ignored nor blocked. An
+    /// ignored one must not be blocked (`nohup`), because the kernel queues a blocked signal even
+    /// if it is ignored.
+    to_hold: SigSet,
     /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
     /// lost.
     ignores_children: bool,
@@ -183,26 +176,26 @@ struct InheritedSignals {
 
 impl InheritedSignals {
     /// Returns the signal state of this process now: the signals that are blocked, the termination
-    /// signals to watch, and whether SIGCHLD is ignored.
+    /// signals to hold, and whether SIGCHLD is ignored.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
-        let is_watched = |signal: &Signal| {
+        let must_be_held = |signal: &Signal| {
             cfg!(target_os = "linux")
                 && !mask.contains(*signal)
                 && !has_action(*signal as libc::c_int, libc::SIG_IGN)
         };
         Self {
             mask,
-            watched: TERMINATION.into_iter().filter(is_watched).collect(),
+            to_hold: TERMINATION.into_iter().filter(must_be_held).collect(),
             ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
         }
     }
 
-    /// Sets the action of the watched signals if this process is PID 1. Does nothing otherwise.
+    /// Sets the action of the signals to hold if this process is PID 1. Does nothing otherwise.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
-            for signal in &self.watched {
+            for signal in &self.to_hold {
                 set_action(signal, action);
             }
         }
@@ -271,50 +264,55 @@ pub fn while_working<T: Send>(
     mut react: impl FnMut(WaitEvent) -> Option<Duration>,
 ) -> io::Result<T> {
     let held_signals = signal_descriptor()?;
-    let (done, not_done) = io::pipe()?;
+    let (reader, writer) = io::pipe()?;
     thread::scope(|scope| {
-        let work_to_end = move || {
+        let work_and_close = move || {
             let result = work();
-            // From now on, poll(2) reports that `done` has ended.
-            drop(not_done);
+            // From now on, poll(2) reports that the pipe has ended.
+            drop(writer);
             result
         };
         let builder = thread::Builder::new().stack_size(STACK_SIZE);
-        let worker = builder.spawn_scoped(scope, work_to_end)?;
+        let worker = builder.spawn_scoped(scope, work_and_close)?;
 
         loop {
             let limit = react(WaitEvent::Sleep);
-            let mut files = vec![PollFd::new(done.as_fd(), PollFlags::POLLIN)];
-            let watched = held_signals.iter().map(AsFd::as_fd);
-            files.extend(watched.map(|file| PollFd::new(file, PollFlags::POLLIN)));
+            let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+            let signals = held_signals.iter().map(AsFd::as_fd);
+            files.extend(signals.map(|file| PollFd::new(file, PollFlags::POLLIN)));
             // No event is requested here: poll(2) always reports POLLHUP.
             files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
+            let has_event = |file: Option<&PollFd>| file.and_then(PollFd::any) == Some(true);
+            let is_done = has_event(files.first());
+            let is_closed = connection.is_some() && has_event(files.last());
 
             if let Some(signal) = held_signal() {
                 react(WaitEvent::Signal(signal));
             }
-            if files.first().and_then(PollFd::any) == Some(true) {
+            if is_done {
                 // The only error is a panic, and the panic hook has already ended the process.
                 let joined = worker.join();
                 return Ok(joined.unwrap_or_else(|_| end(End::Status(70), || ())));
             }
-            if connection.is_some() && files.last().and_then(PollFd::any) == Some(true) {
+            if is_closed {
                 react(WaitEvent::OtherEndClosed);
             }
         }
     })
 }
 
-/// Does `work`, such as a write whose reader may stall, and waits until it is done. If the main
+/// Does `work`, such as a write whose reader can stall, and waits until it is done. If the main
 /// thread calls this, a held signal ends the process during the work. If another thread calls it,
 /// the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    // Signals are only held on Linux.
+    let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signals are held, the kernel ends the process. On another thread, the main thread
-    // reacts to them.
-    if !are_held() || !is_main_thread {
+    // If no signals are held, a signal ends the process anyway. On any other thread, the main
+    // thread reacts to signals.
+    if !holds_signals || !is_main_thread {
         return work();
     }
     let done = while_working(&work, None, |event| match event {
@@ -332,7 +330,7 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut polled, limit);
 }
 
-/// Calls poll(2). The only error that can happen is EINTR, and then no descriptor has an event.
+/// Calls poll(2). The only possible error is EINTR. After it, no descriptor has an event.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
@@ -364,7 +362,7 @@ pub struct AskedProgram {
 }
 
 /// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of
-/// the lock may reap it, so that nobody kills another process that has been given the same id.
+/// the lock may reap it, so that nobody kills a different process that has been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it
@@ -421,12 +419,11 @@ pub fn asks_on_terminal() -> bool {
 /// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
-    let child = program.child.as_mut();
-    let id = child
-        .as_ref()
-        .map(|child| Pid::from_raw(child.id().cast_signed()));
-    // If there isn't a child, the program is just being started.
-    if child.is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
+    let child = program.child.as_ref();
+    let id = child.map(|child| Pid::from_raw(child.id().cast_signed()));
+    // Without a child, the program is just being started, so it hasn't ended.
+    let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+    if program.child.as_mut().is_none_or(is_running) {
         let processes = match id {
             Some(id) => with_descendants(id),
             // This process, the first in the list, has only one child: the program.
@@ -440,6 +437,7 @@ pub fn kill_program() -> Option<Child> {
         }
     }
 
+    // A program without the terminal has a session of its own, and so a process group.
     if program.terminal.is_none()
         && let Some(id) = id
     {
@@ -454,9 +452,9 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns the processes to kill: `process` itself, which is the first one, and, on Linux, its
-/// descendants. `sh` runs most commands as a child. If only `sh` were killed, the child would keep
-/// reading from the terminal.
+/// Returns `process` itself, which is the first in the list, and, on Linux, its descendants. `sh`
+/// runs most commands as a child. If only `sh` were killed, the child would keep reading from the
+/// terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let tasks = fs::read_dir(format!("/proc/{process}/task"));

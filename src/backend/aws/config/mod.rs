@@ -12,10 +12,10 @@
 //! others. Here, an invalid value is never ignored. It is always an error that names the variable
 //! or the setting.
 //!
-//! The SDK's provider for a container's credentials reads its variables itself. They are also
-//! checked here, for the same reason. Variables that only the SDK's own clients would read don't
-//! have an effect: AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only the last
-//! one is checked.
+//! The SDK's provider for a container's credentials reads its variables itself. These variables are
+//! checked here, too. Three variables don't have an effect, because only the SDK's own clients
+//! would read them: AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only
+//! AWS_RETRY_MODE is checked.
 
 mod places;
 mod role_chain;
@@ -83,8 +83,7 @@ pub struct Settings {
     /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
     /// else.
     pub role_remedy: Option<&'static str>,
-    /// The advice to choose a profile, if the files have profiles and none is chosen, or to rename
-    /// the profile's section.
+    /// The advice to choose a profile or to correct its spelling, if that would help.
     pub profile_advice: Option<String>,
 }
 
@@ -173,11 +172,11 @@ impl Settings {
         unless_errors(places.errors, settings)
     }
 
-    /// Sets the settings that a variable or the profile can have, and replaces their earlier
-    /// values. This is done twice: first with the variables alone, and again once the profile has
-    /// been read. An invalid value adds an error to `places`.
+    /// Sets the settings that a variable or the profile can have. This is done twice: first only
+    /// with the variables, and again once the profile has been read. The second time replaces the
+    /// earlier values. An invalid value adds an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
-        // Our own retries don't have modes, so the value is only checked.
+        // Our own retries don't have modes, so AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
@@ -240,8 +239,8 @@ impl Settings {
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let own = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
-        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(own) {
+        let requested = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
+        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
             if let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 let text = format!("there is no {noun} (from {name})");
@@ -291,8 +290,8 @@ impl Settings {
 }
 
 /// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the profile doesn't have credentials or if they aren't
-/// used.
+/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if credentials
+/// in variables have precedence over the profile.
 ///
 /// # Errors
 /// The first error in the files or in the profile.
@@ -308,21 +307,14 @@ pub fn apply_profile(
 }
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
-/// credentials. Options and variables have precedence. Also adds the advice to choose a profile, or
-/// to rename the profile's section or its keys, if that helps. Returns all profiles.
+/// credentials. Options and variables have precedence. Also adds the advice about the choice and
+/// the spelling of the profile. Returns all profiles.
 ///
 /// # Errors
 /// The first error in the files or in these settings.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
-    let (source, name) = settings.profile();
-    let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
-    let mut advice = profiles.spelling_advice(name);
-    if advice.is_none() && source.is_none() && !others.is_empty() {
-        let names = others.join(", ");
-        advice = Some(format!("set AWS_PROFILE to one of your profiles ({names})"));
-    }
-    settings.profile_advice = advice;
+    settings.profile_advice = profile_advice(settings, &profiles);
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
@@ -340,10 +332,24 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     places.errors.into_iter().next().map_or(Ok(profiles), Err)
 }
 
+/// Returns the advice to correct the spelling of the profile's section or, if nothing chooses a
+/// profile, to choose one. Returns `None` if neither would help.
+fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
+    let (source, name) = settings.profile();
+    let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
+    let must_choose = source.is_none() && !others.is_empty();
+    let choice = || {
+        let names = others.join(", ");
+        format!("set AWS_PROFILE to one of your profiles ({names})")
+    };
+    let spelling = profiles.spelling_advice(name);
+    spelling.or_else(|| must_choose.then(choice))
+}
+
 /// Removes a container's empty variables from the environment of this process, because the SDK's
 /// provider reads them there.
 ///
-/// As in the AWS CLI, an empty variable is treated as unset. The SDK would use its value. The
+/// As in the AWS CLI, an empty variable is treated as unset, while the SDK would use its value. The
 /// command still gets the empty variables.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
@@ -353,20 +359,16 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
         if inherited.non_empty(name).is_none() {
-            #[allow(
-                clippy::disallowed_methods,
-                unsafe_code,
-                reason = "the SDK reads the process's environment, which no safe call changes"
-            )]
             // SAFETY: no other thread runs before the values are read.
+            #[allow(clippy::disallowed_methods, unsafe_code, reason = "the SDK reads it")]
             unsafe {
-                std::env::remove_var(name);
-            }
+                std::env::remove_var(name)
+            };
         }
     }
 }
 
-/// Checks the variables that only the SDK reads. Adds an error for each invalid one.
+/// Checks the variables of a container that only the SDK reads. Adds an error for each invalid one.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
@@ -478,17 +480,16 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
     let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
-    // These two never have an instance metadata service.
+    // Fargate and Lambda never have an instance metadata service.
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
-    let is_lambda = lambda_api.is_some();
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
-        may_exist: !is_fargate && !is_lambda,
+        may_exist: !is_fargate && lambda_api.is_none(),
     }
 }
 

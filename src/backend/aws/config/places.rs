@@ -86,7 +86,13 @@ impl<'a> Places<'a> {
     /// invalid URL adds an error.
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
-        let text = profile.service_endpoint(service)?;
+        let key = (SERVICES, profile.setting("services")?.to_owned());
+        let service = profile.profiles.sections.get(&key)?.get(service);
+        let lines_below = service.filter(|text| has_no_value(text))?.lines();
+        let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
+        // As in botocore, the last of several settings with the same name applies.
+        let last = settings.rfind(|(name, _)| *name == "endpoint_url");
+        let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
         parsed.map_err(|error| self.refuse(error)).ok()
     }
@@ -94,14 +100,12 @@ impl<'a> Places<'a> {
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
-        let path = self.text(name).map(PathBuf::from);
-        if self.profile.is_none()
-            && let Some(path) = path
-            && let Err(error) = path.metadata()
-        {
-            let shown = path.display().to_string();
-            let file = match is_quotable(&shown) {
-                true => format!("the file {shown:?}"),
+        let Some(path) = self.text(name).filter(|_| self.profile.is_none()) else {
+            return;
+        };
+        if let Err(error) = Path::new(&path).metadata() {
+            let file = match is_quotable(&path) {
+                true => format!("the file {path:?}"),
                 false => "the file".to_owned(),
             };
             let why = os_error::io_error_text(&error);
@@ -110,7 +114,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Adds an error, unless the same one has already been added: a variable can be read twice.
+    /// Adds an error, unless it has already been added, because a variable can be read twice.
     pub fn refuse(&mut self, error: Problem) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
@@ -137,12 +141,9 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    let parsed = value.to_str().ok_or(UTF_8).and_then(parse);
+    let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &shown, expected)))
 }
-
-/// The expected value, if a value isn't UTF-8.
-const UTF_8: &str = "text in UTF-8";
 
 /// Accepts any text.
 pub fn any_text(text: &str) -> Parsed<String> {
@@ -166,7 +167,7 @@ pub fn region_code(text: &str) -> Parsed<Region> {
     Region::parse(text).ok_or(Region::EXPECTED)
 }
 
-/// Parses a URL, which may contain a password.
+/// Parses a URL, which can contain a password.
 pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
@@ -186,7 +187,7 @@ pub fn retry_mode(text: &str) -> Parsed<()> {
     choice(text, "legacy, standard or adaptive", &modes)
 }
 
-/// The default URL of the instance metadata service, and its URL for IPv6.
+/// The default URL of the instance metadata service.
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
@@ -221,16 +222,16 @@ impl ConfigFiles {
     /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();
-        let paths = Vec::from_iter(paths.map(|path| path.display().to_string()));
-        match paths.is_empty() {
+        let shown = Vec::from_iter(paths.map(|path| path.display().to_string()));
+        match shown.is_empty() {
             true => "(HOME isn't set)".to_owned(),
-            false => one_line(&format!("in {}", paths.join(" or "))),
+            false => one_line(&format!("in {}", shown.join(" or "))),
         }
     }
 }
 
-/// The settings of a section. Their names are in lower case. The value of a setting without a value
-/// of its own, such as `s3 =`, begins with a line feed, and has the settings below it.
+/// The settings of a section. Their names are in lower case. A setting such as `s3 =` has settings
+/// below it instead of a value. Its value here is a line feed and the lines below it.
 pub type Section = BTreeMap<String, String>;
 
 /// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
@@ -245,7 +246,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 pub struct Profile<'a> {
     pub name: &'a str,
     section: &'a Section,
-    /// All sections, because a profile may name others.
+    /// All sections, because a profile can name other sections.
     pub profiles: &'a Profiles,
 }
 
@@ -253,20 +254,6 @@ impl<'a> Profile<'a> {
     /// Returns the text of a setting in the profile's own section.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         setting(self.section, key)
-    }
-
-    /// Returns the text of a service's `endpoint_url`, which is in the `services` section that the
-    /// profile names.
-    fn service_endpoint(&self, service: &str) -> Option<&'a str> {
-        let services = (SERVICES, self.setting("services")?.to_owned());
-        let section = self.profiles.sections.get(&services)?;
-        let below = section
-            .get(service)
-            .filter(|text| has_no_value(text))?
-            .lines();
-        let mut settings = below.filter_map(|line| split_setting(line, &['=']));
-        let (_, text) = settings.rfind(|(name, _)| *name == "endpoint_url")?;
-        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Returns the parsed value of a setting.
@@ -302,8 +289,8 @@ pub struct Profiles {
     /// The sections. The key is the section's kind, which is the first word of the name in the
     /// configuration file, and the rest of the name.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The names of sections in the configuration file that don't begin with `profile` or another
-    /// kind.
+    /// The names of sections in the configuration file that don't begin with a kind, such as
+    /// `profile`.
     bare_sections: Vec<String>,
 }
 
@@ -386,11 +373,13 @@ impl Profiles {
         if let Some(advice) = self.spelling_advice(name) {
             return Problem::usage(text).help(advice);
         }
+        if self.bare_sections.iter().any(|section| section == name) {
+            let config = "in the AWS configuration file";
+            let help = format!("{config}, write [profile {name}] instead of [{name}]");
+            return Problem::usage(text).help(help);
+        }
         let names: Vec<&str> = self.names().collect();
         let help = match nearest(name, names.iter().copied()) {
-            _ if self.bare_sections.iter().any(|section| section == name) => {
-                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
-            }
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
@@ -402,7 +391,7 @@ impl Profiles {
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
     /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
-    /// that is ignored. A file that doesn't exist adds nothing.
+    /// that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.

@@ -1,4 +1,4 @@
-//! A profile's role chain: where its first credentials come from, and which roles are assumed with
+//! A profile's role chain: the source of its first credentials, and the roles that are assumed with
 //! them, one after the other.
 //!
 //! ```text
@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
-//! leave this to the SDK, because it sends neither `duration_seconds` nor the code from an MFA
-//! device, and because it passes our standard input to a `credential_process`. Nothing here sends a
-//! request.
+//! leave this to the SDK, because the SDK sends neither `duration_seconds` nor the code from an MFA
+//! device, and because it passes our standard input to a `credential_process`. Nothing in this file
+//! sends a request.
 
 use aws_credential_types::Credentials;
 
@@ -23,7 +23,7 @@ use crate::model::reference::{Region, Role};
 #[derive(Clone, Debug)]
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The name of the profile that has the source.
+    /// The name of the profile that has the settings of the source.
     pub profile: String,
     /// The roles in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
@@ -39,7 +39,7 @@ pub enum RoleSource {
     Container,
     /// `credential_source = Ec2InstanceMetadata`
     Instance,
-    /// The command line of a `credential_process`, whose arguments may be secret.
+    /// The command line of a `credential_process`. Its arguments can be secret.
     Process(String),
     /// A `login_session`, which `aws login` writes.
     Login,
@@ -76,7 +76,7 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// How long the credentials are valid, in seconds. `None` stands for AWS's default.
+    /// How long the credentials are valid, in seconds. `None` means AWS's default.
     pub duration: Option<i32>,
     /// The serial number of the MFA device whose code the role requires.
     pub mfa_serial: Option<String>,
@@ -111,7 +111,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         };
         roles.push(role);
 
-        // A profile that names itself as its source has the source's credentials itself.
+        // If a profile names itself as its source, the source's credentials are in the same
+        // profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
@@ -141,12 +142,10 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
 /// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
-    let Some(arn) = text("role_arn") else {
+    let web_identity = profile.setting("web_identity_token_file");
+    let (Some(arn), None) = (text("role_arn"), web_identity) else {
         return Ok(None);
     };
-    if profile.setting("web_identity_token_file").is_some() {
-        return Ok(None);
-    }
 
     // The limits of AssumeRole.
     let seconds = |text: &str| {
@@ -179,7 +178,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that is in the profile itself, not in another profile.
+/// Returns the source of credentials that is in the profile itself, not in a different profile.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.

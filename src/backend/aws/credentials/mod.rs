@@ -1,5 +1,6 @@
 //! The search for credentials: the chain of providers, in which order they are asked, and what a
-//! failure means. `sts` assumes roles, and asks the user for the MFA codes that they need.
+//! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
+//! need. `sts` assumes roles.
 //!
 //! The providers are asked in the same order as by every AWS tool:
 //!
@@ -17,16 +18,16 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider that fails in a way that may be temporary is asked again, as any service, within its
-//! region's share of the time. If it needs STS, it is then asked with STS in the fallback regions.
-//! With `--wait`, the whole search is repeated.
+//! A provider whose failure can pass is asked again, like any service, within its region's share of
+//! the time. After that, a provider that needs STS is asked with STS in each fallback region. With
+//! `--wait`, the whole search is repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So a
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
-//! changes these protocols. Everything at which they would panic, or which they would ignore, is
-//! checked before they are asked.
+//! changes these protocols. We first check everything that these providers would panic on or
+//! ignore.
 
 mod process;
 mod provider;
@@ -35,23 +36,24 @@ mod sts;
 
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
 pub use sdk_providers::instance_region;
-pub use sts::{
-    CallerIdentity, ask_for_missing_codes, assume_with_retries, request_caller_arn,
-    with_stored_session,
-};
+pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, with_stored_session};
+
+use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
 
-use super::config::{RoleSource, Settings, VariableKeys};
+use super::config::{ProfileRole, RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::time::RetryBudget;
+use crate::model::shown::one_line;
+use crate::time::{Deadline, RetryBudget};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
-use sdk_providers::{container, instance, sso_credentials};
+use sdk_providers::{container_credentials, instance_credentials, sso_credentials};
+use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
 /// The name of a cached answer depends on them. The variables that name the profile are not
@@ -69,6 +71,31 @@ pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
+/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
+/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
+/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
+/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
+/// time limit. `profile` is the name of the profile with the roles, for messages.
+///
+/// # Errors
+/// When there is no terminal, or when the user ends the input.
+pub fn ask_for_missing_codes(
+    codes: &mut BTreeMap<String, String>,
+    roles: &[ProfileRole],
+    profile: &str,
+    deadline: &Deadline,
+) -> FetchResult<()> {
+    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
+        if !codes.contains_key(serial) {
+            let name = format!("the MFA code for {}", one_line(serial));
+            let _awaited = deadline.progress().awaits(name);
+            let code = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
+            codes.insert(serial.clone(), code);
+        }
+    }
+    Ok(())
+}
+
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
@@ -85,10 +112,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         CredentialsOrigin::Container,
         CredentialsOrigin::Instance,
     ];
-    // `--profile` replaces the variables.
-    let replaced = usize::from(context.settings.options.profile.is_some());
+    // `--profile` replaces the variables, which are the first origin.
+    let skipped = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
-    for origin in origins.into_iter().skip(replaced) {
+    for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
                 let origin = CredentialsOrigin::from_credentials(&credentials);
@@ -100,6 +127,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         };
         let error = match failure.cause {
             Cause::NoCredentials(_) => failure,
+            // A provider that doesn't answer doesn't give us credentials, either.
             Cause::Outage(_) => {
                 let text = failure.sentence() + &failure.problem.detail;
                 let mut error = unusable(text).temporary();
@@ -111,8 +139,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // The instance metadata service, which comes last, can be late or broken on any machine. So
-        // the search only ends with its error if its settings are invalid.
+        // The last provider, the instance metadata service, can be late or broken on any machine.
+        // So the search ends with its error only if its settings are invalid.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -149,8 +177,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 
     let mut text = "no AWS credentials were found".to_owned();
     let mut note = format!("looked at: {}", looked_at.join(", "));
-    // Where the metadata service answers, an instance without a role is a different failure. Its
-    // answer doesn't reach a container on an instance whose hop limit is 1.
+    // Temporary means that the metadata service hasn't answered. On an instance whose hop limit is
+    // 1, its answer doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
@@ -159,8 +187,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         "give the task, pod or instance a role"
     };
 
-    // Only Fargate and Lambda never have instance metadata. There, a task or a function has its
-    // role from the start, so waiting doesn't help.
+    // Fargate and Lambda don't have instance metadata. A task or a function has its role from the
+    // start, so waiting doesn't help.
     let again = match settings.metadata.may_exist {
         true => Again::Later,
         false => Again::Never,
@@ -203,8 +231,8 @@ async fn ask_in_regions(
         });
         asking.await
     };
-    let (budget, regions) = (context.budget, context.sts_regions);
-    budget.over_regions(begun, regions, ask_in).await
+    let regions = context.sts_regions;
+    context.budget.over_regions(begun, regions, ask_in).await
 }
 
 /// Asks the provider with this origin once.
@@ -216,11 +244,11 @@ async fn ask_in_regions(
 /// The error of the provider.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
-        CredentialsOrigin::Variables => environment(&context.settings.variable_keys),
-        CredentialsOrigin::Profile(_) => Box::pin(profile(context)).await,
-        CredentialsOrigin::WebIdentity => Box::pin(sts::web_identity_of_variables(context)).await,
-        CredentialsOrigin::Container => Box::pin(container(context)).await,
-        CredentialsOrigin::Instance => Box::pin(instance(context)).await,
+        CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
+        CredentialsOrigin::Profile(_) => Box::pin(profile_credentials(context)).await,
+        CredentialsOrigin::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
+        CredentialsOrigin::Container => Box::pin(container_credentials(context)).await,
+        CredentialsOrigin::Instance => Box::pin(instance_credentials(context)).await,
         // The search doesn't ask for a role, which is assumed with the credentials that it finds.
         CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
     }
@@ -234,7 +262,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 /// # Errors
 /// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
 /// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
-fn environment(keys: &VariableKeys) -> FetchResult<Credentials> {
+fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
         VariableKeys::WithoutSecret => {
@@ -251,9 +279,9 @@ fn environment(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// credentials. May run a program, read files and send requests.
 ///
 /// # Errors
-/// When the profile doesn't have credentials. In that case, the next provider is asked. When its
-/// source or one of its roles fails. In that case, the search ends.
-async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// When the profile doesn't have credentials, so that the next provider is asked, or when its
+/// source or one of its roles fails, so that the search ends.
+async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
         return Err(not_configured("the profile doesn't have credentials"));
@@ -265,10 +293,10 @@ async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
         }
         RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
         RoleSource::Login => login_credentials(&chain.profile).await,
-        RoleSource::Environment => environment(&settings.variable_keys),
-        RoleSource::Container => container(context).await,
-        RoleSource::Instance => instance(context).await,
-        RoleSource::WebIdentity(identity) => sts::web_identity(identity, context).await,
+        RoleSource::Environment => variable_credentials(&settings.variable_keys),
+        RoleSource::Container => container_credentials(context).await,
+        RoleSource::Instance => instance_credentials(context).await,
+        RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
@@ -288,8 +316,8 @@ async fn profile(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     Ok(credentials)
 }
 
-/// Returns the failure of a source that the profile names. The profile is configured, so no other
-/// provider must be asked after this failure.
+/// Returns the failure of the source that the profile names. No other provider must be asked after
+/// this failure, because the profile is configured.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -43,8 +43,8 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often we check whether a program that has closed its output has ended. While its output is
-/// open, we check less often.
+/// How often we check whether a program has ended after it has closed its output. While its output
+/// is open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
 /// True once a program has failed. With `--wait`, programs are started again and again, and later
@@ -52,7 +52,7 @@ const TICK: Duration = Duration::from_millis(1);
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
-/// prints. No message quotes the command, because its arguments may be secret.
+/// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -107,7 +107,8 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // What the program leaves behind after it has succeeded, for example an agent, isn't killed.
+    // The program may have left a process behind, such as an agent. After a success, it isn't
+    // killed.
     waiting::locked_program().take();
     Ok(credentials)
 }
@@ -133,8 +134,8 @@ struct ProcessOutput {
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let output: Option<ProcessOutput> = serde_json::from_slice(output).ok();
-    let output = output.filter(|output| output.version == 1)?;
+    let parsed: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+    let output = parsed.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
         None => None,
@@ -166,7 +167,7 @@ impl CredentialProcess {
     /// It shares this process's standard error. If an earlier program has failed and the user can't
     /// be asked, its standard error is /dev/null.
     ///
-    /// If this process is in the foreground of a terminal, the program may ask for a password
+    /// If this process is in the foreground of a terminal, the program can ask for a password
     /// there. Otherwise the program gets its own session, without a terminal.
     ///
     /// # Errors
@@ -201,7 +202,7 @@ impl CredentialProcess {
     }
 
     /// Waits until the program has ended and has closed its output, and returns the output. A child
-    /// that the program has left behind may keep the output open, so this function also returns
+    /// that the program has left behind can keep the output open. So this function also returns
     /// once the program has ended and its output is complete. Waits without a time limit: at the
     /// deadline, the caller drops the program, which kills it.
     ///
@@ -234,6 +235,7 @@ impl CredentialProcess {
                 continue;
             };
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
+            // The output has ended, or can't be read.
             if let Ok(Ok(0) | Err(_)) = reading.await {
                 pipe = None;
             }
@@ -268,10 +270,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.
-#[cfg_attr(
-    target_os = "macos",
-    allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
-)]
+#[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

@@ -81,7 +81,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
 /// such as `the service account token`.
-pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
+pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
     // Somebody may have written the token itself instead of its path.
     if !path.is_absolute() {
@@ -107,7 +107,7 @@ const REMEDIES: [(&str, &str); 7] = [
     ("CredentialsV2Request", "start the task again"),
 ];
 
-/// Returns the remedy for AWS's reason for refusing credentials, if the reason is a known one.
+/// Returns the remedy for AWS's reason for refusing credentials, or `None` for an unknown reason.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
     let mut remedies = REMEDIES.iter();
     let known = remedies.find(|(part, _)| reason.contains(part));
@@ -210,12 +210,15 @@ const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or
 /// if they don't.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
-    // AWS's secret access keys have 40 characters and can begin with any of them.
-    let is_secret = id.len() == 40 || id.contains(['/', '+']);
-    let is_id = secret.len() != 40 && (secret.starts_with("AKIA") || secret.starts_with("ASIA"));
+    // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
+    let looks_like_secret = id.len() == 40 || id.contains(['/', '+']);
+    let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
+    if !looks_like_secret && (secret.len() == 40 || !begins_like_id) {
+        return None;
+    }
     let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     let subject = CredentialsOrigin::from_credentials(credentials).name_of(names);
-    (is_secret || is_id).then(|| format!("{subject} look swapped"))
+    Some(format!("{subject} look swapped"))
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
@@ -261,7 +264,8 @@ pub fn checked_credentials(
     Ok(credentials)
 }
 
-/// What is wrong with a part of the credentials, as a predicate, or `None` if it can be used.
+/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if the part
+/// can be used.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -274,8 +278,8 @@ fn credential_defect(text: &str) -> Option<String> {
     overlooked(text).map(|found| found.text).or(illegal)
 }
 
-/// Replaces the error for credentials that AWS refused with one that says where they come from and
-/// shows the last characters of their access key. Any other error is returned unchanged.
+/// If AWS refused the credentials, replaces the error with one that names their origin and shows
+/// the last characters of their access key. Any other error is returned unchanged.
 ///
 /// The new error has a remedy only for credentials that somebody has copied into a variable or a
 /// profile.
@@ -300,7 +304,7 @@ pub fn explain_refused_credentials(
 
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what
 /// somebody who has copied them should do. The sentence shows the last characters of the access
-/// key, unless it may be the secret key.
+/// key, unless the two keys look swapped.
 fn fault_and_remedy(
     fault: CredentialsFault,
     origin: &CredentialsOrigin,

@@ -1,14 +1,14 @@
 //! The SDK's providers: for SSO, for a container and for an instance.
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
-//! depend on them. So each answer to the SDK first passes through one of our functions, which notes
-//! what the SDK would hide.
+//! depend on them. So each answer first passes through one of our functions, which notes what the
+//! SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
 //! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
-//! expired. If a refresh fails, that provider hides the failure and returns the old token, so we
-//! note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS says
-//! that the session is over.
+//! expired. If a refresh fails, the SDK's provider hides the failure and returns the old token, so
+//! we note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS
+//! says that the session is over.
 //!
 //! The instance metadata service (IMDS) has the credentials of the instance's role and the
 //! instance's region. A machine outside EC2 doesn't have this service. There, the connection is
@@ -41,7 +41,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
     SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unanswered, unreadable, unusable, with_help,
+    unanswered, unreadable_file, unusable, with_help,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::service_client::{
@@ -59,12 +59,12 @@ use crate::time::RetryBudget;
 /// the file with the token, because the SDK's error would not name the file.
 ///
 /// # Errors
-/// When the file or the credentials can't be read. Without the variables of a container, the next
-/// provider is asked.
-pub async fn container(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// When the file or the credentials can't be read. If the variables of a container aren't set, the
+/// error lets the search ask the next provider.
+pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
-        std::fs::read(file).map_err(|error| unreadable(token, Path::new(file), &error))?;
+        std::fs::read(file).map_err(|error| unreadable_file(token, Path::new(file), &error))?;
     }
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
@@ -161,8 +161,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_outage_headline(&headline),
         Cause::Refused(Refusal::Request) => service_failure(headline),
-        Cause::Absent(_) | Cause::Refused(_) => failure,
-        Cause::NoCredentials(_) | Cause::NoRegion => failure,
+        Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
 }
 
@@ -191,14 +190,14 @@ const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
-/// Gets the credentials of the instance's role: asks for the role's name, checks it, and then lets
-/// the SDK's provider do the rest. The provider itself would panic on a name that can't be part of
-/// a path.
+/// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
+/// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
+/// path.
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the next provider is asked.
-pub async fn instance(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+/// instance doesn't have a role, the error lets the search ask the next provider.
+pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
     if settings.is_disabled {
@@ -306,7 +305,7 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure for a service that doesn't answer now but may answer later.
+/// Returns the failure for a metadata service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
     FetchError {
         again: Again::Later,
@@ -346,9 +345,9 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
 /// True if there is no route to the service, which can mean that the network isn't up yet. A host
 /// without the service usually refuses the connection or stays silent.
 fn is_unreachable(error: &ImdsError) -> bool {
-    let unreachable = [ErrorKind::NetworkUnreachable, ErrorKind::HostUnreachable];
+    use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
-    kind.is_some_and(|kind| unreachable.contains(&kind))
+    matches!(kind, Some(HostUnreachable | NetworkUnreachable))
 }
 
 /// Returns the kind of the operating system's error, if the connection failed with one.
@@ -408,7 +407,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure that an answer stands for, or `None` if the request has succeeded.
+/// Returns the failure in an answer, or `None` if the request has succeeded.
 fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     match answer {
         Ok(response) if response.status().is_success() => None,

@@ -1,11 +1,11 @@
-//! STS. AssumeRole returns the credentials of a role, and AssumeRoleWithWebIdentity those of a web
-//! identity's role (IRSA): STS exchanges the token of a Kubernetes service account for the
-//! credentials of a role that trusts it. GetCallerIdentity says who the caller is.
+//! STS, which returns the credentials of roles. AssumeRole returns the credentials of a role that
+//! trusts the caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account
+//! for the credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the
+//! caller is.
 //!
-//! A profile's role may require the code of an MFA device. The AWS CLI stores the sessions of such
+//! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
-//! valid is used, and never changed. Otherwise the user types a code on the terminal, and the
-//! deadline is extended by the time that this takes.
+//! valid is used, and never changed. Otherwise the user types a code on the terminal.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable, with_help,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, with_help,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
@@ -40,7 +40,7 @@ use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
-use crate::time::{Deadline, Progress, RetryBudget};
+use crate::time::{Progress, RetryBudget};
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -70,8 +70,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// codes that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
-/// AWS's refusal. If AWS refuses the credentials of the client, the error says which ones these are
-/// and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
+/// AWS's refusal. If AWS refuses the credentials of the client, the error says which credentials
+/// these are, and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
 /// credentials, the error is an outage.
 pub async fn assume_once(
     client: &Client,
@@ -183,7 +183,7 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// # Errors
 /// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
 /// AWS_ROLE_ARN is missing, or the exchange fails.
-pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
@@ -197,7 +197,7 @@ pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResu
         file,
         session_name: settings.web_identity_session.clone(),
     };
-    web_identity(&identity, context).await
+    web_identity_credentials(&identity, context).await
 }
 
 /// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
@@ -205,16 +205,15 @@ pub async fn web_identity_of_variables(context: &SearchContext<'_>) -> FetchResu
 ///
 /// # Errors
 /// When the file can't be read, or when STS refuses the token or doesn't answer.
-pub async fn web_identity(
+pub async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        unreadable("the service account token", path, &error).help(NO_TOKEN_REMEDY)
+        unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     conceal([token.trim()]);
-    let claims = claims(&token);
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {
         let (clients, region) = (context.clients, context.region);
@@ -222,7 +221,7 @@ pub async fn web_identity(
         let input = AssumeRoleWithWebIdentityInput::builder()
             .role_arn(&identity.role)
             .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
-            .web_identity_token(token)
+            .web_identity_token(&token)
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
         let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
@@ -230,17 +229,14 @@ pub async fn web_identity(
         read_credentials(output.credentials)
     };
     let exchanged = exchanging.await;
-    exchanged.map_err(|error| not_exchanged(identity, claims.as_deref(), error))
+    exchanged.map_err(|error| not_exchanged(identity, &token, error))
 }
 
-/// Returns the failure of such an exchange. If the role doesn't trust the token, the help shows the
-/// claims of the token, because the role has to trust exactly these claims.
-fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError) -> FetchError {
+/// Returns the failure to exchange the token of a web identity. If the role doesn't trust the
+/// token, the help shows the claims of the token, because the role has to trust exactly these
+/// claims.
+fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let claims = claims.unwrap_or("no readable issuer, subject or audience");
-    let trust = format!(
-        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
-    );
     let Cause::Denied(denial) = error.cause else {
         return request_failure(&not_assumed(role), error);
     };
@@ -252,12 +248,17 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in the file {file}")
     };
-    with_help(request_failure(&headline, error), trust)
+    let unreadable = || "no readable issuer, subject or audience".to_owned();
+    let claims = readable_claims(token).unwrap_or_else(unreadable);
+    let help = format!(
+        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
+    );
+    with_help(request_failure(&headline, error), help)
 }
 
-/// The claims of a token that a trust policy can compare: issuer, subject and audience. They aren't
-/// secret. A token that isn't a JWT doesn't have them.
-fn claims(token: &str) -> Option<String> {
+/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
+/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
+fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
@@ -271,9 +272,10 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// The time for which a stored session must still be valid.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Returns the chain without the roles whose credentials a stored session already has: the session
-/// of the last role that requires a code and has one becomes the source of the chain. Reads the
-/// files in `directory`, but only if a role requires a code. Notes which file is used.
+/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
+/// The session becomes the source of the chain, instead of this role and the roles before it. The
+/// last such session in the chain is used. Reads the files in `directory`, but only if a role
+/// requires a code. Notes which file is used.
 pub fn with_stored_session(
     mut chain: RoleChain,
     directory: &Path,
@@ -292,7 +294,7 @@ pub fn with_stored_session(
 
 /// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used, or why
 /// it isn't. The result is `None` if the role doesn't require a code, if there isn't a session of
-/// this role that is valid for another minute, or if another user could have written it.
+/// this role that is valid for one more minute, or if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
@@ -312,8 +314,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let text = |name: &str| stored["Credentials"][name].as_str();
     // Python writes a time such as `2030-01-31T12:00:00UTC`.
     let expires = parse_time(&text("Expiration")?.replace("UTC", "Z"))?;
-    let user = stored["AssumedRoleUser"]["Arn"].as_str()?;
-    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(user, &role.arn) {
+    let session = stored["AssumedRoleUser"]["Arn"].as_str()?;
+    if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(session, &role.arn) {
         return None;
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
@@ -325,7 +327,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 
 /// Returns the name under which botocore stores the session of a role
 /// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
-/// by Python's json.dumps. A name of the session that botocore itself has chosen isn't among them.
+/// by Python's json.dumps. They don't include a name of the session that botocore itself has
+/// chosen.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -351,36 +354,11 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
-/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
-/// before it sent the code to STS, so the code may still be good. Waits for the user without a time
-/// limit. `profile` is the name of the profile with the roles, for messages.
-///
-/// # Errors
-/// When there is no terminal, or when the user ends the input.
-pub fn ask_for_missing_codes(
-    codes: &mut BTreeMap<String, String>,
-    roles: &[ProfileRole],
-    profile: &str,
-    deadline: &Deadline,
-) -> FetchResult<()> {
-    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
-        if !codes.contains_key(serial) {
-            let name = format!("the MFA code for {}", one_line(serial));
-            let _awaited = deadline.progress().awaits(name);
-            let code = deadline.wait_for_user(|| mfa_code(serial, profile))?;
-            codes.insert(serial.clone(), code);
-        }
-    }
-    Ok(())
-}
-
 /// Asks for the code of a device until six digits are typed.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
-fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
+pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = one_line(serial);
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
