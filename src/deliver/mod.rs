@@ -101,14 +101,15 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries.
+    /// Returns the paths on file systems other than tmpfs and ramfs, and their entries. A file that
+    /// can't be delivered is left out.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         let files = self.0.iter();
-        files.filter_map(|pending| match &pending.destination {
-            Ok(Some(entry)) if entry.is_on_disk() => {
-                Some((entry.path.as_path(), pending.file.subject))
-            }
-            Ok(_) | Err(_) => None,
+        files.filter_map(|pending| {
+            let entry = pending.destination.as_ref().ok()?.as_ref()?;
+            let is_persistent = entry.is_on_disk() && entry.expect_deliverable().is_ok();
+            let is_written = is_persistent && pending.access.is_ok();
+            is_written.then_some((entry.path.as_path(), pending.file.subject))
         })
     }
 
