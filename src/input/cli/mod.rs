@@ -31,7 +31,9 @@ use crate::model::env_variables::{
     EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::environment::CommandLine;
-use crate::model::mistakes::{Fault, NAME_REMEDY, not_a_path, overlooked, several_lines};
+use crate::model::mistakes::{
+    Fault, NAME_REMEDY, not_a_path, overlooked, replacement, several_lines,
+};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status, unless_errors};
@@ -373,10 +375,9 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            let Some(name) = variable
-                .to_str()
-                .filter(|name| name.starts_with(OWN_PREFIX))
-            else {
+            // The name may be misspelled: `SECRET_EXEC_REGION`.
+            let may_be_own = |name: &&str| name.starts_with("SE") && name.contains("EX");
+            let Some(name) = variable.to_str().filter(may_be_own) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -466,19 +467,22 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     }
 }
 
-/// Warns about a variable for an option that variables can't set, and about one whose name is one
-/// edit away from the name of one of ours.
+/// Warns about a variable for an option that variables can't set or that another tool has, and
+/// about one whose name is almost that of one of ours: `SECRETS_EXEC_AWS_REGION`.
 fn misspelling_warning(name: &str) -> Option<String> {
-    let words = name.replace(OWN_PREFIX, "__").to_lowercase();
-    let mut flags = ENTRY_OPTIONS.split(' ').filter(|_| name != FILE);
-    if let Some(flag) = flags.find(|flag| flag.replace('-', "_") == words) {
-        return Some(format!(
-            "secrets-exec ignores {name}: use the option {flag}"
-        ));
+    let flag = name.replace(OWN_PREFIX, "--").replace('_', "-");
+    let flag = flag.to_lowercase();
+    let mut flags = ENTRY_OPTIONS.split(' ');
+    let own = flags.find(|own| *own == flag && name != FILE);
+    if let Some(instead) = own.or_else(|| replacement(&flag)) {
+        return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
+    let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
+    let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
-    let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
+    let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
+    let similar = variables.find(is_similar)?;
     Some(format!(
         "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
     ))
