@@ -66,6 +66,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 /// # Errors
 /// If standard input isn't a connection of LoadCredential=, or if the client gets no credential.
 fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
-    let connection = systemd::CONNECTION.get().ok_or_else(no_connection_problem)?;
+    let connection = systemd::CONNECTION
+        .get()
+        .ok_or_else(no_connection_problem)?;
     Ok((connection, connection.request()?))
 }

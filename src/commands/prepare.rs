@@ -143,6 +143,8 @@ pub fn prepare(
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }
+    // If a file of `-f` is missing, adding another one wouldn't help.
+    inputs.replaces_file &= report.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.

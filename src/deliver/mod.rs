@@ -100,13 +100,14 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in
-    /// messages.
+    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in messages.
+    /// A file that can't be delivered is left out.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            let found = (entry.path.as_path(), pending.file.subject);
-            entry.is_on_disk().then_some(found)
+            let is_persistent = entry.is_on_disk() && entry.expect_deliverable().is_ok();
+            let is_written = is_persistent && pending.access.is_ok();
+            is_written.then_some((entry.path.as_path(), pending.file.subject))
         })
     }
 

@@ -137,7 +137,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
-                let (path, why) = (path.display().to_string(), os_error::io_error_text(&inner));
+                let why = os_error::file_error_text(&path, &inner);
+                let path = path.display().to_string();
                 // Text of a PEM file isn't shown, because somebody may have pasted a file with a
                 // private key instead of its path.
                 match path.contains('\n') || path.contains("-----") {
@@ -254,10 +255,12 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the verification failed because the roots do not contain the chain's issuer.
+/// True if the verification failed because the roots do not contain the chain's issuer. A root with
+/// the issuer's name, but another key, isn't the issuer.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
-    let unknown_issuer = rustls::Error::from(CertificateError::UnknownIssuer);
-    verified.as_ref().err() == Some(&unknown_issuer)
+    let why = verified.as_ref().err();
+    let is = |other: CertificateError| why == Some(&other.into());
+    is(CertificateError::UnknownIssuer) || is(CertificateError::BadSignature)
 }
 
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at

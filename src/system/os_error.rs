@@ -50,21 +50,25 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
             format!("the file \"{file}\" can't be read: {why}")
         }
     });
-    problem.help_if_some(directory_remedy(Path::new(&file)))
+    problem.help_if_some(path_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy if the path of a file is an empty directory, which Docker has probably
-/// created. Returns `None` for any other path.
-pub fn directory_remedy(path: &Path) -> Option<&'static str> {
+/// Returns the remedy for a path that can't be opened, if it begins with `~` or a quote, or is an
+/// empty directory, which Docker has probably created. Returns `None` for any other path.
+pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    is_empty.then_some(
-        "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
-    )
+    match path.to_string_lossy().chars().next() {
+        Some('~') => Some("write the whole path, because only a shell replaces \"~\""),
+        Some('"' | '\'') => Some("remove the quotes, which are part of the path"),
+        Some(_) | None => is_empty.then_some(
+            "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
+        ),
+    }
 }
 
 /// Returns the text for a file's error. If access was denied, the text includes the user of this
-/// process, and the owner and mode of the file. If the file is an empty directory, the text
-/// includes the remedy.
+/// process, and the owner and mode of the file. The text also includes the remedy for the path, if
+/// there is one.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     if error.kind() == io::ErrorKind::PermissionDenied
@@ -75,7 +79,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
             "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
         );
     }
-    match directory_remedy(path) {
+    match path_remedy(path) {
         Some(remedy) => format!("{text} ({remedy})"),
         None => text,
     }

@@ -34,7 +34,7 @@ use nix::sys::statfs::fstatfs;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
 use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
-use super::os_error::call_problem;
+use super::os_error::{call_problem, path_remedy};
 use crate::model::problem::Problem;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
@@ -106,7 +106,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
-/// creating it with `command` or, below /run, with a setting of systemd.
+/// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The components leave out a slash at the end, so messages don't show it.
     let directory: PathBuf = Path::new(path).components().collect();
@@ -119,6 +119,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(format!("create it first: {command} {shown}{in_unit}"))
+                .help_if_some(path_remedy(&directory))
         }
         Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
         errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),

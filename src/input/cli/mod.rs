@@ -31,7 +31,7 @@ use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::mistakes::{
-    Fault, NAME_REMEDY, not_a_path, overlooked, overlooked_in_argument, several_lines,
+    Fault, NAME_REMEDY, not_a_path, overlooked, overlooked_in_argument, replacement, several_lines,
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
@@ -395,8 +395,9 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            let utf8_name = variable.to_str();
-            let Some(name) = utf8_name.filter(|name| name.starts_with(OWN_PREFIX)) else {
+            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`.
+            let may_be_own = |name: &&str| name.contains("SECRET") && name.contains("EXEC_");
+            let Some(name) = variable.to_str().filter(may_be_own) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -486,22 +487,24 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable for an option that variables can't set, or about a name
-/// that is one edit away from the name of one of our variables.
+/// Returns the warning about a variable for an option that variables can't set or that another tool
+/// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`.
 fn misspelling_warning(name: &str) -> Option<String> {
-    if name == FILE {
-        return None;
-    }
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
     let flag = words.to_lowercase();
-    if ENTRY_OPTIONS.split(' ').any(|other| other == flag) {
-        let warning = format!("secrets-exec ignores {name}: use the option {flag}");
-        return Some(warning);
+    let mut flags = ENTRY_OPTIONS.split(' ');
+    let own = flags.find(|own| *own == flag && name != FILE);
+    if let Some(instead) = own.or_else(|| replacement(&flag)) {
+        return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
+    // `SECRETS_EXEC_AWS_REGION` → `SECRETS_EXEC_REGION`
+    let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
+    let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let mut variables = of_options.chain([FILE.to_owned()]);
-    let similar = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
+    let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
+    let similar = variables.find(is_similar)?;
     Some(format!(
         "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
     ))

@@ -18,8 +18,8 @@ use crate::model::environment::is_name;
 use crate::model::mistakes::{VALUE_REMEDY, did_you_mean, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, Region, SecretId, SecretRef, Selector, Store, Version, below_path,
-    is_bare_word,
+    AWS_STAGES, Locator, PATH_REMEDY, Region, SecretId, SecretRef, Selector, Store, Version,
+    below_path, is_bare_word,
 };
 
 /// A failed request, and the regions that it was sent to.
@@ -273,6 +273,7 @@ impl FailedRequest<'_> {
             Missing::Version => &[Self::stage_hint, Self::key_hint, Self::version_hint],
             Missing::Secret => &[
                 Self::empty_variable_hint,
+                Self::region_hint,
                 Self::stage_hint,
                 Self::nearest_hint,
                 Self::literal_hint,
@@ -338,6 +339,15 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id).then(|| format!("set {name}, which is empty"))
     }
 
+    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`, or
+    /// `None` for any other reference.
+    fn region_hint(&self) -> Option<String> {
+        let (region, rest) = self.subject.reference()?.split_once(':')?;
+        Region::parse(region)?.area()?;
+        let write = self.subject.rewritten_with(rest);
+        Some(format!("write {write}, and add --region {region}"))
+    }
+
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
     /// any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
@@ -345,10 +355,8 @@ impl FailedRequest<'_> {
             return None;
         }
         let stage = self.locator.version.stage()?;
-        let similar = nearest(stage, AWS_STAGES.into_iter())?;
-        if similar == stage {
-            return None;
-        }
+        let found = nearest(stage, AWS_STAGES.into_iter());
+        let similar = found.filter(|similar| *similar != stage)?;
         let write = self.subject.rewritten_with_fields(stage, similar);
         Some(did_you_mean_to_write(similar, write))
     }
@@ -393,12 +401,13 @@ impl FailedRequest<'_> {
         (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
     }
 
-    /// Returns the hint for the name of a parameter that isn't written as one, or `None` for any
-    /// other name, and for a `--local` file.
+    /// Returns the hint for the path of a file, or for the name of a parameter that isn't written
+    /// as one. Returns `None` for any other name, and for a `--local` file.
     ///
     /// | written | the mistake | the hint |
     /// |---|---|---|
     /// | `/prod/db` | `ssm:` is missing, or the shell variable in `$STAGE/prod/db` isn't set | `ssm:/prod/db` |
+    /// | `/run/secrets/db` | a secret isn't a file | the name of a secret |
     /// | `ssm:prod/db` | a name with slashes must begin with one | `ssm:/prod/db` |
     /// | `ssm:/prod` in `env-from` | only a path, which ends with a slash, has several parameters | `ssm:/prod/` |
     fn parameter_hint(&self) -> Option<String> {
@@ -406,7 +415,9 @@ impl FailedRequest<'_> {
             return None;
         }
         let id = self.locator.written_id();
+        let mut places = "/run/ /var/ /etc/ /proc/ /tmp/ /dev/shm/ ./ ../".split(' ');
         match id.strip_prefix("ssm:") {
+            None if places.any(|place| id.starts_with(place)) => Some(PATH_REMEDY.to_owned()),
             None if id.starts_with('/') => {
                 let write = self.with_id(&format!("ssm:{id}"))?;
                 Some(format!(

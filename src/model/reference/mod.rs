@@ -67,6 +67,12 @@ const PARAMETER_VERSION_HELP: &str =
 /// The remedy for a variable in the syntax of another tool.
 const VARIABLE_HELP: &str = "write a variable in braces, as in ${STAGE}/db:password";
 
+/// The remedy for the path of a file where a reference belongs.
+pub const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
+
+/// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
+const SPECIFIER_HELP: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
+
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
     "store it in a secret, or compose it under \"env\" with { template: \"…\" }";
@@ -297,7 +303,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
     let name = key.trim_start_matches(['(', '$', '{']);
     let mut words = name.split(['/', '-', '.', ')', '%']);
-    let is_variable = words.next().is_some_and(is_name);
+    let variable = words.next().unwrap_or_default();
     let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
@@ -311,7 +317,9 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     };
     let help = match character {
         '$' if is_command => "write the name of the secret itself, as in prod/db:password",
-        '$' | '%' if is_variable => VARIABLE_HELP,
+        '%' if variable == "d" => PATH_REMEDY,
+        '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_HELP,
+        '$' | '%' if is_name(variable) => VARIABLE_HELP,
         ',' | ' ' | '|' if are_names && key.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",

@@ -426,7 +426,7 @@ const KNOWN_REGIONS: &str = "\
 
 impl Region {
     /// A description of valid regions. It completes the message "… must be …".
-    pub const EXPECTED: &str = "a region code such as us-east-1";
+    pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
 
     /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
     /// of regions would exclude new ones. Returns `None` for any other text.

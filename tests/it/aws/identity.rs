@@ -68,7 +68,7 @@ fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or
                 .env("AWS_EC2_METADATA_DISABLED", "")
                 .env("AWS_PROFILE", profile)
                 .run();
-            let said = "the region can't be read from the instance metadata";
+            let said = "no AWS region is set, and the instance metadata can't be read";
             run.refused(75).says(["A (", said, address]);
         }
     });

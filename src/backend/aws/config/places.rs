@@ -108,7 +108,7 @@ impl<'a> Places<'a> {
                 true => format!("the file {path:?}"),
                 false => "the file".to_owned(),
             };
-            let why = os_error::io_error_text(&error);
+            let why = os_error::file_error_text(Path::new(&path), &error);
             let text = format!("{file} in {name} can't be read: {why}");
             self.refuse(Problem::configuration(text));
         }

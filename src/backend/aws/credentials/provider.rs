@@ -246,7 +246,7 @@ pub fn checked_credentials(
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
-            return Err(unusable(why).help("copy it again, without quotes or line breaks"));
+            return Err(unusable(why).help("copy it again, without quotes, line breaks or base64"));
         }
     }
     if id.contains([' ', ':']) {
@@ -269,6 +269,10 @@ pub fn checked_credentials(
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
+    }
+    // AKIA and ASIA, as in a Kubernetes Secret
+    if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
+        return Some("is encoded with base64".to_owned());
     }
     if is_plain_ascii(text) {
         return None;

@@ -64,17 +64,20 @@ use crate::time::RetryBudget;
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
-        std::fs::read(file).map_err(|error| unreadable_file(token, Path::new(file), &error))?;
+        let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
+        std::fs::read(file).map_err(failed)?;
     }
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
-        let headline = "the container's credentials can't be read";
-        let mut failure = sdk_failure(headline, &error);
+        let mut failure = sdk_failure("the container's credentials can't be read", &error);
         if failure.again == Again::NextProvider {
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
+        }
+        if let Cause::Outage(_) = failure.cause {
+            failure.problem.help.get_or_insert(CONTAINER_REMEDY.into());
         }
         match context.settings.role_remedy {
             Some(remedy) => with_help(failure, remedy),
@@ -82,6 +85,12 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         }
     })
 }
+
+/// The remedy for variables of a container that are wrong, or that are set outside of one.
+const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CONTAINER_*";
+
+/// The remedy for a URL of a container's credentials that the SDK refuses.
+const INSECURE_REMEDY: &str = "write https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
 /// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly
 /// expired, it is first refreshed and stored.
@@ -301,7 +310,9 @@ pub async fn instance_region(
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
-        error.with_outage_headline("the region can't be read from the instance metadata")
+        let headline = "no AWS region is set, and the instance metadata can't be read";
+        let unread = error.with_outage_headline(headline);
+        unread.help(Cause::NoRegion.facts().remedy)
     })
 }
 
@@ -474,7 +485,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     let failure = match error {
         CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
         CredentialsError::ProviderTimedOut(_) => service_failure(text),
-        CredentialsError::InvalidConfiguration(_) => misconfigured(text),
+        CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
     match known_remedy(&why) {

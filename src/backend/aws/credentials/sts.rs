@@ -31,7 +31,8 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, with_help,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, unusable,
+    with_help,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
@@ -204,7 +205,7 @@ pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResu
 /// token, and sends a request to STS.
 ///
 /// # Errors
-/// When the file can't be read, or when STS refuses the token or doesn't answer.
+/// When the file can't be read or is empty, or when STS refuses the token or doesn't answer.
 pub async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
@@ -213,6 +214,10 @@ pub async fn web_identity_credentials(
         let path = Path::new(&identity.file);
         unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
+    if token.trim().is_empty() {
+        let text = format!("the service account token in {} is empty", identity.file);
+        return Err(unusable(text).help("check what writes this file"));
+    }
     conceal([token.trim()]);
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {

@@ -136,8 +136,12 @@ fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
     };
     let said =
         "its chain ends at the issuer \"a test's own authority\", which isn't a trusted root";
-    let run = named(&copy, &other);
-    run.refused(78).says([said, "help: ", "--ca-bundle"]);
+    // A root certificate with the same name, but a different key.
+    let namesake = or_skip!(Authority::new());
+    for root in [&other, &namesake] {
+        let run = named(&copy, root);
+        run.refused(78).says([said, "help: ", "--ca-bundle"]);
+    }
     for prepare in ["true", "mkdir /etc/ssl/certs/ca-certificates.crt"] {
         let run = launch(prepare).unwrap().case(prepare).run();
         run.refused(78)
