@@ -171,7 +171,7 @@ impl Launch<'_> {
     /// values, and about files on a disk.
     fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
         let mut arguments = self.command.arguments();
-        if arguments.any(|argument| argument.as_bytes().starts_with(b"$")) {
+        if arguments.any(|argument| argument.as_bytes().contains(&b'$')) {
             let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
             terminal::print_unless_hidden(warnings);
         }

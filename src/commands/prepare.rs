@@ -63,16 +63,16 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
         let help = "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
         return Problem::usage(text).help(help);
     }
+    let nothing = "there is nothing to read: there is no --env, and";
     if !declarations.is_empty() {
         let names = declarations.join(" or ");
-        let text = format!("there is nothing to read: there is no --env, and no entry in {names}");
+        let text = format!(r#"{nothing} no entry under "env", "env-from" or "files" in {names}"#);
         return Problem::configuration(text)
             .help("add an entry, as in env: { DB_PASSWORD: prod/db:password }");
     }
 
     let example =
         "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration: -f FILE";
-    let nothing = "there is nothing to read: there is no --env, and";
     if !inputs.find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);

@@ -167,6 +167,10 @@ pub fn parse_env_file(
     if secret_json(&found.variables).len() > MOST_BYTES {
         found.errors.push(too_large(file));
     }
+    if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
+        let help = format!("use it as it is: -f {file}");
+        found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
+    }
     if !found.errors.is_empty() {
         return Err(found.errors);
     }

@@ -9,7 +9,7 @@ use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
 use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::file_name;
+use crate::model::shown::{file_name, reads_like_a_name};
 use crate::system::os_error::{read_file, unreadable};
 
 /// Opens the file that `option` names for reading.
@@ -67,7 +67,8 @@ pub enum FileKind {
 }
 
 /// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. The help about
-/// a .env file or an encrypted file shows the command that converts or decrypts it.
+/// a .env file or an encrypted file shows the command that converts or decrypts it. The help about
+/// a .env file with references shows a declaration.
 ///
 /// # Errors
 /// When `source` can't be read, is too large for its kind, is encrypted, isn't UTF-8, or has the
@@ -81,17 +82,23 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let bytes = read_file(&file, source, mebibytes)?;
     let path_unless_stdin = path.to_str().filter(|path| *path != "-");
     refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
-    let text = String::from_utf8(bytes)
+    let content = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
-    if env_file_name(&text).is_none() {
-        return Ok(text);
+    if env_file_name(&content).is_none() {
+        return Ok(content);
     }
 
     let text = format!("{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON");
     let migrated = path_unless_stdin.unwrap_or(".env");
-    let help = format!(
+    let mut help = format!(
         "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
     );
+    // `migrate` would take references for values.
+    let mut values = content.lines().filter_map(|line| line.split_once('='));
+    let is_reference = |value: &str| value.contains('/') && value.contains(':');
+    if values.all(|(_, value)| is_reference(value) && reads_like_a_name(value)) {
+        help = "write it as YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
+    }
     Err(Problem::configuration(text).help(help))
 }
 

@@ -120,7 +120,11 @@ pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     };
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
-        Err(error) => (None, vec![error]),
+        Err((position, fault)) => {
+            // Until Helm has rendered a template, it's rarely valid YAML.
+            let helm = helm_fault(text).map(|helm| helm.about("this file"));
+            (None, vec![(position, helm.unwrap_or(fault))])
+        }
     }
 }
 
@@ -312,9 +316,6 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
 /// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
 /// help shows the template, unless it has text that may be a password next to its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
-    if let Some(fault) = helm_fault(line) {
-        return fault.about("the value");
-    }
     // The part "template" is only found if it may be shown.
     let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));

@@ -286,17 +286,20 @@ containerDefinitions taskDefinition = an ECS task definition = a jq command turn
 services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
-/// The YAML tags of other tools, in lower case. They are left out.
-const TAGS: &str = "file ref secret str sub var = ";
+/// The YAML tags of other tools, in lower case, and what to write instead of the tag and its value.
+/// If that is empty, only the tag is left out.
+const TAGS: &str = "\
+findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
+file secret str sub var = ";
 
 /// The beginnings of references in the syntax of other tools, and what to write instead. Without a
 /// text to write, the secret isn't in AWS. Such a line applies only to a name with a slash, because
 /// `vault:token` may be the key of a secret "vault".
 const PREFIXES: &str = "\
-{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
-ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ref+awsssm: = ssm:/
-{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: {aws-ssm} = ssm:
-op:// vault: = ";
+{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
+ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: = ssm:/
+{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: aws-parameterstore: optional:aws-parameterstore: {aws-ssm} = ssm:
+op:// vault: ref+ = ";
 
 /// More beginnings of this kind. They apply only to references, and only if a slash follows,
 /// because `secret:token` may be the key of a secret.
@@ -339,9 +342,10 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 /// value, which may be a password.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
-    rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
+    let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
+        _ if !ours.is_empty() => format!("write {ours}"),
         true => format!("write {reference}, without \"!{tag}\""),
         false => format!("leave out \"!{tag}\""),
     })
@@ -380,8 +384,9 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     // Some tools write two slashes before the name: `secretsmanager://prod/db`.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
+    let end = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.
-    let fields = rest.trim_end_matches("}}").replace(":SecretString", "");
+    let fields = rest.trim_end_matches(end).replace(":SecretString", "");
     let fields = fields.replace("#/", ":").replace('#', ":");
     let reference = match ours {
         "" => String::new(),
@@ -392,8 +397,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
 
 /// Returns the fault of text with an expression of a Helm template, or `None` for any other text.
 pub fn helm_fault(text: &str) -> Option<Fault> {
-    let objects = [".Values.", ".Release.", ".Chart."];
-    let is_unrendered = text.contains("{{") && objects.iter().any(|name| text.contains(name));
+    let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
+    let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
     is_unrendered.then(|| {
         Fault::new("is a Helm template that hasn't been rendered").help(
             "in the chart, use {{ tpl (.Files.Get \"secrets-exec.yaml\") . }} to render the file",
@@ -556,6 +561,10 @@ mod tests {
             ("ssm-secure:/prod/app", "ssm:/prod/app"),
             ("ssm-secure:app", "ssm:app"),
             ("parameter:/prod/app", "ssm:/prod/app"),
+            ("${ssm:/prod/app}", "ssm:/prod/app"),
+            ("aws-secretsmanager:prod/db", "prod/db"),
+            ("aws-parameterstore:/prod/app", "ssm:/prod/app"),
+            ("ref+vault://secret/db#/password", ""),
             ("{{resolve:ssm:/prod/app}}", "ssm:/prod/app"),
             ("op://vault/item/field", ""),
             ("vault:secret/data/db#password", ""),
@@ -581,6 +590,7 @@ mod tests {
         for text in [
             "vault:token",
             "parameter:key",
+            "${ssm:-prod/db}",
             "ssm:/prod/app",
             "prod/db",
             "sm:key",

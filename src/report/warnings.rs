@@ -246,29 +246,29 @@ pub fn cache_warnings(
     records
 }
 
-/// Returns a warning for each argument of the command that is only a variable, such as
-/// `$DB_PASSWORD`, if this launch sets the variable. There aren't any warnings if the command
-/// expands variables itself, as a shell does.
+/// Returns a warning for each variable in an argument of the command, as in
+/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes is
+/// skipped, because it may be a script. There aren't any warnings if the command is a shell or
+/// another program that expands variables itself, or starts one.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    if expands_variables(command) {
-        return Vec::new();
-    }
-
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
-    let is_set_name = |name: &str| set_names.clone().any(|set| set.as_str() == name);
-    let mut warnings = Vec::new();
-    for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
-        // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
-        let after_dollar = argument.strip_prefix('$');
-        let variable = after_dollar.map(|name| name.trim_matches(['{', '}', '(', ')']));
-        if variable.is_some_and(is_set_name) {
-            warnings.push(Record::warning(format!(
-                "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
-            )));
-        }
+    if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
+        return Vec::new();
     }
-    warnings
+    let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
+    let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
+    let plain = arguments.filter(|text| !text.contains([' ', '\n', '\'', '"', '`', ';']));
+    // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
+    let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
+    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
+    let names = after_dollars.filter_map(|text| text.trim_matches(['{', '(']).split(is_end).next());
+    let warnings = names.filter(is_set_name).map(|name| {
+        Record::warning(format!(
+            "\"${name}\" in an argument is passed on literally, because no shell expands it: use sh -c '…'"
+        ))
+    });
+    warnings.collect()
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start
@@ -279,7 +279,7 @@ pub fn read_once_warning(
     is_script: bool,
 ) -> Option<Record> {
     let files = read_once_files(outcomes);
-    if files.is_empty() || !(is_script || expands_variables(command)) {
+    if files.is_empty() || !(is_script || runs_one_of(SHELLS, command)) {
         return None;
     }
     let (files, program) = (some_of(&files), quoted_program(command));
@@ -288,15 +288,20 @@ pub fn read_once_warning(
     )))
 }
 
-/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose
-/// argument lists the variables to replace.
-const EXPANDING_PROGRAMS: &str = "ash bash busybox csh dash envsubst fish ksh mksh sh tcsh zsh";
+/// The shells, which expand variables in their arguments.
+const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
-/// True if the command expands variables in its arguments ([`EXPANDING_PROGRAMS`]).
-fn expands_variables(command: &CommandLine) -> bool {
-    let program = Path::new(command.program()).file_name();
-    let mut expanding = EXPANDING_PROGRAMS.split(' ').map(OsStr::new);
-    expanding.any(|name| program == Some(name))
+/// Other programs that may expand variables in their arguments: gettext's envsubst, whose argument
+/// lists the variables to replace, make, and programs that replace `${NAME}` in their settings, as
+/// applications with Spring do, which run in Java.
+const EXPANDING_PROGRAMS: &str = "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw";
+
+/// True if the program of the command, or an argument, is one of `programs`. A program such as
+/// env(1) starts the one that an argument names.
+fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
+    let words = command.arguments();
+    let mut names = words.filter_map(|word| Path::new(word).file_name()?.to_str());
+    names.any(|name| programs.split(' ').any(|program| program == name))
 }
 
 /// True if an entry sets its target. An entry that has not been read counts as setting it.

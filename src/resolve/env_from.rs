@@ -148,8 +148,9 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Returns the warnings about an object: a key in `except` that doesn't exist, and a selected key
-/// with a space or an invisible character, which looks like a different key.
+/// Returns the warnings about an object: a key in `except` that doesn't exist, a name in `rename`
+/// that begins with the prefix, which is added again, and a selected key with a space or an
+/// invisible character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
@@ -165,7 +166,13 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
         })
     });
-    unknown.chain(misread)
+    let prefix = naming.prefix.as_str();
+    let renamed = naming.rename.values().filter(|_| !prefix.is_empty());
+    let rests = renamed.filter_map(move |name| name.strip_prefix(prefix));
+    let prefixed = rests.map(move |rest| {
+        format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
+    });
+    unknown.chain(prefixed).chain(misread)
 }
 
 /// Creates the outcome of the key with this number in its object, which sets the variable `name`.
@@ -204,7 +211,10 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 let noun = noun_with_name(what, key);
                 let text = format!("has no {noun}, but \"{list}\" lists it");
                 let quotable_names = names.clone().filter(|name| is_quotable(name));
-                let similar = nearest(key, quotable_names).map(did_you_mean);
+                // `DB_HOST` instead of `host`, if the prefix is `DB_`
+                let upper = key.to_uppercase();
+                let written = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
+                let similar = nearest(written, quotable_names).map(did_you_mean);
                 let problem = Problem::configuration(text).code("key-not-found");
                 errors.push(problem.help_if_some(twin_hint(names.clone(), key).or(similar)));
             }

@@ -191,6 +191,7 @@ pub fn find_value<'j>(
 fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
+    let decoded = SecretValue::new(bytes).base64_decoded();
     let what = match str::from_utf8(bytes) {
         // The document was meant to be JSON.
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
@@ -199,7 +200,14 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         }
         Ok(text) if is_env_file(text) => Fault::new("is the text of a .env file, not JSON")
             .help("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+        Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
+            Fault::new("is base64, not JSON").help("store the JSON itself")
+        }
         Ok(_) => Fault::new("is plain text, not JSON"),
+        // A variable can't have a NUL byte.
+        Err(_) if bytes.contains(&0) => {
+            Fault::new("is binary, not JSON").help("use --as-file, and leave out the key")
+        }
         Err(_) => Fault::new("is binary, not JSON"),
     };
     let consequence = match selector {
@@ -222,7 +230,7 @@ fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
 /// `None` for any other value.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
-    let help = "the string contains JSON, so it was encoded twice: store the object itself";
+    let help = "the object is inside a string, so it was encoded twice: store the object itself";
     parsed.value().is_object().then(|| help.to_owned())
 }
 
@@ -276,7 +284,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write
-/// `$.db.host`. The result is `None` for any other key, and if the reference must not be shown.
+/// `$.db.host`. If `db` is a string with JSON, the hint is that of [`encoded_twice_hint`]. The
+/// result is `None` for any other key, and if the reference must not be shown.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -291,10 +300,10 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
         };
     }
     let path = JsonPath::parse(&path)?;
-    // The hint is only for a path that exists.
-    find_node(json, &path).ok()?;
-    let write = rewrite(&path.text)?;
-    Some(format!("for the nested value, write {write}"))
+    match find_node(json, &path) {
+        Ok(_) => rewrite(&path.text).map(|write| format!("for the nested value, write {write}")),
+        Err(_) => encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?),
+    }
 }
 
 /// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key
@@ -356,7 +365,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
         [] => {
             let text = format!("has nothing at {}", path.text);
             let problem = Problem::configuration(text).code("key-not-found");
-            let hint = encoded_twice_hint(json).or_else(|| parent_hint(json, path));
+            let hint = parent_hint(json, path);
             Err(Unresolved::Absent(problem.help_if_some(hint)))
         }
         [one] => Ok(one.val),
@@ -394,13 +403,13 @@ fn short_path(normalized: &str) -> String {
 }
 
 /// Follows the names in a path to the first one that doesn't exist, and returns the hint about that
-/// name. Returns `None` if a segment before it isn't a name, or leads to something other than an
-/// object.
+/// name. If a name leads to a string before that, the hint is that of [`encoded_twice_hint`].
+/// Returns `None` if a segment isn't a name, or leads to any other value that isn't an object.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else {
-            return None;
+            return encoded_twice_hint(json);
         };
         match map.get(name) {
             Some(value) => json = value,

@@ -242,6 +242,19 @@ impl<'a> Item<'a> {
             return item
                 .refuse(Fault::new("has a space in its reference").help("remove the space"));
         }
+        // `{from:prod/db:password}`
+        let word = key.split([':', '=']).next().unwrap_or_default();
+        if word != key && known.contains(&word) {
+            let text = format!("{word:?} must be followed by a colon and a space");
+            return item.refuse_sentence(text);
+        }
+        // `{ default: a, b }`, where `b` is a key without a value
+        let is_in_braces = position.line == self.position.line && position != self.position;
+        let has_known = known.iter().any(|name| self.node.value_of(name).is_some());
+        if value.is_null() && is_in_braces && has_known {
+            let fault = Fault::new("inside { … }, a value that contains a comma needs quotes");
+            return self.refuse_sentence(fault.help("put it in quotes or, for a list, in [ … ]"));
+        }
         let not_shown = "has an unknown key, which isn't shown because it may be a value";
         if !is_quotable(key) {
             return item.refuse(not_shown);
@@ -261,7 +274,9 @@ impl<'a> Item<'a> {
         let help = match (own_key(key, known), place_of_key(key), nearest) {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
-                "write from: prod/db:password instead".to_owned()
+                let is_object = known.contains(&"prefix");
+                let key = if is_object { "" } else { ":password" };
+                format!("write from: prod/db{key} instead")
             }
             (Some(ours), _, _) => format!("write {ours:?} instead"),
             (None, Some(place), _) => format!("it belongs {place}"),
@@ -437,6 +452,7 @@ impl SourceFile {
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|mistake| mistake.position);
+        mistakes.dedup_by(|b, a| (b.position, &b.fault) == (a.position, &a.fault));
 
         let mut problems: Vec<Problem> = Vec::new();
         let mut first_of = HashMap::new();

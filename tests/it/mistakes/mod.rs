@@ -46,6 +46,8 @@ fn catalogue() -> Aws {
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
         .secret("prod/double", Secret::text(r#""{\"password\": \"p-4c7a1e\"}""#))
+        .secret("prod/base64", Secret::text("eyJwYXNzd29yZCI6ICJwLTRjN2ExZSJ9"))
+        .secret("prod/keystore", Secret::binary(b"\x00\xfe-4c7a1e"))
         .secret("prod/dotenv", Secret::text("# The database\nDB_HOST=db-4c7a1e\nDB_PORT=5432\n"))
         .secret("prod/accounts", Secret::text(r#"{"2fa": "v-4c7a1e", "AWS_PROFILE": "prod-4c7a1e", "token": "t-4c7a1e"}"#))
         .secret("prod/cut", Secret::text(r#"{"key": "v-4c7a1e""#))
