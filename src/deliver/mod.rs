@@ -100,8 +100,8 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in messages.
-    /// A file that can't be delivered is left out.
+    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in
+    /// messages. A file that can't be delivered is left out.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;

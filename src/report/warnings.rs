@@ -247,8 +247,8 @@ pub fn cache_warnings(
 }
 
 /// Returns a warning for each variable in an argument of the command, as in
-/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes is
-/// skipped, because it may be a script. There aren't any warnings if the command is a shell or
+/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes
+/// is skipped, because it may be a script. There aren't any warnings if the command is a shell or
 /// another program that expands variables itself, or starts one.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
