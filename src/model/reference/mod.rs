@@ -232,6 +232,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited)?;
+        if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
+            let help =
+                format!("write only the reference; --keep-existing keeps {name} if it is set");
+            let defect = format!("has a colon in the default of ${{{name}:-…}}");
+            return Err(Fault::new(defect).help(help));
+        }
         expect_part_of_id(name, value, is_only_variable)?;
         Ok(value)
     })?;
