@@ -2,6 +2,7 @@
 //! they don't see, and the syntax of other tools.
 
 use percent_encoding::percent_decode_str;
+use regex_lite::Regex;
 
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
@@ -307,6 +308,36 @@ const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: SecretsManager: secret: sm: = secretsmanager:
 awsps: param: = ssm:";
 
+/// References whose secret has a common mistake, and the hints, in rows for [`hint_of_rows`]. A
+/// reference of `env-from` follows `--env-from ` or, in a declaration, `env-from `.
+pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
+^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
+^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
+^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
+^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the six characters at the end of the name are from an ARN, leave them out
+^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => write the name of a secret instead of the path of a file
+^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
+^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, leave out the slash, or set the variable that belongs before it
+env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, write its whole name
+^([^:]+)/(:.+)?$ => write «$1$2», or set the variable that belongs after the slash
+^ssm:([^:/]+/[^:]+:.+)$ => for a secret, write «$1»; for a parameter, write «ssm:/$1»
+^ssm:/?([^:]+:.+)$ => for a secret, write «$1»; for a parameter, check its name
+^(--env-from |env-from )?ssm:([^:/]+/.+)$ => a parameter's name with slashes begins with one: write «ssm:/$2»
+env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
+
+/// References whose key or staging label has a common mistake, and the hints, in rows for
+/// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it can be one of AWS's.
+pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, write { from: "prod/db:port", default: "5432" } in a declaration
+^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
+^SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
+^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
+^SECRET:([^:]+):v?[0-9]+$ => a secret has stages instead of version numbers: for the value before the last change, write «$1:$2:AWSPREVIOUS»
+^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
+^SECRET:([A-Za-z_]\w*):([B-Za-z_]\w*)$ => the third field is a staging label; for a nested key, write «$1:$$.$2.$3»
+^SECRET:([^:]+):[^:A][^:]*$ => the third field is a staging label, as in «$1:$2:AWSPREVIOUS»
+^SECRET::([B-Za-z_]\w*)$ => write one colon before a key: «$1:$2»
+^([^: ]*/[^: ]*|arn:.+-\w{6})[/.]([^:/.]+)$ => if "$2" is a key of the secret "$1", write «$1:$2»; otherwise, CHECK"#;
+
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
@@ -376,6 +407,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
+    // An ARN that was copied without its beginning.
+    let has_resource = text.contains(":secret:") || text.contains(":parameter/");
+    if text.starts_with("aws") && has_resource && text.split(':').count() > 4 {
+        return Some(("is an incomplete ARN".to_owned(), format!("arn:{text}")));
+    }
+
     let (prefix, ours) = foreign_prefix(text).or_else(|| {
         let has_slash = |rest: &str| rest.contains('/');
         rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.strip_prefix(word).is_some_and(has_slash))
@@ -393,6 +430,23 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
     };
     Some((predicate, reference))
+}
+
+/// Returns the hint of the first row that matches a reference, or `None` if no row matches. A row
+/// has a pattern, ` => ` and the hint.
+///
+/// `SECRET` in a pattern stands for a name or an ARN. The caller replaces two things in a hint: a
+/// reference between « and » by what the user has to write, and `CHECK` by the general hint to
+/// check the name.
+pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> Option<String> {
+    rows.find_map(|row| {
+        let (pattern, hint) = row.split_once(" => ")?;
+        let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
+        let captures = Regex::new(&pattern).ok()?.captures(text)?;
+        let mut expanded = String::new();
+        captures.expand(hint, &mut expanded);
+        Some(expanded)
+    })
 }
 
 /// Returns the fault of text with an expression of a Helm template, or `None` for any other text.

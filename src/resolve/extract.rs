@@ -143,6 +143,10 @@ impl Unresolved {
 /// The maximum number of paths or keys that an error lists.
 const LISTED: usize = 8;
 
+/// The remedy for a KEY that is the end of a JSONPath. A shell replaces `$name` in double quotes.
+const PATH_HELP: &str =
+    "write a JSONPath with its $, in a shell in single quotes: 'prod/db:$.hosts[0].name'";
+
 /// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
@@ -258,7 +262,9 @@ fn find_key<'j>(
 
     // People who use jq write `.password`.
     let plain = key.trim_start_matches('.');
+    let is_path = (key != plain || key.contains('[')) && !map.contains_key(plain);
     let help = nested_value_hint(json, plain, rewrite)
+        .or_else(|| is_path.then(|| PATH_HELP.to_owned()))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     Err(Unresolved::Absent(Problem {
@@ -300,10 +306,13 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
         };
     }
     let path = JsonPath::parse(&path)?;
-    match find_node(json, &path) {
-        Ok(_) => rewrite(&path.text).map(|write| format!("for the nested value, write {write}")),
-        Err(_) => encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?),
+    // The hint is only for a path that exists.
+    if find_node(json, &path).is_err() {
+        return encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?);
     }
+    // Of a reference that isn't shown, this is only the path, which consists of existing keys.
+    let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
+    Some(format!("for the nested value, write {write}"))
 }
 
 /// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key

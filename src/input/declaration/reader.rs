@@ -340,10 +340,10 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
-    /// `expected`, and returns `None`.
-    pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
+    /// `expected`, with `help`, and returns `None`.
+    pub fn expect_list(&self, expected: &str, help: Option<&str>) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
-            self.refuse_type(expected, None);
+            self.refuse_type(expected, help);
             return None;
         };
         let items = nodes.iter().map(|node| self.at(node, node.position));
@@ -353,7 +353,7 @@ impl<'a> Item<'a> {
     /// Returns the items of a list of strings. Adds a mistake, and returns `None`, if the node is
     /// not a list or an item is not text.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
-        let items = self.expect_list("a list of strings")?;
+        let items = self.expect_list("a list of strings", None)?;
         let texts = items.iter().map(|item| item.expect_text(TEXT));
         texts.map(|text| text.map(str::to_owned)).collect()
     }

@@ -19,11 +19,11 @@ use crate::model::entry::{
     SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, VALUE_REMEDY};
+use crate::model::mistakes::{Fault, MISWRITTEN_NAMES, VALUE_REMEDY, hint_of_rows};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
 };
-use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
+use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name, reads_like_a_name};
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
 /// task definition has under this key.
@@ -220,7 +220,7 @@ const FILES: &str =
 pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let claims = entries.iter().flat_map(|entry| entry.target.claims());
     let mut claimed: HashSet<_> = claims.collect();
-    for item in section.expect_list(FILES).unwrap_or_default() {
+    for item in section.expect_list(FILES, None).unwrap_or_default() {
         let Some(entry) = file(&item.named("an entry of \"files\"")) else {
             continue;
         };
@@ -329,8 +329,25 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
-    let items = item.expect_list("a list of references, as in [prod/stripe]");
+    let help = prefix_remedy(item.node);
+    let items = item.expect_list("a list of references, as in [prod/stripe]", help.as_deref());
     items.iter().flatten().filter_map(env_from_entry).collect()
+}
+
+/// Returns the remedy for a prefix instead of a list: `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`.
+/// Returns `None` for anything else, and if the text may be a password.
+fn prefix_remedy(section: &Node) -> Option<String> {
+    let assignment = match &section.kind {
+        Kind::Mapping(members) => {
+            let (key, value) = members.first()?;
+            format!("{}={}", key.text, value.scalar_text()?)
+        }
+        Kind::Text(text) | Kind::Plain(text) => text.clone(),
+        Kind::List(_) => return None,
+    };
+    let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
+    let hint = hint_of_rows(MISWRITTEN_NAMES.lines(), &format!("env-from {assignment}"));
+    hint.filter(|hint| is_shown && !hint.contains('«'))
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the

@@ -13,13 +13,15 @@ use std::time::Duration;
 use super::fetch_error::{
     CREDENTIALS_REFUSED, Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned,
 };
-use crate::model::entry::{Origin, Subject, SubjectKind, shell_quoted};
+use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
-use crate::model::mistakes::{VALUE_REMEDY, did_you_mean, did_you_mean_to_write, nearest};
+use crate::model::mistakes::{
+    MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean, did_you_mean_to_write,
+    hint_of_rows, nearest,
+};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, PATH_REMEDY, Region, SecretId, SecretRef, Selector, Store, Version,
-    below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
 };
 
 /// A failed request, and the regions that it was sent to.
@@ -265,20 +267,29 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         if missing == Missing::Version && self.locator.is_hidden() {
-            return "the third field is a staging label, and the fourth a version id".to_owned();
+            let fields = "the third field is a staging label, and the fourth a version id";
+            return self.miswritten_fields_hint().unwrap_or(fields.to_owned());
         }
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            Missing::Secret if self.locator.is_hidden() => &[Self::nearest_hint],
+            Missing::Secret if self.locator.is_hidden() => &[
+                Self::nearest_hint,
+                Self::miswritten_name_hint,
+                Self::miswritten_fields_hint,
+            ],
             Missing::Secret | Missing::Version if self.locator.is_path() => &[],
-            Missing::Version => &[Self::stage_hint, Self::key_hint, Self::version_hint],
+            Missing::Version => &[
+                Self::stage_hint,
+                Self::miswritten_fields_hint,
+                Self::version_hint,
+            ],
             Missing::Secret => &[
                 Self::empty_variable_hint,
                 Self::region_hint,
                 Self::stage_hint,
                 Self::nearest_hint,
                 Self::literal_hint,
-                Self::parameter_hint,
-                Self::key_hint,
+                Self::miswritten_name_hint,
+                Self::miswritten_fields_hint,
             ],
         };
         let mut hints = hints.iter().filter_map(|hint| hint(self));
@@ -401,106 +412,41 @@ impl FailedRequest<'_> {
         (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
     }
 
-    /// Returns the hint for the path of a file, or for the name of a parameter that isn't written
-    /// as one. Returns `None` for any other name, and for a `--local` file.
-    ///
-    /// | written | the mistake | the hint |
-    /// |---|---|---|
-    /// | `/prod/db` | `ssm:` is missing, or the shell variable in `$STAGE/prod/db` isn't set | `ssm:/prod/db` |
-    /// | `/run/secrets/db` | a secret isn't a file | the name of a secret |
-    /// | `ssm:prod/db` | a name with slashes must begin with one | `ssm:/prod/db` |
-    /// | `ssm:/prod` in `env-from` | only a path, which ends with a slash, has several parameters | `ssm:/prod/` |
-    fn parameter_hint(&self) -> Option<String> {
-        if self.failure.local_file.is_some() {
-            return None;
-        }
-        let id = self.locator.written_id();
-        let mut places = "/run/ /var/ /etc/ /proc/ /tmp/ /dev/shm/ ./ ../".split(' ');
-        match id.strip_prefix("ssm:") {
-            None if places.any(|place| id.starts_with(place)) => Some(PATH_REMEDY.to_owned()),
-            None if id.starts_with('/') => {
-                let write = self.with_id(&format!("ssm:{id}"))?;
-                Some(format!(
-                    "for a parameter, write {write}; if you meant to have a variable before the first slash, it is empty or not set"
-                ))
-            }
-            Some(name) if !name.starts_with('/') && name.contains('/') => {
-                Some(self.corrected_id(&format!("ssm:/{name}")))
-            }
-            Some(name) if name.starts_with('/') && self.subject.kind == SubjectKind::EnvFrom => {
-                Some(self.corrected_id(&format!("{id}/")))
-            }
-            Some(_) | None => None,
-        }
+    /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
+    /// for any other name, and for a `--local` file.
+    fn miswritten_name_hint(&self) -> Option<String> {
+        let hint = self.hint_of_table(MISWRITTEN_NAMES);
+        hint.filter(|_| self.failure.local_file.is_none())
     }
 
-    /// Returns the hint that shows how to write a key, if a secret's name seems to end with one, or
-    /// if a staging label seems to be one. Returns the hint of [`Self::third_field_hint`] for a
-    /// reference with a key and a label. Returns `None` for any other reference, and if the
-    /// reference isn't shown.
-    fn key_hint(&self) -> Option<String> {
-        let SecretRef { locator, selector } = self.reference;
-        if locator.store != Store::SecretsManager || self.subject.kind == SubjectKind::EnvFrom {
-            return None;
-        }
-        match (selector, locator.version.stage()) {
-            (Selector::Key(key), Some(stage)) => self.third_field_hint(key, stage),
-            // `prod/db/password`
-            (Selector::Whole, _) if locator.version == Version::Current => {
-                let (name, key) = self.subject.reference()?.rsplit_once(['/', '.'])?;
-                let (_, id) = SecretId::parse(name).ok()?;
-                // `prod/db` doesn't seem to have a key, nor does an ARN that needs its last part.
-                if !name.contains('/') || id.arn().is_some() && !id.may_be_complete() {
-                    return None;
-                }
-                let write = self.subject.rewritten_with(&format!("{name}:{key}"));
-                let check = self.name_hint();
-                Some(format!(
-                    "if {key:?} is a key of the secret {name:?}, write {write}; otherwise, {check}"
-                ))
-            }
-            // `prod/db::password`
-            (Selector::Whole, Some(stage)) if is_name(stage) && !stage.starts_with("AWS") => {
-                let fields = format!(":{stage}");
-                let write = self.subject.rewritten_with_fields(&fields, stage)?;
-                Some(format!("write one colon before a key: {write}"))
-            }
-            (..) => None,
-        }
+    /// Returns the hint for a field with a common mistake, such as a key where a staging label
+    /// belongs. Returns `None` for any other reference.
+    fn miswritten_fields_hint(&self) -> Option<String> {
+        self.hint_of_table(MISWRITTEN_FIELDS)
     }
 
-    /// Returns the hint for a third field that probably isn't meant as a staging label, but as a
-    /// path, a version number or a key. Returns `None` for a label of AWS, and if the reference
-    /// isn't shown.
-    fn third_field_hint(&self, key: &str, stage: &str) -> Option<String> {
-        if stage.starts_with("AWS") {
-            return None;
-        }
-        // `prod/tls:key:/run/tls.key`
-        if stage.starts_with('/') {
-            let from = self.subject.reference()?.strip_suffix(stage)?;
-            let from = from.trim_end_matches(':');
-            return Some(format!(
-                "for a path, write files: [{{ from: \"{from}\", path: {stage} }}] in a declaration"
-            ));
-        }
-        let (fields, path) = (format!("{key}:{stage}"), format!("$.{key}.{stage}"));
-        let (hint, old, new) = if stage.trim_start_matches('v').parse::<u64>().is_ok() {
-            // `prod/db:password:3`
-            let hint = "a secret has stages instead of version numbers: for the value before the last change, write";
-            (hint, stage, "AWSPREVIOUS")
-        } else if key == "SecretString" {
-            // The AWS CLI prints the whole value with `--query SecretString`.
-            ("write", &*fields, stage)
-        } else if is_name(key) && is_name(stage) {
-            // `prod/db:tls:key`
-            ("for the nested key, write", &*fields, &*path)
-        } else {
-            let hint = "the third field is a staging label, as in";
-            (hint, stage, "AWSPREVIOUS")
+    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference.
+    /// If the reference isn't shown, only rows that don't quote a part of it apply.
+    fn hint_of_table(&self, table: &'static str) -> Option<String> {
+        let (text, is_hidden) = match self.subject.written.as_ref()? {
+            Written::Reference(text) => (text, false),
+            Written::Hidden(text) => (text, true),
+            Written::Template => return None,
         };
-        let write = self.subject.rewritten_with_fields(old, new)?;
-        Some(format!("{hint} {write}"))
+        let written = match self.subject.kind == SubjectKind::EnvFrom {
+            true => &format!("{} {text}", self.subject.owner_name()),
+            false => &**text,
+        };
+        let rows = table
+            .lines()
+            .filter(|row| !is_hidden || !row.contains("$1"));
+        let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
+        let pieces = hint.split(['«', '»']).enumerate();
+        let rewritten = pieces.map(|(number, piece)| match number % 2 {
+            0 => piece.to_owned(),
+            _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
+        });
+        Some(rewritten.collect())
     }
 
     /// Returns the hint for a version that doesn't exist.

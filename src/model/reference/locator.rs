@@ -233,7 +233,14 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     };
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
-    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage));
+    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
+    // The prefix of an `env-from` in a declaration or in the wrong place: `prod/db=DB_`.
+    let secret = match secret.split_once('=') {
+        Some((prefix, name)) if secret.contains('/') && (is_name(prefix) || is_name(name)) => {
+            &format!("{prefix}/{name}")
+        }
+        Some(_) | None => secret,
+    };
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
@@ -379,6 +386,12 @@ const MAX_STAGE_LENGTH: usize = 256;
 
 /// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
+
+/// True for a UUID, which is the form of the version ids that AWS makes.
+fn is_uuid(text: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(is_legal)
+}
 
 /// True if the text has the form of a parameter's version number or of a secret's version id. No
 /// message shows any other text in this place, because it may be a password.

@@ -68,7 +68,7 @@ const PARAMETER_VERSION_HELP: &str =
 const VARIABLE_HELP: &str = "write a variable in braces, as in ${STAGE}/db:password";
 
 /// The remedy for the path of a file where a reference belongs.
-pub const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
+const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_HELP: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
@@ -235,6 +235,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited)?;
+        if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
+            let help =
+                format!("write only the reference; --keep-existing keeps {name} if it is set");
+            let defect = format!("has a colon in the default of ${{{name}:-…}}");
+            return Err(Fault::new(defect).help(help));
+        }
         expect_part_of_id(name, value, is_only_variable)?;
         Ok(value)
     })?;
