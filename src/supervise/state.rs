@@ -490,17 +490,15 @@ impl Step<'_> {
     /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
     /// forwarded like any other signal.
     fn terminate(&mut self, state: &mut Stopping) {
-        match (state.next, state.phase) {
-            (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
+        match state.next {
+            Next::Start | Next::ExitRotated => {
                 state.next = Next::ExitCancelled;
                 self.actions
                     .extend([Action::CancelPoll, Action::Report(Notice::Cancelled)]);
             }
-            (Next::ExitCancelled, Phase::Grace) => self.kill(state, Notice::SecondTerm),
-            (Next::ExitCancelled, Phase::Killed) => {}
-            (Next::ExitEnded, Phase::Grace | Phase::Killed) => {
-                self.forward_unless_killed(state, SignalNumber::TERM)
-            }
+            Next::ExitCancelled if state.phase == Phase::Killed => {}
+            Next::ExitCancelled => self.kill(state, Notice::SecondTerm),
+            Next::ExitEnded => self.forward_unless_killed(state, SignalNumber::TERM),
         }
     }
 
