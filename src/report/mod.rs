@@ -142,10 +142,7 @@ impl Report {
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
-        let keyed = problems.map(|(at, problem)| match problem.group_key() {
-            Some(key) => ((Some(key), 0), problem),
-            None => ((None, at), problem),
-        });
+        let keyed = problems.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
         let (mut records, mut has_sent_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let Some(mut record) = error_record(&problems) else {

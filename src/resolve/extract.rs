@@ -418,9 +418,7 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(SecretValue::new(text.as_str())),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Some(SecretValue::new(value.to_string()))
-        }
+        _ => Some(SecretValue::new(value.to_string())),
     }
 }
 
