@@ -5,10 +5,10 @@
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Fetched, SecretValue};
+use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
 use super::entry::{FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
@@ -278,6 +278,40 @@ impl Outcomes {
     }
 }
 
+/// The values of a command, and the answers that they were read from. Only `check` fills in the
+/// other fields.
+pub struct Values {
+    pub outcomes: Outcomes,
+    pub fetched: Fetched,
+    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of the answers that are in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
+    /// The identity that AWS sees; `None` if AWS wasn't asked.
+    pub caller: Option<Caller>,
+}
+
+impl Values {
+    /// Returns values without the facts that only `check` shows.
+    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
+        Self {
+            outcomes,
+            fetched,
+            secrets: Vec::new(),
+            cached: BTreeMap::new(),
+            caller: None,
+        }
+    }
+
+    /// Returns the problems of the values that can't be read, or that don't fit into an environment
+    /// with these limits or into a credential.
+    pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
+        let mut problems = self.outcomes.problems();
+        problems.extend(delivery_problems(&self.outcomes, limits));
+        problems
+    }
+}
+
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
 /// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
@@ -302,7 +336,7 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
 
 /// Returns a problem for each variable and each systemd credential that can't have its value, with
 /// the id of its outcome. Values that are missing anyway aren't checked.
-pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
+fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
     let mut problems = Vec::new();
     for (outcome, value) in outcomes.values() {
         let length = value.len();

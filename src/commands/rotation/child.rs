@@ -16,14 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
-use crate::commands::read::Values;
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::answer::Document;
 use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::outcome::Outcomes;
+use crate::model::outcome::{Outcomes, Values};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::shown::quoted_program;
 use crate::report::terminal::some_of;
@@ -395,7 +393,10 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
-            let mut add = |parameter_name: Option<&str>, document: &Document| {
+            let whole = (!locator.is_path()).then_some((None, document));
+            let parameters = document.parameters.iter();
+            let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
+            for (parameter_name, document) in whole.into_iter().chain(named) {
                 let secret = Secret {
                     // A secret that was read exists, so messages may show its name.
                     name: locator.revealed().noun_of(parameter_name),
@@ -405,12 +406,6 @@ impl Fingerprint {
                 };
                 let key = hash_of_request(hash_key, locator, parameter_name);
                 fingerprint.secrets.insert(key, secret);
-            };
-            if !locator.is_path() {
-                add(None, document);
-            }
-            for (name, parameter) in &document.parameters {
-                add(Some(name), parameter);
             }
         }
         fingerprint
