@@ -86,40 +86,30 @@ impl Baseline {
 }
 
 /// A launch on its way to the gate, with what earlier launches have found.
-struct GatedLaunch<'a> {
-    launch: &'a Launch<'a>,
-    gate: Gate,
-    baseline: &'a Baseline,
-    rotation: &'a RotationOptions,
+pub struct GatedLaunch<'a, 'command> {
+    pub launch: &'a mut Launch<'command>,
+    pub gate: Gate,
+    pub baseline: &'a Baseline,
+    pub rotation: &'a RotationOptions,
 }
 
-/// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
-/// command. A poll leaves the process group of the parent first, so that it doesn't get the
-/// terminal's signals.
-pub fn run_launch(
-    launch: &mut Launch<'_>,
-    gate: Gate,
-    baseline: &Baseline,
-    rotation: &RotationOptions,
-) -> u8 {
-    let is_poll = baseline.command_values.is_some();
-    if is_poll {
-        launch.prepared.asker = Asker::Poll;
-        gate.leave_group();
+impl GatedLaunch<'_, '_> {
+    /// Runs the launch in the forked process. Returns the exit status, unless this process becomes
+    /// the command. A poll leaves the process group of the parent first, so that it doesn't get the
+    /// terminal's signals.
+    pub fn run(self) -> u8 {
+        let is_poll = self.baseline.command_values.is_some();
+        if is_poll {
+            self.launch.prepared.asker = Asker::Poll;
+            self.gate.leave_group();
+        }
+        // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
+        let retained = &mut self.launch.prepared.retained;
+        retained.rename_process(self.gate.parent.as_raw(), std::process::id());
+        let run = self.read_and_deliver();
+        run.unwrap_or_else(|report| self.fail(&report))
     }
-    // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
-    let retained = &mut launch.prepared.retained;
-    retained.rename_process(gate.parent.as_raw(), std::process::id());
-    let child = GatedLaunch {
-        launch,
-        gate,
-        baseline,
-        rotation,
-    };
-    child.run().unwrap_or_else(|report| child.fail(&report))
-}
 
-impl GatedLaunch<'_> {
     /// Reads the values, and reports to the parent what has changed. If something has changed,
     /// becomes the command or replaces its files. The values are read and the files are written
     /// before the gate opens, while the old command is still running. Returns the exit status,
@@ -127,8 +117,8 @@ impl GatedLaunch<'_> {
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
-    fn run(&self) -> Result<u8, Report> {
-        let launch = self.launch;
+    fn read_and_deliver(&self) -> Result<u8, Report> {
+        let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
@@ -221,7 +211,7 @@ impl GatedLaunch<'_> {
     }
 }
 
-impl Reporter for GatedLaunch<'_> {
+impl Reporter for GatedLaunch<'_, '_> {
     /// False for a poll. A termination signal to a poll isn't worth a line: it usually means that
     /// the whole service is being stopped.
     fn shows_progress(&self) -> bool {
