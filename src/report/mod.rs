@@ -85,11 +85,7 @@ impl Report {
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
     /// returns `None`.
     pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
-        match result {
-            Ok(value) => return Some(value),
-            Err(problems) => self.extend(problems),
-        }
-        None
+        result.map_err(|problems| self.extend(problems)).ok()
     }
 
     /// Adds the problems of a second report, and takes over its consequence if it has one.

@@ -63,9 +63,8 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     if let Some(why) = &status.reason {
         text += &format!("; the last error was: {why}");
     }
-    Record::error(text.chars().take(LONGEST).collect::<String>())
-        .event("signal")
-        .with("signal", signal)
+    let start: String = text.chars().take(LONGEST).collect();
+    Record::error(start).event("signal").with("signal", signal)
 }
 
 /// Returns the problem for a worker that doesn't return after the deadline, because it waits for a

@@ -315,9 +315,8 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
-    Some(format!(
-        "its key {twin:?} differs by a space or an invisible character"
-    ))
+    let what = "differs by a space or an invisible character";
+    Some(format!("its key {twin:?} {what}"))
 }
 
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
