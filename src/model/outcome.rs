@@ -303,11 +303,26 @@ impl Values {
         }
     }
 
-    /// Returns the problems of the values that can't be read, or that don't fit into an environment
-    /// with these limits or into a credential.
+    /// Returns the problems of the values that can't be read, and of the variables and systemd
+    /// credentials that can't have their value, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
-        problems.extend(delivery_problems(&self.outcomes, limits));
+        for (outcome, value) in self.outcomes.values() {
+            let length = value.len();
+            if let Some(variable) = outcome.variable() {
+                let problem = variable_problem(variable, limits);
+                problems.extend(problem.map(|problem| (outcome.id, problem)));
+            } else if length > MAX_CREDENTIAL_LENGTH
+                && matches!(outcome.target, Target::Credential(_))
+            {
+                let text = format!(
+                    "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
+                );
+                let problem = Problem::configuration(text).code("too-long");
+                let subject = outcome.subject.clone();
+                problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
+            }
+        }
         problems
     }
 }
@@ -332,26 +347,4 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
         return None;
     };
     Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
-}
-
-/// Returns a problem for each variable and each systemd credential that can't have its value, with
-/// the id of its outcome. Values that are missing anyway aren't checked.
-fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
-    let mut problems = Vec::new();
-    for (outcome, value) in outcomes.values() {
-        let length = value.len();
-        if let Some(variable) = outcome.variable() {
-            let problem = variable_problem(variable, limits);
-            problems.extend(problem.map(|problem| (outcome.id, problem)));
-        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
-        {
-            let text = format!(
-                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
-            );
-            let problem = Problem::configuration(text).code("too-long");
-            let subject = outcome.subject.clone();
-            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
-        }
-    }
-    problems
 }

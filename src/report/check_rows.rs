@@ -325,15 +325,12 @@ fn subject_object(subject: &Subject) -> Value {
 /// Returns the note of `--verbose` about an entry that is overridden.
 pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     let subject = &outcome.subject;
-    Record::note(match holder {
-        Holder::Entry(other) => format!("{subject} is overridden by {other}"),
-        Holder::Kept(name) => {
-            format!("{subject} isn't read, because {name} is already set (--keep-existing)")
-        }
-        Holder::Several => {
-            format!("{subject} isn't read, because all of its variables get their values elsewhere")
-        }
-    })
+    let why = match holder {
+        Holder::Entry(other) => return Record::note(format!("{subject} is overridden by {other}")),
+        Holder::Kept(name) => format!("{name} is already set (--keep-existing)"),
+        Holder::Several => "all of its variables get their values elsewhere".to_owned(),
+    };
+    Record::note(format!("{subject} isn't read, because {why}"))
 }
 
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,

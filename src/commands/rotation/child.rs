@@ -260,12 +260,10 @@ pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[R
         message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
     }
 
+    let messages = errors.iter().map(|error| error.message.as_str());
     let details = match errors {
         [only] => only.details.clone(),
-        _ => vec![(
-            "errors",
-            errors.iter().map(|error| error.message.as_str()).collect(),
-        )],
+        _ => vec![("errors", messages.collect())],
     };
     Record {
         label: Label::Warning,
