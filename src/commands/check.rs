@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, Values, configured_agent, preflight, read_values};
+use super::read::{Preflight, configured_agent, preflight, read_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
@@ -17,7 +17,7 @@ use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
-use crate::model::outcome::Outcomes;
+use crate::model::outcome::{Outcomes, Values};
 use crate::model::plan::EntryId;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
@@ -142,7 +142,7 @@ impl Checked {
     /// Prints the warnings and notes about them.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
-        let mut problems = self.values.problems();
+        let mut problems = self.values.problems(exec::argument_limits());
         if self.depth != CheckDepth::Declaration {
             // Nothing is written to find these problems.
             problems.extend(files.undeliverable());
@@ -185,15 +185,15 @@ impl Checked {
     /// Prints the warnings about files on a disk and about the command. With `--verbose`, also
     /// prints the source of each value.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
-        let (outcomes, fetched) = (&self.values.outcomes, &self.values.fetched);
+        let outcomes = &self.values.outcomes;
         if self.depth != CheckDepth::Declaration {
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
             // The table already lists the literals.
-            terminal::print_always(report::secret_notes(outcomes, fetched));
+            terminal::print_always(report::secret_notes(&self.values));
             terminal::print_always(outcomes.overridden().map(override_note));
-            terminal::print_always(report::total_note(outcomes, fetched));
+            terminal::print_always(report::total_note(&self.values));
         }
         if let Some(command) = command {
             let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
@@ -207,24 +207,16 @@ impl Checked {
     /// Returns everything that the table and the JSON show, except for the command and the
     /// messages.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
-        let now = SystemTime::now();
-        let Values {
-            outcomes,
-            fetched,
-            secrets,
-            cached,
-            caller,
-        } = &self.values;
+        let (values, now) = (&self.values, SystemTime::now());
         let checked = CheckedValues {
-            outcomes,
-            fetched,
-            cached,
+            values,
             problems,
             now,
             depth: self.depth,
         };
         let reads_values = self.depth == CheckDepth::Values;
 
+        let secrets = values.secrets.iter();
         let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Declaration, _) => None,
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
@@ -236,10 +228,10 @@ impl Checked {
             source,
             has_cache: reads_values && self.prepared.options.cache.is_some(),
             lists_literals: self.prepared.options.verbose,
-            caller: caller.clone(),
+            caller: values.caller.clone(),
             values: checked.rows(),
-            overridden: outcomes.overridden().map(override_object).collect(),
-            secrets: Vec::from_iter(secrets.iter().map(|secret| secret_row(secret, now))),
+            overridden: values.outcomes.overridden().map(override_object).collect(),
+            secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
             ..Findings::new()
         }
     }
@@ -291,8 +283,6 @@ fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(plan, agent.as_ref()) {
         Preflight::Decided(values) => values,
-        Preflight::Undecided { unsupported, .. } => {
-            Values::new(resolve(plan, &unsupported), unsupported)
-        }
+        Preflight::Undecided(fetching) => fetching.values(),
     }
 }

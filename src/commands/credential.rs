@@ -53,12 +53,13 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     report.into_result()?;
 
     // The plan has only this entry, and a report without problems means that the entry has a value.
-    // So the `else` branch is never taken.
-    let Some((credential, value)) = values.outcomes.values().next() else {
-        return Err(Report::default());
-    };
-    let sent = connection.answer(value.expose());
-    Ok(sent.map_err(|problem| problem.for_entry(credential.subject.clone(), Impact::Undelivered))?)
+    // So the loop runs once.
+    for (credential, value) in values.outcomes.values() {
+        let subject = || credential.subject.clone();
+        let sent = connection.answer(value.expose());
+        sent.map_err(|problem| problem.for_entry(subject(), Impact::Undelivered))?;
+    }
+    Ok(())
 }
 
 /// Returns systemd's connection, and the credential that its client asks for.

@@ -6,14 +6,14 @@
 use std::path::PathBuf;
 
 use super::prepare::Asker;
-use super::read::{Values, subcommand_values};
+use super::read::subcommand_values;
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{FileTarget, Mode, Origin, Subject};
 use crate::model::environment::Inherited;
-use crate::model::outcome::FileValue;
+use crate::model::outcome::{FileValue, Values};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::report::export_formats::{export as export_variables, masks, variables};
@@ -56,14 +56,8 @@ pub fn export(
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    let destination = match found {
-        Ok(destination) => Some(destination),
-        // The inputs are still read, so that one report has every error.
-        Err(problem) => {
-            inputs.errors.push(problem);
-            None
-        }
-    };
+    // After an error, the inputs are still read, so that one report has every error.
+    let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
     let consequence = "nothing was exported";
     let (Values { outcomes, .. }, mut report) =
@@ -138,10 +132,10 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
         Some(path) => {
+            let path = subject.as_written(&path.display().to_string());
+            let file = format!("the file {path} ({})", subject.origin);
             format!(
-                "export doesn't write the file {} ({}), which is written when secrets-exec starts a command",
-                subject.as_written(&path.display().to_string()),
-                subject.origin
+                "export doesn't write {file}, which is written when secrets-exec starts a command"
             )
         }
         None => format!(

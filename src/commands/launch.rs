@@ -7,24 +7,23 @@
 //! ```text
 //! main thread                          worker
 //!
-//! start ─── worker::run ─────────────▶ read
-//!   waits for the result, a signal       prepare        merges all inputs, and makes the plan
-//!   and the deadline                     find_program   finds a mistyped command before any request
-//!                                        read_values    sends the requests, and makes the values
+//! start ─── worker::run ───────────────▶ prepare        merges all inputs, and makes the plan
+//!   waits for the result, a signal       find_program   finds a mistyped command before any request
+//!   and the deadline                     read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
 //!   write_files   under temporary names; also prints the warnings, and makes the environment
 //!   rename_all    gives the files their names
 //!   exec          never returns
 //! ```
 //!
-//! With `--on-rotation`, `read` ends before `read_values`. The forked launches of the rotation take
-//! the remaining steps (`commands/rotation`).
+//! With `--on-rotation`, the worker ends before `read_values`. The forked launches of the rotation
+//! take the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
 use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Values, read_values};
+use super::read::read_values;
 use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
@@ -32,7 +31,7 @@ use crate::input::cli::Inputs;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
-use crate::model::outcome::Outcomes;
+use crate::model::outcome::{Outcomes, Values};
 use crate::model::shown::quoted_program;
 use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
@@ -47,44 +46,31 @@ pub enum Start<'a> {
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Reads everything that a launch needs before its program can be started.
+/// Reads everything that a launch needs before its program can be started, on the worker. With
+/// `--on-rotation`, leaves the values to the forked launches.
 ///
 /// # Errors
-/// Every reason why the command can't be started.
+/// Every mistake in the inputs, a command that isn't found, or every value that can't be read.
 pub fn start<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
     inherited: &Inherited,
 ) -> Result<Start<'a>, Report> {
     worker::run(inputs, inherited, |inputs, deadline| {
-        read(inputs, command, inherited, deadline)
+        let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
+        let program = prepared.find_program(command)?;
+        let launch = Launch {
+            prepared,
+            command,
+            program,
+        };
+        #[cfg(target_os = "linux")]
+        if let Some(rotation) = launch.prepared.options.rotation {
+            return Ok(Start::Supervised(launch, rotation));
+        }
+        let values = launch.all_values(deadline)?;
+        Ok(Start::Now(launch, values))
     })
-}
-
-/// Does the part of a launch that runs on the worker: everything up to and including the values.
-/// With `--on-rotation`, leaves the values to the forked launches.
-///
-/// # Errors
-/// Every mistake in the inputs, a command that isn't found, or every value that can't be read.
-fn read<'a>(
-    inputs: Inputs,
-    command: &'a CommandLine,
-    inherited: &Inherited,
-    deadline: &Deadline,
-) -> Result<Start<'a>, Report> {
-    let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
-    let program = prepared.find_program(command)?;
-    let launch = Launch {
-        prepared,
-        command,
-        program,
-    };
-    #[cfg(target_os = "linux")]
-    if let Some(rotation) = launch.prepared.options.rotation {
-        return Ok(Start::Supervised(launch, rotation));
-    }
-    let values = launch.all_values(deadline)?;
-    Ok(Start::Now(launch, values))
 }
 
 /// A command whose program has been found.
@@ -124,16 +110,15 @@ impl Launch<'_> {
     /// Every value that can't be read. In that case, the report also has every file that could not
     /// be written, so that it is complete.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
+        let values = read_values(&self.prepared, deadline)?;
+        let mut problems = values.problems(exec::argument_limits());
+        if problems.is_empty() {
+            return Ok(values);
+        }
+        problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
-        let values = read_values(&self.prepared, deadline)?;
-        let mut report = values.report(&consequence);
-        if !report.is_empty() {
-            let undeliverable = Files::open_directories(values.outcomes.files()).undeliverable();
-            report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
-            return Err(report);
-        }
-        Ok(values)
+        Err(Report::from_values(problems, consequence))
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With
@@ -146,15 +131,13 @@ impl Launch<'_> {
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
-        let Values {
-            outcomes, fetched, ..
-        } = values;
+        let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
-            terminal::print_always(report::provenance_notes(&outcomes, &fetched));
+            terminal::print_always(report::provenance_notes(&values));
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            self.print_value_warnings(&outcomes, &files);
+            self.print_value_warnings(outcomes, &files);
         }
 
         let delivery = Delivery::write_temporary(files)?;

@@ -387,10 +387,7 @@ fn refused_credential_problem(
     listed: &str,
     why: &str,
 ) -> Problem {
-    Problem::configuration(format!(
-        "\"{unit}\" wasn't given the credential \"{name}\", because {why}"
-    ))
-    .help(format!(
-        "add it to the declaration, as in credentials: {{ {listed}: {{ {name}: prod/api:token }} }}"
-    ))
+    let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");
+    let example = format!("credentials: {{ {listed}: {{ {name}: prod/api:token }} }}");
+    Problem::configuration(text).help(format!("add it to the declaration, as in {example}"))
 }

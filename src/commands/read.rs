@@ -11,7 +11,7 @@
 //! One way through this picture is a *round*. Most launches need only one round. The failure of a
 //! single value is an outcome, not an error, so that the report has every failure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,62 +27,23 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::answer::{Answer, FetchFailure, Fetched};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
-use crate::model::options::{CacheOptions, SourceOption};
-use crate::model::outcome::{Outcomes, delivery_problems};
-use crate::model::plan::{EntryId, Plan};
+use crate::model::options::SourceOption;
+use crate::model::outcome::{Outcomes, Values};
+use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
-/// The values of a command, and the answers that they were read from. Only `check` fills in the
-/// other fields.
-pub struct Values {
-    pub outcomes: Outcomes,
-    pub fetched: Fetched,
-    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
-    pub secrets: Vec<DescribedSecret>,
-    /// The ages of the answers that are in the cache.
-    pub cached: BTreeMap<Locator, Duration>,
-    /// The identity that AWS sees; `None` if AWS wasn't asked.
-    pub caller: Option<Caller>,
-}
-
-impl Values {
-    /// Returns values without the facts that only `check` shows.
-    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
-        Self {
-            outcomes,
-            fetched,
-            secrets: Vec::new(),
-            cached: BTreeMap::new(),
-            caller: None,
-        }
-    }
-
-    /// Returns the problems of the values that can't be read, or that don't fit into an environment
-    /// or a credential.
-    pub fn problems(&self) -> Vec<(EntryId, Problem)> {
-        let mut problems = self.outcomes.problems();
-        problems.extend(delivery_problems(&self.outcomes, exec::argument_limits()));
-        problems
-    }
-
-    /// Returns the report of [`Self::problems`], which is empty if every value can be used.
-    /// Otherwise its last line begins with `consequence`, as in `nothing was printed`.
-    pub fn report(&self, consequence: &str) -> Report {
-        Report::from_values(self.problems(), consequence)
-    }
-}
-
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
 /// itself. With `--verbose`, prints the source of each value, unless there are errors.
 ///
-/// The report that is returned with the values is that of [`Values::report`].
+/// The report that is returned with the values has the problems of those that can't be used. Its
+/// last line begins with `consequence`, as in `nothing was printed`.
 ///
 /// # Errors
 /// Every error in the inputs, or the reason why nothing can be read at all.
@@ -97,9 +58,9 @@ pub fn subcommand_values(
         let values = read_values(&prepared, deadline)?;
         Ok((prepared.options, values))
     })?;
-    let report = values.report(consequence);
+    let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
     if options.verbose && report.is_empty() {
-        terminal::print_always(report::provenance_notes(&values.outcomes, &values.fetched));
+        terminal::print_always(report::provenance_notes(&values));
     }
     Ok((values, report))
 }
@@ -177,15 +138,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         let fallback = agent.has_fallback.then(|| Box::new(aws));
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
-    Ok(match open_cache(prepared)? {
-        None => Backend::Aws(Box::new(aws)),
-        Some((directory, options)) => Backend::Cached(Box::new(Cached {
-            aws,
-            directory,
-            options,
-            notices: Vec::new(),
-        })),
-    })
+    Ok(with_cache(aws, prepared)?)
 }
 
 /// Returns the agent of `--agent`, or `None` without this option.
@@ -200,25 +153,30 @@ pub fn configured_agent(
     Some(Agent::new(url.clone(), *fallback, settings, deadline))
 }
 
-/// Opens the directory of `--cache`. Returns it with the options that say how old a cached answer
-/// can be. The result is `None` without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Returns
+/// AWS itself without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
 /// If the directory is not safe for values.
-fn open_cache(prepared: &Prepared) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
-    let Some(mut cache) = prepared.options.cache.clone() else {
-        return Ok(None);
+fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
+    let Some(mut options) = prepared.options.cache.clone() else {
+        return Ok(Backend::Aws(Box::new(aws)));
     };
-    let directory = match CacheDirectory::open(&cache.directory) {
+    let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if prepared.is_poll() => return Ok(None),
+        Err(_) if prepared.is_poll() => return Ok(Backend::Aws(Box::new(aws))),
         Err(problems) => return Err(problems),
     };
     if prepared.is_poll() {
         // A poll stores AWS's answers for the next launch, but doesn't use any.
-        (cache.ttl, cache.stale) = (Duration::ZERO, Duration::ZERO);
+        (options.ttl, options.stale) = (Duration::ZERO, Duration::ZERO);
     }
-    Ok(Some((directory, cache)))
+    Ok(Backend::Cached(Box::new(Cached {
+        aws,
+        directory,
+        options,
+        notices: Vec::new(),
+    })))
 }
 
 /// With `--wait`, a pause between two rounds is as long as all earlier rounds and pauses together,
@@ -242,17 +200,7 @@ async fn fetch_and_resolve(
     let plan = &prepared.plan;
     let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
         Preflight::Decided(values) => return Ok(values),
-        Preflight::Undecided {
-            supported,
-            unsupported,
-        } => Fetching {
-            plan,
-            begun: Instant::now(),
-            requested: supported.clone(),
-            supported,
-            not_from_cache: BTreeSet::new(),
-            fetched: unsupported,
-        },
+        Preflight::Undecided(fetching) => fetching,
     };
 
     let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
@@ -288,12 +236,9 @@ async fn fetch_and_resolve(
 pub enum Preflight<'a> {
     /// No request is needed, or requests would be useless. These are the values.
     Decided(Values),
-    /// Requests are needed for the locators that the backend supports.
-    Undecided {
-        supported: BTreeSet<&'a Locator>,
-        /// The failure of each locator that the agent can never read.
-        unsupported: Fetched,
-    },
+    /// Requests are needed. The only answers so far are the failures of the locators that the agent
+    /// can never read.
+    Undecided(Fetching<'a>),
 }
 
 /// Finds out what can be known about a plan without a request, so that a mistake can be found
@@ -323,14 +268,18 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
             return Preflight::Decided(Values::new(outcomes, unsupported));
         }
     }
-    Preflight::Undecided {
+    Preflight::Undecided(Fetching {
+        plan,
+        begun: Instant::now(),
+        requested: supported.clone(),
         supported,
-        unsupported,
-    }
+        not_from_cache: BTreeSet::new(),
+        fetched: unsupported,
+    })
 }
 
 /// The answers for a plan, from one round to the next.
-struct Fetching<'a> {
+pub struct Fetching<'a> {
     plan: &'a Plan,
     begun: Instant,
     /// The locators that the backend can read.
@@ -409,6 +358,11 @@ impl Fetching<'_> {
         });
     }
 
+    /// Resolves the plan with all answers so far.
+    pub fn values(self) -> Values {
+        Values::new(resolve(self.plan, &self.fetched), self.fetched)
+    }
+
     /// Returns the values of the last round, because the time of `--wait` is over. The message
     /// about each failure says how long secrets-exec has tried.
     fn give_up(mut self) -> Values {
@@ -417,7 +371,7 @@ impl Fetching<'_> {
         for failure in answers.filter_map(|answer| answer.as_mut().err()) {
             failure.waited = Some(waited);
         }
-        Values::new(resolve(self.plan, &self.fetched), self.fetched)
+        self.values()
     }
 }
 

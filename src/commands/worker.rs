@@ -95,9 +95,8 @@ pub fn run<T: Send>(
         remove_empty_variables(inherited);
     }
     let (options, _) = inputs.options.resolve(inherited);
-    run_with(&options, &Notifier::new(inherited), |deadline| {
-        work(inputs, deadline)
-    })
+    let work = |deadline: &Deadline| work(inputs, deadline);
+    run_with(&options, &Notifier::new(inherited), work)
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of

@@ -148,37 +148,30 @@ impl Access {
         self.mode.intersects(executable)
     }
 
-    /// Sets the owner and mode of an empty file and then writes its content.
-    ///
-    /// # Errors
-    /// If the owner or the mode can't be set, or if the content can't be written.
-    pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
-        self.apply(file)?;
-        file.write_all(content.expose())
-            .map_err(|error| call_problem(WRITE, errno(&error)))
-    }
-
-    /// Sets the owner and mode of an empty file that this process has created.
+    /// Sets the owner and mode of an empty file that this process has created, and then writes its
+    /// content.
     ///
     /// The order matters. If the mode were set before the group, members of this process's group
     /// could open the file in between and keep the descriptor. If the user were set before the
     /// mode, changing the mode of that user's file would need CAP_FOWNER.
     ///
     /// # Errors
-    /// When this process isn't allowed to give the file to the owner or to set the mode.
-    fn apply(&self, file: &File) -> Result<(), Problem> {
+    /// When this process isn't allowed to give the file to the owner or to set the mode, or if the
+    /// content can't be written.
+    pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
             call_problem("the owner of the file can't be set", errno)
                 .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
         };
         if self.group.is_some() {
-            fchown(file, None, self.group).map_err(no_owner)?;
+            fchown(&*file, None, self.group).map_err(no_owner)?;
         }
-        fchmod(file, self.mode).map_err(|errno| call_problem(SET_MODE, errno))?;
+        fchmod(&*file, self.mode).map_err(|errno| call_problem(SET_MODE, errno))?;
         if self.user.is_some() {
-            fchown(file, self.user, None).map_err(no_owner)?;
+            fchown(&*file, self.user, None).map_err(no_owner)?;
         }
-        Ok(())
+        let written = file.write_all(content.expose());
+        written.map_err(|error| call_problem(WRITE, errno(&error)))
     }
 }
 

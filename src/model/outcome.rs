@@ -5,10 +5,10 @@
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Fetched, SecretValue};
+use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
 use super::entry::{FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
@@ -278,6 +278,55 @@ impl Outcomes {
     }
 }
 
+/// The values of a command, and the answers that they were read from. Only `check` fills in the
+/// other fields.
+pub struct Values {
+    pub outcomes: Outcomes,
+    pub fetched: Fetched,
+    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of the answers that are in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
+    /// The identity that AWS sees; `None` if AWS wasn't asked.
+    pub caller: Option<Caller>,
+}
+
+impl Values {
+    /// Returns values without the facts that only `check` shows.
+    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
+        Self {
+            outcomes,
+            fetched,
+            secrets: Vec::new(),
+            cached: BTreeMap::new(),
+            caller: None,
+        }
+    }
+
+    /// Returns the problems of the values that can't be read, and of the variables and systemd
+    /// credentials that can't have their value, each with the id of its outcome.
+    pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
+        let mut problems = self.outcomes.problems();
+        for (outcome, value) in self.outcomes.values() {
+            let length = value.len();
+            if let Some(variable) = outcome.variable() {
+                let problem = variable_problem(variable, limits);
+                problems.extend(problem.map(|problem| (outcome.id, problem)));
+            } else if length > MAX_CREDENTIAL_LENGTH
+                && matches!(outcome.target, Target::Credential(_))
+            {
+                let text = format!(
+                    "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
+                );
+                let problem = Problem::configuration(text).code("too-long");
+                let subject = outcome.subject.clone();
+                problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
+            }
+        }
+        problems
+    }
+}
+
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
 /// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
@@ -298,26 +347,4 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
         return None;
     };
     Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
-}
-
-/// Returns a problem for each variable and each systemd credential that can't have its value, with
-/// the id of its outcome. Values that are missing anyway aren't checked.
-pub fn delivery_problems(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
-    let mut problems = Vec::new();
-    for (outcome, value) in outcomes.values() {
-        let length = value.len();
-        if let Some(variable) = outcome.variable() {
-            let problem = variable_problem(variable, limits);
-            problems.extend(problem.map(|problem| (outcome.id, problem)));
-        } else if length > MAX_CREDENTIAL_LENGTH && matches!(outcome.target, Target::Credential(_))
-        {
-            let text = format!(
-                "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
-            );
-            let problem = Problem::configuration(text).code("too-long");
-            let subject = outcome.subject.clone();
-            problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
-        }
-    }
-    problems
 }

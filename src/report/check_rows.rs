@@ -6,20 +6,20 @@
 //! these entries, and `--verbose` a note for each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, SystemTime};
+use std::collections::HashMap;
+use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
 use super::terminal::{Record, age, counted};
-use crate::model::answer::{DescribedSecret, Description, Document, Fetched, Replica};
+use crate::model::answer::{DescribedSecret, Description, Document, Replica};
 use crate::model::entry::{
     Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
 use crate::model::environment::is_name;
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
+use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
@@ -30,10 +30,7 @@ const ID_LENGTH: usize = 8;
 
 /// Everything that is known about the values of a plan.
 pub struct CheckedValues<'a> {
-    pub outcomes: &'a Outcomes,
-    pub fetched: &'a Fetched,
-    /// The ages of the answers in the cache.
-    pub cached: &'a BTreeMap<Locator, Duration>,
+    pub values: &'a Values,
     /// The problems, each with its outcome.
     pub problems: &'a [(EntryId, Problem)],
     /// The time that ages are relative to.
@@ -85,7 +82,7 @@ impl CheckedValues<'_> {
     /// order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
-        for outcome in &self.outcomes.list {
+        for outcome in &self.values.outcomes.list {
             // The rows for the keys of an object are before the object, which doesn't need a row of
             // its own.
             let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
@@ -166,7 +163,7 @@ impl CheckedValues<'_> {
     /// True for an absent entry if another entry sets its target, or if a later layer has an absent
     /// entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
-        self.outcomes.list.iter().any(|other| {
+        self.values.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.
             let is_later_absence = matches!(other.result, Outcome::Absent) && other.id < absent.id;
             let has_the_row = is_later_absence || other.value().is_some();
@@ -176,7 +173,7 @@ impl CheckedValues<'_> {
 
     /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
-        let is_found = |read: &SecretRef| self.fetched.contains_key(&read.locator);
+        let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
             CheckDepth::Metadata if reads.iter().all(is_found) => "not-read",
@@ -200,7 +197,7 @@ impl CheckedValues<'_> {
     /// a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
-        let answer = self.fetched.get(locator);
+        let answer = self.values.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
         let status = match answer {
@@ -271,7 +268,7 @@ impl CheckedValues<'_> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {
             Some(cached) => cached.age,
-            None => *self.cached.get(locator)?,
+            None => *self.values.cached.get(locator)?,
         };
         Some((age.as_secs(), used.is_some()))
     }
@@ -328,15 +325,12 @@ fn subject_object(subject: &Subject) -> Value {
 /// Returns the note of `--verbose` about an entry that is overridden.
 pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     let subject = &outcome.subject;
-    Record::note(match holder {
-        Holder::Entry(other) => format!("{subject} is overridden by {other}"),
-        Holder::Kept(name) => {
-            format!("{subject} isn't read, because {name} is already set (--keep-existing)")
-        }
-        Holder::Several => {
-            format!("{subject} isn't read, because all of its variables get their values elsewhere")
-        }
-    })
+    let why = match holder {
+        Holder::Entry(other) => return Record::note(format!("{subject} is overridden by {other}")),
+        Holder::Kept(name) => format!("{name} is already set (--keep-existing)"),
+        Holder::Several => "all of its variables get their values elsewhere".to_owned(),
+    };
+    Record::note(format!("{subject} isn't read, because {why}"))
 }
 
 /// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,

@@ -85,11 +85,7 @@ impl Report {
     /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
     /// returns `None`.
     pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
-        match result {
-            Ok(value) => return Some(value),
-            Err(problems) => self.extend(problems),
-        }
-        None
+        result.map_err(|problems| self.extend(problems)).ok()
     }
 
     /// Adds the problems of a second report, and takes over its consequence if it has one.
@@ -142,10 +138,7 @@ impl Report {
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
-        let keyed = problems.map(|(at, problem)| match problem.group_key() {
-            Some(key) => ((Some(key), 0), problem),
-            None => ((None, at), problem),
-        });
+        let keyed = problems.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
         let (mut records, mut has_sent_note) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let Some(mut record) = error_record(&problems) else {

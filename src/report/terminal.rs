@@ -152,16 +152,11 @@ const MOST_NAMES: usize = 5;
 
 /// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => name.clone(),
-        [names @ .., last] if names.len() < MOST_NAMES => {
-            format!("{} and {last}", names.join(", "))
-        }
-        _ => {
-            let (shown, others) = names.split_at(MOST_NAMES);
-            format!("{} and {} more", shown.join(", "), others.len())
-        }
+    let (shown, others) = names.split_at(names.len().min(MOST_NAMES));
+    match (shown, others) {
+        ([] | [_], _) => shown.concat(),
+        ([first @ .., last], []) => format!("{} and {last}", first.join(", ")),
+        (_, others) => format!("{} and {} more", shown.join(", "), others.len()),
     }
 }
 

@@ -16,7 +16,7 @@ use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
 use crate::model::environment::CommandLine;
-use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes};
+use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -63,9 +63,8 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     if let Some(why) = &status.reason {
         text += &format!("; the last error was: {why}");
     }
-    Record::error(text.chars().take(LONGEST).collect::<String>())
-        .event("signal")
-        .with("signal", signal)
+    let start: String = text.chars().take(LONGEST).collect();
+    Record::error(start).event("signal").with("signal", signal)
 }
 
 /// Returns the problem for a worker that doesn't return after the deadline, because it waits for a
@@ -320,10 +319,11 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 /// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
 /// read only once, and about entries that get their default or aren't set. The last note is about
 /// the whole resolution.
-pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
-    let mut records = secret_notes(outcomes, fetched);
-    let values = outcomes.values().map(|(outcome, _)| outcome);
-    let literals = values.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
+pub fn provenance_notes(values: &Values) -> Vec<Record> {
+    let mut records = secret_notes(values);
+    let outcomes = &values.outcomes;
+    let read = outcomes.values().map(|(outcome, _)| outcome);
+    let literals = read.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
     let literals: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
     if !literals.is_empty() {
         let text = counted(literals.len(), "value is a literal", "values are literals");
@@ -335,21 +335,21 @@ pub fn provenance_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
         records.push(resolved_note(text));
     }
     records.extend(missing_value_notes(outcomes));
-    records.extend(total_note(outcomes, fetched));
+    records.extend(total_note(values));
     records
 }
 
 /// Returns a note for each secret or parameter that gives a value, in the order of the entries.
-pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
-    let values = outcomes.values().flat_map(|(outcome, _)| {
+pub fn secret_notes(values: &Values) -> Vec<Record> {
+    let sources = values.outcomes.values().flat_map(|(outcome, _)| {
         let reads = outcome.read_from().iter();
         reads.map(move |read| ((&read.locator, outcome.parameter_name.as_deref()), outcome))
     });
 
     let mut records = Vec::new();
-    for ((locator, parameter_name), mut outcomes) in grouped(values) {
+    for ((locator, parameter_name), mut outcomes) in grouped(sources) {
         // A value is only made if every document was fetched, so this always finds one.
-        let Some(Ok(document)) = fetched.get(locator) else {
+        let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };
         // A composed value can use several keys of the same secret, and two aliases of a template
@@ -418,11 +418,12 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
 
 /// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
 /// anything to read. Only secrets that were read are counted.
-pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
-    if fetched.is_empty() {
+pub fn total_note(values: &Values) -> Option<Record> {
+    if values.fetched.is_empty() {
         return None;
     }
-    let documents = fetched.values().flatten();
+    let outcomes = &values.outcomes;
+    let documents = values.fetched.values().flatten();
     let cached = documents.clone().filter(|read| read.cached.is_some());
     let (values, secrets) = (outcomes.values().count(), documents.count());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
@@ -435,9 +436,8 @@ pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
     );
     let note = Record::note(text).event("resolution");
     let note = note.with("values", values).with("secrets", secrets);
-    let note = note
-        .with("milliseconds", milliseconds)
-        .with("requests", requests);
+    let note = note.with("milliseconds", milliseconds);
+    let note = note.with("requests", requests);
     Some(note.with("from_cache", cached.count()))
 }
 

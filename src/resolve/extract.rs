@@ -333,9 +333,8 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
-    Some(format!(
-        "its key {twin:?} differs by a space or an invisible character"
-    ))
+    let what = "differs by a space or an invisible character";
+    Some(format!("its key {twin:?} {what}"))
 }
 
 /// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
@@ -436,9 +435,7 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(SecretValue::new(text.as_str())),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Some(SecretValue::new(value.to_string()))
-        }
+        _ => Some(SecretValue::new(value.to_string())),
     }
 }
 

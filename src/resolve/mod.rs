@@ -516,10 +516,7 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         let alias_and_key = id
             .split_once('.')
             .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));
-        failure.nearest = match (similar, alias_and_key) {
-            (Some(similar), _) => Some(similar.into()),
-            (None, Some((alias, key))) => Some(format!("{alias}:{key}").into()),
-            (None, None) => None,
-        };
+        let reference = alias_and_key.map(|(alias, key)| format!("{alias}:{key}").into());
+        failure.nearest = similar.map(Into::into).or(reference);
     }
 }

@@ -31,6 +31,7 @@
 //! status 75. This process then exits with the status of the command.
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
 
 /// Returns the first state and the first actions. The launch of the command is already waiting at
 /// its gate, so it is started right away.
@@ -290,36 +291,29 @@ impl Step<'_> {
                 self.request_poll(&mut state);
             }
             (Event::Signal(signal), _) => self.forward(&mut state, signal),
-            (Event::Elapsed, Poll::Idle | Poll::Splayed) => {
+            (Elapsed, Poll::Idle | Poll::Splayed) => {
                 let is_delayed = state.poll == Poll::Splayed;
                 state.poll = Poll::Polling { is_delayed };
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
             }
-            (Event::Polled(result), Poll::Polling { is_delayed }) => {
+            (Polled(result), Poll::Polling { is_delayed }) => {
                 return self.on_poll(state, is_delayed, result);
             }
-            (Event::Delivered, Poll::Delivering) => {
+            (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
                     self.actions.push(Action::Signal(signal));
                 }
                 self.schedule_poll(&mut state);
             }
-            (Event::NotDelivered, Poll::Delivering) => self.schedule_poll(&mut state),
-            (Event::Suspended(signal), _) => {
+            (NotDelivered, Poll::Delivering) => self.schedule_poll(&mut state),
+            (Suspended(signal), _) => {
                 state.is_suspended = true;
                 self.actions.push(Action::Suspend(signal));
             }
-            (Event::Continued, _) => state.is_suspended = false,
-            (Event::Ended { status, is_last }, _) => return self.on_end(status, is_last),
-            (
-                Event::GroupEmpty
-                | Event::Polled(_)
-                | Event::Delivered
-                | Event::NotDelivered
-                | Event::Elapsed,
-                _,
-            ) => {}
+            (Continued, _) => state.is_suspended = false,
+            (Ended { status, is_last }, _) => return self.on_end(status, is_last),
+            (GroupEmpty | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
     }
@@ -444,41 +438,31 @@ impl Step<'_> {
     /// follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (Event::Ended { status, is_last }, None) => {
+            (Ended { status, is_last }, None) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
                 if is_last {
                     return self.finish(state, status);
                 }
                 state.ended = Some(status);
             }
-            (Event::GroupEmpty, Some(status)) => return self.finish(state, status),
-            (Event::Elapsed, _) if state.phase == Phase::Grace => {
-                self.kill(&mut state, Notice::GraceOver)
-            }
+            (GroupEmpty, Some(status)) => return self.finish(state, status),
+            (Elapsed, _) if state.phase == Phase::Grace => self.kill(&mut state, Notice::GraceOver),
             // A process in an uninterruptible wait doesn't delay the next step, unless it is the
             // command, which has to be reaped.
-            (Event::Elapsed, None) => self.actions.push(Action::Arm(Delay::Kill)),
-            (Event::Elapsed, Some(status)) => return self.finish(state, status),
+            (Elapsed, None) => self.actions.push(Action::Arm(Delay::Kill)),
+            (Elapsed, Some(status)) => return self.finish(state, status),
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true
             }
             (Event::Signal(SignalNumber::TERM), _) => self.terminate(&mut state),
             (Event::Signal(signal), _) => self.forward_unless_killed(&state, signal),
             // The next launch, which was waiting at its gate, has died.
-            (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => {
+            (Polled(PollResult::Failed), _) if state.next == Next::Start => {
                 state.next = Next::ExitRotated
             }
-            (Event::Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
-            (
-                Event::Ended { .. }
-                | Event::GroupEmpty
-                | Event::Suspended(_)
-                | Event::Continued
-                | Event::Polled(_)
-                | Event::Delivered
-                | Event::NotDelivered,
-                _,
-            ) => {}
+            (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
+            (Ended { .. } | Suspended(_), Some(_)) | (GroupEmpty, None) => {}
+            (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }
         SupervisorState::Stopping(state)
     }
@@ -490,17 +474,15 @@ impl Step<'_> {
     /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
     /// forwarded like any other signal.
     fn terminate(&mut self, state: &mut Stopping) {
-        match (state.next, state.phase) {
-            (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
+        match state.next {
+            Next::Start | Next::ExitRotated => {
                 state.next = Next::ExitCancelled;
                 self.actions
                     .extend([Action::CancelPoll, Action::Report(Notice::Cancelled)]);
             }
-            (Next::ExitCancelled, Phase::Grace) => self.kill(state, Notice::SecondTerm),
-            (Next::ExitCancelled, Phase::Killed) => {}
-            (Next::ExitEnded, Phase::Grace | Phase::Killed) => {
-                self.forward_unless_killed(state, SignalNumber::TERM)
-            }
+            Next::ExitCancelled if state.phase == Phase::Killed => {}
+            Next::ExitCancelled => self.kill(state, Notice::SecondTerm),
+            Next::ExitEnded => self.forward_unless_killed(state, SignalNumber::TERM),
         }
     }
 

@@ -16,14 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
-use crate::commands::read::Values;
 use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::answer::Document;
 use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::outcome::Outcomes;
+use crate::model::outcome::{Outcomes, Values};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::shown::quoted_program;
 use crate::report::terminal::some_of;
@@ -88,40 +86,30 @@ impl Baseline {
 }
 
 /// A launch on its way to the gate, with what earlier launches have found.
-struct GatedLaunch<'a> {
-    launch: &'a Launch<'a>,
-    gate: Gate,
-    baseline: &'a Baseline,
-    rotation: &'a RotationOptions,
+pub struct GatedLaunch<'a, 'command> {
+    pub launch: &'a mut Launch<'command>,
+    pub gate: Gate,
+    pub baseline: &'a Baseline,
+    pub rotation: &'a RotationOptions,
 }
 
-/// Runs the launch in the forked process. Returns the exit status, unless this process becomes the
-/// command. A poll leaves the process group of the parent first, so that it doesn't get the
-/// terminal's signals.
-pub fn run_launch(
-    launch: &mut Launch<'_>,
-    gate: Gate,
-    baseline: &Baseline,
-    rotation: &RotationOptions,
-) -> u8 {
-    let is_poll = baseline.command_values.is_some();
-    if is_poll {
-        launch.prepared.asker = Asker::Poll;
-        gate.leave_group();
+impl GatedLaunch<'_, '_> {
+    /// Runs the launch in the forked process. Returns the exit status, unless this process becomes
+    /// the command. A poll leaves the process group of the parent first, so that it doesn't get the
+    /// terminal's signals.
+    pub fn run(self) -> u8 {
+        let is_poll = self.baseline.command_values.is_some();
+        if is_poll {
+            self.launch.prepared.asker = Asker::Poll;
+            self.gate.leave_group();
+        }
+        // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
+        let retained = &mut self.launch.prepared.retained;
+        retained.rename_process(self.gate.parent.as_raw(), std::process::id());
+        let run = self.read_and_deliver();
+        run.unwrap_or_else(|report| self.fail(&report))
     }
-    // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
-    let retained = &mut launch.prepared.retained;
-    retained.rename_process(gate.parent.as_raw(), std::process::id());
-    let child = GatedLaunch {
-        launch,
-        gate,
-        baseline,
-        rotation,
-    };
-    child.run().unwrap_or_else(|report| child.fail(&report))
-}
 
-impl GatedLaunch<'_> {
     /// Reads the values, and reports to the parent what has changed. If something has changed,
     /// becomes the command or replaces its files. The values are read and the files are written
     /// before the gate opens, while the old command is still running. Returns the exit status,
@@ -129,8 +117,8 @@ impl GatedLaunch<'_> {
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
-    fn run(&self) -> Result<u8, Report> {
-        let launch = self.launch;
+    fn read_and_deliver(&self) -> Result<u8, Report> {
+        let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
@@ -223,7 +211,7 @@ impl GatedLaunch<'_> {
     }
 }
 
-impl Reporter for GatedLaunch<'_> {
+impl Reporter for GatedLaunch<'_, '_> {
     /// False for a poll. A termination signal to a poll isn't worth a line: it usually means that
     /// the whole service is being stopped.
     fn shows_progress(&self) -> bool {
@@ -272,12 +260,10 @@ pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[R
         message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
     }
 
+    let messages = errors.iter().map(|error| error.message.as_str());
     let details = match errors {
         [only] => only.details.clone(),
-        _ => vec![(
-            "errors",
-            errors.iter().map(|error| error.message.as_str()).collect(),
-        )],
+        _ => vec![("errors", messages.collect())],
     };
     Record {
         label: Label::Warning,
@@ -395,7 +381,10 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
-            let mut add = |parameter_name: Option<&str>, document: &Document| {
+            let whole = (!locator.is_path()).then_some((None, document));
+            let parameters = document.parameters.iter();
+            let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
+            for (parameter_name, document) in whole.into_iter().chain(named) {
                 let secret = Secret {
                     // A secret that was read exists, so messages may show its name.
                     name: locator.revealed().noun_of(parameter_name),
@@ -405,12 +394,6 @@ impl Fingerprint {
                 };
                 let key = hash_of_request(hash_key, locator, parameter_name);
                 fingerprint.secrets.insert(key, secret);
-            };
-            if !locator.is_path() {
-                add(None, document);
-            }
-            for (name, parameter) in &document.parameters {
-                add(Some(name), parameter);
             }
         }
         fingerprint

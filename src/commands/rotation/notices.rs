@@ -232,9 +232,7 @@ impl Notices<'_> {
 /// Returns the warning that lines of the log were dropped, because nobody read them.
 fn dropped_lines_warning(count: usize) -> Record {
     let lines = counted(count, "line was", "lines were");
-    Record::warning(format!(
-        "{lines} dropped here, because nobody was reading standard error"
-    ))
-    .event("lines_dropped")
-    .with("lines", count)
+    let text = format!("{lines} dropped here, because nobody was reading standard error");
+    let warning = Record::warning(text).event("lines_dropped");
+    warning.with("lines", count)
 }

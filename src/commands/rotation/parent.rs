@@ -10,7 +10,7 @@ use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::child::{self, Baseline, ChangedValues, Message, Ready};
+use super::child::{Baseline, ChangedValues, GatedLaunch, Message, Ready};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
@@ -384,7 +384,16 @@ impl Launches<'_> {
         };
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let run = |gate| child::run_launch(&mut self.launch, gate, baseline, rotation);
+        let launch = &mut self.launch;
+        let run = |gate| {
+            let child = GatedLaunch {
+                launch,
+                gate,
+                baseline,
+                rotation,
+            };
+            child.run()
+        };
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
         (self.process, self.phase) = (Some(process), LaunchPhase::Resolving);
