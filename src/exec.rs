@@ -313,9 +313,8 @@ pub fn expect_fit(
     }
 
     let strings = environment.0.iter().map(|string| string.to_string_lossy());
-    let longest = strings
-        .max_by_key(|string| string.len())
-        .unwrap_or_default();
+    let longest = strings.max_by_key(|string| string.len());
+    let longest = longest.unwrap_or_default();
     let name = longest.split('=').next().unwrap_or_default();
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"

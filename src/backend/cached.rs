@@ -244,7 +244,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
             let note = "the cache doesn't have a value that could be used instead";
-            failure.notes.push(note.to_owned());
+            failure.error.problem.notes.push(note.to_owned());
             Err(failure)
         }
         (answer, _) => answer,

@@ -391,13 +391,7 @@ impl Lookup<'_> {
 
     /// Returns the reference, or adds its error and returns `None`.
     fn accept(&mut self, found: Result<SecretRef, Fault>, subject: &Subject) -> Option<SecretRef> {
-        match found {
-            Ok(found) => Some(found),
-            Err(fault) => {
-                self.refuse(subject, fault);
-                None
-            }
-        }
+        found.map_err(|fault| self.refuse(subject, fault)).ok()
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may

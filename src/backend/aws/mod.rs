@@ -36,7 +36,7 @@ pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
-pub use service_errors::{code_and_message, error_response, malformed_response};
+pub use service_errors::{code_and_message, error_response, malformed_response, not_sent};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -503,12 +503,9 @@ async fn explained(
     if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
         && !error.reason().contains("User: ")
     {
-        if let Some(identity) = session.caller_arn(role, region).await {
-            error
-                .problem
-                .notes
-                .push(format!("the caller is {identity}"));
-        }
+        let identity = session.caller_arn(role, region).await;
+        let note = identity.map(|identity| format!("the caller is {identity}"));
+        error.problem.notes.extend(note);
         return error;
     }
     session.explain_refused(role, error)

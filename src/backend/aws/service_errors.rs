@@ -182,10 +182,7 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        FetchError {
-            again: self.again,
-            ..self.failure(Cause::Outage(kind), None)
-        }
+        self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
     /// Returns the failure for a request that AWS refuses for any other reason.
@@ -203,7 +200,7 @@ impl<'a> ServiceError<'a> {
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
-        FetchError { again, ..outage }
+        outage.again(again)
     }
 
     /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no

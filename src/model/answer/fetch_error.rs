@@ -69,17 +69,21 @@ impl FetchError {
 
     /// Creates the failure of a source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
-        let mut error = Self::new(Cause::NoCredentials(Unsigned::Failed), text);
-        error.again = again;
-        error
+        Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure of credentials, a role or a token that is refused. `code` is the code in
-    /// `check`.
+    /// Creates the failure of credentials, a role or a token that is missing or refused. `code` is
+    /// the code in `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
         error
+    }
+
+    /// Sets what is tried next, and replaces the default of the cause.
+    pub fn again(mut self, again: Again) -> Self {
+        self.again = again;
+        self
     }
 
     /// Sets the exit status of a temporary failure. The source of credentials didn't answer, and a
