@@ -229,13 +229,11 @@ impl Agent {
     /// # Errors
     /// When there is no complete response, or when the response is an error.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let http_request = Request::get(self.url(request))
-            .header(TOKEN_HEADER, token)
-            .body(Bytes::new())
-            .map_err(|error| not_sent(&error))?;
+        let head = Request::get(self.url(request)).header(TOKEN_HEADER, token);
+        let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
         let sent = self.http.send(http_request).await;
-        let (head, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
-        let status = head.status.as_u16();
+        let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
+        let status = response.status.as_u16();
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }

@@ -232,12 +232,9 @@ fn policy_remedy(message: &str) -> Option<String> {
     }
 
     let (_, policy) = message.split_once("because no ")?;
-    match policy.split_once(" allows ")? {
-        ("identity-based policy", _) => None,
-        (kind, _) => Some(format!(
-            "an administrator has to allow this in the {kind}, too"
-        )),
-    }
+    let (kind, _) = policy.split_once(" allows ")?;
+    let remedy = format!("an administrator has to allow this in the {kind}, too");
+    (kind != "identity-based policy").then_some(remedy)
 }
 
 /// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its

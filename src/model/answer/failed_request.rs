@@ -463,10 +463,8 @@ impl FailedRequest<'_> {
             }
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
-        Some(format!(
-            "list its versions: {}",
-            self.aws_command(operation)
-        ))
+        let list = self.aws_command(operation);
+        Some(format!("list its versions: {list}"))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region and the profile of the

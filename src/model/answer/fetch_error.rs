@@ -57,11 +57,6 @@ impl FetchError {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
 
-    /// Creates the outage for a request that the deadline interrupted.
-    pub fn unanswered(host: &str) -> Self {
-        Self::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
-    }
-
     /// Creates a refusal with a headline of its own.
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
         Self::new(Cause::Refused(refusal), text)
@@ -411,10 +406,7 @@ const PORTAL: &str = "check for a proxy or captive portal between this machine a
 impl Cause {
     /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
     pub fn is_unconfigured(self) -> bool {
-        matches!(
-            self,
-            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
-        )
+        self == Self::NoRegion || self == Self::NoCredentials(Unsigned::Unconfigured)
     }
 }
 
