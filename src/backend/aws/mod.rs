@@ -372,8 +372,11 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             Store::SecretsManager => count,
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let api = Api::Store(store);
-        session.clients.connect_early(api, region, needed).await;
+        let (clients, api) = (&session.clients, Api::Store(store));
+        // If there is no endpoint, the requests will report that error.
+        if let Ok(endpoint) = clients.endpoints.find(api, region).await {
+            clients.http.preconnect(&endpoint, needed);
+        }
     }
 }
 
@@ -516,8 +519,7 @@ async fn explained(
 /// a fallback region does not prove anything about the secret.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
-    FetchFailure {
-        elsewhere: errors,
-        ..FetchFailure::new(Some(own_region), own_error)
-    }
+    let mut failure = FetchFailure::new(Some(own_region), own_error);
+    failure.elsewhere = errors;
+    failure
 }

@@ -30,12 +30,10 @@ pub fn error_response<'a>(
     // A body that isn't JSON is treated as empty, because the code may be in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code_in_body, message) = code_and_message(&object);
-    ServiceError {
-        code: header("x-amzn-errortype").map(bare_code).or(code_in_body),
-        message,
-        ..ServiceError::new(status, header)
-    }
-    .classify()
+    let mut error = ServiceError::new(status, &header);
+    error.code = header("x-amzn-errortype").map(bare_code).or(code_in_body);
+    error.message = message;
+    error.classify()
 }
 
 /// Returns the code and the message of an error. Services spell the keys of both in different ways.
