@@ -251,10 +251,8 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 /// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
-    let arguments: Vec<CString> = command
-        .arguments()
-        .filter_map(|argument| CString::new(argument.as_bytes()).ok())
-        .collect();
+    let without_nul = |argument: &OsStr| CString::new(argument.as_bytes()).ok();
+    let arguments = Vec::from_iter(command.arguments().filter_map(without_nul));
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
     // The first line of a script doesn't contain a NUL, but the header of a program for a different
@@ -313,9 +311,8 @@ pub fn expect_fit(
     }
 
     let strings = environment.0.iter().map(|string| string.to_string_lossy());
-    let longest = strings
-        .max_by_key(|string| string.len())
-        .unwrap_or_default();
+    let longest = strings.max_by_key(|string| string.len());
+    let longest = longest.unwrap_or_default();
     let name = longest.split('=').next().unwrap_or_default();
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"

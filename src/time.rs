@@ -326,7 +326,8 @@ impl<'r> RetryBudget<'r> {
 
     /// Returns the outage for a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> FetchError {
-        FetchError::unanswered(self.request.map_or("AWS", |(host, _)| host))
+        let host = self.request.map_or("AWS", |(host, _)| host);
+        FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
     /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.

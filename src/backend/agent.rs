@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::aws::{
     Requests, Settings, apply_settings, code_and_message, distribute, error_response,
-    malformed_response, read_secret,
+    malformed_response, not_sent, read_secret,
 };
 use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
@@ -58,9 +58,8 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     };
     found.and_then(token_header).map_err(|why| {
         let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
-        let mut error = FetchError::without_credentials(text, Again::Later).help(TOKEN_REMEDY);
-        error.problem.code = "no-token";
-        error
+        let error = FetchError::credentials_refused("no-token", text);
+        error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
 
@@ -230,13 +229,11 @@ impl Agent {
     /// # Errors
     /// When there is no complete response, or when the response is an error.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let http_request = Request::get(self.url(request))
-            .header(TOKEN_HEADER, token)
-            .body(Bytes::new())
-            .map_err(|error| refused_request(error.to_string()))?;
+        let head = Request::get(self.url(request)).header(TOKEN_HEADER, token);
+        let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
         let sent = self.http.send(http_request).await;
-        let (head, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
-        let status = head.status.as_u16();
+        let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
+        let status = response.status.as_u16();
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }
@@ -281,11 +278,6 @@ fn unsupported_error(why: &str) -> FetchError {
     FetchError::refused(Refusal::Agent, text)
 }
 
-/// Returns the failure for a request that can't be sent, or that something other than AWS refuses.
-fn refused_request(why: String) -> FetchError {
-    FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
-}
-
 /// Parses a response. The document gets the requested region if the response doesn't have one.
 /// Messages quote only the code and the message of an error, and no other part of the body.
 ///
@@ -323,7 +315,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         return Err(error.aws_says(reason).help(help));
     }
 
-    let error = error_response(status, no_header, body);
+    let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
         let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
@@ -332,10 +324,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Returns no header, because only the body of an error from the agent is read.
-fn no_header(_: &str) -> Option<&'static str> {
-    None
-}
+/// Stands for the headers of an error from the agent, of which only the body is read.
+const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
 /// Returns the failure for an error response without one of AWS's codes, which is from the agent
 /// itself. Agents older than version 2.1 answer with status 400 if a request names a role.
@@ -345,13 +335,14 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        429 | 500.. => error_response(status, no_header, &[]),
+        429 | 500.. => error_response(status, NO_HEADERS, &[]),
         400 if has_role => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
         _ => {
             let question = "is it the Secrets Manager Agent that listens there?";
-            refused_request(format!("HTTP status {status}; {question}"))
+            let why = format!("HTTP status {status}; {question}");
+            FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
         }
     }
 }

@@ -38,6 +38,7 @@ use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::geteuid;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -58,14 +59,17 @@ const CHECKSUM_LENGTH: usize = 65;
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from another version of secrets-exec";
 
-/// An answer from AWS, and when AWS was asked for it.
-#[derive(Debug)]
+/// An answer from AWS, and when AWS was asked for it. The JSON of an entry is an array of these
+/// fields, in this order.
+#[derive(Debug, Deserialize)]
 pub struct CacheEntry {
-    pub document: Document,
+    /// The file name of the entry.
+    pub name: String,
     /// The time from the boot to the fetch that got the answer.
     pub fetched: Duration,
     /// True for an answer from a fallback region.
     pub is_replica: bool,
+    pub document: Document,
 }
 
 /// How long AWS is asked if the cache could provide every value.
@@ -244,7 +248,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
             let note = "the cache doesn't have a value that could be used instead";
-            failure.notes.push(note.to_owned());
+            failure.error.problem.notes.push(note.to_owned());
             Err(failure)
         }
         (answer, _) => answer,
@@ -296,16 +300,11 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    let parts: (String, _, _, _) = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
-    let (own_name, fetched, is_replica, document) = parts;
-    if own_name != name {
-        return Err(DAMAGED);
+    let entry: CacheEntry = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+    match entry.name == name {
+        true => Ok(entry),
+        false => Err(DAMAGED),
     }
-    Ok(CacheEntry {
-        document,
-        fetched,
-        is_replica,
-    })
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.

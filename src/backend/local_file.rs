@@ -99,10 +99,7 @@ impl LocalFile {
                 parameters.push((name.to_owned(), document));
             }
         }
-        (!parameters.is_empty()).then(|| Document {
-            parameters,
-            ..Document::new(SecretValue::new(""))
-        })
+        Document::of_path(parameters)
     }
 }
 

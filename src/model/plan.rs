@@ -375,7 +375,8 @@ impl Lookup<'_> {
             EntrySource::Object(reference, naming) => {
                 // An object can be a path, which stands for all parameters below it.
                 let located = self.try_locate(&reference, subject);
-                let reference = self.accept(located, subject)?;
+                let accepted = located.map_err(|fault| self.refuse(subject, fault));
+                let reference = accepted.ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
         };
@@ -386,18 +387,8 @@ impl Lookup<'_> {
     /// error.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
-        self.accept(located.and_then(SecretRef::single), subject)
-    }
-
-    /// Returns the reference, or adds its error and returns `None`.
-    fn accept(&mut self, found: Result<SecretRef, Fault>, subject: &Subject) -> Option<SecretRef> {
-        match found {
-            Ok(found) => Some(found),
-            Err(fault) => {
-                self.refuse(subject, fault);
-                None
-            }
-        }
+        let single = located.and_then(SecretRef::single);
+        single.map_err(|fault| self.refuse(subject, fault)).ok()
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may

@@ -36,7 +36,7 @@ pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
-pub use service_errors::{code_and_message, error_response, malformed_response};
+pub use service_errors::{code_and_message, error_response, malformed_response, not_sent};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -372,8 +372,11 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             Store::SecretsManager => count,
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let api = Api::Store(store);
-        session.clients.connect_early(api, region, needed).await;
+        let (clients, api) = (&session.clients, Api::Store(store));
+        // If there is no endpoint, the requests will report that error.
+        if let Ok(endpoint) = clients.endpoints.find(api, region).await {
+            clients.http.preconnect(&endpoint, needed);
+        }
     }
 }
 
@@ -503,12 +506,9 @@ async fn explained(
     if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
         && !error.reason().contains("User: ")
     {
-        if let Some(identity) = session.caller_arn(role, region).await {
-            error
-                .problem
-                .notes
-                .push(format!("the caller is {identity}"));
-        }
+        let identity = session.caller_arn(role, region).await;
+        let note = identity.map(|identity| format!("the caller is {identity}"));
+        error.problem.notes.extend(note);
         return error;
     }
     session.explain_refused(role, error)
@@ -519,8 +519,7 @@ async fn explained(
 /// a fallback region does not prove anything about the secret.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
-    FetchFailure {
-        elsewhere: errors,
-        ..FetchFailure::new(Some(own_region), own_error)
-    }
+    let mut failure = FetchFailure::new(Some(own_region), own_error);
+    failure.elsewhere = errors;
+    failure
 }

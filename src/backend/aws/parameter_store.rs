@@ -145,23 +145,10 @@ async fn read_path(
         let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
-    let mut document = document_of_path(found.into_iter().collect())?;
+    let found = Document::of_path(found.into_iter().collect());
+    let mut document = found.ok_or(Cause::Absent(Missing::Secret))?;
     document.region = Some(client.region.clone());
     Ok(document)
-}
-
-/// Returns the document of a path, which has these parameters and no value of its own.
-///
-/// # Errors
-/// [`Missing::Secret`] if there aren't any parameters.
-pub fn document_of_path(parameters: Vec<(String, Document)>) -> FetchResult<Document> {
-    if parameters.is_empty() {
-        return Err(Cause::Absent(Missing::Secret).into());
-    }
-    Ok(Document {
-        parameters,
-        ..Document::default()
-    })
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page.

@@ -2,11 +2,11 @@
 
 use http::{HeaderName, HeaderValue, Response};
 
-use super::parameter_store::{document_of_path, parse_page, read_parameters};
+use super::parameter_store::{parse_page, read_parameters};
 use super::secrets_manager::read_secret;
 use super::service_client::read_body;
 use super::session::Request;
-use crate::model::answer::{Document, FetchResult};
+use crate::model::answer::{Cause, Document, FetchResult, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 /// An HTTP response.
@@ -46,7 +46,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;
-            document_of_path(parameters)
+            Ok(Document::of_path(parameters).ok_or(Cause::Absent(Missing::Secret))?)
         }
         Store::ParameterStore => {
             let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;

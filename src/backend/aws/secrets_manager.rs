@@ -252,7 +252,7 @@ fn found_in_description(
             version_id: Some(id.clone()),
             stages: stages.clone(),
             region: Some(secret.region.clone()),
-            ..Document::new(SecretValue::default())
+            ..Document::default()
         })),
         None if matches!(version, Version::Id(_)) => None,
         None => Some(Err(Cause::Absent(Missing::Version).into())),

@@ -90,14 +90,6 @@ impl Clients {
         }
     }
 
-    /// Starts opening `count` connections for later requests to a service. Does nothing if there is
-    /// no endpoint, because the requests will report that error.
-    pub async fn connect_early(&self, api: Api, region: &Region, count: usize) {
-        if let Ok(endpoint) = self.endpoints.find(api, region).await {
-            self.http.preconnect(&endpoint, count);
-        }
-    }
-
     /// Returns a client of a service. If `credentials` is `None`, the client does not sign its
     /// requests.
     ///
@@ -169,21 +161,18 @@ impl Client {
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
         let header = |name: &str| response.headers().get(name);
-        let by_status = ServiceError::new(response.status().as_u16(), header);
+        let mut error = ServiceError::new(response.status().as_u16(), header);
 
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            Ok(output) => return output.downcast().map_err(|_| by_status.classify()),
+            Ok(output) => return output.downcast().map_err(|_| error.classify()),
             Err(failed) => failed,
         };
         // Only the code and the message are used, because the rest of the error may quote the
         // response.
-        let service_error = failed.as_operation_error();
-        let meta = service_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
-        let error = ServiceError {
-            code: meta.and_then(ErrorMetadata::code),
-            message: meta.and_then(ErrorMetadata::message),
-            ..by_status
-        };
+        let sdk_error = failed.as_operation_error();
+        let meta = sdk_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
+        error.code = meta.and_then(ErrorMetadata::code);
+        error.message = meta.and_then(ErrorMetadata::message);
         Err(error.classify())
     }
 

@@ -30,12 +30,10 @@ pub fn error_response<'a>(
     // A body that isn't JSON is treated as empty, because the code may be in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code_in_body, message) = code_and_message(&object);
-    ServiceError {
-        code: header("x-amzn-errortype").map(bare_code).or(code_in_body),
-        message,
-        ..ServiceError::new(status, header)
-    }
-    .classify()
+    let mut error = ServiceError::new(status, &header);
+    error.code = header("x-amzn-errortype").map(bare_code).or(code_in_body);
+    error.message = message;
+    error.classify()
 }
 
 /// Returns the code and the message of an error. Services spell the keys of both in different ways.
@@ -182,10 +180,7 @@ impl<'a> ServiceError<'a> {
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
-        FetchError {
-            again: self.again,
-            ..self.failure(Cause::Outage(kind), None)
-        }
+        self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
     /// Returns the failure for a request that AWS refuses for any other reason.
@@ -203,7 +198,7 @@ impl<'a> ServiceError<'a> {
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
-        FetchError { again, ..outage }
+        outage.again(again)
     }
 
     /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no
@@ -235,12 +230,9 @@ fn policy_remedy(message: &str) -> Option<String> {
     }
 
     let (_, policy) = message.split_once("because no ")?;
-    match policy.split_once(" allows ")? {
-        ("identity-based policy", _) => None,
-        (kind, _) => Some(format!(
-            "an administrator has to allow this in the {kind}, too"
-        )),
-    }
+    let (kind, _) = policy.split_once(" allows ")?;
+    let remedy = format!("an administrator has to allow this in the {kind}, too");
+    (kind != "identity-based policy").then_some(remedy)
 }
 
 /// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its

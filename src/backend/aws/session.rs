@@ -38,11 +38,8 @@ pub struct Request {
 
 impl Request {
     /// Adds the region to a locator.
-    pub fn new(locator: Locator, region: Region) -> Self {
-        let locator = Locator {
-            region: Some(region.clone()),
-            ..locator
-        };
+    pub fn new(mut locator: Locator, region: Region) -> Self {
+        locator.region = Some(region.clone());
         Self { locator, region }
     }
 

@@ -36,8 +36,6 @@ pub struct FetchFailure {
     pub elsewhere: Vec<(Region, FetchError)>,
     /// The time for which secrets-exec tried with `--wait`.
     pub waited: Option<Duration>,
-    /// Further facts. Each is a line of the message.
-    pub notes: Vec<String>,
     /// The sources of the region and of the account, if the reference doesn't name them: `the
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
@@ -61,7 +59,6 @@ impl FetchFailure {
             local_file: None,
             elsewhere: Vec::new(),
             waited: None,
-            notes: Vec::new(),
             default_region_and_account: None,
             advice: None,
             profile: None,
@@ -136,15 +133,14 @@ impl FetchFailure {
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
         problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
 
-        problem.notes = [self.region_notes(), problem.notes, self.notes.clone()].concat();
+        problem.notes = [self.region_notes(), problem.notes].concat();
         if let Some(role) = &reference.locator.role {
             problem = problem.note(format!("the secret is read with the role {}", role.arn));
         }
         if let Some(waited) = self.waited {
             let waited = humantime::format_duration(waited);
-            problem = problem.note(format!(
-                "secrets-exec kept trying for {waited}, because of --wait"
-            ));
+            let note = format!("secrets-exec kept trying for {waited}, because of --wait");
+            problem = problem.note(note);
             problem.status = Status::Temporary;
         }
         problem.for_entry(subject, Impact::Unread)
@@ -457,20 +453,18 @@ impl FailedRequest<'_> {
         if self.failure.local_file.is_some() {
             return Some("add the version under \"$stages\" in the --local file".to_owned());
         }
-        let (what, operation, end) = match (self.locator.store, &self.locator.version) {
-            (Store::ParameterStore, _) => ("list its versions", "ssm get-parameter-history", ""),
+        let operation = match self.locator.store {
+            Store::ParameterStore => "ssm get-parameter-history",
             // A secret can be created without a value.
-            (Store::SecretsManager, Version::Current) => {
-                let end = " --secret-string file://value.json";
-                ("store a value", "secretsmanager put-secret-value", end)
+            Store::SecretsManager if self.locator.version == Version::Current => {
+                let put = self.aws_command("secretsmanager put-secret-value");
+                let value = "--secret-string file://value.json";
+                return Some(format!("store a value: {put} {value}"));
             }
-            (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => (
-                "list its versions",
-                "secretsmanager list-secret-version-ids",
-                "",
-            ),
+            Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
-        Some(format!("{what}: {}{end}", self.aws_command(operation)))
+        let list = self.aws_command(operation);
+        Some(format!("list its versions: {list}"))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region and the profile of the

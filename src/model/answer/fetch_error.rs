@@ -57,11 +57,6 @@ impl FetchError {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
 
-    /// Creates the outage for a request that the deadline interrupted.
-    pub fn unanswered(host: &str) -> Self {
-        Self::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
-    }
-
     /// Creates a refusal with a headline of its own.
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
         Self::new(Cause::Refused(refusal), text)
@@ -69,17 +64,21 @@ impl FetchError {
 
     /// Creates the failure of a source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
-        let mut error = Self::new(Cause::NoCredentials(Unsigned::Failed), text);
-        error.again = again;
-        error
+        Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure of credentials, a role or a token that is refused. `code` is the code in
-    /// `check`.
+    /// Creates the failure of credentials, a role or a token that is missing or refused. `code` is
+    /// the code in `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
         error
+    }
+
+    /// Sets what is tried next, and replaces the default of the cause.
+    pub fn again(mut self, again: Again) -> Self {
+        self.again = again;
+        self
     }
 
     /// Sets the exit status of a temporary failure. The source of credentials didn't answer, and a
@@ -407,10 +406,7 @@ const PORTAL: &str = "check for a proxy or captive portal between this machine a
 impl Cause {
     /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
     pub fn is_unconfigured(self) -> bool {
-        matches!(
-            self,
-            Self::NoRegion | Self::NoCredentials(Unsigned::Unconfigured)
-        )
+        self == Self::NoRegion || self == Self::NoCredentials(Unsigned::Unconfigured)
     }
 }
 

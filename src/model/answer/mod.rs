@@ -79,6 +79,15 @@ impl Document {
         Some(parameter)
     }
 
+    /// Creates the document of a path, which has these parameters and no value of its own. Returns
+    /// `None` if there aren't any parameters.
+    pub fn of_path(parameters: Vec<(String, Document)>) -> Option<Self> {
+        (!parameters.is_empty()).then(|| Self {
+            parameters,
+            ..Self::default()
+        })
+    }
+
     /// Creates a document that has only a value.
     pub fn new(body: SecretValue) -> Self {
         Self {

@@ -268,9 +268,8 @@ impl TypedOptions {
                 if higher.is_on(on)
                     && let Some(name) = self.turn_off(off)
                 {
-                    self.turned_off.push(format!(
-                        "{name} has no effect, because --{on} is set, and {why}"
-                    ));
+                    let text = format!("{name} has no effect, because --{on} is set, and {why}");
+                    self.turned_off.push(text);
                 }
             }
         }

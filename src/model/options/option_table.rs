@@ -334,18 +334,10 @@ impl SignalNumber {
 
     /// Returns the condition under which the signal is passed on to the command.
     pub fn forwarding(self) -> Forwarding {
+        use Signal::*;
         match Signal::try_from(self.0) {
-            Ok(
-                Signal::SIGKILL
-                | Signal::SIGSTOP
-                | Signal::SIGCHLD
-                | Signal::SIGTTIN
-                | Signal::SIGTTOU
-                | Signal::SIGPIPE,
-            ) => Forwarding::Never,
-            Ok(Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGFPE | Signal::SIGILL) => {
-                Forwarding::IfSent
-            }
+            Ok(SIGKILL | SIGSTOP | SIGCHLD | SIGTTIN | SIGTTOU | SIGPIPE) => Forwarding::Never,
+            Ok(SIGSEGV | SIGBUS | SIGFPE | SIGILL) => Forwarding::IfSent,
             Ok(_) | Err(_) => Forwarding::Always,
         }
     }

@@ -199,13 +199,10 @@ impl Settings {
     /// Returns the locator with the default region and role, unless the locator has its own.
     /// Locators that are equal afterwards become one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
-        let region = locator.region.as_ref().or(self.region());
-        let role = locator.role.as_ref().or(self.options.role.as_ref());
-        Locator {
-            region: region.cloned(),
-            role: role.cloned(),
-            ..locator.clone()
-        }
+        let mut request = locator.clone();
+        request.region = request.region.or_else(|| self.region().cloned());
+        request.role = request.role.or_else(|| self.options.role.clone());
+        request
     }
 
     /// Returns `region` and the fallback regions, each once, in the order in which they are tried.

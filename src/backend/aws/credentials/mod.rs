@@ -220,10 +220,8 @@ async fn ask_in_regions(
     };
     let mut last_outage = None;
     let ask_in = async |region: &Region, budget: RetryBudget| {
-        let context = SearchContext {
-            region,
-            ..context.clone()
-        };
+        let mut context = context.clone();
+        context.region = region;
         let asking = budget.retry_with_last(&mut last_outage, unanswered, async || {
             let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);

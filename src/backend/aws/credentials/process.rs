@@ -78,7 +78,7 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let name = format!("the AWS CLI ({call})");
     let printed = printed_credentials(cli, &name).await;
     let help = format!("log in again: aws login --profile {profile:?}");
-    printed.map_err(|error| with_help(error, help))
+    printed.map_err(|error| with_help(error, Some(&help)))
 }
 
 /// Runs a command and returns the credentials that it prints. Messages call the command `name`.

@@ -140,11 +140,11 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds the remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.
-/// Any other error, such as an outage, is returned unchanged.
-pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
-    if let Cause::NoCredentials { .. } = error.cause {
-        error.problem.help.get_or_insert_with(|| help.into());
+/// Adds the remedy, if there is one, to a provider's failure ([`Cause::NoCredentials`]), unless the
+/// failure already has one. Any other error, such as an outage, is returned unchanged.
+pub fn with_help(mut error: FetchError, help: Option<&str>) -> FetchError {
+    if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
+        error.problem.help.get_or_insert_with(|| help.to_owned());
     }
     error
 }

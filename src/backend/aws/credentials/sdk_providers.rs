@@ -76,13 +76,8 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
-        if let Cause::Outage(_) = failure.cause {
-            failure.problem.help.get_or_insert(CONTAINER_REMEDY.into());
-        }
-        match context.settings.role_remedy {
-            Some(remedy) => with_help(failure, remedy),
-            None => failure,
-        }
+        let failure = failure.with_outage_help(CONTAINER_REMEDY);
+        with_help(failure, context.settings.role_remedy)
     })
 }
 
@@ -126,7 +121,7 @@ pub async fn sso_credentials(
         let help = format!(
             "check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access"
         );
-        with_help(failed(error), help)
+        with_help(failed(error), Some(&help))
     })?;
 
     let found = output.role_credentials.and_then(portal_credentials);
@@ -318,10 +313,7 @@ pub async fn instance_region(
 
 /// Returns the failure for a metadata service that doesn't answer now but may answer later.
 fn no_region_yet() -> FetchError {
-    FetchError {
-        again: Again::Later,
-        ..Cause::NoRegion.into()
-    }
+    FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
 /// Returns the region that an answer contains.
@@ -330,26 +322,23 @@ fn no_region_yet() -> FetchError {
 /// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
 /// Otherwise [`Cause::NoRegion`].
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
-    let error = match answer {
+    match answer {
         Ok(text) => {
             let what = "a response that isn't the code of a region";
             let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
-            return Region::parse(text.as_ref().trim()).ok_or_else(malformed);
+            Region::parse(text.as_ref().trim()).ok_or_else(malformed)
         }
-        Err(error) => error,
-    };
-
-    if is_unreachable(&error) {
-        let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
-        let again = Again::Later;
-        return Err(FetchError { again, ..outage });
-    }
-    match http_status(&error) {
-        Some(status @ (408 | 429 | 500..)) => {
-            let outage = FetchError::from(Cause::Outage(OutageKind::Service));
-            Err(outage.aws_says(format!("HTTP status {status}")))
+        Err(error) if is_unreachable(&error) => {
+            let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
+            Err(outage.again(Again::Later))
         }
-        Some(_) | None => Err(no_region_yet()),
+        Err(error) => match http_status(&error) {
+            Some(status @ (408 | 429 | 500..)) => {
+                let outage = FetchError::from(Cause::Outage(OutageKind::Service));
+                Err(outage.aws_says(format!("HTTP status {status}")))
+            }
+            Some(_) | None => Err(no_region_yet()),
+        },
     }
 }
 
@@ -488,10 +477,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
-    match known_remedy(&why) {
-        Some(remedy) => with_help(failure, remedy),
-        None => failure,
-    }
+    with_help(failure, known_remedy(&why))
 }
 
 /// Returns the failure of a provider whose request was sent by the SDK. `why` is the whole message.

@@ -151,8 +151,8 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     match cause {
-        Cause::Denied(_) => with_help(failed, PERMISSION_REMEDY),
-        Cause::Refused(Refusal::Request) => with_help(failed, UNKNOWN_ROLE_REMEDY),
+        Cause::Denied(_) => with_help(failed, Some(PERMISSION_REMEDY)),
+        Cause::Refused(Refusal::Request) => with_help(failed, Some(UNKNOWN_ROLE_REMEDY)),
         Cause::Absent(_) | Cause::Outage(_) | Cause::Refused(_) => failed,
         Cause::NoCredentials(_) | Cause::NoRegion => failed,
     }
@@ -258,7 +258,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
-    with_help(request_failure(&headline, error), help)
+    with_help(request_failure(&headline, error), Some(&help))
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
