@@ -127,7 +127,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
-        let help = format!("leave it out, or use -- sh -c '{command} …'");
+        if command == "exec" {
+            return not_found(&text, "leave it out");
+        }
+        // The sh of Debian and Ubuntu has `.` instead of `source`.
+        let word = command.replace("source", ".");
+        let help = format!("use -- sh -c '{word} … && exec COMMAND'");
         return not_found(&text, &help);
     }
     if command.starts_with('-') {

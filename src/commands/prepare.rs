@@ -134,12 +134,18 @@ pub fn prepare(
     apply_options(&options, deadline);
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
-    if !inputs.resolve_env.is_empty() && report.is_empty() {
+    let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    if (is_launch || !inputs.resolve_env.is_empty()) && report.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
-    if matches!(asker, Asker::Launch | Asker::Check { .. }) {
+    let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
+    if is_launch && is_pass_useless && report.is_empty() {
+        let text = "--pass has no effect without --clean-env: the command gets all variables";
+        inputs.warnings.push(text.to_owned());
+    }
+    if is_launch {
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }

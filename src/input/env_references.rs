@@ -10,13 +10,14 @@ use std::ffi::OsStr;
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
-use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, matches_any};
+use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
 use crate::model::mistakes::foreign_prefix;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, unless_errors};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
+use crate::model::shown::reads_like_a_name;
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
 type Defect = String;
@@ -69,16 +70,22 @@ pub fn unresolved_warnings(
         }
     }
 
-    for (name, value) in inherited.iter().filter(|(name, _)| !is_replaced(name)) {
-        let (name, text) = (name.to_string_lossy(), value.to_string_lossy());
+    for (variable, value) in inherited.iter() {
+        let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
-            // The mistake in such a variable is an error of `inherited_layer`.
-            true if matches_closely(patterns, &name) => None,
+            // Any other mistake in such a variable is an error of `inherited_layer`.
+            true if matches_closely(patterns, &name) => {
+                // `prod/db:password`
+                let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
+                let remedy = format!("it isn't an ARN: write --env {name}={text}");
+                (is_short && reads_like_a_name(&text)).then_some(remedy)
+            }
             true => misread_reference(&text),
             false => is_meant_as_reference(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
-        warnings.extend(reason.map(|reason| {
+        // Few variables have a reason, so this is checked last.
+        warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));
     }
@@ -90,7 +97,8 @@ pub fn unresolved_warnings(
 fn is_meant_as_reference(text: &str) -> bool {
     let has_fields = |reference: Reference| reference.only_secret().is_none();
     let is_arn = Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields);
-    is_arn || text.contains("{{resolve:secretsmanager:") || text.contains("{{resolve:ssm")
+    // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
+    is_arn || text.contains("{{resolve:s")
 }
 
 /// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the

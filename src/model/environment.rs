@@ -81,10 +81,10 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// special in other kinds of patterns: such a pattern would match nothing, and `--unset '^AWS_'`
 /// would silently remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
-    if text.contains(',') {
+    if text.contains([',', ' ']) {
         return Err("a pattern for names, such as AWS_* (repeat the option for several)");
     }
-    let has_foreign_character = text.contains(|c| " :=|^$(){}<>\\".contains(c));
+    let has_foreign_character = text.contains(|c| ":=|^$(){}<>\\".contains(c));
     let is_usable = !text.is_empty() && !has_foreign_character;
     let pattern = Pattern::new(text).ok().filter(|_| is_usable);
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")

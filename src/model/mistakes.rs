@@ -252,7 +252,7 @@ fn character_name(c: char) -> String {
 const COMMAND_LINE: &str = "\
 exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
-diff info lint status test validate --dry-run = secrets-exec check
+diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
 import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
@@ -265,6 +265,12 @@ env = secrets-exec export --format shell
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
 --pristine = --clean-env
+--assume-role --role = --role-arn with the ARN of the role
+--access-key --access-key-id --aws-access-key-id --aws-secret-access-key --secret-access-key --secret-key = the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+--format=configmap --format=k8s --format=secret = --format kubernetes
+--format=.env --format=env --format=env-file --format=envfile = --format dotenv
+--format=yaml --format=yml = --format json
+--format=bash --format=export --format=sh --format=zsh = --format shell
 --max-attempts --retries = the variable AWS_MAX_ATTEMPTS";
 
 /// The keys of other tools, in lines of the same form. A line applies only where all of our keys in

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::command::{SUBCOMMANDS, Subcommand, find_subcommand};
+use super::command::{CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand};
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::mistakes::{nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
@@ -31,6 +31,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         words: words.iter().map(AsRef::as_ref).collect(),
         subcommand,
         command: clap_subcommand.unwrap_or(&command),
+        launch: &command,
     };
 
     if let Some(option) = line.option_with_one_hyphen() {
@@ -95,6 +96,8 @@ struct Line<'a> {
     subcommand: Option<&'static Subcommand>,
     /// clap's declaration of the subcommand or, for a launch, of the whole command line.
     command: &'a Command,
+    /// clap's declaration of the whole command line.
+    launch: &'a Command,
 }
 
 impl Line<'_> {
@@ -111,7 +114,20 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
         let name = self.name();
+        let example = example.replace("--format shell", &self.own_format());
         self.in_own_words(&format!("use {name} {example}"))
+    }
+
+    /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
+    /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
+    fn own_format(&self) -> String {
+        let value = self.value_of("--format").unwrap_or_default();
+        let alias = replacement(&format!("--format={value}"));
+        let formats = self.possible_values("--format").unwrap_or_default();
+        let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
+        let format = words.find(|word| formats.split(", ").any(|format| format == *word));
+        let named = format!("--format {}", format.unwrap_or("shell"));
+        alias.map_or(named, str::to_owned)
     }
 
     /// Replaces the reference and the variable of an example by those of the command line:
@@ -122,11 +138,18 @@ impl Line<'_> {
         let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
+        if subcommand == Some("get") {
+            // `get --key password prod/db`
+            let key = self.value_of("--key").filter(|key| is_name(key));
+            let own = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
+            return example.replace("prod/db:password", &own);
+        }
+
         let variable_of_reference = variable_for(reference);
         // A variable needs a key. If the reference doesn't have one, it gets that of the example.
-        let replaced = match variable_of_reference.is_some() || subcommand == Some("get") {
-            true => "prod/db:password",
-            false => "prod/db",
+        let replaced = match variable_of_reference {
+            Some(_) => "prod/db:password",
+            None => "prod/db",
         };
         let variable = match is_name(name) {
             true => name,
@@ -152,6 +175,12 @@ impl Line<'_> {
             previous = word;
         }
         None
+    }
+
+    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
+    fn value_of(&self, option: &str) -> Option<&str> {
+        let parts = self.words.iter().flat_map(|word| word.split('='));
+        parts.skip_while(|part| *part != option).nth(1)
     }
 
     /// Lists the values that an argument accepts, if they are a fixed list. `name` is `--format`
@@ -222,16 +251,24 @@ impl Line<'_> {
             return one_word_problem(option);
         }
 
-        let name = option.trim_start_matches('-');
+        let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
         // options with other meanings.
         let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
-        let similar = nearest(name, options()).or_else(|| options().find(is_part));
-        let help = match (self.subcommand, replacement(option), similar) {
-            (None, Some(replacement), _) => self.in_own_words(&format!("use {replacement}")),
-            (_, _, Some(similar)) => format!("did you mean --{similar}?"),
-            (_, _, None) => self.example(),
+        // `check --output json`
+        let is_value = |long: &&str| self.value_of(option) == Some(long);
+        let similar = options().find(is_value).or(nearest(name, options()));
+        let similar = similar.or_else(|| options().find(is_part));
+        // `--offline`, which is an option of `check`
+        let has_it = |subcommand: &&Command| has_option(subcommand, option);
+        let owner = self.launch.get_subcommands().find(has_it);
+        let owner = owner.map(Command::get_name);
+        let help = match (self.subcommand, replacement(option), owner, similar) {
+            (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
+            (None, None, Some(owner), _) => format!("write secrets-exec {owner} {option} …"),
+            (.., Some(similar)) => format!("did you mean --{similar}?"),
+            (.., None) => self.example(),
         };
         Problem::usage(format!("{} has no option {option}", self.name())).help(help)
     }
@@ -258,10 +295,21 @@ impl Line<'_> {
             return Problem::usage(text).help(format!("use {name} -f {file}"));
         }
 
-        let has_separator = self.words.contains(&"--");
+        // `--agent http://localhost:2773`, and `--region= us-east-1`
+        let before = number.checked_sub(2).map_or("", |at| self.words[at]);
+        let option = before.trim_end_matches('=');
+        let is_detached = before == "--agent" || before.starts_with("--") && before != option;
+        if is_detached && find_subcommand(word).is_none() {
+            let text = format!("the value of {option} must follow an equals sign");
+            return Problem::usage(text).help(format!("write {option}=… without a space"));
+        }
+        if let Some(problem) = self.second_value_problem(number) {
+            return problem;
+        }
+
         match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
-            Some("get" | "policy" | "export") if has_separator => {
+            Some("get" | "policy" | "export") if self.words.contains(&"--") => {
                 Problem::usage(format!("{name} doesn't start a command"))
                     .help("leave out `--` and the command after it")
             }
@@ -275,6 +323,8 @@ impl Line<'_> {
             Some("check" | "export" | "policy") if is_shown_reference(word) => {
                 missing_option_problem(word, number)
             }
+            Some(CREDENTIAL) => unexpected_argument_problem(number)
+                .help("only systemd asks for a credential: to test it, use secrets-exec check -f /etc/secrets-exec.yaml"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
@@ -313,24 +363,12 @@ impl Line<'_> {
                 .help(format!("did you mean \"{name}\"?"));
         }
 
-        // `-e PASSWORD prod/db:password`: a reference without its `=`.
-        if let Some(problem) = self.missing_equals_problem(word) {
-            return problem;
-        }
-
-        // `--agent http://localhost:2773`: clap reads the URL as a word of its own.
-        if number > 1 && self.words[number - 2] == "--agent" {
-            let text = "the value of --agent must follow an equals sign";
-            return Problem::usage(text).help("write --agent=http://localhost:2773");
-        }
-
-        // The `--` in `npm run start -- --port 80` belongs to the command.
-        let next = self.words.get(number).copied().unwrap_or_default();
-        let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let is_command = is_word(word) && is_word(next);
-        let has_separator = self.words.contains(&"--");
-        if has_separator && !is_command {
-            return self.word_before_separator(word, number);
+        if !self.begins_command(number) {
+            if is_shown_reference(word) {
+                return missing_option_problem(word, number);
+            }
+            let help = "only options and their values may come before `--`";
+            return unexpected_argument_problem(number).help(help);
         }
 
         if self.words[0] == "help" {
@@ -343,52 +381,52 @@ impl Line<'_> {
         }
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
-        Problem::usage(text).help(match has_separator {
+        Problem::usage(text).help(match self.words.contains(&"--") {
             true => "write another `--` before the command",
             false => "write secrets-exec [OPTIONS] -- COMMAND",
         })
     }
 
-    /// Returns the problem for a word before `--` that belongs neither to an option nor to the
-    /// command. `number` is its position, from 1.
-    fn word_before_separator(&self, word: &str, number: usize) -> Problem {
-        if is_shown_reference(word) {
-            return missing_option_problem(word, number);
-        }
-        // `--timeout 5 min`, and a pattern without quotes, which the shell has expanded.
-        let option = number.checked_sub(3).map_or("", |at| self.words[at]);
-        let expected = match option {
-            "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
-            _ => expected_value(option),
-        };
-        if let Some(expected) = expected {
-            return Problem::usage(format!("{option} accepts only one argument"))
-                .help(format!("write {expected}"));
-        }
-        let help = "only options and their values may come before `--`";
-        unexpected_argument_problem(number).help(help)
+    /// True if a launch's command probably begins with the word with this number: there is no `--`,
+    /// or the `--` belongs to the command, as in `npm run start -- --port 80`.
+    fn begins_command(&self, number: usize) -> bool {
+        let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
+        let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain.eq([true, true]))
     }
 
-    /// Returns the problem for `-e PASSWORD prod/db:password`, which has a space instead of "=",
-    /// and for `-e A=prod/db:a B=prod/db:b`, if `word` is the second word. Returns `None` for any
+    /// Returns the problem for a second value of an option, as in `--timeout 5 min` and
+    /// `-e PASSWORD prod/db:password`, if the second value has this number. Returns `None` for any
     /// other word.
-    fn missing_equals_problem(&self, word: &str) -> Option<Problem> {
-        for words in self.words.windows(3).filter(|words| words[2] == word) {
-            let [option @ ("-e" | "--env" | "--as-file"), name, _] = words else {
-                continue;
-            };
-            if is_name(name) {
-                let text = format!("{option} {name} has no \"=\" followed by a secret");
-                let help = format!("join the two words, as in {option} {name}=prod/db:password");
-                return Some(Problem::usage(text).help(help));
-            }
-            if assigned_name(word).is_some() {
-                let text = format!("one {option} can't set several variables");
-                let help = format!("write {option} before each NAME=REF");
-                return Some(Problem::usage(text).help(help));
-            }
-        }
-        None
+    fn second_value_problem(&self, number: usize) -> Option<Problem> {
+        let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
+            return None;
+        };
+        let name = first.trim_end_matches('=');
+        let is_pattern = ["--pass", "--resolve-env", "--unset"].contains(&option);
+        // A word may be a password, as in `--pass hunter2 app`.
+        let mut words = first.split(',').chain([second]);
+        let are_names = words.all(|word| is_name(word) && reads_like_a_name(word));
+        let text = format!("{option} accepts only one argument");
+        let list = format!("write {option} {first},{second}");
+        let repeated = format!("write {option} {first} {option} {second}");
+        let (text, help) = match option {
+            "-e" | "--env" | "--as-file" if is_name(name) => (
+                format!("{option} {first} has no \"=\" followed by a secret"),
+                format!("join the two words, as in {option} {name}=prod/db:password"),
+            ),
+            "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
+                format!("one {option} can't set several variables"),
+                format!("write {option} before each NAME=REF"),
+            ),
+            _ if self.begins_command(number) || is_shown_reference(second) => return None,
+            "--except" | "--literal" | "--only" if are_names => (text, list),
+            _ if is_pattern && are_names => (text, repeated),
+            // The shell has expanded the pattern.
+            _ if is_pattern => (text, "write the pattern in quotes".to_owned()),
+            _ => (text, format!("write {}", expected_value(option)?)),
+        };
+        Some(Problem::usage(text).help(help))
     }
 }
 

@@ -398,14 +398,18 @@ impl FailedRequest<'_> {
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
-    /// Returns the hint for a variable of a declaration whose whole reference is one word, such as
-    /// `LOG_LEVEL: info`, because the word is more often plain text than the name of a secret. The
-    /// result is `None` for any other entry, and for a word that may be a password.
+    /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
+    /// or `--env LOG_LEVEL=info`, because the word is more often plain text than the name of a
+    /// secret. The result is `None` for any other entry, and for a word that may be a password.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.shown_id()?, &self.subject.label);
         let is_word = self.subject.reference() == Some(&id) && is_bare_word(&id);
-        let is_of_file = matches!(self.subject.origin, Origin::File { .. }) && is_name(label);
-        (is_word && is_of_file).then(|| format!("for plain text, write {label}: {{ value: {id} }}"))
+        let remedy = match self.subject.origin {
+            Origin::File { .. } => format!("write {label}: {{ value: {id} }}"),
+            Origin::Argument("--env") => format!("set the variable {label}={id} without --env"),
+            Origin::Argument(_) | Origin::Inherited => return None,
+        };
+        (is_word && is_name(label)).then(|| format!("for plain text, {remedy}"))
     }
 
     /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`

@@ -215,17 +215,18 @@ impl TypedOptions {
     }
 }
 
-/// Pairs of options. The first option only makes sense together with the second one.
-const NEEDS: [(OptionId, OptionId); 9] = [
-    (OptionId::ExternalId, OptionId::RoleArn),
-    (OptionId::AgentFallback, OptionId::Agent),
-    (OptionId::CacheTtl, OptionId::Cache),
-    (OptionId::CacheStale, OptionId::Cache),
-    (OptionId::PollInterval, OptionId::OnRotation),
-    (OptionId::Splay, OptionId::OnRotation),
-    (OptionId::StopSignal, OptionId::OnRotation),
-    (OptionId::Grace, OptionId::OnRotation),
-    (OptionId::PollSignal, OptionId::OnRotation),
+/// Pairs of options. The first option only makes sense together with the second one, whose value in
+/// the help follows.
+const NEEDS: [(OptionId, OptionId, &str); 9] = [
+    (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
+    (OptionId::AgentFallback, OptionId::Agent, ""),
+    (OptionId::CacheTtl, OptionId::Cache, " DIR"),
+    (OptionId::CacheStale, OptionId::Cache, " DIR"),
+    (OptionId::PollInterval, OptionId::OnRotation, " restart"),
+    (OptionId::Splay, OptionId::OnRotation, " restart"),
+    (OptionId::StopSignal, OptionId::OnRotation, " restart"),
+    (OptionId::Grace, OptionId::OnRotation, " restart"),
+    (OptionId::PollSignal, OptionId::OnRotation, " restart"),
 ];
 
 /// Pairs of options that exclude each other, each with the reason.
@@ -308,7 +309,7 @@ impl TypedOptions {
             None => option.to_string(),
         };
         self.unset(option);
-        for (other, needed) in NEEDS {
+        for (other, needed, _) in NEEDS {
             if needed == option {
                 self.unset(other);
             }
@@ -334,7 +335,7 @@ impl TypedOptions {
     /// so that the same declaration can be used on a Mac.
     fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
-        for (option, needed) in NEEDS {
+        for (option, needed, value) in NEEDS {
             if !self.is_on(option) || self.is_on(needed) {
                 continue;
             }
@@ -344,8 +345,6 @@ impl TypedOptions {
                 }
                 None => {
                     let variable = option.variable();
-                    let is_rotation = needed == OptionId::OnRotation;
-                    let value = if is_rotation { " restart" } else { "" };
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
                         "add --{needed}{value}, or leave out --{option} (or the variable {variable})"
                     ))
