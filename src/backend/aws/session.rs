@@ -140,7 +140,8 @@ impl Session {
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_refused = |(_, answer): &(Locator, Answer)| {
             let cause = answer.as_ref().err().map(|failure| failure.error.cause);
-            cause == Some(Cause::NoCredentials(Unsigned::Refused))
+            use Unsigned::{Refused, RefusedForRole};
+            matches!(cause, Some(Cause::NoCredentials(Refused | RefusedForRole)))
         };
         matches!(source, Some(RoleSource::StoredSession(..))) && answers.iter().any(is_refused)
     }

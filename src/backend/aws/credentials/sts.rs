@@ -36,7 +36,9 @@ use super::provider::{
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
-use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
+use crate::model::answer::{
+    Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
+};
 use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::host_and_port;
@@ -92,7 +94,13 @@ pub async fn assume_once(
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
-    let explained = |error| explain_refused_credentials(error, credentials);
+    let explained = |error| {
+        let mut error = explain_refused_credentials(error, credentials);
+        if error.cause == Cause::NoCredentials(Unsigned::Refused) {
+            error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
+        }
+        error
+    };
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
