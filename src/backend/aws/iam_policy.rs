@@ -258,7 +258,8 @@ impl Statements<'_> {
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is read or described, or both.
+    /// is described with `--describe`, with `--metadata` and for the agent. It is read, too, except
+    /// with `--metadata`.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.

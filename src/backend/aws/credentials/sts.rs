@@ -128,7 +128,8 @@ pub async fn assume_with_retries(
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
-    let assumed = budget.retry(async || assume_once(client, &request, &BTreeMap::new()).await);
+    let no_mfa_codes = BTreeMap::new();
+    let assumed = budget.retry(async || assume_once(client, &request, &no_mfa_codes).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
@@ -153,16 +154,19 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Adds to an error which role could not be assumed, and the remedy. Errors about the base
-/// credentials, a certificate or a proxy are returned unchanged.
+/// Adds to an error which role could not be assumed, and the remedy. [`request_failure`] returns
+/// errors about the base credentials, a certificate or a proxy unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     match cause {
         Cause::Denied(_) => with_help(failed, PERMISSION_REMEDY),
         Cause::Refused(Refusal::Request) => with_help(failed, UNKNOWN_ROLE_REMEDY),
-        Cause::Absent(_) | Cause::Outage(_) | Cause::Refused(_) => failed,
-        Cause::NoCredentials(_) | Cause::NoRegion => failed,
+        Cause::Absent(_)
+        | Cause::Outage(_)
+        | Cause::Refused(_)
+        | Cause::NoCredentials(_)
+        | Cause::NoRegion => failed,
     }
 }
 
