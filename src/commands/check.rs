@@ -33,7 +33,7 @@ use crate::time::Deadline;
 /// Prints the variables and files as a table, or as JSON.
 ///
 /// # Errors
-/// Every reason why a launch would not start its command, or why standard output can't be written.
+/// Every reason why a launch would not start its command, or why the output can't be written.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,

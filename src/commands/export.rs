@@ -44,7 +44,7 @@ enum Destination {
 /// warning about each file, which only a launch writes.
 ///
 /// # Errors
-/// Every reason why a value can't be exported, or why standard output or the file can't be written.
+/// Every reason why a value can't be exported, or why the output can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -113,6 +113,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         return Err(Problem::usage(text).help(help));
     }
     if arguments.format == GithubMasks {
+        // The masks go to standard output, and the variables nowhere.
         return Ok(Destination::Github(None));
     }
     let by_user = output.map(|path| (path, NamedBy::User));

@@ -17,7 +17,7 @@ use crate::report::{self, Report, terminal};
 /// terminal.
 ///
 /// # Errors
-/// Every reason why the value can't be read, or why standard output can't be written.
+/// Every reason why the value can't be read, or why the output can't be written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     let refused = refuse_terminal(reveal, remedy);

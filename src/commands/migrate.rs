@@ -27,7 +27,7 @@ use crate::report::{Record, Report, terminal};
 ///
 /// # Errors
 /// When values would be printed to a terminal without `--reveal`, when an existing declaration has
-/// mistakes, when the .env file has malformed lines, or when standard output can't be written.
+/// mistakes, when the .env file has malformed lines, or when the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;

@@ -73,8 +73,8 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
 /// The position of a node that can't be the value of a secret, and the message about it.
 type Mismatch = (Position, &'static str);
 
-/// Returns the values of a secret by staging label: the values under `$stages` or, without that
-/// key, the only value under AWSCURRENT.
+/// Returns the values of a secret by staging label: those under `$stages` or, without that key, the
+/// node itself as the value for AWSCURRENT.
 ///
 /// # Errors
 /// The first node that can't be a value.

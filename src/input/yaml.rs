@@ -163,7 +163,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
         let (position, kind) = (position(1, 0), Kind::Mapping(Vec::new()));
         let empty = Node { position, kind };
-        // A file without content gives a null.
+        // An empty document parses as null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 

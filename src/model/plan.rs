@@ -100,8 +100,7 @@ impl Plan {
             aliases.extend(layer.aliases.clone());
             for entry in &mut layer.entries {
                 let source = &entry.source;
-                // [`Entry::new`] has already decided about a reference without an alias.
-                entry.subject.reveal_if(|| source.is_shown_alias(&aliases));
+                entry.subject.reveal_if(|| source.has_shown_alias(&aliases));
                 // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
                     variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());

@@ -238,6 +238,7 @@ impl Problem {
     /// Returns the headline with this predicate and, if the headline names the secret, with
     /// `secret` as its subject.
     fn headline(&self, secret: &str, predicate: &str) -> String {
+        // The detail follows AWS's message. Only without one, it follows the headline.
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,

@@ -126,15 +126,17 @@ impl CheckedValues<'_> {
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
-        let is_key = outcome.id.key.is_some();
-        let label = match is_key {
-            true => subject.label.to_string(),
-            false => subject.as_written(&target_label(target)),
+        let mut row = if outcome.id.key.is_some() {
+            // The label of a key is its variable, so `Row::new` sets `variable`, too.
+            Row::new(subject.label.to_string(), subject, status)
+        } else {
+            let label = subject.as_written(&target_label(target));
+            let variable = target.variable().map(ToString::to_string);
+            Row {
+                variable,
+                ..Row::new(label, subject, status)
+            }
         };
-        let mut row = Row::new(label, subject, status);
-        if !is_key {
-            row.variable = target.variable().map(ToString::to_string);
-        }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty = outcome.empty_variable();

@@ -41,7 +41,7 @@ pub enum Label {
     Note = 34,
     /// The remedy for an error or a warning.
     Help = 36,
-    /// The last line of a report about several errors. Text shows it without a label.
+    /// The last line of a report about several errors. In text output, it has no label.
     Summary = 0,
 }
 

@@ -42,7 +42,7 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns the keys of a JSON object with their values.
+/// Returns all keys of a JSON object, with the values of those that the entry selects.
 ///
 /// # Errors
 /// If the JSON isn't an object. The text of the error is the predicate of a sentence about the

@@ -241,8 +241,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
 /// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
-/// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows
-/// a similar key, or the JSONPath of a nested value.
+/// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
+/// JSONPath of a nested value.
 fn find_key<'j>(
     json: &'j Value,
     key: &str,

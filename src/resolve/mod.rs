@@ -197,7 +197,7 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Fetched,
-    /// What the value that was resolved last is made of, for
+    /// The parts of the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,

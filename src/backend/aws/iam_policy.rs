@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::parameter_store::{base_name, can_be_described, referenced_secret};
+use super::parameter_store::{can_be_described, name_in_arn, referenced_secret};
 use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
@@ -258,7 +258,8 @@ impl Statements<'_> {
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is read or described, or both.
+    /// is described with `--describe`, with `--metadata` and for the agent. It is read, too, except
+    /// with `--metadata`.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.
@@ -287,7 +288,7 @@ impl Statements<'_> {
             (store @ Store::ParameterStore, None) => {
                 // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends
                 // with `:parameter/db`.
-                let parameter = format!("parameter/{}", base_name(name));
+                let parameter = format!("parameter/{}", name_in_arn(name));
                 needed.push((GET_PARAMETERS, store, parameter));
                 if let Some(secret) = referenced_secret(name) {
                     let secret = format!("secret:{secret}-??????");
@@ -295,7 +296,7 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
-                let path = base_name(path.name);
+                let path = name_in_arn(path.name);
                 for path in [path.trim_end_matches('/'), &format!("{path}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{path}")));
                 }
@@ -344,7 +345,7 @@ impl Statements<'_> {
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()
-        && base_name(locator.id.name()).starts_with("aws/service")
+        && name_in_arn(locator.id.name()).starts_with("aws/service")
 }
 
 /// Returns a statement that allows an action on resources.

@@ -460,11 +460,13 @@ impl Endpoints {
         format!("{:?}", (urls, variants))
     }
 
-    /// Returns the endpoint of a service in a region.
+    /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
+    /// The SDK's rules decide about FIPS, dual stack and the less common regions. They refuse a
+    /// configured endpoint with FIPS or dual stack.
     ///
     /// # Errors
-    /// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS
-    /// and an endpoint.
+    /// When AWS doesn't have such an endpoint in the region, or when the user configures both an
+    /// endpoint and FIPS or dual stack.
     pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
         if let Some(url) = self.url(api)

@@ -37,7 +37,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Adds the region to a locator.
+    /// Creates the request for a locator in this region, which replaces the locator's own.
     pub fn new(mut locator: Locator, region: Region) -> Self {
         locator.region = Some(region.clone());
         Self { locator, region }
@@ -137,7 +137,8 @@ impl Session {
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_refused = |(_, answer): &(Locator, Answer)| {
             let cause = answer.as_ref().err().map(|failure| failure.error.cause);
-            cause == Some(Cause::NoCredentials(Unsigned::Refused))
+            use Unsigned::{Refused, RefusedForRole};
+            matches!(cause, Some(Cause::NoCredentials(Refused | RefusedForRole)))
         };
         matches!(source, Some(RoleSource::StoredSession(..))) && answers.iter().any(is_refused)
     }
@@ -170,7 +171,7 @@ impl Session {
         let found = self.region.get_or_init(async || {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             let metadata = &self.settings.metadata;
-            // Boxed, because the future contains those of the SDK's client.
+            // Boxed, because the SDK's client makes this future large.
             Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
         });
         Ok(Request::new(locator, found.await.clone()?))
@@ -239,9 +240,9 @@ impl Session {
         self.budget.over_regions(begun, regions, assume_in).await
     }
 
-    /// Returns the caller with a role or, without a role, with the base credentials.
-    /// [`Self::prepare_credentials`] must have been called with a request for this role. The first
-    /// call for a role assumes it.
+    /// Assumes a role, unless an earlier call has, and returns what [`Self::known_caller`] returns
+    /// for it. [`Self::prepare_credentials`] must have been called with a request for this role.
+    /// Without a role, returns the base credentials.
     ///
     /// # Errors
     /// When the base credentials weren't found, or when the role can't be assumed or wasn't
@@ -250,6 +251,8 @@ impl Session {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
         {
+            // The result stays in the cell, where `known_caller` finds it.
+            //
             // Boxed, because this function has one future for each secret, and each of them would
             // otherwise reserve space for this future.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;

@@ -77,8 +77,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Notes that the command has the latest values: it has just been started with them, or a poll
-    /// has found equal values, which can have new versions. If there are no latest values, keeps
+    /// Notes that the command has the latest values: it was just started with them, or a poll has
+    /// found the same values, perhaps with new version ids. If there are no latest values, keeps
     /// the old ones.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
@@ -212,12 +212,14 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll. A termination signal to a poll isn't worth a line: it usually means that
-    /// the whole service is being stopped.
+    /// False for a poll. Nor does it report a termination signal, which usually means that the
+    /// whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
 
+    /// Passes the assignments on to the parent, because systemd listens only to the parent. A poll
+    /// doesn't send any.
     fn notify(&self, assignments: &str) {
         if self.shows_progress() {
             self.gate.send(&Message::Notify(assignments.to_owned()));

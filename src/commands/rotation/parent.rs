@@ -79,6 +79,7 @@ pub fn supervise(
         phase: LaunchPhase::Resolving,
         placed: Vec::new(),
     };
+    // An exit status means that the first launch has failed, and has reported why.
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
@@ -543,6 +544,7 @@ impl Launches<'_> {
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
+        // A launch whose gate is open replaces files, or is about to become the command.
         if self.has_open_gate() {
             self.await_end();
         }

@@ -89,7 +89,7 @@ pub fn man_page() -> String {
     String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
 }
 
-/// Writes the sections of the man page that clap's declaration gives.
+/// Writes the sections of the man page that come from clap's `Command`.
 ///
 /// # Errors
 /// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.

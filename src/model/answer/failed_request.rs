@@ -10,9 +10,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::fetch_error::{
-    CREDENTIALS_REFUSED, Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned,
-};
+use super::fetch_error::{Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned};
 use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{
@@ -95,14 +93,17 @@ impl FetchFailure {
 
     /// True if AWS has answered the request, so that AWS has received the name of the secret.
     pub fn was_answered(&self) -> bool {
-        let has_answer = |error: &FetchError| {
-            // A request for credentials doesn't have the name.
-            if let Cause::NoCredentials(_) = error.cause {
-                return error.problem.code == CREDENTIALS_REFUSED;
+        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
+        let has_answer = |error: &FetchError| match error.cause {
+            // With `Unsigned::Refused`, AWS has answered the request itself. Any other variant is
+            // about a request for credentials, which doesn't have the name.
+            NoCredentials(unsigned) => unsigned == Unsigned::Refused,
+            Refused(Refusal::Agent) => false,
+            // Without an answer, the headline is about the host or this machine, not the secret.
+            Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
+                let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
+                is_about_secret || error.problem.aws_says.is_some()
             }
-            let is_of_aws = error.cause != Cause::Refused(Refusal::Agent);
-            let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
-            is_of_aws && (is_about_secret || error.problem.aws_says.is_some())
         };
         self.local_file.is_none() && self.errors().any(has_answer)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, Status};
 
-/// The code of the failure if AWS refuses the credentials in its answer to the request itself.
+/// The code of the failure if AWS refuses the credentials.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
@@ -205,8 +205,11 @@ pub enum Denial {
 pub enum Unsigned {
     /// None of the sources is configured, so the advice to choose a profile applies.
     Unconfigured,
-    /// AWS doesn't accept the credentials.
+    /// AWS doesn't accept the credentials with which the request was signed.
     Refused,
+    /// STS doesn't accept the credentials with which a role would be assumed, so the request itself
+    /// wasn't sent.
+    RefusedForRole,
     /// A source is configured and doesn't have credentials, or a role can't be assumed.
     Failed,
 }

@@ -108,9 +108,9 @@ pub enum EntrySource {
 }
 
 impl EntrySource {
-    /// True if the only reference of this source uses an alias, and messages [may
-    /// show](Reference::may_be_shown) the reference.
-    pub fn is_shown_alias(&self, aliases: &Aliases) -> bool {
+    /// True if this source has a single reference, which uses an alias, and messages [may
+    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided.
+    pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
         let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
             return false;
         };

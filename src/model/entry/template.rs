@@ -33,7 +33,8 @@ pub struct Template {
     /// (`db.host[:3]`) is missing, and a name that is only assigned in the branches of an `if` is
     /// included.
     pub names: BTreeSet<String>,
-    /// The same names, and [`ENV`], each with the keys after its dots: `db.host`.
+    /// The same names, [`ENV`] and MiniJinja's own functions, each with the keys after its dots:
+    /// `db.host`.
     pub lookups: BTreeSet<String>,
 }
 
@@ -53,6 +54,7 @@ impl Template {
         let environment = environment();
         let parsed = environment.template_from_str(text);
         let template = parsed.map_err(|error| syntax_error(&error, text))?;
+        // With `true`, each name has the keys after its dots: `db.host`.
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);

@@ -106,7 +106,7 @@ impl Locator {
         }
     }
 
-    /// Returns what is requested: `path`, or the kind of the store (`secret`, `parameter`).
+    /// Returns the word for what is requested: `path`, `secret` or `parameter`.
     fn kind(&self) -> String {
         match self.is_path() {
             true => "path".to_owned(),

@@ -37,6 +37,8 @@ pub struct Names(pub BTreeMap<String, Value>);
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         let value = self.0.get(name.as_str()?).cloned();
+        // `undeclared_variables` misses a name that is only used in a slice, so the help is about
+        // slices. A value made from an error fails with this error as soon as it is used.
         Some(value.unwrap_or_else(|| {
             let help = "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
             own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
@@ -199,8 +201,8 @@ impl fmt::Debug for SecretObject {
     }
 }
 
-/// A placeholder for a secret that hasn't been read, and for each of its keys: a list with one
-/// empty string.
+/// A placeholder for an unread secret and each of its keys: a list of one empty string, so that
+/// loops run.
 #[derive(Debug)]
 pub struct UnreadSecret;
 
@@ -431,7 +433,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     }
 }
 
-/// Returns the text of a value, as a template prints it, as bytes.
+/// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
 /// The errors of [`printed_text`].

@@ -135,14 +135,15 @@ pub type Parsed<T> = Result<T, &'static str>;
 /// When the value isn't UTF-8 or is invalid, or when it has something in it that people don't see.
 /// The message quotes the value only if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
-    let shown = value.to_string_lossy();
-    if !is_plain_ascii(&shown)
-        && let Some(found) = overlooked(&shown)
+    let text = value.to_string_lossy();
+    if !is_plain_ascii(&text)
+        && let Some(found) = overlooked(&text)
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
-    parsed.map_err(|expected| Problem::usage(invalid_value(name, &shown, expected)))
+    // `invalid_value` decides whether the text may be quoted.
+    parsed.map_err(|expected| Problem::usage(invalid_value(name, &text, expected)))
 }
 
 /// Accepts any text.
@@ -266,7 +267,7 @@ impl<'a> Profile<'a> {
         parsed.transpose()
     }
 
-    /// Parses a value of the setting `key`, or a value in the section that this setting names.
+    /// Parses `text`: the value of `key`, or a value in the section that `key` names.
     ///
     /// # Errors
     /// When the value is invalid.

@@ -37,9 +37,9 @@ use crate::time::RetryBudget;
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub clients: &'a Clients,
-    /// The region in which STS is asked now, and all regions in which it is asked, one after the
-    /// other.
+    /// The region in which STS is asked now.
     pub region: &'a Region,
+    /// All regions in which STS is asked, one after the other.
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
     pub budget: &'a RetryBudget<'a>,

@@ -36,7 +36,9 @@ use super::provider::{
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
-use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal};
+use crate::model::answer::{
+    Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
+};
 use crate::model::reference::Role;
 use crate::model::shown::{conceal, escaped, one_line};
 use crate::net::host_and_port;
@@ -92,7 +94,13 @@ pub async fn assume_once(
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
-    let explained = |error| explain_refused_credentials(error, credentials);
+    let explained = |error| {
+        let mut error = explain_refused_credentials(error, credentials);
+        if error.cause == Cause::NoCredentials(Unsigned::Refused) {
+            error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
+        }
+        error
+    };
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
@@ -120,7 +128,8 @@ pub async fn assume_with_retries(
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
-    let assumed = budget.retry(async || assume_once(client, &request, &BTreeMap::new()).await);
+    let no_mfa_codes = BTreeMap::new();
+    let assumed = budget.retry(async || assume_once(client, &request, &no_mfa_codes).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
@@ -145,16 +154,19 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Adds to an error which role could not be assumed, and the remedy. Errors about the base
-/// credentials, a certificate or a proxy are returned unchanged.
+/// Adds to an error which role could not be assumed, and the remedy. [`request_failure`] returns
+/// errors about the base credentials, a certificate or a proxy unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     match cause {
         Cause::Denied(_) => with_help(failed, Some(PERMISSION_REMEDY)),
         Cause::Refused(Refusal::Request) => with_help(failed, Some(UNKNOWN_ROLE_REMEDY)),
-        Cause::Absent(_) | Cause::Outage(_) | Cause::Refused(_) => failed,
-        Cause::NoCredentials(_) | Cause::NoRegion => failed,
+        Cause::Absent(_)
+        | Cause::Outage(_)
+        | Cause::Refused(_)
+        | Cause::NoCredentials(_)
+        | Cause::NoRegion => failed,
     }
 }
 
