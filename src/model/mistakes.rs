@@ -307,6 +307,12 @@ const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: SecretsManager: secret: sm: = secretsmanager:
 awsps: param: = ssm:";
 
+/// The beginnings of expressions, without spaces, and the tool that replaces them.
+const EXPRESSIONS: &str = "\
+${AWS:: = CloudFormation
+${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
+${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitHub Actions";
+
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
@@ -393,6 +399,16 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
     };
     Some((predicate, reference))
+}
+
+/// Returns the fault of text with an expression that another tool should have replaced, such as
+/// Terraform's `${var.db}`, or `None` for any other text.
+pub fn unrendered_expression(text: &str) -> Option<Fault> {
+    let text = text.replace(' ', "");
+    let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
+    let predicate = format!("contains \"{beginning}\", which only {tool} replaces");
+    let help = format!("let {tool} set a variable NAME to this, and write ${{NAME}}");
+    Some(Fault::new(predicate).help(help))
 }
 
 /// Returns the fault of text with an expression of a Helm template, or `None` for any other text.
