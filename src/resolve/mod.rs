@@ -140,7 +140,9 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
-                let result = outcome_without_value(entry, vec![reason.map_problem(named)]);
+                let hint = version_hint(&object.reference, subject);
+                let reason = reason.map_problem(|problem| named(problem).help_if_some(hint));
+                let result = outcome_without_value(entry, vec![reason]);
                 return self.add(entry, result);
             }
         };

@@ -19,7 +19,7 @@ use crate::model::mistakes::{VALUE_REMEDY, did_you_mean, did_you_mean_to_write, 
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, PATH_REMEDY, Region, SecretId, SecretRef, Selector, Store, Version,
-    below_path, is_bare_word,
+    below_path, is_bare_word, is_uuid,
 };
 
 /// A failed request, and the regions that it was sent to.
@@ -348,13 +348,18 @@ impl FailedRequest<'_> {
         Some(format!("write {write}, and add --region {region}"))
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
-    /// any other label, and for a parameter, whose labels the user chooses.
+    /// Returns the hint for a staging label that is a version id, or a typo of one of AWS's labels.
+    /// Returns `None` for any other label, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager {
             return None;
         }
         let stage = self.locator.version.stage()?;
+        if is_uuid(stage) {
+            let id_field = format!(":{stage}");
+            let write = self.subject.rewritten_with_fields(stage, &id_field)?;
+            return Some(format!("for a version id, write {write}"));
+        }
         let found = nearest(stage, AWS_STAGES.into_iter());
         let similar = found.filter(|similar| *similar != stage)?;
         let write = self.subject.rewritten_with_fields(stage, similar);

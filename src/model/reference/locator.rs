@@ -233,7 +233,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     };
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
-    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage));
+    // People also write a version id as the stage.
+    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
@@ -386,6 +387,11 @@ fn has_form_of_version_id(text: &str) -> bool {
     let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     text.bytes().all(|byte| byte.is_ascii_digit())
         || ID_LENGTHS.contains(&text.len()) && text.bytes().all(is_id_character)
+}
+
+/// True for text in the form of a UUID, which nearly every version id of a secret has.
+pub fn is_uuid(text: &str) -> bool {
+    has_form_of_version_id(text) && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 
 impl Version {
