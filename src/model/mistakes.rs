@@ -344,6 +344,12 @@ pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, writ
 ^SECRET::([B-Za-z_]\w*)$ => write one colon before a key: «$1:$2»
 ^([^: ]*/[^: ]*|arn:.+-\w{6})[/.]([^:/.]+)$ => if "$2" is a key of the secret "$1", write «$1:$2»; otherwise, CHECK"#;
 
+/// The beginnings of expressions, without spaces, and the tool that replaces them.
+const EXPRESSIONS: &str = "\
+${AWS:: = CloudFormation
+${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
+${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitHub Actions";
+
 /// The hosts of AWS's console, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
@@ -453,6 +459,16 @@ pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> 
         captures.expand(hint, &mut expanded);
         Some(expanded)
     })
+}
+
+/// Returns the fault of text with an expression that another tool should have replaced, such as
+/// Terraform's `${var.db}`, or `None` for any other text.
+pub fn unrendered_expression(text: &str) -> Option<Fault> {
+    let text = text.replace(' ', "");
+    let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
+    let predicate = format!("contains \"{beginning}\", which only {tool} replaces");
+    let help = format!("let {tool} set a variable NAME to this, and write ${{NAME}}");
+    Some(Fault::new(predicate).help(help))
 }
 
 /// Returns the fault of text with an expression of a Helm template, or `None` for any other text.

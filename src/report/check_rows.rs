@@ -280,12 +280,10 @@ impl CheckedValues<'_> {
 /// reference. A key of `env-from` doesn't get this remark, and neither does a template, which may
 /// be written as JSON on purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
-    let Target::Env(_) = outcome.target else {
-        return None;
-    };
+    let is_variable = matches!(outcome.target, Target::Env(_));
     let is_whole = matches!(outcome.read_from(), [read] if read.selector == Selector::Whole);
     let is_template = matches!(outcome.subject.written, Some(Written::Template));
-    if !is_whole || is_template || outcome.id.key.is_some() {
+    if !is_variable || !is_whole || is_template || outcome.id.key.is_some() {
         return None;
     }
     let json = outcome.value()?.expose();

@@ -214,9 +214,14 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 // `DB_HOST` instead of `host`, if the prefix is `DB_`
                 let upper = key.to_uppercase();
                 let written = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
-                let similar = nearest(written, quotable_names).map(did_you_mean);
+                // `rename: { DB_PASS: password }`, if the key is `password`
+                let new_name = naming.rename.get(key).map(String::as_str);
+                let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
+                let hint = twin_hint(names.clone(), key)
+                    .or(swapped.map(|name| format!("write the key first: {{ {name}: {written} }}")))
+                    .or(nearest(written, quotable_names).map(did_you_mean));
                 let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.help_if_some(twin_hint(names.clone(), key).or(similar)));
+                errors.push(problem.help_if_some(hint));
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =

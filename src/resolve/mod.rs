@@ -24,13 +24,13 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{Claims, OnMissing, Part, Subject};
+use crate::model::entry::{Claims, OnMissing, Part, Subject, Target};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
 use crate::model::problem::{About, Impact, Problem, unless_errors};
 use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
-use crate::model::shown::{StandIn, pattern_mismatch, reads_like_a_name};
+use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
 use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
@@ -120,6 +120,8 @@ impl<'a> Walk<'a> {
                 Err(reasons) => outcome_without_value(entry, reasons),
             },
         };
+        let warning = misplaced_value_warning(entry, &result);
+        self.outcomes.warnings.extend(warning);
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
         }
@@ -140,7 +142,9 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
-                let result = outcome_without_value(entry, vec![reason.map_problem(named)]);
+                let hint = version_hint(&object.reference, subject);
+                let reason = reason.map_problem(|problem| named(problem).help_if_some(hint));
+                let result = outcome_without_value(entry, vec![reason]);
                 return self.add(entry, result);
             }
         };
@@ -166,6 +170,21 @@ impl<'a> Walk<'a> {
         outcome.parts = std::mem::take(&mut self.answers.parts);
         self.outcomes.list.push(outcome);
     }
+}
+
+/// Returns the warning about a variable such as `DB_PASSWORD_FILE`, which programs expect to be the
+/// path of a file, if it gets a value that was read and isn't a path. Otherwise returns `None`.
+fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
+    let (Target::Env(name), Outcome::Value(value)) = (&entry.target, result) else {
+        return None;
+    };
+    name.as_str().strip_suffix("_FILE")?;
+    entry.source.references().next()?;
+    let text = str::from_utf8(value.expose()).unwrap_or_default();
+    let has_form_of_path = text.contains(['/', '.']) || reads_like_a_name(text);
+    let may_be_path = text.starts_with('/') || has_form_of_path && is_quotable(text);
+    let warning = "the variable gets the value itself, not the path of a file: write it under \"files\" or with --as-file";
+    (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 
 /// Returns the outcome of an entry without a value. If the value is absent and nothing else is

@@ -36,6 +36,7 @@ use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
 use super::os_error::{call_problem, path_remedy};
 use crate::model::problem::Problem;
+use crate::model::shown::one_line;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
@@ -108,18 +109,17 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
 /// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
-    // The components leave out a slash at the end, so messages don't show it.
-    let directory: PathBuf = Path::new(path).components().collect();
-    let shown = directory.display();
+    // A URL may contain a password, which `one_line` hides.
+    let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
-            let in_unit = match directory.strip_prefix("/run") {
+            let in_unit = match Path::new(path).strip_prefix("/run") {
                 Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
                 Err(_) => String::new(),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(format!("create it first: {command} {shown}{in_unit}"))
-                .help_if_some(path_remedy(&directory))
+                .help_if_some(path_remedy(Path::new(path)))
         }
         Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
         errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),

@@ -233,6 +233,7 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     };
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
+    // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     // The prefix of an `env-from` in a declaration or in the wrong place: `prod/db=DB_`.
     let secret = match secret.split_once('=') {

@@ -37,7 +37,7 @@ use std::fmt;
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
-    overlooked_unless_empty, several_lines,
+    overlooked_unless_empty, several_lines, unrendered_expression,
 };
 use crate::model::shown::{StandIn, reads_like_a_name};
 
@@ -200,7 +200,8 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     }
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
-        .or_else(|| foreign_syntax_error(text));
+        .or_else(|| foreign_syntax_error(text))
+        .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
     }
@@ -449,8 +450,9 @@ fn replace_placeholders<'t>(
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
 ) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
-        Fault::new("has a ${ that isn't followed by a variable's name and a closing }")
-            .help("write ${NAME} or ${NAME:-default}")
+        let defect = "has a ${ that isn't followed by a variable's name and a closing }";
+        let fault = Fault::new(defect).help("write ${NAME} or ${NAME:-default}");
+        unrendered_expression(text).unwrap_or(fault)
     };
 
     let mut replaced = Cow::Borrowed("");

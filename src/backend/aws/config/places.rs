@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::environment::Inherited;
-use crate::model::mistakes::{nearest, overlooked};
+use crate::model::mistakes::{nearest, overlooked, several_lines};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable, noun_with_name, one_line};
@@ -129,6 +129,9 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 /// A parsed value, or the expected one.
 pub type Parsed<T> = Result<T, &'static str>;
 
+/// The remedy for a setting of several lines, such as the content of a file.
+const FILE_REMEDY: &str = "write one line, such as the path of the file";
+
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
 /// # Errors
@@ -137,7 +140,7 @@ pub type Parsed<T> = Result<T, &'static str>;
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if !is_plain_ascii(&text)
-        && let Some(found) = overlooked(&text)
+        && let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text))
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
