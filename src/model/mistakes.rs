@@ -335,7 +335,7 @@ env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
 /// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it can be one of AWS's.
 pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, write { from: "prod/db:port", default: "5432" } in a declaration
 ^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
-^SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
+^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
 ^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
 ^SECRET:([^:]+):v?[0-9]+$ => a secret has stages instead of version numbers: for the value before the last change, write «$1:$2:AWSPREVIOUS»
 ^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
