@@ -241,8 +241,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
 /// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
-/// If the JSON isn't an object, or if it doesn't have the key, which is an absence. The help shows
-/// a similar key, or the JSONPath of a nested value.
+/// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
+/// JSONPath of a nested value.
 fn find_key<'j>(
     json: &'j Value,
     key: &str,
@@ -260,7 +260,7 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // People who use jq write `.password`.
+    // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
     let plain = key.trim_start_matches('.');
     let is_path = (key != plain || key.contains('[')) && !map.contains_key(plain);
     let help = nested_value_hint(json, plain, rewrite)
@@ -310,7 +310,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     if find_node(json, &path).is_err() {
         return encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?);
     }
-    // Of a reference that isn't shown, this is only the path, which consists of existing keys.
+    // If the reference isn't shown, the hint is only the path, which consists of existing keys.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
     Some(format!("for the nested value, write {write}"))
 }
@@ -421,6 +421,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
         };
         match map.get(name) {
             Some(value) => json = value,
+            // Only a KEY can be rewritten, not a name within a path.
             None => return Some(keys_hint(map, parent.as_deref(), name, &|_| None)),
         }
         parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));

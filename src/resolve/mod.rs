@@ -135,6 +135,7 @@ impl<'a> Walk<'a> {
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
+        // The secret exists, so messages can show its name.
         let subject = &entry.subject.revealed_by(&object.reference);
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let members = match self.answers.members(object, document, subject) {
@@ -197,7 +198,7 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Fetched,
-    /// What the value that was resolved last is made of, for
+    /// The parts of the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
@@ -205,7 +206,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
-    /// Adds the secrets that the value is made of to `parts`.
+    /// Adds the texts of secrets that the value contains or encodes to `parts`.
     ///
     /// # Errors
     /// Every reason why the value is missing.
@@ -301,6 +302,7 @@ impl<'a> ParsedAnswers<'a> {
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
+            // The document isn't an object, so `env-from` can't use the whole value.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -389,6 +391,7 @@ impl<'a> ParsedAnswers<'a> {
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
+        // Only now, because the inherited variables aren't parts that a log must hide.
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
         let rendering = Rendering {
             template,
@@ -401,8 +404,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the reason why a value that is null counts as absent. The text is the predicate of a
-/// sentence about the secret.
+/// Creates the reason for a null, which counts as absent. The text is the predicate of a sentence
+/// about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {
         (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),

@@ -37,6 +37,8 @@ pub struct Names(pub BTreeMap<String, Value>);
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         let value = self.0.get(name.as_str()?).cloned();
+        // `undeclared_variables` misses a name that is only used in a slice, so the help is about
+        // slices. A value made from an error fails with this error as soon as it is used.
         Some(value.unwrap_or_else(|| {
             let help = "to use part of a value, give that part a name first: {% set x = db.host %}{{ x[:3] }}";
             own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
@@ -113,7 +115,7 @@ pub struct SecretObject {
 
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
-    /// parsed. Failed look-ups in it are noted in `misses`.
+    /// parsed. A null is undefined. Failed look-ups in the value are noted in `misses`.
     pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
@@ -158,6 +160,7 @@ impl Object for SecretObject {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
+            // Anything but an index is a mistake, so it isn't noted as missing.
             JsonValue::Array(_) => key.as_usize()?.to_string(),
             _ => key.to_string(),
         };
@@ -191,16 +194,16 @@ impl Object for SecretObject {
     }
 }
 
-/// Writes compact JSON, because MiniJinja prints the items of its own lists by `Debug`. Nothing
-/// else prints a value by `Debug`.
+/// Writes compact JSON, because MiniJinja prints the items of its own lists with `Debug`. Nothing
+/// else prints a value with `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
     }
 }
 
-/// A placeholder for a secret that hasn't been read, and for each of its keys: a list with one
-/// empty string.
+/// A placeholder for an unread secret and each of its keys: a list of one empty string, so that
+/// loops run.
 #[derive(Debug)]
 pub struct UnreadSecret;
 
@@ -383,6 +386,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 /// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
+        // The filter itself fails without an input.
         return Ok(());
     };
     let is_huge = |count| is_too_large(filter, input, count);
@@ -431,7 +435,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     }
 }
 
-/// Returns the text of a value, as a template prints it, as bytes.
+/// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
 /// The errors of [`printed_text`].
