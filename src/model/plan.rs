@@ -285,7 +285,7 @@ impl Lookup<'_> {
             self.expand_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
                 // Without `only`, the variables depend on the object's keys, so nothing overrides
-                // it yet.
+                // the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 claims.are_all_held(&names).then_some(Holder::Several)
             } else {

@@ -181,11 +181,11 @@ pub fn file_name(path: &Path) -> String {
     }
 }
 
-/// True if a message may quote a key, or the value of an option.
+/// True if a message may quote a key or a path. For a value, see [`is_quotable_value`].
 ///
 /// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
-/// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
-/// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
+/// key, as in `{ password~ 'hunter2' }`. So text is quoted only if it is short and consists of
+/// letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
     text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)

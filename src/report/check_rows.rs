@@ -153,6 +153,7 @@ impl CheckedValues<'_> {
             row.credential = Some(json!({ "unit": unit, "name": name }));
         }
 
+        // A parameter below a path is shown with its own reference, not with that of the path.
         let parameter_name = outcome.parameter_name.as_deref();
         if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
             *written = below_path(written, name);

@@ -399,7 +399,8 @@ fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Docum
     format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
 }
 
-/// Returns a note for each entry that gets its default, and for each that isn't set.
+/// Returns a note for each entry that gets its default, and for each absent entry whose target no
+/// other entry sets.
 fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     let mut records = Vec::new();
     for outcome in &outcomes.list {

@@ -169,8 +169,8 @@ fn quoted_key(selector: &Selector) -> String {
 /// `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the
-/// path matches. The text of an error is the predicate of a sentence about the secret.
+/// If the document isn't JSON, isn't an object, or doesn't have the key or exactly one node that
+/// the path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,

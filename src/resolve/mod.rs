@@ -155,6 +155,7 @@ impl<'a> Walk<'a> {
             false => Outcome::Failed(errors.into_iter().map(named).collect()),
         };
         for outcome in outcomes {
+            // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
             self.outcomes.list.push(outcome);
         }
@@ -319,8 +320,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The failure of the request. It is an absence only if the secret or the version doesn't
-    /// exist, or if the reference consists of an empty variable.
+    /// The failure of the request, or `Unread` without an answer. The failure is an absence only if
+    /// the secret or the version doesn't exist, or if the reference consists of an empty variable.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
