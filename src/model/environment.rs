@@ -62,8 +62,8 @@ pub fn env_file_name(text: &str) -> Option<&str> {
 /// The prefix of the variables that set options. The command doesn't inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of our own patterns, separated by spaces. All of them are valid, so that none is
-/// left out.
+/// Compiles a list of our own patterns, separated by spaces. All of them are valid, so none is left
+/// out.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
     let patterns = list.split_whitespace().map(Pattern::new);
     patterns.filter_map(Result::ok).collect()
@@ -133,7 +133,7 @@ impl Inherited {
     /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child accepts what the service
     /// manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers
     /// of the parent's pidfd, which are optional.
-    pub fn rename_process(&mut self, parent: i32, child: u32) {
+    pub fn replace_process_id(&mut self, parent: i32, child: u32) {
         let variables = Arc::make_mut(&mut self.0);
         variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
         for (name, id) in variables {
@@ -233,6 +233,7 @@ impl CommandLine {
     /// Returns the program as written: a path if it contains a slash, and otherwise a name to look
     /// up in PATH.
     pub fn program(&self) -> &OsStr {
+        // There is always a first word (see [`Self::new`]).
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 

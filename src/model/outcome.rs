@@ -193,8 +193,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan for which nothing has been read. An entry
-    /// that is overridden in the plan is overridden here, too.
+    /// Returns an outcome for each entry of a plan for which nothing has been read, in the same
+    /// order. An entry that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -283,7 +283,8 @@ impl Outcomes {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
-    /// The description of each secret, for `--describe` or `--metadata`, or why AWS gave none.
+    /// The description of each secret, for `--describe` or `--metadata`, or why AWS didn't return
+    /// it.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
@@ -333,6 +334,7 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
+    // Without the final NUL.
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")

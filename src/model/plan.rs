@@ -80,8 +80,8 @@ pub struct Plan {
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
-    /// Merges the layers, of which the earliest one is the first, and looks up the references of
-    /// the entries that apply.
+    /// Merges the layers, which begin with the earliest one, and looks up the references of the
+    /// entries that aren't certain to be overridden.
     ///
     /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
     /// variable isn't empty, it overrides the entries for it.
@@ -208,8 +208,8 @@ impl Plan {
 pub enum PlannedSource {
     Value(ValueSource),
     Object(ObjectSource),
-    /// The entry has no effect, because an entry of a later layer sets the target. Its references
-    /// haven't been looked up.
+    /// The entry has no effect, because the holder has the target. Its references haven't been
+    /// looked up.
     Overridden(Holder),
 }
 
@@ -283,7 +283,8 @@ impl Lookup<'_> {
         for mut entry in layer.entries {
             self.expand_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // Without `only`, the variables depend on the object's keys.
+                // Without `only`, the variables depend on the object's keys, so nothing overrides
+                // the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 claims.are_all_held(&names).then_some(Holder::Several)
             } else {
@@ -335,6 +336,7 @@ impl Lookup<'_> {
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => {
                 let written = path.to_string_lossy();
+                // What follows the last placeholder is the same in both forms.
                 let rest = written.rsplit('}').next().unwrap_or_default();
                 let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
                 // A shorter text could occur anywhere in a message.
@@ -430,9 +432,10 @@ impl Lookup<'_> {
         self.errors.push(problem.for_entry(entry, Impact::None));
     }
 
-    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias, and adds
-    /// an error for each such name.
+    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
+    /// be looked up, and adds an error for each such name.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
+        // Otherwise, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {
             self.add_error(Status::Configuration, fault, subject);
             return None;
@@ -477,6 +480,7 @@ impl Lookup<'_> {
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
+            // The name exists only inside a block, such as `{% if %}`.
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
         } else if let Some(nearest) = nearest(name, candidates.into_iter().flatten()) {
             did_you_mean(nearest)

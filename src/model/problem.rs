@@ -194,7 +194,7 @@ impl Problem {
         }
 
         // If the reason lies outside the secret, one record is about all secrets. If its headline
-        // names them, all parameters get a record of their own, because their headline differs.
+        // names them, a second one is about all parameters, because their headline differs.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural),

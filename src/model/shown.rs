@@ -181,11 +181,11 @@ pub fn file_name(path: &Path) -> String {
     }
 }
 
-/// True if a message may quote a key, or the value of an option.
+/// True if a message may quote a key or a path. For a value, see [`is_quotable_value`].
 ///
 /// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
-/// key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL with a password.
-/// So text is quoted only if it is short and consists of letters, digits, `_`, `.`, `-` and `/`.
+/// key, as in `{ password~ 'hunter2' }`. So text is quoted only if it is short and consists of
+/// letters, digits, `_`, `.`, `-` and `/`.
 pub fn is_quotable(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
     text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
@@ -212,7 +212,7 @@ pub fn quoted_program(command: &CommandLine) -> String {
 }
 
 /// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
-/// exist. It must read like a name, or be as short as `30s`.
+/// exist. It must be [plain](is_quotable), and either read like a name or be as short as `30s`.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
@@ -302,9 +302,9 @@ pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
 
-/// True for ASCII letters, digits and signs without a space, in which people overlook nothing.
-/// Nearly every argument, key and path is such a text, so callers ask this first. False for an
-/// empty text.
+/// True for a text of ASCII letters, digits and signs, in which people overlook nothing. False for
+/// an empty text, and for one with a space. Nearly every argument, key and path is such a text, so
+/// callers ask this before they search.
 pub fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -349,7 +349,8 @@ fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
     let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    // A text that is shorter than a credential can't contain it.
+    // A text that is shorter than a credential can't contain it, and an empty name isn't searched
+    // for.
     let lengths = 1..=text.len();
     for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
         let is_short = credential.len() < MIN_LENGTH;

@@ -21,7 +21,8 @@ impl HttpUrl {
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
-        // For an invalid port, `Uri` returns `None`, as it does without a port.
+        // For an invalid port, `Uri` returns `None`, as it does without a port. A colon in an IPv6
+        // address, or before a password, doesn't begin a port.
         let after_colon = authority.as_str().rsplit_once(':');
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());

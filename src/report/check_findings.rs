@@ -28,7 +28,7 @@ pub struct Findings {
     pub source: Option<&'static str>,
     /// The identity that AWS returned, or `None` if AWS was not asked.
     pub caller: Option<Caller>,
-    /// The command to look for. It is `None` without `-- COMMAND`.
+    /// The command and its file. It is `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
@@ -94,8 +94,8 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// A variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The variable, the path of the file, or the unit and the credential. If the keys of an object
-    /// are unknown, it is a pattern for its variables.
+    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`. If the keys of an
+    /// object are unknown, it is a pattern for its variables.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.
@@ -115,7 +115,7 @@ pub struct Row {
     pub note: Option<String>,
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from. They have cells for the columns from
-    /// REFERENCE to STATUS, with CACHED.
+    /// REFERENCE to STATUS, always with CACHED.
     pub sources: Vec<TableRow>,
     /// The line in the declaration, by which the rows of a layer are sorted.
     #[serde(skip)]
@@ -138,14 +138,16 @@ pub enum RowKind {
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
-/// The number of cells of a row in [`Row::sources`], and the position of its cell about the cache.
+/// The number of cells of a row in [`Row::sources`].
 const CELLS_OF_SOURCE: usize = 6;
+
+/// The position of the cell for CACHED in a row of [`Row::sources`].
 const CACHED: usize = 4;
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
-/// The columns that a terminal which is too narrow doesn't show, in this order.
+/// The columns that a narrow terminal doesn't show. The first one is left out first.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
@@ -203,6 +205,7 @@ fn status_lines(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
+        // A row with an error shows its code instead of the status.
         let mut others = rows.iter().filter(|row| row.error.is_none());
         if others.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");
@@ -243,6 +246,7 @@ fn aligned_table<'r>(
     }
     for heading in LEAST_IMPORTANT {
         let width: usize = widths.iter().map(|width| width + GAP).sum();
+        // The last column doesn't need a gap.
         let fits = screen.is_none_or(|screen| width <= screen.columns + GAP);
         let column = lines[0].0.iter().position(|cell| cell == heading);
         if let (false, Some(column)) = (fits, column) {
@@ -310,6 +314,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         for source in &row.sources {
             let mut cells = source.cells.clone();
             cells[0].insert_str(0, "  ");
+            // A space, because an empty cell would be shown as `-`.
             rows.push(table_row(" ", cells, source.is_failed));
         }
     }

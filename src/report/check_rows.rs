@@ -1,5 +1,5 @@
-//! The rows of the tables of `check`. A row shows a variable, a file or a credential, where its
-//! value comes from, and its status, or a secret that `--describe` or `--metadata` asked about.
+//! The rows of the tables of `check`. A row shows either a secret that `--describe` or `--metadata`
+//! asked about, or a variable, a file or a credential, with the source of its value and its status.
 //!
 //! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No
 //! row contains a value. An overridden entry rarely gets a row: the JSON has a list of its own for
@@ -108,6 +108,7 @@ impl CheckedValues<'_> {
             Outcome::Default(_) => "default",
             Outcome::Value(_) => "ok",
             Outcome::Keys(0) => "empty",
+            // `rows` skips an object if one of its keys has a row.
             Outcome::Keys(_) => "overridden",
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
@@ -126,17 +127,17 @@ impl CheckedValues<'_> {
     /// Returns the row of an entry or a key that isn't overridden, with its sources.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
-        let mut row = if outcome.id.key.is_some() {
-            // The label of a key is its variable, so `Row::new` sets `variable`, too.
-            Row::new(subject.label.to_string(), subject, status)
-        } else {
-            let label = subject.as_written(&target_label(target));
-            let variable = target.variable().map(ToString::to_string);
-            Row {
-                variable,
-                ..Row::new(label, subject, status)
-            }
+        let is_key = outcome.id.key.is_some();
+        let label = match is_key {
+            // The key's variable or, if messages may not show the key, its number.
+            true => subject.label.to_string(),
+            false => subject.as_written(&target_label(target)),
         };
+        let mut row = Row::new(label, subject, status);
+        // For a key, the variable in the label is already set.
+        if !is_key {
+            row.variable = target.variable().map(ToString::to_string);
+        }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty = outcome.empty_variable();
@@ -152,6 +153,7 @@ impl CheckedValues<'_> {
             row.credential = Some(json!({ "unit": unit, "name": name }));
         }
 
+        // A parameter below a path is shown with its own reference, not with that of the path.
         let parameter_name = outcome.parameter_name.as_deref();
         if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
             *written = below_path(written, name);
@@ -175,6 +177,7 @@ impl CheckedValues<'_> {
 
     /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
+        // Each of these answers is a document: after a failure, the value wouldn't be unread.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
@@ -371,6 +374,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     TableRow {
         fields,
         cells,
+        // The last cell isn't a status.
         is_failed: false,
     }
 }

@@ -23,7 +23,7 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// value, then those with the path of a file.
 ///
 /// Leaves out files in memory, because they end with the process that makes them, and values that
-/// no variable can hold.
+/// no variable can hold, which `Values::problems` reports.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -100,8 +100,8 @@ const DOCKER_HELP: &str =
 /// without quotes or escapes.
 ///
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
-/// `pkg/env`) and trim only the start of a line, where the name is. Docker refuses a file that
-/// isn't UTF-8.
+/// `pkg/env`), which drops a carriage return at the end of a line, and trim only the start of a
+/// line, where the name is. Docker refuses a file that isn't UTF-8.
 ///
 /// # Errors
 /// When the value isn't UTF-8, or when the line would be broken or too long.
@@ -163,6 +163,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
 /// When the runner refuses the name, or the value isn't UTF-8.
 fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let name = variable.name.as_str();
+    // The runner ignores case when it compares names.
     let upper = name.to_ascii_uppercase();
     if upper == "NODE_OPTIONS" || upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_") {
         let why = format!("GitHub's runner doesn't let a step set the variable {name}");

@@ -77,6 +77,7 @@ impl Report {
         problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
+        // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
         report.consequence = Some(consequence.into());
         report
@@ -202,8 +203,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
-            // The line names the secret, unless the headline or the reference of the entry already
-            // names it.
+            // The line names the secret if messages may show its id, unless the headline or the
+            // reference of the entry already shows it.
             if let Some(about) = &problem.about
                 && (secrets.len() > 1 || about.before.is_none())
                 && about.id.as_ref().is_some_and(|id| !line.contains(id))
@@ -211,7 +212,8 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
                 line += &format!(": {}", about.name);
             }
 
-            // An entry with a template can have several problems. Its variable is listed only once.
+            // An entry with a template can have several problems. Its variable is listed only once,
+            // but each of its secrets has a line.
             let is_new_entry = last_entry.replace(entry) != Some(entry);
             if is_new_entry {
                 variables.push(&*entry.label);

@@ -2,8 +2,8 @@
 //!
 //! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
 //! one JSON object, or as one or more lines of text, and no other module decides where the parts of
-//! a record go. The parts that only JSON has are called details. Everything is escaped here, so
-//! that a name from AWS or a file can't move the cursor or change the direction of writing.
+//! a record go. Everything is escaped here, so that a name from AWS or a file can't move the cursor
+//! or change the direction of writing.
 //!
 //! Every thread can print. Two mutexes protect the state that the threads share. A reader that
 //! stalls must not keep this process from reacting to a termination signal. So if the main thread
@@ -69,7 +69,7 @@ pub struct Record {
     /// The `event` of the JSON object.
     pub event: &'static str,
     /// The members that only the JSON object has.
-    pub details: Vec<(&'static str, Value)>,
+    pub json_members: Vec<(&'static str, Value)>,
     /// The variables, files or credentials that the record is about.
     pub entries: Vec<String>,
     /// True if text lists only the first entries.
@@ -117,13 +117,14 @@ impl Record {
 
     /// Adds a member to the JSON object.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.details.push((name, value.into()));
+        self.json_members.push((name, value.into()));
         self
     }
 
     /// Adds a member to the JSON object, if there is a value.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
-        self.details.extend(value.map(|value| (name, value.into())));
+        self.json_members
+            .extend(value.map(|value| (name, value.into())));
         self
     }
 
@@ -175,7 +176,7 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
     groups
 }
 
-/// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d` or `4y`.
+/// Returns a duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
@@ -309,7 +310,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         "event": record.event,
         "message": record.message,
     });
-    for (name, value) in record.details {
+    for (name, value) in record.json_members {
         object[name] = value;
     }
 
@@ -327,8 +328,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     escaped_value(object)
 }
 
-/// Escapes the texts in a JSON value. A version id or a path may contain characters that change
-/// what a terminal shows.
+/// Escapes the texts in a JSON value, except the names of members, which are our own. A version id
+/// or a path may contain characters that change what a terminal shows.
 pub fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
@@ -400,6 +401,7 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
 /// hides, and those that only `--verbose` shows.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
+    // Without a record, it doesn't matter whether standard error is a terminal, so it isn't asked.
     if records.peek().is_some() {
         print_text(&visible_lines(records));
     }

@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`.
+/// more`. If nothing is known to be awaited, it can only be a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -97,10 +97,11 @@ pub fn local_warning(path: &Path) -> Record {
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
-/// only if the launch sets such a variable.
+/// only if the launch sets such a variable. Any other one may be a part of a password.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
+            // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
             Some(variable) if variable == subject => (name, format!("write {{{{ env.{name} }}}}")),
             Some(variable) => (name, variable_help(variable, &plan.aliases)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
@@ -204,7 +205,8 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
 
 /// Returns the warnings about the cache in `directory`. The first ones are about values that are
 /// used because requests failed: for each reason, a warning with a note for each value. The others
-/// are about cache entries that can't be used (`notices`).
+/// are about cache entries that can't be used, stored or removed (`notices`). A message may show
+/// the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
     notices: &[(Locator, String)],
@@ -256,6 +258,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
         return Vec::new();
     }
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
+    // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
     let plain = arguments.filter(|text| !text.contains([' ', '\n', '\'', '"', '`', ';']));
     // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
@@ -290,9 +293,9 @@ pub fn read_once_warning(
 /// The shells, which expand variables in their arguments.
 const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
-/// Other programs that may expand variables in their arguments: gettext's envsubst, whose argument
-/// lists the variables to replace, make, and programs that replace `${NAME}` in their settings, as
-/// applications with Spring do, which run in Java.
+/// Other programs that may expand variables in their arguments: make, gettext's envsubst, whose
+/// argument lists the variables to replace, and programs that replace `${NAME}` in their settings,
+/// such as Java with Spring.
 const EXPANDING_PROGRAMS: &str = "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw";
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
@@ -358,6 +361,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
         let source = source_text(locator, parameter_name, document);
+        // Only a path as a whole doesn't have a version, and it doesn't give a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
@@ -395,7 +399,8 @@ fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Docum
     format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
 }
 
-/// Returns a note for each entry that gets its default, and for each that isn't set.
+/// Returns a note for each entry that gets its default, and for each absent entry whose target no
+/// other entry sets.
 fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     let mut records = Vec::new();
     for outcome in &outcomes.list {

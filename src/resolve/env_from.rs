@@ -72,7 +72,8 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns the parameters below a path with their values.
+/// Returns the names of all parameters below a path, with the values of those that the entry
+/// selects.
 pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -82,8 +83,8 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
     members.collect()
 }
 
-/// Returns an outcome for each key that sets a variable, and every error in the object. The
-/// outcomes with a value come first.
+/// Returns an outcome for each key that sets a variable, and every error in the object. `check`
+/// lists the keys in this order: first those with a value, then the overridden ones.
 ///
 /// If another entry sets the variable of a key already, the key is overridden. In that case, even
 /// an unsafe name isn't an error. The errors are predicates of sentences about the secret.
@@ -175,8 +176,9 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     unknown.chain(prefixed).chain(misread)
 }
 
-/// Creates the outcome of the key with this number in its object, which sets the variable `name`.
-/// Messages call the outcome by this name or, if the key may be a value, by the number.
+/// Creates the outcome of the key with this number in its object. Its target is still that of the
+/// object. Messages call the outcome by its variable `name` or, if the key may be a value, by the
+/// number.
 fn outcome_of_key(
     entry: &Planned,
     object: &ObjectSource,

@@ -169,8 +169,8 @@ fn quoted_key(selector: &Selector) -> String {
 /// `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object, doesn't have the key, or has several nodes that the
-/// path matches. The text of an error is the predicate of a sentence about the secret.
+/// If the document isn't JSON, isn't an object, or doesn't have the key or exactly one node that
+/// the path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
@@ -260,7 +260,7 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // People who use jq write `.password`.
+    // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
     let plain = key.trim_start_matches('.');
     let is_path = (key != plain || key.contains('[')) && !map.contains_key(plain);
     let help = nested_value_hint(json, plain, rewrite)
@@ -310,7 +310,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     if find_node(json, &path).is_err() {
         return encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?);
     }
-    // Of a reference that isn't shown, this is only the path, which consists of existing keys.
+    // If the reference isn't shown, the hint is only the path, which consists of existing keys.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
     Some(format!("for the nested value, write {write}"))
 }
@@ -421,6 +421,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
         };
         match map.get(name) {
             Some(value) => json = value,
+            // Only a KEY can be rewritten, not a name within a path.
             None => return Some(keys_hint(map, parent.as_deref(), name, &|_| None)),
         }
         parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));

@@ -137,6 +137,7 @@ impl<'a> Walk<'a> {
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
+        // The secret exists, so messages can show its name.
         let subject = &entry.subject.revealed_by(&object.reference);
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let members = match self.answers.members(object, document, subject) {
@@ -158,6 +159,7 @@ impl<'a> Walk<'a> {
             false => Outcome::Failed(errors.into_iter().map(named).collect()),
         };
         for outcome in outcomes {
+            // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
             self.outcomes.list.push(outcome);
         }
@@ -224,7 +226,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
-    /// Adds the secrets that the value is made of to `parts`.
+    /// Adds the texts of secrets that the value contains or encodes to `parts`.
     ///
     /// # Errors
     /// Every reason why the value is missing.
@@ -320,6 +322,7 @@ impl<'a> ParsedAnswers<'a> {
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
+            // The document isn't an object, so `env-from` can't use the whole value.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -336,8 +339,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The failure of the request. It is an absence only if the secret or the version doesn't
-    /// exist, or if the reference consists of an empty variable.
+    /// The failure of the request, or `Unread` without an answer. The failure is an absence only if
+    /// the secret or the version doesn't exist, or if the reference consists of an empty variable.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
             let problem = Problem::configuration(format!("the variable {name} is empty"));
@@ -408,6 +411,7 @@ impl<'a> ParsedAnswers<'a> {
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
+        // Only now, because the inherited variables aren't parts that a log must hide.
         inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
         let rendering = Rendering {
             template,
@@ -420,8 +424,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the reason why a value that is null counts as absent. The text is the predicate of a
-/// sentence about the secret.
+/// Creates the reason for a null, which counts as absent. The text is the predicate of a sentence
+/// about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {
         (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),

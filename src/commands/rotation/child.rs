@@ -105,7 +105,7 @@ impl GatedLaunch<'_, '_> {
         }
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
         let retained = &mut self.launch.prepared.retained;
-        retained.rename_process(self.gate.parent.as_raw(), std::process::id());
+        retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
         let run = self.read_and_deliver();
         run.unwrap_or_else(|report| self.fail(&report))
     }
@@ -263,15 +263,15 @@ pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[R
     }
 
     let messages = errors.iter().map(|error| error.message.as_str());
-    let details = match errors {
-        [only] => only.details.clone(),
+    let json_members = match errors {
+        [only] => only.json_members.clone(),
         _ => vec![("errors", messages.collect())],
     };
     Record {
         label: Label::Warning,
         event: "poll_failed",
         message,
-        details,
+        json_members,
         ..first
     }
     .with_some("since", since_text)
@@ -468,7 +468,7 @@ mod tests {
             "{warning:?}"
         );
         assert_eq!(
-            warning.details,
+            warning.json_members,
             [("errors", vec!["one", "two", "three"].into())]
         );
     }

@@ -127,9 +127,9 @@ impl Rendering<'_> {
 
         // After an error on a missing key, the template is rendered again with an empty text for
         // this key, so that the next rendering reaches the next one.
-        let mut missing = Vec::new();
+        let (mut missing, no_mark) = (Vec::new(), None);
         while missing.len() < MOST_MISSING_KEYS {
-            let misses = Misses::new(None, &missing);
+            let misses = Misses::new(no_mark, &missing);
             let rendered = self.render_with_inputs(&self.template.text, &misses);
             let error = match rendered.map(SecretValue::new) {
                 Ok(value) if missing.is_empty() => return Ok(value),
@@ -180,6 +180,7 @@ impl Rendering<'_> {
     /// now names the mark, this look-up is the cause. (Only `'key' in db` has a different result
     /// with the mark, but it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
+        // A look-up in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }

@@ -115,7 +115,7 @@ pub struct SecretObject {
 
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
-    /// parsed. Failed look-ups in it are noted in `misses`.
+    /// parsed. A null is undefined. Failed look-ups in the value are noted in `misses`.
     pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
@@ -160,6 +160,7 @@ impl Object for SecretObject {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
+            // Anything but an index is a mistake, so it isn't noted as missing.
             JsonValue::Array(_) => key.as_usize()?.to_string(),
             _ => key.to_string(),
         };
@@ -193,8 +194,8 @@ impl Object for SecretObject {
     }
 }
 
-/// Writes compact JSON, because MiniJinja prints the items of its own lists by `Debug`. Nothing
-/// else prints a value by `Debug`.
+/// Writes compact JSON, because MiniJinja prints the items of its own lists with `Debug`. Nothing
+/// else prints a value with `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
@@ -385,6 +386,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 /// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
+        // The filter itself fails without an input.
         return Ok(());
     };
     let is_huge = |count| is_too_large(filter, input, count);
