@@ -139,11 +139,12 @@ pub fn prepare(
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
+    // Only a launch passes inherited variables on.
     if matches!(asker, Asker::Launch | Asker::Check { .. }) {
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }
-    // If a file of `-f` is missing, adding another one wouldn't help.
+    // After an error, such as a missing file of `-f`, the advice to add another `-f` wouldn't help.
     inputs.replaces_file &= report.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 
@@ -213,6 +214,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
+    // The conditions save time: most plans don't have such entries.
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
@@ -235,7 +237,7 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
-            // For the pattern `aws_*`, this is `AWS_`.
+            // For the pattern `aws_*`, this is `AWS_`, with which similar names begin.
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
             let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
@@ -248,8 +250,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// True if the command doesn't get an inherited variable as it is, because an entry sets it or an
-/// option removes it.
+/// True if the command doesn't get an inherited variable as it is, because an option removes it or,
+/// without `--keep-existing`, an entry sets it.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());

@@ -176,10 +176,10 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// Returns `None` if `account` is `None`.
+/// Returns `None` if `account` is `None`. For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
-/// If no user or group of this `kind` has the name in `file`.
+/// If `find` doesn't return an id, because `file` doesn't have the name.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -219,6 +219,7 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
+        // If the directory doesn't exist, the help shows this command.
         let directory = open_directory(parent, "mkdir -p")?;
         Ok(Self {
             path: path.to_owned(),
@@ -247,7 +248,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// True if the file system of the directory is neither tmpfs nor ramfs.
+    /// True if the file system of the directory is neither tmpfs nor ramfs. False if the kernel
+    /// can't say.
     pub fn is_on_disk(&self) -> bool {
         is_in_memory(self.directory.as_fd()) == Ok(false)
     }
@@ -421,6 +423,7 @@ impl AppendedFile {
             }
         }
 
+        // `append` reads the last byte.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -445,6 +448,7 @@ impl AppendedFile {
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
             let lines = SecretValue::new([start, text.expose()].concat());
             let written = file.write_all(lines.expose());
+            // If this fails, too, the first error is reported.
             written.inspect_err(|_| drop(file.set_len(length)))
         };
         append().map_err(|error| not_appended(&error, &path))

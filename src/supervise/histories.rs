@@ -103,7 +103,7 @@ impl World {
         match self.child {
             Child::None => {}
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
-            // It rarely dies at the gate.
+            // A launch rarely dies at its gate.
             Child::Waits => events.extend(
                 status
                     .is_multiple_of(4)

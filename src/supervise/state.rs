@@ -240,8 +240,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. The lines about changes and failed polls aren't among these, because the
-/// child that polls writes them.
+/// A line for the user. Other lines come from the launches (about changes and failed polls) and
+/// from the caller (about starts, signals and delays).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,

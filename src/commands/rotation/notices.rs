@@ -219,8 +219,8 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
+        // `dropped` is the end of `text`. It only has the warning if it is longer than `lines`.
         if dropped.len() <= lines.len() {
-            // The warning about earlier lines was printed.
             self.dropped_lines = 0;
         }
         // The warning itself isn't counted.

@@ -79,6 +79,7 @@ pub fn supervise(
         phase: LaunchPhase::Resolving,
         placed: Vec::new(),
     };
+    // An exit status means that the first launch has failed, and has reported why.
     if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
@@ -255,6 +256,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        // This takes at least nine seconds, so it ends after `until_poll`.
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
@@ -323,6 +325,7 @@ impl Launches<'_> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
+        // Without a free descriptor, a signal is noticed only after the launch's next message.
         let held_signals = signal_descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
             let held = held_signals.iter().map(AsFd::as_fd);
@@ -336,6 +339,7 @@ impl Launches<'_> {
             }
 
             self.receive();
+            // At the end of the pipe, the launch has ended.
             if let Some(process) = &self.process
                 && process.descriptor().is_none()
             {
@@ -420,7 +424,8 @@ impl Launches<'_> {
             }
         }
 
-        // If the gate is closed, `note_reaped` notices the end of the launch.
+        // Before its gate is opened, the end of a launch is noticed by `note_reaped` or, for the
+        // first launch, by `await_first`.
         if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
@@ -543,6 +548,7 @@ impl Launches<'_> {
     /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
+        // A launch whose gate is open replaces files, or is about to become the command.
         if self.has_open_gate() {
             self.await_end();
         }
