@@ -90,8 +90,8 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 /// Commands that exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// Returns the problem for a file that exists but can't be executed. It has a help only if access
-/// was denied (EACCES) and messages show the whole path, which the help may contain.
+/// Returns the problem for a file that exists but can't be executed. It has help only if access was
+/// denied (EACCES) and messages show the whole path, which the help may contain.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));

@@ -1,5 +1,6 @@
 //! Merges everything that a user has set, from the command line, variables and declarations, into
-//! the options, AWS's settings and the plan. The plan only has the entries that the command needs.
+//! the options, AWS's settings and the plan. The plan only has the entries that the launch or
+//! subcommand needs.
 //!
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No
 //! request is sent here. Every mistake in every input ends up in one report.
@@ -27,7 +28,7 @@ use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
-/// The merged inputs of a command.
+/// The merged inputs of a launch or subcommand.
 pub struct Prepared {
     pub asker: Asker,
     pub options: Options,
@@ -277,7 +278,7 @@ impl Prepared {
     }
 }
 
-/// The command that asks for values. It decides which entries and options matter.
+/// The launch or subcommand that asks for values. It decides which entries and options matter.
 pub enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
@@ -302,7 +303,7 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Removes the entries from `layers` that the command doesn't need.
+    /// Removes the entries that the asker doesn't need from `layers`.
     ///
     /// # Errors
     /// If the requested credential isn't declared, or if several patterns match its unit.

@@ -77,10 +77,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Runs the work of a command on its own thread and waits for the result. Until `work` has read the
-/// declarations, only the options from the command line and from variables apply. For example,
-/// their `--timeout` limits the time for reading a declaration. `prepare` resolves the options
-/// again, together with those in the declarations.
+/// Runs the work of a launch or subcommand on its own thread and waits for the result. Until `work`
+/// has read the declarations, only the options from the command line and from variables apply. For
+/// example, their `--timeout` limits the time for reading a declaration. `prepare` resolves the
+/// options again, together with those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.

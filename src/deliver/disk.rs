@@ -62,7 +62,7 @@ impl DiskFile {
     /// Creates a temporary file. `write` sets its owner and mode and writes its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name, or if a step fails. In that
+    /// If something other than a regular file has the file's name, or if a step fails. In that
     /// case, the temporary file is removed.
     pub fn write_temporary(
         entry: DirectoryEntry,
@@ -71,6 +71,7 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let created = create_temporary(&entry.directory, &entry.name);
         let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
+        // From here on, the temporary file is removed after an error.
         let written = Self {
             entry,
             name_to_remove: Some(temporary),
@@ -85,7 +86,7 @@ impl DiskFile {
     /// one is kept.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name by now, or if the kernel refuses
+    /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let Some(temporary) = &self.name_to_remove {
@@ -303,8 +304,7 @@ impl DirectoryEntry {
             .map_err(|errno| call_problem(CREATE, errno))
     }
 
-    /// Renames a temporary file to the name of the entry, replacing an existing file with that
-    /// name.
+    /// Renames a temporary file to this name, replacing an existing file with the name.
     ///
     /// # Errors
     /// The error of the kernel. Both files are then unchanged.

@@ -23,7 +23,7 @@
 //! file elsewhere.
 //!
 //! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
-//! has what other commands do with files: `export` appends to one, and `install` writes the
+//! has what other subcommands do with files: `export` appends to one, and `install` writes the
 //! program.
 
 mod disk;
