@@ -74,7 +74,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
-            // There isn't such a file here, or an earlier one is named in the error.
+            // The file isn't in this directory, or the error already names an earlier file.
             Err(_) => {}
         }
     }

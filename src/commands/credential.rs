@@ -31,8 +31,8 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Reads the credential that the client asks for, and sends its value. Waits as long as the client
-/// doesn't read the value.
+/// Reads the credential that the client asks for, and sends its value. Waits until the client reads
+/// the value.
 ///
 /// # Errors
 /// Every reason why the value was not sent.

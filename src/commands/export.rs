@@ -95,10 +95,11 @@ pub fn export(
 /// unless `--output` names another file.
 ///
 /// # Errors
-/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option
-/// nor variable names a file.
+/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither
+/// `--output` nor GITHUB_ENV names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
+    // `-` is standard output.
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
     if !matches!(arguments.format, Github | GithubMasks) {

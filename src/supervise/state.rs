@@ -2,7 +2,7 @@
 //! that it orders.
 //!
 //! [`step`] is a function from a state and an event to the next state and a list of actions. It
-//! doesn't know the time, the secrets or the processes. The caller (`commands/rotation/parent`)
+//! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
 //! turns what happens into events and carries out the actions in order.
 //!
 //! These are the states:

@@ -343,7 +343,7 @@ struct Change<'a> {
     pub old_version: Option<&'a str>,
     /// The version that was read now. It is `None` if the secret is no longer read.
     pub new_version: Option<&'a str>,
-    /// The labels of the variables and files, of which there is at least one.
+    /// The labels of the variables and files. The list is never empty.
     pub labels: Vec<String>,
 }
 

@@ -497,7 +497,8 @@ impl Launches<'_> {
             return Some(Event::Delivered);
         }
 
-        // The launch was meant to become the command.
+        // The launch was meant to become the command. After a failure, its values don't matter,
+        // because this process is about to exit.
         self.baseline.adopt_latest_values();
         match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),
