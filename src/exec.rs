@@ -74,6 +74,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
+            // The file isn't in this directory, or the error already names an earlier file.
             Err(_) => {}
         }
     }
@@ -89,8 +90,8 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 /// Commands that exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// Returns the problem for a file that exists but can't be executed. It has a help only if access
-/// was denied (EACCES) and messages show the whole path, which the help may contain.
+/// Returns the problem for a file that exists but can't be executed. It has help only if access was
+/// denied (EACCES) and messages show the whole path, which the help may contain.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -210,8 +211,8 @@ pub fn exec<'a>(
 }
 
 /// Returns the problem for an execve that failed although the file exists. Reads the first line of
-/// the file, because ENOENT can also be about the interpreter on that line, or about the dynamic
-/// loader of a program.
+/// the file, because ENOENT and EACCES can also be about the interpreter on that line, and ENOENT
+/// about the dynamic loader of a program.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();

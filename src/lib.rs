@@ -69,9 +69,10 @@ use system::waiting::hold_signals;
 /// of the exit codes in docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
-    // that credential.
+    // that credential. `credential` takes any connection, and then says what is wrong with it.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if has_connection(expects_connection) {
+        // From here on, no signal ends this process before it has refused the connection.
         hold_signals();
         if take_connection().is_err() {
             // An error message could still become the credential.
@@ -88,7 +89,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
-    // Any other subcommand would leave systemd without an answer.
+    // Anything other than `credential` would leave systemd without an answer.
     if let Some(connection) = CONNECTION.get()
         && !matches!(invocation, Invocation::Credential(_))
     {
@@ -105,6 +106,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             };
         }
         Invocation::Usage(text) => {
+            // An empty command line is a mistake, so this text goes to standard error.
             terminal::print_text(&text);
             return Ok(Status::Usage as u8);
         }

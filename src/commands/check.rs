@@ -68,6 +68,7 @@ pub fn check(
         let (examined, problems) = checked.examine(found_command.as_ref());
         findings = examined;
         report.append(problems);
+        // If a value is missing, the size isn't known.
         if report.is_empty() {
             report.extend(checked.size_problem(found_command.as_ref()));
         }
@@ -143,6 +144,7 @@ impl Checked {
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
+        // `--offline` checks only the declaration, not the directories of this machine.
         if self.depth != CheckDepth::Declaration {
             // Nothing is written to find these problems.
             problems.extend(files.undeliverable());
@@ -254,6 +256,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 
     let begun = Instant::now();
     let purpose = Purpose {
+        // No poll sends these requests.
         is_unattended: false,
         asks_identity: true,
     };
@@ -268,8 +271,9 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress().attempts();
     outcomes.elapsed = begun.elapsed();
-    failures.extend(existing);
-    let mut values = Values::new(outcomes, failures);
+    let mut fetched = failures;
+    fetched.extend(existing);
+    let mut values = Values::new(outcomes, fetched);
     values.secrets = secrets;
     values.caller = aws.caller();
     Ok(values)

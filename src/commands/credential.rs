@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// Returns the error about a connection of systemd on which nothing is sent, because the arguments
-/// aren't those of `secrets-exec credential`.
+/// aren't those of `secrets-exec credential`. If the connection itself has a problem, returns that.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {
         Ok(request) => request,
@@ -31,8 +31,8 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Reads the credential that the client asks for, and sends its value. Waits as long as the client
-/// doesn't read the value.
+/// Reads the credential that the client asks for, and sends its value. Waits until the client reads
+/// the value.
 ///
 /// # Errors
 /// Every reason why the value was not sent.
@@ -65,7 +65,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 /// Returns systemd's connection, and the credential that its client asks for.
 ///
 /// # Errors
-/// If standard input isn't a connection of LoadCredential=, or if the client gets no credential.
+/// If standard input isn't a connection of LoadCredential=, or if its client may not get a
+/// credential.
 fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
     let connection = systemd::CONNECTION
         .get()

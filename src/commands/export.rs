@@ -44,7 +44,7 @@ enum Destination {
 /// warning about each file, which only a launch writes.
 ///
 /// # Errors
-/// Every reason why a value can't be exported, or why the output can't be written.
+/// Every reason why a value can't be exported, or why the output or the file can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -64,6 +64,7 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
+    // If another value is missing, nothing is exported.
     let exported = exported.filter(|_| report.is_empty());
     let (Some(text), Some(destination)) = (exported, destination) else {
         return Err(report);
@@ -77,6 +78,7 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
+            // Opened first, so that nothing is printed if the file can't be used.
             let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
             let opened = opened.transpose()?;
             // Without the masks, GitHub would print the values in the log of the job.
@@ -93,10 +95,11 @@ pub fn export(
 /// unless `--output` names another file.
 ///
 /// # Errors
-/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither option
-/// nor variable names a file.
+/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither
+/// `--output` nor GITHUB_ENV names a file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
+    // `-` is standard output.
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
     if !matches!(arguments.format, Github | GithubMasks) {
@@ -160,6 +163,7 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         owner: None,
     };
     let files = Files::open_directories([FileValue {
+        // Only `Files::undeliverable` uses the id.
         id: EntryId::default(),
         target: &target,
         value: &value,

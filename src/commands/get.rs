@@ -38,6 +38,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     report.into_result()?;
 
     terminal::print_unless_hidden(report::empty_value_warning(&values.outcomes));
+    // The plan has only one entry, so the loop runs once.
     for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;
     }
@@ -47,7 +48,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// True if the secret doesn't exist, or may not exist, because AWS has denied the request.
+/// True if the secret doesn't exist, or if AWS has denied the request, which can mean the same.
 fn is_unknown_secret(answer: &Answer) -> bool {
     let Err(failure) = answer else { return false };
     matches!(

@@ -107,8 +107,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that can't be read. In that case, the report also has every file that could not
-    /// be written, so that it is complete.
+    /// Every value that can't be read, or that its variable can't hold. In that case, the report
+    /// also has every file that could not be written, so that it is complete.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
@@ -153,6 +153,7 @@ impl Launch<'_> {
     /// Prints the warnings about unexpanded variables in arguments (`$DB_PASSWORD`), about empty
     /// values, and about files on a disk.
     fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
+        // The conditions only save time: most launches don't have these warnings.
         let mut arguments = self.command.arguments();
         if arguments.any(|argument| argument.as_bytes().contains(&b'$')) {
             let warnings = report::unexpanded_argument_warnings(outcomes, self.command);

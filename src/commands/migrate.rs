@@ -96,8 +96,8 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Returns a YAML mapping with one key, below which each variable has a line with its value. `key`
-/// and the results of `value` are YAML already. Without variables, the inner mapping is `{}`.
+/// Returns a YAML mapping with one key, below which each variable has a line with the result of
+/// `value`. `key` and these results are YAML already. Without variables, the inner mapping is `{}`.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,

@@ -59,6 +59,7 @@ fn needed_policy(
     let locators = plan.locators();
     let mut chain = None;
     if arguments.is_for_agent {
+        // The agent has credentials of its own, so the roles of the profile don't matter.
         apply_settings(&mut settings, deadline.progress())?;
     } else {
         chain = apply_profile(&mut settings, deadline.progress())?;
@@ -68,7 +69,8 @@ fn needed_policy(
     }
 
     let agent = configured_agent(&source, &settings, deadline);
-    // Other failures don't matter here, because they don't change which permissions are needed.
+    // Only the references that the agent can't read are in `fetched`. Other failures don't matter
+    // here, because they don't change which permissions are needed.
     if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
         && !values.fetched.is_empty()
     {

@@ -1,5 +1,6 @@
 //! Merges everything that a user has set, from the command line, variables and declarations, into
-//! the options, AWS's settings and the plan. The plan only has the entries that the command needs.
+//! the options, AWS's settings and the plan. The plan only has the entries that the launch or
+//! subcommand needs.
 //!
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No
 //! request is sent here. Every mistake in every input ends up in one report.
@@ -27,7 +28,7 @@ use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
-/// The merged inputs of a command.
+/// The merged inputs of a launch or subcommand.
 pub struct Prepared {
     pub asker: Asker,
     pub options: Options,
@@ -140,6 +141,7 @@ pub fn prepare(
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
+    // Only a launch passes inherited variables on.
     let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
     if is_launch && is_pass_useless && report.is_empty() {
         let text = "--pass has no effect without --clean-env: the command gets all variables";
@@ -149,7 +151,7 @@ pub fn prepare(
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }
-    // If a file of `-f` is missing, adding another one wouldn't help.
+    // After an error, such as a missing file of `-f`, the advice to add another `-f` wouldn't help.
     inputs.replaces_file &= report.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 
@@ -219,6 +221,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
+    // The conditions save time: most plans don't have such entries.
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
@@ -241,7 +244,7 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
-            // For the pattern `aws_*`, this is `AWS_`.
+            // For the pattern `aws_*`, this is `AWS_`, with which similar names begin.
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
             let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
@@ -254,8 +257,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// True if the command doesn't get an inherited variable as it is, because an entry sets it or an
-/// option removes it.
+/// True if the command doesn't get an inherited variable as it is, because an option removes it or,
+/// without `--keep-existing`, an entry sets it.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());
@@ -281,7 +284,7 @@ impl Prepared {
     }
 }
 
-/// The command that asks for values. It decides which entries and options matter.
+/// The launch or subcommand that asks for values. It decides which entries and options matter.
 pub enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
@@ -306,7 +309,7 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Removes the entries from `layers` that the command doesn't need.
+    /// Removes the entries that the asker doesn't need from `layers`.
     ///
     /// # Errors
     /// If the requested credential isn't declared, or if several patterns match its unit.

@@ -99,20 +99,18 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     if prepared.is_poll() {
         return Ok(values);
     }
-    if let Backend::Cached(cached) = &*backend
-        && !prepared.options.quiet
-    {
+    if let Backend::Cached(cached) = &*backend {
         let directory = &cached.options.directory;
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
-        terminal::print_always(warnings);
+        terminal::print_unless_hidden(warnings);
     }
     let mistakes = values.outcomes.warnings.iter();
     terminal::print_unless_hidden(mistakes.map(report::mistake_warning));
     Ok(values)
 }
 
-/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a
-/// poll.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except with
+/// `-q` and in a poll.
 ///
 /// # Errors
 /// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
@@ -179,9 +177,10 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// With `--wait`, a pause between two rounds is as long as all earlier rounds and pauses together,
-/// but at least `FIRST_PAUSE` and at most `LONGEST_PAUSE`. Up to half of it is left out at random.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest pause between two rounds (`--wait`), before a part of it is left out.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause between two rounds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
@@ -224,6 +223,7 @@ async fn fetch_and_resolve(
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;
+        // Failed look-ups of the region and of credentials are repeated, too.
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
@@ -300,6 +300,7 @@ impl Fetching<'_> {
     /// # Errors
     /// If AWS's configuration files or the profile are invalid.
     async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
+        // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
@@ -334,13 +335,16 @@ impl Fetching<'_> {
 
     /// Pauses before the next round, for at most `left`. During the pause, messages show why
     /// requests have failed. After the pause, the next round has a whole `--timeout` again.
+    ///
+    /// The pause is as long as all earlier rounds and pauses together, within its two limits. Up to
+    /// half of it is left out at random.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
         for failure in self.failures(missing) {
             progress.note_reason(failure.error.sentence());
         }
-        let longest = self.begun.elapsed().clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
         // The pause doesn't use up the time of the next round. And without more time, the main
         // thread would end the process during the pause.
@@ -375,8 +379,9 @@ impl Fetching<'_> {
     }
 }
 
-/// If there is a file for `--local` next to the declaration, advises its use in each failure that
-/// is due to a missing region or to missing credentials.
+/// If there is a file for `--local` next to the first declaration, or in the working directory if
+/// no entry is declared, advises its use in each failure that is due to a missing region or to
+/// missing credentials.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());

@@ -77,10 +77,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Runs the work of a command on its own thread and waits for the result. Until `work` has read the
-/// declarations, only the options from the command line and from variables apply. For example,
-/// their `--timeout` limits the time for reading a declaration. `prepare` resolves the options
-/// again, together with those in the declarations.
+/// Runs the work of a launch or subcommand on its own thread and waits for the result. Until `work`
+/// has read the declarations, only the options from the command line and from variables apply. For
+/// example, their `--timeout` limits the time for reading a declaration. `prepare` resolves the
+/// options again, together with those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -94,14 +94,15 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
+    // `prepare` reports which options need others, because a declaration may set those.
     let (options, _) = inputs.options.resolve(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. At the end, prints the warnings that `work` has noted in the deadline's
-/// progress.
+/// `work` begins now. At the end, prints the warnings and notes that `work` has left in the
+/// deadline's progress.
 ///
 /// Termination signals are held from here on. This process ends without a result after such a
 /// signal, or when the other end of [`Reporter::watched_connection`] closes. It ends with status 75
@@ -141,6 +142,7 @@ pub fn run_with<T: Send>(
 
     if watch.messages_sent > 0 {
         terminal::erase_progress();
+        // Without a text, this removes the status line of the service manager.
         reporter.notify("STATUS=");
     }
     if reporter.shows_progress() {
@@ -191,8 +193,9 @@ struct Watch {
     next_message: Instant,
     /// The number of messages about a long wait that have been sent.
     messages_sent: usize,
-    /// The time at which the main thread first noticed that the deadline had passed. [`OVERTIME`]
-    /// starts here, because the process may have been stopped (SIGSTOP) at the deadline itself.
+    /// The time at which the main thread first noticed that the deadline had passed. `None` before
+    /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process
+    /// may have been stopped (SIGSTOP) at the deadline itself.
     overdue_since: Option<Instant>,
 }
 
@@ -284,10 +287,10 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process with the exit status that a command has returned. If there is a report
-/// instead, prints it and ends with its status.
-pub fn finish(outcome: Result<u8, Report>) -> ! {
-    match outcome {
+/// Ends this process with this exit status. If there is a report instead, prints it and ends with
+/// its status.
+pub fn finish(result: Result<u8, Report>) -> ! {
+    match result {
         Ok(status) => end(End::Status(status), || ()),
         Err(report) => end(End::Status(report.exit_status()), || report.print()),
     }

@@ -62,7 +62,7 @@ impl DiskFile {
     /// Creates a temporary file. `write` sets its owner and mode and writes its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name, or if a step fails. In that
+    /// If something other than a regular file has the file's name, or if a step fails. In that
     /// case, the temporary file is removed.
     pub fn write_temporary(
         entry: DirectoryEntry,
@@ -71,6 +71,7 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let created = create_temporary(&entry.directory, &entry.name);
         let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
+        // From here on, the temporary file is removed after an error.
         let written = Self {
             entry,
             name_to_remove: Some(temporary),
@@ -85,7 +86,7 @@ impl DiskFile {
     /// one is kept.
     ///
     /// # Errors
-    /// If something other than a regular file has the entry's name by now, or if the kernel refuses
+    /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
         if let Some(temporary) = &self.name_to_remove {
@@ -176,10 +177,10 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// Returns `None` if `account` is `None`.
+/// Returns `None` if `account` is `None`. For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
-/// If no user or group of this `kind` has the name in `file`.
+/// If `find` doesn't return an id, because `file` doesn't have the name.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -219,6 +220,7 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
+        // If the directory doesn't exist, the help shows this command.
         let directory = open_directory(parent, "mkdir -p")?;
         Ok(Self {
             path: path.to_owned(),
@@ -247,7 +249,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// True if the file system of the directory is neither tmpfs nor ramfs.
+    /// True if the file system of the directory is neither tmpfs nor ramfs. False if the kernel
+    /// can't say.
     pub fn is_on_disk(&self) -> bool {
         is_in_memory(self.directory.as_fd()) == Ok(false)
     }
@@ -301,8 +304,7 @@ impl DirectoryEntry {
             .map_err(|errno| call_problem(CREATE, errno))
     }
 
-    /// Renames a temporary file to the name of the entry, replacing an existing file with that
-    /// name.
+    /// Renames a temporary file to this name, replacing an existing file with the name.
     ///
     /// # Errors
     /// The error of the kernel. Both files are then unchanged.
@@ -421,6 +423,7 @@ impl AppendedFile {
             }
         }
 
+        // `append` reads the last byte.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -445,6 +448,7 @@ impl AppendedFile {
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
             let lines = SecretValue::new([start, text.expose()].concat());
             let written = file.write_all(lines.expose());
+            // If this fails, too, the first error is reported.
             written.inspect_err(|_| drop(file.set_len(length)))
         };
         append().map_err(|error| not_appended(&error, &path))

@@ -106,6 +106,9 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 /// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
 /// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
 /// second attempt is made with neither.
+///
+/// # Errors
+/// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);

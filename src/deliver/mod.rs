@@ -23,7 +23,7 @@
 //! file elsewhere.
 //!
 //! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
-//! has what other commands do with files: `export` appends to one, and `install` writes the
+//! has what other subcommands do with files: `export` appends to one, and `install` writes the
 //! program.
 
 mod disk;
@@ -78,7 +78,7 @@ pub struct Delivery {
 
 impl<'a> Files<'a> {
     /// Looks up the owners of the files, opens the directories, and checks who owns the
-    /// directories. A file in memory doesn't have one. Keeps the errors, because
+    /// directories. A file in memory doesn't have a directory. Keeps the errors, because
     /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
@@ -186,7 +186,8 @@ impl Delivery {
     }
 
     /// Returns the files on disk with their inode numbers, for the process that removes them. Call
-    /// this after [`Self::rename_all`]: before, the names belong to older files.
+    /// this after [`Self::rename_all`]: before, the names belong to older files. A file that was
+    /// removed in the meantime is left out.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -249,8 +250,8 @@ impl Delivery {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// The device and the inode number. If a different file replaces this one while it still
-    /// exists, the inode number changes.
+    /// The device and the inode number. A file that is renamed to the same path has a different
+    /// inode number.
     pub id: (u64, u64),
 }
 
@@ -262,7 +263,7 @@ pub struct PlacedFile {
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        // If the directory is gone, the file is gone, too.
+        // If the directory is gone, the file is gone, too. If it can't be opened, the file stays.
         let Ok(entry) = DirectoryEntry::open(&path) else {
             continue;
         };

@@ -82,8 +82,8 @@ impl World {
     }
 
     /// Returns the events that can happen now. An event that is in the list twice is twice as
-    /// likely. `status` is the exit status with which the command would end. From 230 on, it stands
-    /// for SIGKILL. It also decides whether a launch at the gate may die.
+    /// likely. `status` is the exit status with which the command would end, or SIGKILL if it is at
+    /// least 230. It also decides whether a launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
@@ -95,15 +95,15 @@ impl World {
             };
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command rarely ends by itself, so that histories have restarts.
-            let ends = is_killed || !self.is_running();
-            events.extend(ends.then_some(self.end(status)));
+            let may_end = is_killed || !self.is_running();
+            events.extend(may_end.then_some(self.end(status)));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
         match self.child {
             Child::None => {}
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
-            // It rarely dies at the gate.
+            // A launch rarely dies at its gate.
             Child::Waits => events.extend(
                 status
                     .is_multiple_of(4)
@@ -189,9 +189,9 @@ impl World {
                 assert_eq!(self.last_status, Some(status));
                 self.reported_ends += 1;
             }
-            Action::Exit(outcome) => {
+            Action::Exit(reason) => {
                 assert!(!self.has_command, "an exit before the command");
-                self.exit = Some(outcome);
+                self.exit = Some(reason);
             }
             Action::Report(_) => {}
         }

@@ -375,7 +375,7 @@ impl Signals {
     /// on, incoming signals can be read from the returned value.
     ///
     /// # Errors
-    /// If there is no free descriptor. No signal is blocked after this error.
+    /// If no descriptor is free. No signal is blocked after this error.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {

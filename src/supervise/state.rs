@@ -2,7 +2,7 @@
 //! that it orders.
 //!
 //! [`step`] is a function from a state and an event to the next state and a list of actions. It
-//! doesn't know the time, the secrets or the processes. The caller (`commands/rotation/parent`)
+//! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
 //! turns what happens into events and carries out the actions in order.
 //!
 //! These are the states:
@@ -240,8 +240,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. The lines about changes and failed polls aren't among these, because the
-/// child that polls writes them.
+/// A line for the user. Other lines come from the launches (about changes and failed polls) and
+/// from the caller (about starts, signals and delays).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,

@@ -110,10 +110,10 @@ impl GatedLaunch<'_, '_> {
         run.unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// Reads the values, and reports to the parent what has changed. If something has changed,
-    /// becomes the command or replaces its files. The values are read and the files are written
-    /// before the gate opens, while the old command is still running. Returns the exit status,
-    /// which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. The first launch, and a poll
+    /// that finds a change, become the command or replace its files. The values are read and the
+    /// files are written before the gate opens, while the old command is still running. Returns the
+    /// exit status, which is 0 if nothing has changed.
     ///
     /// # Errors
     /// Every value that can't be read, and every file that can't be written.
@@ -123,8 +123,8 @@ impl GatedLaunch<'_, '_> {
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
-        let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(key, mode, &values);
+        let (key, on_rotation) = (&self.baseline.key, self.rotation.on_rotation);
+        let fingerprint = Fingerprint::new(key, on_rotation, &values);
         let content = self.ready(fingerprint);
         let is_unchanged = is_poll && content.changed.is_none();
         let ready = Message::Ready(content);
@@ -133,7 +133,7 @@ impl GatedLaunch<'_, '_> {
             return Ok(0);
         }
 
-        match self.rotation.on_rotation {
+        match on_rotation {
             OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &ready),
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
                 self.start(values, &ready)
@@ -168,9 +168,10 @@ impl GatedLaunch<'_, '_> {
         Ok(report.print())
     }
 
-    /// Writes the files that have a path, under temporary names, and sends `ready` to the parent.
-    /// When the parent opens the gate, renames the files and sends their paths. When it closes the
-    /// gate, removes the temporary files. In both cases, returns the exit status 0.
+    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files
+    /// without a path, because the running command doesn't see new ones. When the parent opens the
+    /// gate, renames the files and sends their paths. When it closes the gate, removes the
+    /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
     /// Every file that can't be written, or the first one that can't be renamed.
@@ -244,9 +245,9 @@ impl Reporter for GatedLaunch<'_, '_> {
     }
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with its details, and the
-/// number of the others. `command` is in quotes. `since` is when the polls began to fail, if
-/// earlier ones have failed, too.
+/// Returns the warning about a poll that failed: the first of `errors`, and the number of the
+/// others. In JSON, it has the details of a single error, or the messages of several. `command` is
+/// in quotes. `since` is when the polls began to fail, if earlier ones have failed, too.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -288,11 +289,8 @@ fn change_note(change: &Change<'_>) -> Record {
         (None, None) => "changed".to_owned(),
     };
 
-    let labels_text = match change.labels.as_slice() {
-        [] => String::new(),
-        names => format!(", which changes {}", some_of(names)),
-    };
-    Record::note(format!("{} {versions}{labels_text}", change.name))
+    let (name, labels) = (change.name, some_of(&change.labels));
+    Record::note(format!("{name} {versions}, which changes {labels}"))
         .event("changed")
         .with("secret", change.id)
         .with_some("old_version", change.old_version)
@@ -328,8 +326,8 @@ struct Secret {
     /// The id, as references spell it.
     id: String,
     version_id: Option<String>,
-    /// The hash of the whole document. The version id isn't enough, because some stores give every
-    /// value the same one.
+    /// The hash of the whole document. The version id isn't enough: a local file has none, and a
+    /// parameter that was deleted and created again has version 1 again.
     content: u64,
 }
 
@@ -345,7 +343,7 @@ struct Change<'a> {
     pub old_version: Option<&'a str>,
     /// The version that was read now. It is `None` if the secret is no longer read.
     pub new_version: Option<&'a str>,
-    /// The labels of the variables and files.
+    /// The labels of the variables and files. The list is never empty.
     pub labels: Vec<String>,
 }
 

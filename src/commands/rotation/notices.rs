@@ -180,13 +180,10 @@ impl Notices<'_> {
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
-        let mut text = format!("{} {predicate}", self.command);
-        if !labels.is_empty() {
-            let some_labels = some_of(&labels);
-            let some_secrets = some_of(&secrets);
-            text += &format!(", because {some_labels} changed ({some_secrets})");
-        }
-        let note = Record::note(text + ending).event(event);
+        let (some_labels, some_secrets) = (some_of(&labels), some_of(&secrets));
+        let reason = format!("because {some_labels} changed ({some_secrets})");
+        let text = format!("{} {predicate}, {reason}{ending}", self.command);
+        let note = Record::note(text).event(event);
         note.with("variables", labels)
     }
 

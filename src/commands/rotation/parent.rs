@@ -256,6 +256,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        // This takes at least nine seconds, so it ends after `until_poll`.
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
@@ -324,6 +325,7 @@ impl Launches<'_> {
         self.fork_launch()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
+        // Without a free descriptor, a signal is noticed only after the launch's next message.
         let held_signals = signal_descriptor().ok().flatten();
         while self.pid_at_gate().is_none() {
             let held = held_signals.iter().map(AsFd::as_fd);
@@ -337,6 +339,7 @@ impl Launches<'_> {
             }
 
             self.receive();
+            // At the end of the pipe, the launch has ended.
             if let Some(process) = &self.process
                 && process.descriptor().is_none()
             {
@@ -421,7 +424,8 @@ impl Launches<'_> {
             }
         }
 
-        // If the gate is closed, `note_reaped` notices the end of the launch.
+        // Before its gate is opened, the end of a launch is noticed by `note_reaped` or, for the
+        // first launch, by `await_first`.
         if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
@@ -493,7 +497,8 @@ impl Launches<'_> {
             return Some(Event::Delivered);
         }
 
-        // The launch was meant to become the command.
+        // The launch was meant to become the command. After a failure, its values don't matter,
+        // because this process is about to exit.
         self.baseline.adopt_latest_values();
         match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),
