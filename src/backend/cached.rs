@@ -52,7 +52,7 @@ use crate::system::paths::{create_temporary, is_in_memory, open_directory, remov
 
 /// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
-/// The length of the line with the checksum, in bytes.
+/// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an entry that can't be decoded.
@@ -91,8 +91,8 @@ impl Cached {
     /// answer and removes the entry of a secret that AWS denies or doesn't have.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. The
-    /// entries of the locators in `refused` are kept but not used, because a value in them did not
-    /// match its pattern.
+    /// entries of the locators in `not_from_cache` are kept but not used, because a value in them
+    /// did not match its pattern.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid.
@@ -100,11 +100,11 @@ impl Cached {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
-        refused: &BTreeSet<Locator>,
+        not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         let begun = boot_time();
         let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
-            entry.age(begun) < max_age && !refused.contains(locator)
+            entry.age(begun) < max_age && !not_from_cache.contains(locator)
         };
 
         let entries = self.read_entries(wanted.iter().copied());
@@ -121,8 +121,6 @@ impl Cached {
             return Ok(answers);
         }
 
-        // If the cache could provide every value of the launch, AWS only has a short time to
-        // answer.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &rest {
             if is_usable(locator, entry, self.options.stale) {
@@ -273,7 +271,7 @@ impl CacheEntry {
 }
 
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
-/// a document that JSON can't express.
+/// a document with a time before 1970, which AWS's answers don't have.
 ///
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
@@ -323,7 +321,7 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure can be temporary. A stale entry is used
+/// True if AWS failed in every region, and each failure may pass by itself. A stale entry is used
 /// only in this case.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
@@ -332,8 +330,7 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
 /// denied or absent. If a fallback region says this, it only means the replica there, so the entry
-/// is removed only if it was read from that region. `entry` is `None` if there isn't a usable
-/// entry.
+/// is removed only if it was read from that region. `entry` is `None` if no entry could be read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
@@ -371,6 +368,7 @@ impl CacheDirectory {
     /// If the directory can't be opened or examined, or every reason why values must not be stored
     /// in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
+        // The command that a help suggests for creating the directory.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
         let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
 

@@ -94,7 +94,7 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    let (options, _) = inputs.options.resolve(inherited);
+    let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
@@ -309,7 +309,7 @@ mod tests {
             panic!("{CANARY}");
         }
         let inherited = Inherited::new(std::iter::empty());
-        let options = TypedOptions::default().resolve(&inherited).0;
+        let options = TypedOptions::default().to_options(&inherited).0;
         let work = |_: &Deadline| match thread {
             "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),

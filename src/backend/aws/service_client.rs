@@ -94,7 +94,7 @@ impl Clients {
     /// requests.
     ///
     /// # Errors
-    /// When no endpoint is found, for example because the user has set both FIPS and an endpoint.
+    /// When no endpoint is found ([`Endpoints::find`]).
     pub async fn client(
         &self,
         api: Api,
@@ -146,6 +146,7 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
+        // Every operation of the SDK has a serializer and a deserializer, so this doesn't happen.
         let why = "an operation without serialization";
         let unusable = || FetchError::refused(Refusal::NotSent, why);
         let parts = operation.config().ok_or_else(unusable)?;
@@ -164,6 +165,7 @@ impl Client {
         let mut error = ServiceError::new(response.status().as_u16(), header);
 
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            // The operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| error.classify()),
             Err(failed) => failed,
         };
@@ -460,11 +462,12 @@ impl Endpoints {
         format!("{:?}", (urls, variants))
     }
 
-    /// Returns the endpoint of a service in a region.
+    /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
+    /// The SDK's rules decide about FIPS, dual stack and the less common regions.
     ///
     /// # Errors
-    /// When AWS doesn't have such an endpoint in the region, or when the user configures both FIPS
-    /// and an endpoint.
+    /// When AWS doesn't have such an endpoint in the region, or when the user configures both an
+    /// endpoint and FIPS or dual stack, which the SDK's rules refuse.
     pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
         if let Some(url) = self.url(api)
@@ -486,7 +489,7 @@ impl Endpoints {
     /// except for the name of the service.
     ///
     /// # Errors
-    /// When the rules don't have such an endpoint.
+    /// When the rules don't have such an endpoint, or refuse a configured one.
     async fn find_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         /// Returns the endpoint according to the rules in a service's crate.
         macro_rules! by_rules {

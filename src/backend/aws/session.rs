@@ -33,11 +33,12 @@ use crate::time::{Deadline, RetryBudget};
 pub struct Request {
     /// The locator with its region. Its role is the role that reads the secret.
     pub locator: Locator,
+    /// The same region, which is never missing here.
     pub region: Region,
 }
 
 impl Request {
-    /// Adds the region to a locator.
+    /// Creates the request for a locator in this region, which replaces the locator's own.
     pub fn new(mut locator: Locator, region: Region) -> Self {
         locator.region = Some(region.clone());
         Self { locator, region }
@@ -60,10 +61,12 @@ pub struct Session {
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
     purpose: Purpose,
+    /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance
     /// metadata has been asked.
     region: OnceCell<FetchResult<Region>>,
+    /// The codes that the user has typed. The key is the serial number of the MFA device.
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
@@ -148,7 +151,7 @@ impl Session {
     }
 
     /// Forgets the region and the roles whose search failed, and roles whose credentials have
-    /// expired, so that they are looked up again.
+    /// expired, so that they are looked up again. Keeps the base credentials, which must be usable.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -170,7 +173,7 @@ impl Session {
         let found = self.region.get_or_init(async || {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             let metadata = &self.settings.metadata;
-            // Boxed, because the future contains those of the SDK's client.
+            // Boxed, because the SDK's client makes this future large.
             Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
         });
         Ok(Request::new(locator, found.await.clone()?))
@@ -239,9 +242,9 @@ impl Session {
         self.budget.over_regions(begun, regions, assume_in).await
     }
 
-    /// Returns the caller with a role or, without a role, with the base credentials.
-    /// [`Self::prepare_credentials`] must have been called with a request for this role. The first
-    /// call for a role assumes it.
+    /// Assumes a role, unless an earlier call has, and returns what [`Self::known_caller`] returns
+    /// for it. [`Self::prepare_credentials`] must have been called with a request for this role.
+    /// Without a role, returns the base credentials.
     ///
     /// # Errors
     /// When the base credentials weren't found, or when the role can't be assumed or wasn't
@@ -250,6 +253,8 @@ impl Session {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
         {
+            // The result stays in the cell, where `known_caller` finds it.
+            //
             // Boxed, because this function has one future for each secret, and each of them would
             // otherwise reserve space for this future.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
@@ -326,8 +331,8 @@ impl Session {
     /// (123456789012)`. Doesn't send a request.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if no credentials were found, because the account isn't
-    /// known.
+    /// apply to it. Also returns `None` if there is neither a role, whose ARN has the account, nor
+    /// credentials.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -375,9 +380,9 @@ impl Session {
         Ok(client)
     }
 
-    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
-    /// first call asks STS and may assume the role. The result stays `None` if there are no
-    /// credentials or if STS doesn't answer in time.
+    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
+    /// assume the role. STS is asked only once: if it doesn't answer in time, the result stays
+    /// `None`. Without credentials, it is `None`, too.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
