@@ -231,7 +231,7 @@ impl Agent {
     /// # Errors
     /// When there is no complete response, or when the response is an error.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let head = Request::get(self.url(request)).header(TOKEN_HEADER, token);
+        let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
         let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
@@ -242,7 +242,7 @@ impl Agent {
     }
 
     /// Returns the URL that requests a locator from the agent.
-    fn url(&self, request: &Locator) -> String {
+    fn request_url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&request.id.to_string());

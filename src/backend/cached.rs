@@ -18,7 +18,7 @@
 //!   don't say anything about the secret.
 //! - If the entries would be enough for every value of the launch, AWS only has [`RETRIED_FOR`] to
 //!   answer.
-//! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
+//! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
 //! can change without a new request. An entry is a file with three parts: a line with the format's
@@ -130,7 +130,7 @@ impl Cached {
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = rest.remove(&locator);
-            self.store(&locator, &answer, existing.as_ref(), begun);
+            self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let stale = self.options.stale;
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
@@ -185,7 +185,6 @@ impl Cached {
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
-        // The answer of a fallback region is used only while `--fallback-region` names the region.
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
@@ -198,7 +197,7 @@ impl Cached {
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
-    fn store(
+    fn update_entry(
         &mut self,
         locator: &Locator,
         answer: &Answer,

@@ -117,8 +117,8 @@ impl Backend {
 }
 
 /// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial or an absence is such an answer, and so is a token or a role that the agent refuses. If
-/// the clock is wrong, AWS would refuse the request, too.
+/// denial, an absence or a refusal is such an answer, even if it is about a token or a role. If the
+/// clock is wrong, AWS would refuse the request, too.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else {
         return true;

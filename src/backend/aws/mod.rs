@@ -177,7 +177,7 @@ impl Aws {
             // why.
             if let Ok(request) = session.request_for(locator).await {
                 let region = region.unwrap_or(request.region);
-                requests.push(Request::new(request.locator, region));
+                requests.push(Request::in_region(request.locator, region));
             }
         }
 
@@ -375,7 +375,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         };
         let (clients, api) = (&session.clients, Api::Store(store));
         // If there is no endpoint, the requests will report that error.
-        if let Ok(endpoint) = clients.endpoints.find(api, region).await {
+        if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
             clients.http.preconnect(&endpoint, needed);
         }
     }

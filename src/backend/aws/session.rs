@@ -39,7 +39,7 @@ pub struct Request {
 
 impl Request {
     /// Creates the request for a locator in this region, which replaces the locator's own.
-    pub fn new(mut locator: Locator, region: Region) -> Self {
+    pub fn in_region(mut locator: Locator, region: Region) -> Self {
         locator.region = Some(region.clone());
         Self { locator, region }
     }
@@ -176,7 +176,7 @@ impl Session {
             // Boxed, because the SDK's client makes this future large.
             Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
         });
-        Ok(Request::new(locator, found.await.clone()?))
+        Ok(Request::in_region(locator, found.await.clone()?))
     }
 
     /// Finds the base credentials, unless they have already been found. Prepares the roles of
@@ -312,7 +312,8 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials,
-    /// if they were found. Doesn't send a request.
+    /// if they were found. The provider is always that of the base credentials. Doesn't send a
+    /// request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let role = self.settings.options.role.as_ref();

@@ -439,6 +439,7 @@ impl FailedRequest<'_> {
             Written::Hidden(text) => (text, true),
             Written::Template => return None,
         };
+        // Rows recognize an `env-from` by the word before its reference.
         let written = match self.subject.kind == SubjectKind::EnvFrom {
             true => &format!("{} {text}", self.subject.owner_name()),
             false => &**text,
@@ -446,7 +447,7 @@ impl FailedRequest<'_> {
         let rows = table
             .lines()
             .filter(|row| !is_hidden || !row.contains("$1"));
-        // The replacements that `hint_of_rows` leaves to its caller.
+        // The replacements that `hint_of_rows` leaves to its caller, without empty last fields.
         let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {

@@ -191,7 +191,7 @@ pub enum Denial {
     /// secret exists.
     Policy,
     /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret
-    /// may not exist.
+    /// might not exist.
     PolicyOrMissing,
     /// The caller may not describe the secret or parameter, which `check --metadata` needs.
     Metadata,
