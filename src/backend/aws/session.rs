@@ -179,7 +179,7 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Finds the base credentials, unless they have already been found. Prepares the roles of
+    /// Looks for the base credentials, unless an earlier call has. Prepares the roles of
     /// `requests`, which [`Self::caller_with`] assumes later.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
