@@ -59,6 +59,7 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     found.and_then(token_header).map_err(|why| {
         let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
+        // While a machine boots, the file may appear later.
         error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
@@ -135,7 +136,7 @@ impl Agent {
         locators.iter().filter_map(refuse).collect()
     }
 
-    /// Adds the profile's settings. This reads AWS's configuration files.
+    /// Reads AWS's configuration files, and adds the profile's settings to those of the agent.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -164,6 +165,7 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
+        // The agent's region should be the configured one. Otherwise, `read_response` notices it.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
@@ -229,17 +231,18 @@ impl Agent {
     /// # Errors
     /// When there is no complete response, or when the response is an error.
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let head = Request::get(self.url(request)).header(TOKEN_HEADER, token);
+        let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
         let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
+        // A body that breaks off or is too long is treated like one that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }
 
     /// Returns the URL that requests a locator from the agent.
-    fn url(&self, request: &Locator) -> String {
+    fn request_url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&request.id.to_string());
@@ -265,6 +268,7 @@ fn with_agent_headline(mut error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
         error.cause = Cause::Outage(AgentConnection);
+        // The code is still that of the earlier cause.
         error.problem.code = error.cause.facts().code;
         return error.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
@@ -324,7 +328,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Stands for the headers of an error from the agent, of which only the body is read.
+/// Replaces the headers of an error from the agent, because only its body is read.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
 /// Returns the failure for an error response without one of AWS's codes, which is from the agent

@@ -18,7 +18,7 @@
 //!   don't say anything about the secret.
 //! - If the entries would be enough for every value of the launch, AWS only has [`RETRIED_FOR`] to
 //!   answer.
-//! - A damaged entry is ignored with a warning. It never fails a launch, and it is never used.
+//! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
 //! can change without a new request. An entry is a file with three parts: a line with the format's
@@ -52,7 +52,7 @@ use crate::system::paths::{create_temporary, is_in_memory, open_directory, remov
 
 /// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
-/// The length of the line with the checksum, in bytes.
+/// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an entry that can't be decoded.
@@ -91,8 +91,8 @@ impl Cached {
     /// answer and removes the entry of a secret that AWS denies or doesn't have.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. The
-    /// entries of the locators in `refused` are kept but not used, because a value in them did not
-    /// match its pattern.
+    /// entries of the locators in `not_from_cache` are kept but not used, because a value in them
+    /// did not match its pattern.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid.
@@ -100,11 +100,11 @@ impl Cached {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
-        refused: &BTreeSet<Locator>,
+        not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         let begun = boot_time();
         let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
-            entry.age(begun) < max_age && !refused.contains(locator)
+            entry.age(begun) < max_age && !not_from_cache.contains(locator)
         };
 
         let entries = self.read_entries(wanted.iter().copied());
@@ -121,8 +121,6 @@ impl Cached {
             return Ok(answers);
         }
 
-        // If the cache could provide every value of the launch, AWS only has a short time to
-        // answer.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &rest {
             if is_usable(locator, entry, self.options.stale) {
@@ -132,7 +130,7 @@ impl Cached {
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = rest.remove(&locator);
-            self.store(&locator, &answer, existing.as_ref(), begun);
+            self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let stale = self.options.stale;
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
@@ -187,7 +185,6 @@ impl Cached {
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
-        // The answer of a fallback region is used only while `--fallback-region` names the region.
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
@@ -200,7 +197,7 @@ impl Cached {
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
-    fn store(
+    fn update_entry(
         &mut self,
         locator: &Locator,
         answer: &Answer,
@@ -273,7 +270,7 @@ impl CacheEntry {
 }
 
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
-/// a document that JSON can't express.
+/// a document with a time before 1970, which AWS's answers don't have.
 ///
 /// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
@@ -323,7 +320,7 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure can be temporary. A stale entry is used
+/// True if AWS failed in every region, and each failure may pass by itself. A stale entry is used
 /// only in this case.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
@@ -332,8 +329,7 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
 /// denied or absent. If a fallback region says this, it only means the replica there, so the entry
-/// is removed only if it was read from that region. `entry` is `None` if there isn't a usable
-/// entry.
+/// is removed only if it was read from that region. `entry` is `None` if no entry could be read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
@@ -371,6 +367,7 @@ impl CacheDirectory {
     /// If the directory can't be opened or examined, or every reason why values must not be stored
     /// in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
+        // The command that a help suggests for creating the directory.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
         let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
 

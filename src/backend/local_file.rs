@@ -21,7 +21,8 @@ pub struct LocalFile {
 
 impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
-    /// secrets, the answer also has the most similar id in the file.
+    /// secrets or parameters, but not for paths, the answer also has the most similar id in the
+    /// file.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut suggestions) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {
@@ -64,6 +65,7 @@ impl LocalFile {
 
     /// Returns the failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
+        // Somebody may have named a declaration, which has no other keys. An empty file isn't one.
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
         let mut ids = self.secrets.keys();
         let is_declaration = !self.secrets.is_empty() && ids.all(is_key_of_declaration);
@@ -77,6 +79,7 @@ impl LocalFile {
     /// Returns the id in the file that is most similar to one of `names`. Tries the last name
     /// first, because it is the shortest.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
+        // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let mut last_first = names.iter().rev();
@@ -87,6 +90,7 @@ impl LocalFile {
     /// Returns a document with the current values of the parameters below a path, or `None` if
     /// there aren't any.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
+        // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
         let mut parameters = Vec::new();

@@ -64,8 +64,8 @@ impl Backend {
     /// fallback regions.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it
-    /// gets provide a value for every target. Cached answers for the locators in `refused` are not
-    /// used.
+    /// gets provide a value for every target. Cached answers for the locators in `not_from_cache`
+    /// are not used.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
@@ -74,11 +74,12 @@ impl Backend {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
-        refused: &BTreeSet<Locator>,
+        not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
+        // `None` means that only the deadline limits the time. The cache has a limit of its own.
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
-            Self::Cached(cached) => cached.answers(wanted, suffices, refused).await,
+            Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,
             Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.answers(wanted).await.into_iter();
@@ -105,7 +106,7 @@ impl Backend {
         }
     }
 
-    /// Returns the identity with which AWS was asked. It isn't known if the agent was asked first,
+    /// Returns the identity with which AWS was asked, if it is known. With the agent, it isn't,
     /// because the agent has its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
@@ -116,15 +117,17 @@ impl Backend {
 }
 
 /// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial or an absence is such an answer, and so is a token or a role that the agent refuses. If
-/// the clock is wrong, AWS would refuse the request, too.
+/// denial, an absence or a refusal is such an answer, even if it is about a token or a role. If the
+/// clock is wrong, AWS would refuse the request, too.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else {
         return true;
     };
     match failure.error.cause {
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
+        // `Again::Later` is about a token that is missing, so the agent hasn't refused anything.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
+        // The host of the agent doesn't speak TLS, so the agent hasn't received the request.
         Cause::Refused(Refusal::Endpoint) => false,
         Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }

@@ -126,7 +126,7 @@ pub fn prepare(
     }
     layers.push(take(&mut inputs.layer));
 
-    let (mut options, unmet_requirements) = typed.resolve(inherited);
+    let (mut options, unmet_requirements) = typed.to_options(inherited);
     report.extend(unmet_requirements);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
     if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {

@@ -95,7 +95,7 @@ pub fn run<T: Send>(
         remove_empty_variables(inherited);
     }
     // `prepare` reports which options need others, because a declaration may set those.
-    let (options, _) = inputs.options.resolve(inherited);
+    let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
@@ -312,7 +312,7 @@ mod tests {
             panic!("{CANARY}");
         }
         let inherited = Inherited::new(std::iter::empty());
-        let options = TypedOptions::default().resolve(&inherited).0;
+        let options = TypedOptions::default().to_options(&inherited).0;
         let work = |_: &Deadline| match thread {
             "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),

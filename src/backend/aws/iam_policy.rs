@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::parameter_store::{can_be_described, name_in_arn, referenced_secret};
+use super::parameter_store::{bare_name, can_be_described, referenced_secret};
 use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
@@ -288,7 +288,7 @@ impl Statements<'_> {
             (store @ Store::ParameterStore, None) => {
                 // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends
                 // with `:parameter/db`.
-                let parameter = format!("parameter/{}", name_in_arn(name));
+                let parameter = format!("parameter/{}", bare_name(name));
                 needed.push((GET_PARAMETERS, store, parameter));
                 if let Some(secret) = referenced_secret(name) {
                     let secret = format!("secret:{secret}-??????");
@@ -296,7 +296,7 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
-                let path = name_in_arn(path.name);
+                let path = bare_name(path.name);
                 for path in [path.trim_end_matches('/'), &format!("{path}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{path}")));
                 }
@@ -345,7 +345,7 @@ impl Statements<'_> {
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()
-        && name_in_arn(locator.id.name()).starts_with("aws/service")
+        && bare_name(locator.id.name()).starts_with("aws/service")
 }
 
 /// Returns a statement that allows an action on resources.

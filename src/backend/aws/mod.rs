@@ -177,7 +177,7 @@ impl Aws {
             // why.
             if let Ok(request) = session.request_for(locator).await {
                 let region = region.unwrap_or(request.region);
-                requests.push(Request::new(request.locator, region));
+                requests.push(Request::in_region(request.locator, region));
             }
         }
 
@@ -187,8 +187,9 @@ impl Aws {
     }
 
     /// Returns answers without values for the locators in `wanted`, and the descriptions of the
-    /// secrets. No request reads a value. There is no answer for a secret or parameter that can't
-    /// be described, such as one of AWS's own parameters.
+    /// secrets. No request reads a value, and no fallback region is asked. There is no answer for
+    /// what a description can't show, such as a version without a label, or one of AWS's own
+    /// parameters.
     ///
     /// For `check`, also asks STS who the caller is.
     ///
@@ -310,7 +311,7 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure where the default region and account come from, the advice to choose a
+/// Adds to each failure the sources of the default region and account, the advice to choose a
 /// profile, and the chosen profile.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
@@ -323,10 +324,10 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Sends the requests, and returns the answers of each batch, one for each request. Starts opening
-/// connections, finds the credentials, and then sends many requests at the same time. Each role is
-/// assumed once. With `-vv`, also asks STS who the caller is. If there are no credentials, nothing
-/// is sent, and each answer is the error of the search.
+/// Returns one answer for each request, grouped by batch. Starts opening connections, finds the
+/// credentials, and then sends many requests at the same time. Each role is assumed once. With
+/// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
+/// sent, and each answer is the error of the search.
 async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -374,7 +375,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         };
         let (clients, api) = (&session.clients, Api::Store(store));
         // If there is no endpoint, the requests will report that error.
-        if let Ok(endpoint) = clients.endpoints.find(api, region).await {
+        if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
             clients.http.preconnect(&endpoint, needed);
         }
     }
@@ -464,7 +465,8 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
     answers
 }
 
-/// Sends requests in a region. Returns one result for each request, in the same order.
+/// Sends requests, which all have the same store and role, in a region. Returns one result for each
+/// request, in the same order.
 async fn send(
     session: &Session,
     region: &Region,
@@ -493,7 +495,7 @@ async fn send(
     }
 }
 
-/// Adds the caller's identity to a denial whose message does not name the caller, which may send a
+/// Adds the caller's identity to a denial whose message does not name the caller. This may send a
 /// request to STS. If AWS refused the credentials, the error says which ones and where they come
 /// from. Any other error is returned unchanged.
 async fn explained(

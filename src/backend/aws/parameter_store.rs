@@ -38,7 +38,7 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let (mut shared, mut single) = (Vec::new(), Vec::new());
     for request in requests {
         let locator = &request.locator;
-        if locator.is_path() || !seen.insert(name_in_arn(locator.id.name()).to_owned()) {
+        if locator.is_path() || !seen.insert(bare_name(locator.id.name()).to_owned()) {
             single.push(request);
         } else {
             shared.push(request);
@@ -133,13 +133,14 @@ async fn read_path(
 ) -> FetchResult<Document> {
     // AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so
     // the path from an ARN gets a slash at its beginning.
-    let (path, is_recursive) = (&format!("/{}", name_in_arn(path.name)), path.is_recursive);
+    let (path, is_recursive) = (&format!("/{}", bare_name(path.name)), path.is_recursive);
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
     let request_page = async |input: &Value| {
         let calling = client.call_json(GET_BY_PATH, locator.traced(path), input, budget, read);
         calling.await
     };
+    // The map sorts the parameters. One more than the maximum shows that there are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
@@ -229,8 +230,8 @@ impl GetParametersResponse {
         }
 
         let requested = requested_name(locator, region);
-        let is_requested = |name: &String| name_in_arn(name) == name_in_arn(&requested);
-        if !self.invalid_parameters.iter().flatten().any(is_requested) {
+        let is_invalid = |name: &String| bare_name(name) == bare_name(&requested);
+        if !self.invalid_parameters.iter().flatten().any(is_invalid) {
             return None;
         }
         let missing = match version_selector(locator) {
@@ -260,9 +261,9 @@ impl Parameter {
             return None;
         }
         let path = locator.path()?;
-        let mut names = self.names().map(|name| name_in_arn(name));
+        let mut names = self.names().map(|name| bare_name(name));
         let name = names.next()?;
-        let below = name.strip_prefix(name_in_arn(path.name))?;
+        let below = name.strip_prefix(bare_name(path.name))?;
         let agree = names.all(|other| other == name);
         (path.includes(below) && agree).then(|| below.to_owned())
     }
@@ -308,15 +309,15 @@ impl Parameter {
 /// True if `name`, which can also be an ARN, names the parameter `id`. A secret that is read
 /// through Parameter Store can be returned with the secret's own name or ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
-    let name = name_in_arn(name);
-    if name == name_in_arn(id.name()) {
+    let name = bare_name(name);
+    if name == bare_name(id.name()) {
         return true;
     }
     let Some(secret) = referenced_secret(id.name()) else {
         return false;
     };
     let secret = SecretId::Name(secret.into());
-    // `name_in_arn` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
+    // `bare_name` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
     match Arn::parse(name) {
         Some(arn) => secret.is_answered_by(None, Some(&arn)),
         None => secret.is_answered_by(Some(name), None),
@@ -325,7 +326,7 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
 /// of an ARN and without leading slashes.
-pub fn name_in_arn(name: &str) -> &str {
+pub fn bare_name(name: &str) -> &str {
     let in_arn = name
         .split_once(":parameter/")
         .filter(|_| Arn::has_prefix(name));
@@ -338,7 +339,7 @@ pub fn name_in_arn(name: &str) -> &str {
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
-    let secret = name_in_arn(name).strip_prefix("aws/reference/secretsmanager/");
+    let secret = bare_name(name).strip_prefix("aws/reference/secretsmanager/");
     secret.filter(|secret| !secret.is_empty())
 }
 
@@ -358,7 +359,7 @@ fn version_selector(locator: &Locator) -> Option<&str> {
 /// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor
 /// those of another account, which only an ARN can name.
 pub fn can_be_described(locator: &Locator) -> bool {
-    locator.id.arn().is_none() && !name_in_arn(locator.id.name()).starts_with("aws/")
+    locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
 
 /// The service and the operation, as in the header `x-amz-target`.
@@ -401,7 +402,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     let Request { locator, region } = request;
     let is_requested = |parameter: &&Parameter| {
         let name = parameter.name.as_deref().unwrap_or_default();
-        locator.is_path() || name_in_arn(name) == name_in_arn(locator.id.name())
+        locator.is_path() || bare_name(name) == bare_name(locator.id.name())
     };
     let missing = Cause::Absent(Missing::Secret);
     let found = described.iter().find(is_requested).ok_or(missing)?;

@@ -39,7 +39,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         version: Version::Current,
         stand_in: Default::default(),
     };
-    let request = Request::new(locator, region.clone());
+    let request = Request::in_region(locator, region.clone());
     let locator = &request.locator;
 
     let document = read_body(response).and_then(|body| match store {

@@ -45,6 +45,7 @@ pub async fn get_secret(
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let calling = client.call_json(GET_SECRET_VALUE, locator.traced(&id), &input, budget, read);
     let mut document = calling.await?;
+    // `read_secret` finds the region only if the response has an ARN.
     document.region = Some(client.region.clone());
     Ok(document)
 }
@@ -113,8 +114,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
     })
 }
 
-/// Describes each secret once, many at the same time, and returns the descriptions in the order of
-/// the requests. One description has all versions of a secret, so the versions in `requests` don't
+/// Describes each secret once, many at the same time, and returns the descriptions, sorted by their
+/// requests. One description has all versions of a secret, so the versions in `requests` don't
 /// matter. If no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
     for request in &mut requests {
@@ -197,6 +198,7 @@ impl From<DescribeSecretOutput> for Description {
         Self {
             rotation: RotationSchedule {
                 is_enabled: output.rotation_enabled == Some(true),
+                // AWS allows 1 to 1000 days, so 0 means that there is no such schedule.
                 days: days.filter(|days| *days > 0),
                 schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
                 last: time(output.last_rotated_date),
@@ -212,8 +214,8 @@ impl From<DescribeSecretOutput> for Description {
 }
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. A request for a version that DescribeSecret doesn't list
-/// has no answer.
+/// the failures that a launch would have. A request for a version id that DescribeSecret doesn't
+/// list has no answer.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],

@@ -94,14 +94,14 @@ impl Clients {
     /// requests.
     ///
     /// # Errors
-    /// When no endpoint is found, for example because the user has set both FIPS and an endpoint.
+    /// When no endpoint is found ([`Endpoints::endpoint`]).
     pub async fn client(
         &self,
         api: Api,
         region: &Region,
         credentials: Option<&Credentials>,
     ) -> FetchResult<Client> {
-        let endpoint = self.endpoints.find(api, region).await;
+        let endpoint = self.endpoints.endpoint(api, region).await;
         let configured = self.endpoints.configured.get(&api);
         Ok(Client {
             api,
@@ -146,6 +146,7 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
+        // Every operation of the SDK has a serializer and a deserializer, so this doesn't happen.
         let why = "an operation without serialization";
         let unusable = || FetchError::refused(Refusal::NotSent, why);
         let parts = operation.config().ok_or_else(unusable)?;
@@ -164,6 +165,7 @@ impl Client {
         let mut error = ServiceError::new(response.status().as_u16(), header);
 
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            // The operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| error.classify()),
             Err(failed) => failed,
         };
@@ -245,7 +247,7 @@ impl Client {
         }
         if failure.io_kind == Some(ErrorKind::NotFound)
             && let Some(similar) = self.region.similar_region()
-            && let Ok(endpoint) = Endpoints::default().find(self.api, &similar).await
+            && let Ok(endpoint) = Endpoints::default().endpoint(self.api, &similar).await
             && self.http.host_exists(&endpoint).await
         {
             let (region, host) = (&self.region, host_and_port(&self.endpoint));
@@ -467,7 +469,7 @@ impl Endpoints {
     /// # Errors
     /// When AWS doesn't have such an endpoint in the region, or when the user configures both an
     /// endpoint and FIPS or dual stack.
-    pub async fn find(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
+    pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
         if let Some(url) = self.url(api)
             && !is_variant
@@ -477,7 +479,7 @@ impl Endpoints {
         let area = region.area();
         let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
         if is_variant || !is_commercial {
-            return self.find_by_rules(api, region).await;
+            return self.endpoint_by_rules(api, region).await;
         }
         let host = format!("{}.{region}.amazonaws.com", api.name());
         let https = Uri::builder().scheme("https").authority(host);
@@ -488,8 +490,8 @@ impl Endpoints {
     /// except for the name of the service.
     ///
     /// # Errors
-    /// When the rules don't have such an endpoint.
-    async fn find_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
+    /// When the rules don't have such an endpoint, or refuse a configured one.
+    async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         /// Returns the endpoint according to the rules in a service's crate.
         macro_rules! by_rules {
             ($sdk:ident) => {{
@@ -516,7 +518,7 @@ impl Endpoints {
 /// Returns AWS's own host for a service in a region, if there is one.
 pub fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
-    let endpoint = Endpoints::default().find(api, region).now_or_never();
+    let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
 }
 

@@ -108,6 +108,7 @@ impl<'a> ServiceError<'a> {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
+            // "… can't find the specified secret value for …": only the version doesn't exist.
             "ResourceNotFound" if has(&["secret value"]) => absent(Missing::Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
@@ -170,7 +171,7 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(OutageKind::ClockSkew), self.message)
     }
 
-    /// Returns a denial with AWS's message and, if it doesn't depend on the request, with the
+    /// Returns a denial with AWS's message and, if the message names the policy to change, with the
     /// remedy.
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
@@ -183,7 +184,7 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a request that AWS refuses for any other reason.
+    /// Returns the failure for a request that AWS refuses for a reason without a cause of its own.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         if failure.reason().contains("different AWS account") {
@@ -218,8 +219,8 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy for a denial by a policy other than the caller's own. AWS's message names
-/// that policy (IAM User Guide, "Troubleshoot access denied error messages").
+/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own.
+/// AWS's message names the policy (IAM User Guide, "Troubleshoot access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.

@@ -33,12 +33,13 @@ use crate::time::{Deadline, RetryBudget};
 pub struct Request {
     /// The locator with its region. Its role is the role that reads the secret.
     pub locator: Locator,
+    /// The same region, which is never missing here.
     pub region: Region,
 }
 
 impl Request {
     /// Creates the request for a locator in this region, which replaces the locator's own.
-    pub fn new(mut locator: Locator, region: Region) -> Self {
+    pub fn in_region(mut locator: Locator, region: Region) -> Self {
         locator.region = Some(region.clone());
         Self { locator, region }
     }
@@ -60,10 +61,12 @@ pub struct Session {
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
     purpose: Purpose,
+    /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance
     /// metadata has been asked.
     region: OnceCell<FetchResult<Region>>,
+    /// The codes that the user has typed. The key is the serial number of the MFA device.
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
@@ -149,7 +152,7 @@ impl Session {
     }
 
     /// Forgets the region and the roles whose search failed, and roles whose credentials have
-    /// expired, so that they are looked up again.
+    /// expired, so that they are looked up again. Keeps the base credentials, which must be usable.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -174,10 +177,10 @@ impl Session {
             // Boxed, because the SDK's client makes this future large.
             Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
         });
-        Ok(Request::new(locator, found.await.clone()?))
+        Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Finds the base credentials, unless they have already been found. Prepares the roles of
+    /// Looks for the base credentials, unless an earlier call has. Prepares the roles of
     /// `requests`, which [`Self::caller_with`] assumes later.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
@@ -310,7 +313,8 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials,
-    /// if they were found. Doesn't send a request.
+    /// if they were found. The provider is always that of the base credentials. Doesn't send a
+    /// request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let role = self.settings.options.role.as_ref();
@@ -329,8 +333,8 @@ impl Session {
     /// (123456789012)`. Doesn't send a request.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if no credentials were found, because the account isn't
-    /// known.
+    /// apply to it. Also returns `None` if there is neither a role, whose ARN has the account, nor
+    /// credentials.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -378,9 +382,9 @@ impl Session {
         Ok(client)
     }
 
-    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. The
-    /// first call asks STS and may assume the role. The result stays `None` if there are no
-    /// credentials or if STS doesn't answer in time.
+    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
+    /// assume the role. STS is asked only once: if it doesn't answer in time, the result stays
+    /// `None`. Without credentials, it is `None`, too.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {

@@ -25,7 +25,8 @@ use crate::model::reference::{
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchFailure {
-    /// The first region that was asked. `None` if the request wasn't sent to a region.
+    /// The region of the request, which is asked first. `None` for a local file, and if the region
+    /// isn't known.
     pub region: Option<Region>,
     pub error: FetchError,
     /// The `--local` file, if it was read instead of AWS.
@@ -49,7 +50,7 @@ pub struct FetchFailure {
 }
 
 impl FetchFailure {
-    /// Creates the failure of a request to `region`, which is `None` if the request wasn't sent.
+    /// Creates the failure of a request to `region`. Everything else is unset.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,
@@ -80,6 +81,7 @@ impl FetchFailure {
     pub fn proves_existence(&self, store: Store) -> bool {
         // For a parameter, AWS doesn't say whether only the version or the permission is missing.
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
+        // AWS names the ARN of a secret only if the secret exists.
         let names_arn = || self.error.reason().contains("resource: arn:");
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         match self.error.cause {
@@ -112,7 +114,7 @@ impl FetchFailure {
     /// temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
-        // A third field that isn't the label of a version may be a password.
+        // Even if the secret exists, a third field that isn't a version's label may be a password.
         if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
             subject = subject.revealed_by(&reference);
             reference.locator = reference.locator.revealed();
@@ -128,7 +130,7 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // Only this hint has the label of the entry.
+        // This hint has the label of the entry, but must not keep problems with one reason apart.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -191,8 +193,8 @@ impl FailedRequest<'_> {
         }
         // Several secrets can be absent for one reason: a wrong region or account, or plain text
         // instead of references.
-        let is_without_version = self.absent_version().is_none() && !self.locator.is_path();
-        if self.failure.error.cause == Cause::Absent(Missing::Secret) && is_without_version {
+        let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
+        if self.failure.error.cause == Cause::Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
         }
         Some(about)
@@ -240,7 +242,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the most specific hint that applies: one that depends on the request, that of this
-    /// failure, or the remedy for every failure with this cause.
+    /// failure, the permission that the caller needs, or the remedy for every failure with this
+    /// cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
@@ -267,6 +270,7 @@ impl FailedRequest<'_> {
             let fields = "the third field is a staging label, and the fourth a version id";
             return self.miswritten_fields_hint().unwrap_or(fields.to_owned());
         }
+        // The hints that are left out for a hidden name would quote it.
         let hints: &[fn(&Self) -> Option<String>] = match missing {
             Missing::Secret if self.locator.is_hidden() => &[
                 Self::nearest_hint,
@@ -304,6 +308,7 @@ impl FailedRequest<'_> {
                 (Some(id), _) if self.locator.is_path() => {
                     format!("{}: …", below_path(&id, "NAME"))
                 }
+                // A JSONPath isn't a key of the file.
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
                 (Some(id), _) => format!("{id}: …"),
             };
@@ -343,6 +348,7 @@ impl FailedRequest<'_> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
         let id = format!("{before}{}", after.split(':').next()?);
+        // `${STAGE:-}` is the variable STAGE, with an empty default.
         let name = variable.trim_end_matches(":-");
         (self.locator.written_id() == id).then(|| format!("set {name}, which is empty"))
     }
@@ -351,6 +357,7 @@ impl FailedRequest<'_> {
     /// `None` for any other reference.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
+        // A simulation's region can have any name, but all of AWS's codes have an area.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))
@@ -371,7 +378,8 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a name that is similar to an existing one. Usually the reference is
     /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
-    /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file.
+    /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file. If
+    /// the reference isn't shown, the hint doesn't quote it.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
@@ -414,7 +422,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
-    /// for any other name, and for a `--local` file.
+    /// for any other name, and for a `--local` file, because these hints are about names in AWS.
     fn miswritten_name_hint(&self) -> Option<String> {
         let hint = self.hint_of_table(MISWRITTEN_NAMES);
         hint.filter(|_| self.failure.local_file.is_none())
@@ -434,13 +442,18 @@ impl FailedRequest<'_> {
             Written::Hidden(text) => (text, true),
             Written::Template => return None,
         };
+        // Rows recognize an `env-from` by the word before its reference.
         let written = match self.subject.kind == SubjectKind::EnvFrom {
             true => &format!("{} {text}", self.subject.owner_name()),
             false => &**text,
         };
-        let rows = table
-            .lines()
-            .filter(|row| !is_hidden || !row.contains("$1"));
+        // A hint with `$1` or `$2` quotes a part of the reference.
+        let is_quoting = |row: &str| {
+            row.split_once(" => ")
+                .is_some_and(|(_, hint)| hint.contains('$'))
+        };
+        let rows = table.lines().filter(|row| !is_hidden || !is_quoting(row));
+        // The replacements that `hint_of_rows` leaves to its caller, without empty last fields.
         let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, Status};
 
-/// The code of the failure if AWS refuses the credentials.
+/// The code of the failure if AWS refuses the credentials that have signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
@@ -67,8 +67,8 @@ impl FetchError {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure of credentials, a role or a token that is missing or refused. `code` is
-    /// the code in `check`.
+    /// Creates the failure of credentials, a role or a token that is missing or refused. Nothing is
+    /// tried after it, unless the caller changes that. `code` is the code in `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
@@ -100,7 +100,8 @@ impl FetchError {
         self
     }
 
-    /// Sets AWS's message, and its detail, from the failure that this one explains.
+    /// Sets AWS's message, and its detail, from the failure that this one explains. Without such a
+    /// message, sets the headline of that failure.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -108,12 +109,13 @@ impl FetchError {
         self
     }
 
-    /// Prefixes the text of an outage with `headline`, a sentence about what failed, because the
-    /// failed request wasn't the request for the secret: `the role "…" couldn't be assumed`. Leaves
-    /// any other failure unchanged.
+    /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
+    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. Leaves any other
+    /// failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
+            // The sentence already quotes AWS's message.
             self.problem.aws_says = None;
             self.mention = Mention::InEntries;
         }
@@ -189,7 +191,7 @@ pub enum Denial {
     /// secret exists.
     Policy,
     /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret
-    /// may not exist.
+    /// might not exist.
     PolicyOrMissing,
     /// The caller may not describe the secret or parameter, which `check --metadata` needs.
     Metadata,
@@ -364,7 +366,7 @@ const OF_SECRET: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// A refusal by a server or by its certificate.
+/// A failure that is about a server, and not about a secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL

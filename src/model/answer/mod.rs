@@ -135,9 +135,9 @@ impl SecretValue {
         LENIENT.decode(&*text).ok().map(Self::new)
     }
 
-    /// Serializes the value as text, or as a list of numbers if it isn't UTF-8. serde calls this
-    /// function only for a field that is marked with `#[serde(with = "SecretValue")]`, so that a
-    /// value can't get into JSON by accident.
+    /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of
+    /// numbers. serde calls this function only for a field that is marked with
+    /// `#[serde(with = "SecretValue")]`, so that a value can't get into JSON by accident.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)

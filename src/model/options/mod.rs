@@ -128,7 +128,7 @@ impl TypedOptions {
     /// Returns the options with their defaults, and an error for each option that needs another
     /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
     /// that the errors can be printed in the chosen format.
-    pub fn resolve(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+    pub fn to_options(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
             Some(_) => TIMEOUT_IN_LAMBDA,
@@ -370,7 +370,7 @@ mod tests {
             on_rotation: Some(OnRotation::Restart),
             ..TypedOptions::default()
         };
-        let (options, _) = rotating.resolve(&Inherited::default());
+        let (options, _) = rotating.to_options(&Inherited::default());
         let rotation = options.rotation.unwrap();
         let seconds =
             [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());

@@ -166,6 +166,7 @@ macro_rules! options {
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
             id: OptionId::$id,
             name: $name,
+            // The first of these, so `None` only if the row doesn't have a short name.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: $takes,
@@ -386,7 +387,7 @@ fn choice<T: Copy>(
     }
 }
 
-/// The values of a flag in a variable.
+/// The values of a flag in a variable. The command line and declarations are converted to these.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 
 /// The values of `--verbose` in a variable.
@@ -404,9 +405,9 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 /// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
-/// Parses the value of `--agent`: `0`, `1` or a URL. The requests to this URL contain a token, and
-/// the responses contain secrets. These must not cross the network in plain text, so an agent on a
-/// different host needs https.
+/// Parses the value of `--agent`: `0` for off, `1` for the default URL, or a URL. The requests to
+/// this URL contain a token, and the responses contain secrets. These must not cross the network in
+/// plain text, so an agent on a different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let url = match value.to_str() {
         Some("0") => return Ok(AgentChoice::Off),
