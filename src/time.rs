@@ -321,6 +321,7 @@ impl<'r> RetryBudget<'r> {
                 ended => return ended,
             }
         }
+        // `last` is only empty if `regions` is.
         Err(last.unwrap_or_else(|| self.unanswered()))
     }
 

@@ -179,6 +179,7 @@ fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
 /// Returns the notes about a policy.
 fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
+    // Someone who uses `--for-role` has already read this.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             notes.push(format!(
@@ -273,6 +274,7 @@ impl Statements<'_> {
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
                 let mut secrets = vec![format!("secret:{name}-??????")];
+                // The end of this ARN may already be the six random characters.
                 if locator.id.may_be_complete() {
                     secrets.push(format!("secret:{name}"));
                 }

@@ -139,11 +139,13 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
+        // A file that doesn't exist isn't an error, so an invisible character in its path would go
+        // unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
+        // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
@@ -232,6 +234,7 @@ impl Settings {
         }
 
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
+        // The region in an ARN has already been checked.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
@@ -323,6 +326,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         };
     };
 
+    // Cloned, because the places borrow the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
@@ -373,7 +377,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
-        // The path isn't shown, because inside this task it works like a password.
+        // The path isn't shown, because inside its task it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.refuse(Problem::usage(text));
     }

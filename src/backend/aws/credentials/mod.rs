@@ -118,7 +118,6 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
-                let origin = CredentialsOrigin::from_credentials(&credentials);
                 let event = || format!("the AWS credentials come from {origin}");
                 context.budget.progress().trace(event);
                 return Ok(credentials);
@@ -194,6 +193,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         false => Again::Never,
     };
     let mut error = FetchError::without_credentials(text, again);
+    // Without a remedy for one of the sources, the advice to choose a profile applies.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
@@ -322,6 +322,7 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     }
     let Problem { text, status, .. } = *error.problem;
     let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
+    // A temporary failure means that the source hasn't answered, so it is asked again.
     match status == Status::Temporary {
         true => service_failure(text),
         false => unusable(text),

@@ -73,6 +73,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     found.map_err(|error| {
         let mut failure = sdk_failure("the container's credentials can't be read", &error);
         if failure.again == Again::NextProvider {
+            // The SDK's message doesn't name the variables.
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
@@ -164,6 +165,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     Err(match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_outage_headline(&headline),
+        // The response may come from something in front of AWS, such as a proxy.
         Cause::Refused(Refusal::Request) => service_failure(headline),
         Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
@@ -244,6 +246,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
             let why = "this EC2 instance doesn't have a role";
             not_configured(why).help("attach an IAM role to this instance")
         }
+        // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
+        // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let why = format!("the instance metadata service didn't answer: {why}");

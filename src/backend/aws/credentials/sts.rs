@@ -145,6 +145,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
     let (id, secret) = (found.access_key_id, found.secret_access_key);
     let token = Some(found.session_token);
     let credentials = Credentials::new(id, secret, token, expires, "AssumeRole");
+    // The error's own remedy is for credentials that somebody has copied.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
@@ -260,6 +261,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in the file {file} has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
+        // AWS gives a different reason than the role's trust.
         not_assumed(role)
     } else {
         let role = one_line(role);
