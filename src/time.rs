@@ -67,7 +67,7 @@ struct Times {
 }
 
 impl Deadline {
-    /// Creates a deadline that begins now.
+    /// Creates a deadline whose timeout begins now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
         Self {

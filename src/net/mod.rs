@@ -149,7 +149,7 @@ pub struct HttpClient {
     /// The limit for the head of the response, including the waits for a permit and a connection.
     /// The same limit applies to each part of the body.
     read_limit: Duration,
-    /// The part of the User-Agent header that identifies this program, which CloudTrail records.
+    /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
 }
 

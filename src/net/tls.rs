@@ -61,7 +61,7 @@ pub struct TrustSettings {
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Returns a configuration that hasn't been created yet.
+/// Returns the configuration for these settings, which is created when it is first needed.
 pub fn tls_config(settings: TrustSettings) -> TlsConfig {
     LazyLock::new(Box::new(move || client_config(&settings)))
 }

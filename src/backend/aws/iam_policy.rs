@@ -207,11 +207,12 @@ const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByP
 const DESCRIBE_PARAMETERS: IamAction = (4, "DescribeParameters", "ssm:DescribeParameters");
 const ASSUME_ROLE: IamAction = (5, "AssumeRoles", "sts:AssumeRole");
 
-/// The resources of each action.
+/// The parts from which the statements of a policy are made.
 struct Statements<'a> {
     options: &'a PolicyArguments,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
+    /// The resources of each action.
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,

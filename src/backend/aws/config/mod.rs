@@ -283,6 +283,7 @@ impl Settings {
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
+            // Credentials in variables have precedence over a web identity, too.
             roles.extend(self.web_identity_role.clone());
         }
         roles

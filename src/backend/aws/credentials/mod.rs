@@ -56,8 +56,9 @@ use sdk_providers::{container_credentials, instance_credentials, sso_credentials
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
-/// The name of a cached answer depends on them. The variables that name the profile are not
-/// included, nor are names and tokens of sessions, which are different at each start.
+/// The name of a cached answer depends on them, and on the name of the profile, so the variables
+/// with that name are not included. Nor are names and tokens of sessions, which are different at
+/// each start.
 pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -204,8 +205,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error
 }
 
-/// Asks a provider, again after each outage, with STS in one region after the other. If the time
-/// ends, returns the last outage, because it says more than that the time is over.
+/// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
+/// time ends, returns the last outage, because it says more than that the time is over.
 ///
 /// # Errors
 /// The provider's error after which it isn't asked again, or the last outage.

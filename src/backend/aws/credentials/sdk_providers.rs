@@ -191,8 +191,10 @@ fn expired_sso_session(profile: &str) -> FetchError {
 /// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// The message if the role doesn't trust EC2, and the remedy.
+/// The message about a role that doesn't trust EC2.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
+
+/// The remedy for such a role.
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
@@ -281,7 +283,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for an answer to the request for a token whose status the SDK's error would hide.
+/// True for an answer to the request for a token, if the SDK's error would hide this status.
 fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
