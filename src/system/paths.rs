@@ -110,7 +110,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
 /// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
-    // A URL may contain a password, which `one_line` hides.
+    // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
     match why {
         Errno::ENOENT => {

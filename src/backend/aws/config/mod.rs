@@ -189,6 +189,7 @@ impl Settings {
     }
 
     /// True if the credentials are in variables, so that they are known without a request.
+    /// `--profile` replaces them.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
@@ -229,6 +230,7 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
+        // A simulation of AWS accepts any region.
         if requests.peek().is_none() {
             return Ok(());
         }
@@ -271,8 +273,8 @@ impl Settings {
     }
 
     /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
-    /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
-    /// skipped, because STS will refuse it.
+    /// order: the role of the web identity or of the stored session, and the roles in the profile's
+    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -430,7 +432,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
     region.or(in_profile.map(|region| (region, source)))
 }
 
-/// Reads the endpoints, each with the name of its variable or setting.
+/// Reads the endpoints, each with the name of its option, variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);

@@ -61,7 +61,7 @@ impl<'a> Places<'a> {
         parsed.ok()
     }
 
-    /// Returns the text of a variable. A text that is not UTF-8 adds an error.
+    /// Returns the text of a variable. A text that [`parse_named`] refuses adds an error.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
@@ -135,8 +135,8 @@ const FILE_REMEDY: &str = "write one line, such as the path of the file";
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
 /// # Errors
-/// When the value isn't UTF-8 or is invalid, or when it has something in it that people don't see.
-/// The message quotes the value only if it can't be a secret.
+/// When the value isn't UTF-8, is invalid, has several lines, or has something in it that people
+/// don't see. The message quotes the value only if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if !is_plain_ascii(&text)
@@ -394,8 +394,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
-    /// that is ignored. Adds nothing if the file doesn't exist.
+    /// `None` for a section of an unknown kind, of which only the header is kept. Warns about a
+    /// `[default]` section that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.

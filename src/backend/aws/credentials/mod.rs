@@ -150,7 +150,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// Returns the error for the case that no provider has credentials. `reasons` has the origin of
+/// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
 /// each provider, and why it doesn't have credentials. The last one, the instance metadata, may
 /// answer later, so its status can be temporary.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
@@ -315,8 +315,8 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Returns the failure of the source that the profile names. No other provider must be asked after
-/// this failure, because the profile is configured.
+/// Returns the failure of the source that the profile names, without its remedy. No other provider
+/// must be asked after this failure, because the profile is configured.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -227,8 +227,8 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 ///
 /// # Errors
 /// When a part is empty or isn't valid in a header, because signing would panic on a line break.
-/// When a part has a quote, because this means that somebody has copied the quotes along with the
-/// key. When the two keys look swapped, unless an endpoint is configured, because a simulation of
+/// When a part was copied with quotes or in base64, or when the access key id may be both keys in
+/// one. When the two keys look swapped, unless an endpoint is configured, because a simulation of
 /// AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,

@@ -48,8 +48,8 @@ use crate::time::{Progress, RetryBudget};
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't
-    /// answer.
+    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS refused the
+    /// request or didn't answer.
     pub arn: OnceCell<Option<String>>,
     /// The clients with these credentials so far, one for each service and region.
     pub clients: RefCell<Vec<Rc<Client>>>,
@@ -96,6 +96,7 @@ pub async fn assume_once(
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
         let mut error = explain_refused_credentials(error, credentials);
+        // The request for the secret itself hasn't been sent.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
