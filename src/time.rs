@@ -67,7 +67,7 @@ struct Times {
 }
 
 impl Deadline {
-    /// Creates a deadline that begins now.
+    /// Creates a deadline whose timeout begins now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
         Self {
@@ -321,6 +321,7 @@ impl<'r> RetryBudget<'r> {
                 ended => return ended,
             }
         }
+        // `last` is only empty if `regions` is.
         Err(last.unwrap_or_else(|| self.unanswered()))
     }
 

@@ -76,6 +76,7 @@ impl Connector {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
         tcp.set_nodelay(true);
+        // Otherwise, hyper-util would refuse an `https` URL.
         tcp.enforce_http(false);
         Self {
             dns,
@@ -95,6 +96,7 @@ impl Connector {
     /// The failure of the first step that fails. The message names the host or, if the proxy caused
     /// the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
+        // Cloned, because hyper-util's connector has to be mutable.
         let stream = self.clone().open(to).await?;
         let broken = |error| FetchError::from_exchange(error, host_and_port(to));
         let (connection, exchanges) = http_handshake(stream).await.map_err(broken)?;
@@ -111,7 +113,7 @@ impl Connector {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
-        // The roots are read while DNS and TCP wait for the network.
+        // The roots are read while DNS and TCP wait for the network. `open_tls` uses them.
         let tls = Arc::clone(&self.tls);
         let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
@@ -215,12 +217,15 @@ pub struct HttpSettings {
     pub app_id: Option<String>,
 }
 
-/// The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Each of the first two includes the name of
-/// its variable, which can be in lower case. Like botocore, we don't read ALL_PROXY.
+/// The proxies, each with the name of its variable, which can be in lower case. Like botocore, we
+/// don't read ALL_PROXY.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
+    /// HTTP_PROXY, for `http` URLs.
     pub http: Option<(&'static str, HttpUrl)>,
+    /// HTTPS_PROXY, for `https` URLs.
     pub https: Option<(&'static str, HttpUrl)>,
+    /// The value of NO_PROXY.
     pub no_proxy: Option<String>,
 }
 
@@ -244,27 +249,29 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Adds the remedy to an outage on the way to the proxy: correct the variable, or reach `to`
-    /// without the proxy.
+    /// Adds the remedy to an outage, unless it already has one: correct the variable, or reach `to`
+    /// without the proxy. Leaves any other failure unchanged.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let (variable, advice) = (self.variable, advice_without_proxy(to));
         failure.with_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// Adds the remedy to a failed TLS handshake with the proxy: to write `http://` instead of
-    /// `https://`, because hardly any proxy speaks TLS itself.
+    /// Replaces the remedy of a failed TLS handshake with the proxy: to write `http://` instead of
+    /// `https://`, because hardly any proxy speaks TLS itself. If this one doesn't, the failure
+    /// becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
             return failure;
         };
         let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
-        let help = self.assignment(login);
+        let help = self.assignment_remedy(login);
         failure.for_host_named_in(self.variable).help(help)
     }
 
-    /// Returns the remedy that writes the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`.
-    fn assignment(&self, login: &str) -> String {
+    /// Returns the remedy to change the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`.
+    /// `login` is `USER:PASSWORD@` or empty.
+    fn assignment_remedy(&self, login: &str) -> String {
         let host = host_and_port(self.intercept.uri());
         format!("write {}=http://{login}{host}", self.variable)
     }
@@ -278,7 +285,7 @@ impl Proxy {
             ),
             None => (
                 "requires a user name and a password",
-                self.assignment("USER:PASSWORD@"),
+                self.assignment_remedy("USER:PASSWORD@"),
             ),
         };
         let text = format!("{self} {what} (HTTP status 407)");
@@ -324,13 +331,14 @@ impl ProxySettings {
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
         let mut hosts = Vec::new();
         for entry in no_proxy.split(',').map(str::trim) {
-            // Unlike curl, Go and the AWS CLI, hyper-util ignores the port of an entry. So we leave
-            // out the entries for other ports.
+            // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So we
+            // leave out the entries for other ports, and remove the port from the others.
             let authority = entry.parse::<Authority>();
             match authority.ok().and_then(|authority| authority.port_u16()) {
                 None => hosts.push(entry),
                 Some(entry_port) if entry_port == port => {
                     let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
+                    // An IPv6 address with a port is in brackets.
                     hosts.push(host.trim_matches(['[', ']']));
                 }
                 Some(_) => {}
@@ -390,6 +398,7 @@ impl ProxyLogin {
         proxy: &Proxy,
         action: impl Future<Output = FetchResult<T>>,
     ) -> FetchResult<T> {
+        // Without a password, no account can be locked.
         if proxy.intercept.basic_auth().is_none() {
             return action.await;
         }
@@ -546,7 +555,8 @@ impl Service<Name> for DnsResolver {
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
 /// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
-/// isn't added to a name that is listed there. All other hosts use the system's search domains.
+/// isn't added to a name that is listed there. All other hosts, and an AWS host that isn't found in
+/// this way, use the system's search domains.
 ///
 /// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
 /// the tokens for the agent and for a container's endpoint are sent there.
@@ -571,11 +581,11 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. In
-/// that case, musl drops the IPv4 addresses, too. So if the query for both fails, each kind of
-/// address is queried separately.
+/// that case, musl drops the IPv4 addresses, too. So if the query for both fails, only IPv4
+/// addresses are queried and, if this fails, too, only IPv6 addresses.
 ///
 /// # Errors
-/// The error of the query for both, if there isn't an address of either kind.
+/// The error of the query for both, if all three queries fail.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

@@ -146,10 +146,10 @@ pub struct HttpClient {
     pub connector: Connector,
     /// The connections to each host.
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The limit for the head of the response, including the time to open a new connection. The
-    /// same limit applies to each part of the body.
+    /// The limit for the head of the response, including the waits for a permit and a connection.
+    /// The same limit applies to each part of the body.
     read_limit: Duration,
-    /// The part of the User-Agent header that identifies this program, which CloudTrail records.
+    /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
 }
 
@@ -170,14 +170,14 @@ const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client. It opens its first connection when it sends a request. The two limits are
-    /// those of [`Connector::limit`] and [`Self::read_limit`].
+    /// Creates a client, which doesn't have any connections yet. The two limits are
+    /// [`Connector::limit`] and [`Self::read_limit`].
     pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
-        let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+        let is_illegal = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
         let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        let app_id = written_id.replace(is_separator, "-");
+        let app_id = written_id.replace(is_illegal, "-");
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
             connector: Connector::new(settings, connect_limit),
@@ -225,9 +225,9 @@ impl HttpClient {
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
 
-    /// Starts opening `count` connections for later requests and returns immediately. The number of
-    /// connections stays within [`MAX_CONNECTIONS`]. A connection that can't be opened isn't
-    /// reported: the request that would have used it opens a new one.
+    /// Starts opening `count` connections for later requests, but not more than [`MAX_CONNECTIONS`]
+    /// allows, and returns immediately. A connection that can't be opened isn't reported: the
+    /// request that would have used it opens a new one.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
         let mut spare = host.lock_spare();
@@ -241,7 +241,7 @@ impl HttpClient {
     }
 
     /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
-    /// go through a proxy, returns false without a lookup.
+    /// go through a proxy, which does the lookup itself, returns false.
     pub async fn host_exists(&self, url: &Uri) -> bool {
         let host = url.host().unwrap_or_default();
         self.connector.proxies.proxy(url).is_none()
@@ -260,6 +260,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
+        // `None` also for a request through a tunnel, which `Connector::connect` opens.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
@@ -307,6 +308,7 @@ impl HttpClient {
         request: Request<Full<Bytes>>,
     ) -> FetchResult<Answered<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
+        // This can't fail, because nothing closes the semaphore.
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
@@ -425,9 +427,9 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds the Host header if it is missing, and replaces the User-Agent header, because the SDK's
-/// credential providers don't have a setting for it. This also works for a signed request, because
-/// no signature covers User-Agent.
+/// Adds the Host header, without a default port, if it is missing. Replaces the User-Agent header,
+/// because the SDK's credential providers don't have a setting for it. This also works for a signed
+/// request, because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };

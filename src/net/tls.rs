@@ -61,13 +61,14 @@ pub struct TrustSettings {
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Returns a configuration that hasn't been created yet.
+/// Returns the configuration for these settings, which is created when it is first needed.
 pub fn tls_config(settings: TrustSettings) -> TlsConfig {
     LazyLock::new(Box::new(move || client_config(&settings)))
 }
 
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
-/// key exchange is classical. Reads the root certificates that the user names.
+/// key exchange is classical. Reads the root certificates that the user names, which replace all
+/// others.
 ///
 /// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
@@ -201,7 +202,8 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
         // Connections that are opened at the same time wait here, so that only the first one to a
-        // host verifies the chain.
+        // host verifies the chain. If the clock was set back since then, the
+        // chain is verified again.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
@@ -269,6 +271,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     let shown_time =
         |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
             Some(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
+            // The time is too far away for a date, so rustls' own message is shown.
             None => why.to_string(),
         };
 
@@ -289,7 +292,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             expected,
             presented,
         } => {
-            // rustls gives a name as `DnsName("example.com")`. Any other text is shown as it is.
+            // rustls writes a name as `DnsName("example.com")`. Any other text is shown as it is.
             let shown = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
             let names = Vec::from_iter(presented.iter().map(shown));
             let (valid, expected) = (names.join(", "), expected.to_str());

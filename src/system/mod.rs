@@ -1,5 +1,5 @@
-//! Kernel interfaces that several stages use: paths, the terminal or pipe that is written to,
-//! systemd's sockets, waiting in poll(2), signals, and the end of the process.
+//! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
+//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process.
 
 pub mod os_error;
 pub mod paths;

@@ -39,7 +39,8 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read.
+/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
+/// is one.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let problem = Problem::configuration(match error.kind() {

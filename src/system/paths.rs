@@ -78,6 +78,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
                 reached_path.push(component);
                 continue;
             }
+            // It is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
             Err(errno) => return Err(failed(errno)),
         }
@@ -109,7 +110,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
 /// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
-    // A URL may contain a password, which `one_line` hides.
+    // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
@@ -233,9 +234,9 @@ fn is_own_group(group: u32) -> bool {
     }
 }
 
-/// A symbolic link.
+/// A symbolic link on the way to a directory.
 struct SymbolicLink {
-    /// The link's user id.
+    /// The user id of the link's owner.
     owner: u32,
     target: OsString,
     /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only

@@ -39,7 +39,7 @@ use crate::system::os_error::{self, errno_text};
 use crate::system::streams::write_all;
 
 /// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
-/// one on each line.
+/// one on each line. Without a socket, nothing is sent.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
@@ -156,7 +156,8 @@ impl CredentialConnection {
         let sent = write_all(self.socket.as_fd(), value);
         sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;
         self.is_answered.store(true, Ordering::SeqCst);
-        // systemd can keep the connection open until the unit of this process ends.
+        // systemd can keep its own descriptor open until the unit of this process ends, so closing
+        // ours wouldn't end the stream.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 

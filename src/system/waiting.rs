@@ -73,7 +73,7 @@ const TERMINATION: [Signal; 4] = [
 /// True if SIGPIPE had its default action when the process started.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// The inherited state. It is set by the first call of [`hold_signals`].
+/// The signal state that the command gets. It is set by the first call of [`hold_signals`].
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 /// An initializer that runs before `main`.
@@ -397,8 +397,8 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
 }
 
 /// Locks the variable for the program that is asked for credentials, and returns the guard. Before
-/// you start such a program, put it there, so that [`kill_program`] finds it even if this process
-/// ends at that moment.
+/// you start such a program, put an [`AskedProgram`] there, so that [`kill_program`] finds it even
+/// if this process ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -179,6 +179,7 @@ fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
 /// Returns the notes about a policy.
 fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
+    // Someone who uses `--for-role` has already read this.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             notes.push(format!(
@@ -206,11 +207,12 @@ const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByP
 const DESCRIBE_PARAMETERS: IamAction = (4, "DescribeParameters", "ssm:DescribeParameters");
 const ASSUME_ROLE: IamAction = (5, "AssumeRoles", "sts:AssumeRole");
 
-/// The resources of each action.
+/// The parts from which the statements of a policy are made.
 struct Statements<'a> {
     options: &'a PolicyArguments,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
+    /// The resources of each action.
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
@@ -273,6 +275,7 @@ impl Statements<'_> {
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
                 let mut secrets = vec![format!("secret:{name}-??????")];
+                // The end of this ARN may already be the six random characters.
                 if locator.id.may_be_complete() {
                     secrets.push(format!("secret:{name}"));
                 }

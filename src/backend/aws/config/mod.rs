@@ -139,11 +139,13 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // A file that doesn't exist isn't an error, so a mistake in its path would go unnoticed.
+        // A file that doesn't exist isn't an error, so an invisible character in its path would go
+        // unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
+        // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
@@ -187,6 +189,7 @@ impl Settings {
     }
 
     /// True if the credentials are in variables, so that they are known without a request.
+    /// `--profile` replaces them.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
@@ -227,11 +230,13 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
+        // A simulation of AWS accepts any region.
         if requests.peek().is_none() {
             return Ok(());
         }
 
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
+        // The region in an ARN has already been checked.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
@@ -268,8 +273,8 @@ impl Settings {
     }
 
     /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
-    /// order: the web identity's role, and the roles in the profile's `chain`. An invalid ARN is
-    /// skipped, because STS will refuse it.
+    /// order: the role of the web identity or of the stored session, and the roles in the profile's
+    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -280,6 +285,7 @@ impl Settings {
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
+            // Credentials in variables have precedence over a web identity, too.
             roles.extend(self.web_identity_role.clone());
         }
         roles
@@ -323,6 +329,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         };
     };
 
+    // Cloned, because the places borrow the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
@@ -373,7 +380,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
-        // The path isn't shown, because inside this task it works like a password.
+        // The path isn't shown, because inside its task it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.refuse(Problem::usage(text));
     }
@@ -425,7 +432,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
     region.or(in_profile.map(|region| (region, source)))
 }
 
-/// Reads the endpoints, each with the name of its variable or setting.
+/// Reads the endpoints, each with the name of its option, variable or setting.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);

@@ -61,7 +61,7 @@ impl<'a> Places<'a> {
         parsed.ok()
     }
 
-    /// Returns the text of a variable. A text that is not UTF-8 adds an error.
+    /// Returns the text of a variable. A text that [`parse_named`] refuses adds an error.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
@@ -87,8 +87,8 @@ impl<'a> Places<'a> {
     pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
-        let service = profile.profiles.sections.get(&key)?.get(service);
-        let lines_below = service.filter(|text| has_no_value(text))?.lines();
+        let value = profile.profiles.sections.get(&key)?.get(service);
+        let lines_below = value.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
@@ -135,8 +135,8 @@ const FILE_REMEDY: &str = "write one line, such as the path of the file";
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
 /// # Errors
-/// When the value isn't UTF-8 or is invalid, or when it has something in it that people don't see.
-/// The message quotes the value only if it can't be a secret.
+/// When the value isn't UTF-8, is invalid, has several lines, or has something in it that people
+/// don't see. The message quotes the value only if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if !is_plain_ascii(&text)
@@ -211,14 +211,14 @@ pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)
     chosen.map(|(_, meaning)| meaning.clone()).ok_or(expected)
 }
 
-/// The paths of AWS's configuration files. A path is `None` if neither its variable nor HOME is
-/// set. The files don't have to exist.
+/// The paths of AWS's configuration files. A path is `None` if its variable isn't set
+/// and there is no home directory. The files don't have to exist.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
-    /// The directory in which the AWS CLI stores the sessions of roles. `None` if they must not be
-    /// used.
+    /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
+    /// directory, and if the sessions must not be used.
     pub sessions: Option<PathBuf>,
 }
 
@@ -260,7 +260,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting.
+    /// Returns the parsed value of a setting, or `None` if it isn't set.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -290,11 +290,11 @@ impl<'a> Profile<'a> {
 /// The sections of both files. A setting in the credentials file has precedence.
 #[derive(Default)]
 pub struct Profiles {
-    /// The sections. The key is the section's kind, which is the first word of the name in the
-    /// configuration file, and the rest of the name.
+    /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
+    /// kind.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The names of sections in the configuration file that don't begin with a kind, such as
-    /// `profile`.
+    /// The headers in the configuration file that don't have a known kind. Perhaps the word
+    /// `profile` is missing.
     bare_sections: Vec<String>,
 }
 
@@ -394,8 +394,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind, which is skipped. Warns about a `[default]` section
-    /// that is ignored. Adds nothing if the file doesn't exist.
+    /// `None` for a section of an unknown kind, of which only the header is kept. Warns about a
+    /// `[default]` section that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -464,7 +464,7 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// Returns `None` for an unknown kind. A name with spaces must be in quotes.
+/// Returns `None` for an unknown kind, and for a name with spaces that isn't in quotes.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -550,8 +550,8 @@ fn has_no_value(text: &str) -> bool {
     text.is_empty() || text.starts_with('\n')
 }
 
-/// Splits `NAME = VALUE` at the first separator. Returns `None` if there is no separator or no
-/// name.
+/// Splits `NAME = VALUE` at the first separator: `=` or `:` or, below a setting, only `=`, as in
+/// botocore. Returns `None` if there is no separator or no name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())

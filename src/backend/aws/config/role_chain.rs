@@ -179,6 +179,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 }
 
 /// Returns the source of credentials that is in the profile itself, not in a different profile.
+/// Returns `None` if the profile doesn't have one.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
@@ -208,6 +209,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
+    // Without these two, `sso_session` is for services that accept the user's token itself.
     let sso_setting = profile.setting("sso_account_id");
     if sso_setting.or(profile.setting("sso_role_name")).is_some() {
         return sso_source(profile).map(Some);

@@ -56,8 +56,9 @@ use sdk_providers::{container_credentials, instance_credentials, sso_credentials
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
-/// The name of a cached answer depends on them. The variables that name the profile are not
-/// included, nor are names and tokens of sessions, which are different at each start.
+/// The name of a cached answer depends on them, and on the name of the profile, so the variables
+/// with that name are not included. Nor are names and tokens of sessions, which are different at
+/// each start.
 pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -118,7 +119,6 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
-                let origin = CredentialsOrigin::from_credentials(&credentials);
                 let event = || format!("the AWS credentials come from {origin}");
                 context.budget.progress().trace(event);
                 return Ok(credentials);
@@ -150,7 +150,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// Returns the error for the case that no provider has credentials. `reasons` has the origin of
+/// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
 /// each provider, and why it doesn't have credentials. The last one, the instance metadata, may
 /// answer later, so its status can be temporary.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
@@ -194,6 +194,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         false => Again::Never,
     };
     let mut error = FetchError::without_credentials(text, again);
+    // Without a remedy for one of the sources, the advice to choose a profile applies.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
@@ -204,8 +205,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error
 }
 
-/// Asks a provider, again after each outage, with STS in one region after the other. If the time
-/// ends, returns the last outage, because it says more than that the time is over.
+/// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
+/// time ends, returns the last outage, because it says more than that the time is over.
 ///
 /// # Errors
 /// The provider's error after which it isn't asked again, or the last outage.
@@ -314,14 +315,15 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Returns the failure of the source that the profile names. No other provider must be asked after
-/// this failure, because the profile is configured.
+/// Returns the failure of the source that the profile names, without its remedy. No other provider
+/// must be asked after this failure, because the profile is configured.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
     let Problem { text, status, .. } = *error.problem;
     let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
+    // A temporary failure means that the source hasn't answered, so it is asked again.
     match status == Status::Temporary {
         true => service_failure(text),
         false => unusable(text),

@@ -113,7 +113,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
     Ok(credentials)
 }
 
-/// The remedy for output in a different form.
+/// The remedy for output that isn't a [`ProcessOutput`].
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
@@ -130,7 +130,7 @@ struct ProcessOutput {
 }
 
 /// Parses the credentials in the program's output. Also returns the text of their expiration, which
-/// is empty if they don't expire. Returns `None` for output in a different form.
+/// is empty if they don't expire. Returns `None` for any other output.
 ///
 /// The text is for messages, which show the expiration as the program wrote it.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
@@ -157,8 +157,8 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, with its standard output. Dropping this value kills the
-/// program, unless it has ended, and reaps it.
+/// A program that has been started, with its standard output, until [`Self::output`] takes it.
+/// Dropping this value kills the program, unless it has ended, and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {

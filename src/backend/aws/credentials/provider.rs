@@ -124,6 +124,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
+        // Their texts are left out, because they are about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
         // `NoCredentials` already has a headline, which says that AWS refused the access keys.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
@@ -158,7 +159,7 @@ pub enum CredentialsOrigin {
     WebIdentity,
     Container,
     Instance,
-    /// A role that a secret names. It was assumed with the base credentials.
+    /// The role that reads a secret. It was assumed with the base credentials.
     Role,
 }
 
@@ -222,12 +223,12 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
-/// is `None` for credentials that come from STS.
+/// is `None` for credentials that come from STS, whose keys can't be swapped.
 ///
 /// # Errors
 /// When a part is empty or isn't valid in a header, because signing would panic on a line break.
-/// When a part has a quote, because this means that somebody has copied the quotes along with the
-/// key. When the two keys look swapped, unless an endpoint is configured, because a simulation of
+/// When a part was copied with quotes or in base64, or when the access key id may be both keys in
+/// one. When the two keys look swapped, unless an endpoint is configured, because a simulation of
 /// AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
@@ -283,7 +284,8 @@ fn credential_defect(text: &str) -> Option<String> {
 }
 
 /// If AWS refused the credentials, replaces the error with one that names their origin and shows
-/// the last characters of their access key. Any other error is returned unchanged.
+/// the last characters of their access key. Any other error is returned unchanged, and so is every
+/// error if `credentials` is `None`.
 ///
 /// The new error has a remedy only for credentials that somebody has copied into a variable or a
 /// profile.

@@ -73,6 +73,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     found.map_err(|error| {
         let mut failure = sdk_failure("the container's credentials can't be read", &error);
         if failure.again == Again::NextProvider {
+            // The SDK's message doesn't name the variables.
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
@@ -164,6 +165,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     Err(match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_outage_headline(&headline),
+        // The response may come from something in front of AWS, such as a proxy.
         Cause::Refused(Refusal::Request) => service_failure(headline),
         Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
@@ -189,8 +191,10 @@ fn expired_sso_session(profile: &str) -> FetchError {
 /// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// The message if the role doesn't trust EC2, and the remedy.
+/// The message about a role that doesn't trust EC2.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
+
+/// The remedy for such a role.
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
@@ -244,6 +248,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
             let why = "this EC2 instance doesn't have a role";
             not_configured(why).help("attach an IAM role to this instance")
         }
+        // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
+        // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let why = format!("the instance metadata service didn't answer: {why}");
@@ -277,7 +283,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for an answer to the request for a token whose status the SDK's error would hide.
+/// True for an answer to the request for a token, if the SDK's error would hide this status.
 fn hides_token_status(uri: &str, status: u16) -> bool {
     uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }

@@ -48,8 +48,8 @@ use crate::time::{Progress, RetryBudget};
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS didn't
-    /// answer.
+    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS refused the
+    /// request or didn't answer.
     pub arn: OnceCell<Option<String>>,
     /// The clients with these credentials so far, one for each service and region.
     pub clients: RefCell<Vec<Rc<Client>>>,
@@ -96,6 +96,7 @@ pub async fn assume_once(
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
         let mut error = explain_refused_credentials(error, credentials);
+        // The request for the secret itself hasn't been sent.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -145,6 +146,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
     let (id, secret) = (found.access_key_id, found.secret_access_key);
     let token = Some(found.session_token);
     let credentials = Credentials::new(id, secret, token, expires, "AssumeRole");
+    // The error's own remedy is for credentials that somebody has copied.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
@@ -260,6 +262,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in the file {file} has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
+        // AWS gives a different reason than the role's trust.
         not_assumed(role)
     } else {
         let role = one_line(role);
