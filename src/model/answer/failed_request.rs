@@ -1,7 +1,7 @@
 //! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
 //! specific hint.
 //!
-//! What goes in is a failure, whose [`FetchError`](super::FetchError) has the headline and AWS's
+//! What goes in is a failure, whose [`FetchError`] has the headline and AWS's
 //! message, and the reference that was requested. The hint shows the user what to write instead, in
 //! the user's own words. No part of the problem may show a name that may be a password. The locator
 //! and the subject say which of their names can be shown.
