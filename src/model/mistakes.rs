@@ -15,8 +15,8 @@ use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
-    /// Of a reference, it quotes only the names of variables, because the user may have written a
-    /// password instead.
+    /// Of a reference, it quotes only the names of variables and a single character, unless the
+    /// text reads like a reference, because the user may have written a password instead.
     pub text: String,
     pub help: Option<String>,
 }
@@ -379,6 +379,7 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
+    // `!var prod/db#password`
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         _ if !ours.is_empty() => format!("write {ours}"),

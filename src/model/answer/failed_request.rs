@@ -292,6 +292,7 @@ impl FailedRequest<'_> {
             let line = match (id, selector.shown()) {
                 (None, _) => "NAME: …".to_owned(),
                 (Some(id), _) if self.locator.is_path() => below_path(&id, "NAME: …"),
+                // A JSONPath isn't a key.
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
                 (Some(id), _) => format!("{id}: …"),
             };
@@ -339,6 +340,7 @@ impl FailedRequest<'_> {
     /// `None` for any other reference.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
+        // A name such as `prod-db` isn't a region.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))

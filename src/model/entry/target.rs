@@ -490,7 +490,8 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so its option is the name.
+        // An object on the command line has no name, so its option is the name. Its keys have the
+        // same kind, but other labels.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"
         {

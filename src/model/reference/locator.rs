@@ -442,8 +442,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request, or `None` for a version id, which is requested without
-    /// a label.
+    /// Returns the staging label to request: AWSCURRENT for the current version, and `None` for a
+    /// version id, which is requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),

@@ -209,7 +209,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     }
 
     if without_path.contains("{{") {
-        // `${{ STAGE }}/db`, `{{STAGE}}/db`. In a URL, a template is the usual way.
+        // `${{ STAGE }}/db` or `{{STAGE}}/db`. In a URL, braces are more often a template's.
         let is_variable = without_path.contains("${{")
             || without_path.contains("}}/") && !without_path.contains("://");
         let help = match is_variable && without_path.matches("{{").count() == 1 {
@@ -285,12 +285,12 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     })?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
-    let names = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
+    let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
         true => literal.trim_end_matches('*'),
         false => &literal,
     };
-    if let Some(at) = names.find(|c| c != ':' && !is_name_character(c)) {
-        let (before, rest) = names.split_at(at);
+    if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
+        let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
     }
     match has_variable {
@@ -317,6 +317,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let mut words = name.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
     let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+    // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {

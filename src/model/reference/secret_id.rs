@@ -177,8 +177,8 @@ pub fn is_name_character(c: char) -> bool {
 
 /// True if the name only has characters that AWS allows. A parameter's path may end with `/*`.
 fn is_legal_name(store: Store, name: &str) -> bool {
-    let path = name.strip_suffix("/*");
-    let path = path.filter(|_| store == Store::ParameterStore);
+    let before_wildcard = name.strip_suffix("/*");
+    let path = before_wildcard.filter(|_| store == Store::ParameterStore);
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
