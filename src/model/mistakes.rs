@@ -15,8 +15,8 @@ use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
-    /// Of a reference, it quotes only the names of variables, because the user may have written a
-    /// password instead.
+    /// Of a reference, it quotes only the names of variables and a single character, unless the
+    /// text reads like a reference, because the user may have written a password instead.
     pub text: String,
     pub help: Option<String>,
 }
@@ -168,6 +168,7 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 /// Returns the fault of a URL, or of the content of a file, instead of the path of the file. Both
 /// may have a password, so the text isn't shown.
 pub fn not_a_path(text: &str) -> Option<Fault> {
+    // A URL, a key or certificate, YAML, and JSON.
     let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
     let predicate = "must be the path of a file, not a URL or the content of the file";
     let fault = Fault::new(predicate).help("save the file, and write its path");
@@ -221,10 +222,8 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
 
 /// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
 pub fn is_utf16(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, 0, ..] | [_, 0, _, 0, ..]
-    )
+    let is_little_endian = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, _, 0, ..]);
+    is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
 const NO_BREAK_SPACE: char = '\u{a0}';
@@ -386,6 +385,7 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
+    // `!var prod/db#password`
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         _ if !ours.is_empty() => format!("write {ours}"),
@@ -409,7 +409,8 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Returns what is wrong with a reference in the syntax of another tool, as a predicate, and our
-/// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS.
+/// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS, or if
+/// the page of AWS's console isn't about one secret.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let mut fields = text.split(['?', '&']);
@@ -447,9 +448,9 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
 /// Returns the hint of the first row that matches a reference, or `None` if no row matches. A row
 /// has a pattern, ` => ` and the hint.
 ///
-/// `SECRET` in a pattern stands for a name or an ARN. The caller replaces two things in a hint: a
-/// reference between « and » by what the user has to write, and `CHECK` by the general hint to
-/// check the name.
+/// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
+/// two things in a hint: a reference between « and » by what the user has to write, and `CHECK` by
+/// the general hint to check the name.
 pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> Option<String> {
     rows.find_map(|row| {
         let (pattern, hint) = row.split_once(" => ")?;

@@ -10,12 +10,12 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::fetch_error::{Cause, Denial, FetchError, Mention, Missing, Refusal, Unsigned};
+use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
+use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
 use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{
-    MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean, did_you_mean_to_write,
-    hint_of_rows, nearest,
+    MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean_to_write, hint_of_rows, nearest,
 };
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
@@ -83,19 +83,16 @@ impl FetchFailure {
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         // AWS names the ARN of a secret only if the secret exists.
         let names_arn = || self.error.reason().contains("resource: arn:");
-        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         match self.error.cause {
             Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-            Absent(missing) => is_conclusive && missing == Missing::Version,
+            Absent(Missing::Version) | Denied(Denial::Policy) => is_conclusive,
             Denied(Denial::Metadata) => is_conclusive && names_arn(),
-            Denied(denial) => is_conclusive && denial == Denial::Policy,
-            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
+            Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         }
     }
 
     /// True if AWS has answered the request, so that AWS has received the name of the secret.
     pub fn was_answered(&self) -> bool {
-        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         let has_answer = |error: &FetchError| match error.cause {
             // With `Unsigned::Refused`, AWS has answered the request itself. Any other variant is
             // about a request for credentials, which doesn't have the name.
@@ -126,7 +123,7 @@ impl FetchFailure {
             subject: &subject,
         };
         let mut problem = (*self.error.problem).clone();
-        if let Cause::Absent(missing) = self.error.cause {
+        if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
@@ -188,13 +185,13 @@ impl FailedRequest<'_> {
         };
         // `About::new` has put the version into the name, but this headline names it later, as in
         // `has no version with the stage "x"`.
-        if let Cause::Absent(_) = self.failure.error.cause {
+        if let Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
         // Several secrets can be absent for one reason: a wrong region or account, or plain text
         // instead of references.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
-        if self.failure.error.cause == Cause::Absent(Missing::Secret) && has_usual_headline {
+        if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
         }
         Some(about)
@@ -213,7 +210,7 @@ impl FailedRequest<'_> {
         }
 
         let Some(version) = self.absent_version() else {
-            let predicate = Cause::Absent(missing).facts().headline;
+            let predicate = Absent(missing).facts().headline;
             return format!("{predicate}{scope}");
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
@@ -246,7 +243,6 @@ impl FailedRequest<'_> {
     /// cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
-        use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
         let of_request = match *cause {
             Absent(missing) => Some(self.absence_hint(missing)),
             Refused(Refusal::MarkedForDeletion) => {
@@ -266,18 +262,10 @@ impl FailedRequest<'_> {
     /// Returns the hint for something that doesn't exist. The first hint that applies is the most
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
-        if missing == Missing::Version && self.locator.is_hidden() {
-            let fields = "the third field is a staging label, and the fourth a version id";
-            return self.miswritten_fields_hint().unwrap_or(fields.to_owned());
-        }
-        // The hints that are left out for a hidden name would quote it.
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            Missing::Secret if self.locator.is_hidden() => &[
-                Self::nearest_hint,
-                Self::miswritten_name_hint,
-                Self::miswritten_fields_hint,
-            ],
-            Missing::Secret | Missing::Version if self.locator.is_path() => &[],
+            // The rows of `MISWRITTEN_NAMES` don't fit a path. Those that would match it quote the
+            // reference, so they don't apply to a hidden one.
+            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
                 Self::miswritten_fields_hint,
@@ -298,16 +286,14 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
-    /// applies: check the name, the region and the account. For a `--local` file, this is the line
-    /// to add to the file.
+    /// applies: check the name, the region and the account. For a `--local` file, this is its
+    /// advice or, without one, the line to add to the file.
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
             let line = match (id, selector.shown()) {
                 (None, _) => "NAME: …".to_owned(),
-                (Some(id), _) if self.locator.is_path() => {
-                    format!("{}: …", below_path(&id, "NAME"))
-                }
+                (Some(id), _) if self.locator.is_path() => below_path(&id, "NAME: …"),
                 // A JSONPath isn't a key of the file.
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
                 (Some(id), _) => format!("{id}: …"),
@@ -364,9 +350,9 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
-    /// any other label, and for a parameter, whose labels the user chooses.
+    /// any other label, for a hidden one, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
-        if self.locator.store != Store::SecretsManager {
+        if self.locator.store != Store::SecretsManager || self.locator.is_hidden() {
             return None;
         }
         let stage = self.locator.version.stage()?;
@@ -385,18 +371,12 @@ impl FailedRequest<'_> {
         let id = self.locator.shown_id();
         let parameter = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
         Some(match (&self.failure.local_file, parameter) {
-            _ if self.locator.is_hidden() => did_you_mean(nearest),
             // The id and the nearest key are keys of the file, so a colon follows them.
             (Some(file), Some(id)) => {
                 format!("in {}, write {id}: instead of {nearest}:", file.display())
             }
-            _ => self.corrected_id(nearest),
+            _ => did_you_mean_to_write(nearest, self.with_id(nearest)),
         })
-    }
-
-    /// Returns the hint for an id that was meant as `id`.
-    fn corrected_id(&self, id: &str) -> String {
-        did_you_mean_to_write(id, self.with_id(id))
     }
 
     /// Returns what to write for the entry with this id instead of its own, or `None` if the
@@ -458,16 +438,22 @@ impl FailedRequest<'_> {
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
+            // An empty field at the end of a reference leaves its colon.
             _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
         });
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist.
+    /// Returns the hint for a version that doesn't exist. If messages may not show the reference,
+    /// its third field may be a password, so the hint explains the fields.
     ///
-    /// The hint may show the id, because the id can't be a password: a secret with this name
+    /// Any other hint may show the id, because the id can't be a password: a secret with this name
     /// exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> Option<String> {
+        if self.locator.is_hidden() {
+            let fields = "the third field is a staging label, and the fourth a version id";
+            return Some(fields.to_owned());
+        }
         if self.failure.local_file.is_some() {
             return Some("add the version under \"$stages\" in the --local file".to_owned());
         }
@@ -506,7 +492,7 @@ impl FailedRequest<'_> {
     /// of the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
-        let Cause::Denied(denial) = self.failure.error.cause else {
+        let Denied(denial) = self.failure.error.cause else {
             return None;
         };
         let store = self.locator.store;

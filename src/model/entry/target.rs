@@ -327,14 +327,13 @@ impl<'a> Claims<'a> {
 
     /// Returns the holder of a variable, or `None` if nothing holds it.
     pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
-        let entry = self.holders.get(&Claim::Variable(name.clone())).cloned();
-        entry
-            .map(Holder::Entry)
-            .or_else(|| self.kept_variable(name))
+        let entry = self.holders.get(&Claim::Variable(name.clone()));
+        let holder = entry.cloned().map(Holder::Entry);
+        holder.or_else(|| self.kept_variable(name))
     }
 
     /// True if all these variables of an object are held already, so that the object doesn't have
-    /// to be read. False without variables.
+    /// to be read. False without variables, because `names` is empty if they aren't known.
     pub fn are_all_held(&self, names: &[EnvName]) -> bool {
         let is_held = |name| self.variable_holder(name).is_some();
         !names.is_empty() && names.iter().all(is_held)
@@ -491,7 +490,8 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so its option is the name.
+        // An object on the command line has no name, so its option is the name. Its keys have the
+        // same kind, but other labels.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"
         {

@@ -115,15 +115,14 @@ impl Locator {
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of its name after the path. If it is `None`, returns [`Self::noun`].
+    /// of its name after the path. If it is `None`, or messages may not show the path, returns
+    /// [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
-        match parameter_name.filter(|_| !self.is_hidden()) {
-            Some(rest) => format!(
-                "the parameter \"{}\"",
-                below_path(&self.id.to_string(), rest)
-            ),
-            None => self.noun(),
-        }
+        let Some(rest) = parameter_name.filter(|_| !self.is_hidden()) else {
+            return self.noun();
+        };
+        let name = below_path(&self.id.to_string(), rest);
+        format!("the parameter \"{name}\"")
     }
 
     /// Returns a path, or `None` for a secret or a parameter.
@@ -355,9 +354,8 @@ pub fn validate_alias_name(name: &str) -> Result<(), String> {
         _ => return Ok(()),
     };
     let name = quoted_name(name);
-    Err(format!(
-        "{name} can't be the name of an alias, because {why}"
-    ))
+    let message = format!("{name} can't be the name of an alias, because {why}");
+    Err(message)
 }
 
 /// The version of a secret or parameter to request.
@@ -409,31 +407,28 @@ impl Version {
     /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
-        let is_too_long = |stage: &str| stage.chars().count() > MAX_STAGE_LENGTH;
-        if self.stage().is_some_and(is_too_long) {
-            return Err("has a staging label that is longer than 256 characters");
-        }
-        if store == Store::SecretsManager {
-            let is_legal = |id: &str| ID_LENGTHS.contains(&id.chars().count());
-            return match self.id().is_none_or(is_legal) {
-                true => Ok(()),
-                false => Err("has a version id that isn't 32 to 64 characters long"),
-            };
-        }
-        match (self.stage(), self.id()) {
-            (Some(_), Some(_)) => {
-                Err("has both a label and a version, but a parameter can have only one of them")
+        use Store::{ParameterStore, SecretsManager};
+        // AWS stores the number in a signed integer of 64 bits. `parse` also accepts a plus sign.
+        let is_number = |id: &str| id.parse::<i64>().is_ok_and(|n| n > 0) && !id.starts_with('+');
+        let defect = match (store, self.stage(), self.id()) {
+            (_, Some(stage), _) if stage.chars().count() > MAX_STAGE_LENGTH => {
+                "has a staging label that is longer than 256 characters"
             }
-            (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
-                "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
-            ),
-            // AWS stores the number in a signed integer of 64 bits.
-            (None, Some(number)) => match number.parse::<i64>() {
-                Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-                Ok(_) | Err(_) => Err("has a version that isn't a positive number"),
-            },
-            (_, None) => Ok(()),
-        }
+            (SecretsManager, _, Some(id)) if !ID_LENGTHS.contains(&id.chars().count()) => {
+                "has a version id that isn't 32 to 64 characters long"
+            }
+            (ParameterStore, Some(_), Some(_)) => {
+                "has both a label and a version, but a parameter can have only one of them"
+            }
+            (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
+                "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)"
+            }
+            (ParameterStore, _, Some(id)) if !is_number(id) => {
+                "has a version that isn't a positive number"
+            }
+            (SecretsManager | ParameterStore, _, _) => return Ok(()),
+        };
+        Err(defect)
     }
 
     /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current
@@ -448,8 +443,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request, or `None` for a version id, which is requested without
-    /// a label.
+    /// Returns the staging label to request: AWSCURRENT for the current version, and `None` for a
+    /// version id, which is requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),

@@ -94,8 +94,9 @@ impl Reference {
             return Err(fault);
         }
         validate_secret(secret)?;
-        let is_in_key = key.contains("${") && JsonPath::parse(key).is_none();
-        if is_in_key || stage.contains("${") || version.contains("${") {
+        // The brackets of a JSONPath can contain anything.
+        let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
+        if has_variable || stage.contains("${") || version.contains("${") {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
@@ -124,6 +125,7 @@ impl Reference {
             false => replace_placeholders(&self.secret, |_, default| {
                 Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
             })
+            // `parse` has refused malformed placeholders.
             .unwrap_or_default(),
         };
         may_be_shown(&secret, &self.selector, self.version.as_ref())
@@ -190,10 +192,11 @@ fn is_ordinary(text: &str) -> bool {
 /// text. `fields` are SECRET, KEY, STAGE and VERSION-ID.
 fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let [secret, key, stage, version] = fields;
-    // The brackets of a JSONPath can contain anything.
+    // A JSONPath isn't searched, because its brackets can contain anything.
     let is_path = JsonPath::parse(key).is_some();
     let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
     let without_path = text.replacen(path, "", 1);
+    // Most texts don't have quotes, so the copy that `is_json` makes is saved.
     if text.contains('"') && is_json(&without_path) {
         let help = "write the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
@@ -207,6 +210,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     }
 
     if without_path.contains("{{") {
+        // `${{ STAGE }}/db` or `{{STAGE}}/db`. In a URL, braces are more often a template's.
         let is_variable = without_path.contains("${{")
             || without_path.contains("}}/") && !without_path.contains("://");
         let help = match is_variable && without_path.matches("{{").count() == 1 {
@@ -236,6 +240,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited)?;
+        // `${DB:-prod/db:password}`: the user wants a reference unless the variable is set.
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
             let help =
                 format!("write only the reference; --keep-existing keeps {name} if it is set");
@@ -250,6 +255,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         Err(_) if expanded.is_empty() && names.len() == 1 => {
             (Store::SecretsManager, SecretId::Empty(names.concat()))
         }
+        // The help is dropped, because it may have an ARN from a variable.
         Err(error) if !names.is_empty() => {
             let names = names.join(" and ");
             let defect = format!("{} (after expanding {names})", error.text);
@@ -280,12 +286,12 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     })?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
-    let names = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
+    let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
         true => literal.trim_end_matches('*'),
         false => &literal,
     };
-    if let Some(at) = names.find(|c| c != ':' && !is_name_character(c)) {
-        let (before, rest) = names.split_at(at);
+    if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
+        let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
     }
     match has_variable {
@@ -312,6 +318,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let mut words = name.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
     let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+    // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
@@ -324,6 +331,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     };
     let help = match character {
         '$' if is_command => "write the name of the secret itself, as in prod/db:password",
+        // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_HELP,
         '$' | '%' if is_name(variable) => VARIABLE_HELP,
@@ -424,7 +432,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 }
 
 /// Returns the error for a reference in the syntax of another tool, or with `ssm:` before an ARN.
-/// Its help has the corrected reference if that reads like one. Returns `None` for any other text.
+/// Its help has the corrected reference, if messages may show it. Returns `None` for other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let after_prefix = text.strip_prefix("ssm:");
     let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
@@ -533,7 +541,6 @@ fn variable_value<'a>(
 
 /// Returns the error for a variable with a wrong value. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
-    defect
-        .into()
-        .about(&format!("uses the variable {name}, whose value"))
+    let fault: Fault = defect.into();
+    fault.about(&format!("uses the variable {name}, whose value"))
 }

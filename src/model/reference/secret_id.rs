@@ -175,12 +175,10 @@ pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
-/// True if the name only has characters that AWS allows. A path may end with `/*`.
+/// True if the name only has characters that AWS allows. A parameter's path may end with `/*`.
 fn is_legal_name(store: Store, name: &str) -> bool {
-    let path = match store {
-        Store::SecretsManager => None,
-        Store::ParameterStore => name.strip_suffix("/*"),
-    };
+    let before_wildcard = name.strip_suffix("/*");
+    let path = before_wildcard.filter(|_| store == Store::ParameterStore);
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
@@ -224,6 +222,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     // resource has a different prefix.
     let is_complete =
         fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
+    // An ARN that ends within the prefix is incomplete instead.
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
         let (before, resource) = text.split_at(text.len() - arn.resource().len());
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
@@ -319,7 +318,7 @@ impl fmt::Display for Store {
     }
 }
 
-/// An Amazon Resource Name: text that begins with `arn:` and has six fields.
+/// An Amazon Resource Name: text that begins with `arn:` and has six fields, or [`Self::any`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(String);
 
