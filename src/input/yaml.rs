@@ -216,6 +216,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
+                // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
             _ => return Err((position, Fault::new("a value is missing here"))),

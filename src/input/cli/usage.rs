@@ -34,6 +34,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
+    // clap reads such a word as a short option with a value, so its own error would mislead.
     if let Some(option) = line.option_with_one_hyphen() {
         return Problem::usage(format!("{option} has only one hyphen"))
             .help(format!("write -{option}"));
@@ -267,9 +268,9 @@ impl Line<'_> {
         // `--offline`, which is an option of `check`
         let has_it = |subcommand: &&Command| has_option(subcommand, option);
         let owner = self.launch.get_subcommands().find(has_it);
-        let owner = owner.map(Command::get_name);
+        let owner_name = owner.map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
-        let help = match (self.subcommand, replacement(option), owner, similar) {
+        let help = match (self.subcommand, replacement(option), owner_name, similar) {
             (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
             (None, None, Some(owner), _) => format!("write secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
