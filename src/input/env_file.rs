@@ -80,7 +80,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// literals, as if `--literal` named them.
 ///
 /// # Errors
-/// The reason why the file can't be read, or an error for each line that is malformed.
+/// The reason why the file can't be read, or the errors of [`parse_env_file`].
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared: &BTreeSet<EnvName>,
@@ -124,7 +124,7 @@ fn too_large(file: &str) -> Problem {
 /// Parses the text of the file, as [`read_env_file`] describes it.
 ///
 /// # Errors
-/// An error for the file, or for each line that is malformed.
+/// An error for each line that is malformed or has an invalid name, or one about the whole file.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -156,6 +156,7 @@ pub fn parse_env_file(
     ));
 
     if found.variables.is_empty() && found.errors.is_empty() {
+        // An `--only` that matches nothing is the most likely reason.
         found.errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
             None => {
@@ -187,9 +188,9 @@ pub fn parse_env_file(
     Ok(found)
 }
 
-/// Returns the warnings about values with a dollar sign, which other readers of .env files expand.
-/// If the declaration is printed, these warnings suggest templates. The other outputs don't have
-/// templates.
+/// Returns the warnings about values with a dollar sign, which other readers of .env files expand:
+/// one for each value that needs a template or the text of a literal, and one that lists the rest.
+/// Templates are only suggested if the declaration is printed, because no other output has them.
 fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
     let prints_declaration = !arguments.values && !arguments.for_local;
     let (mut warnings, mut others) = (Vec::new(), Vec::new());
@@ -363,7 +364,7 @@ struct DotenvValue {
     next_line_is_appended: bool,
 }
 
-/// Returns the statements in the order of the file. In `text`, every line ends with a line feed.
+/// Returns the statements in the order of the file. In `text`, only a line feed ends a line.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
@@ -431,7 +432,7 @@ impl<'t> DotenvReader<'t> {
         Ok(Some((name, value)))
     }
 
-    /// Reads a name. A name in quotes can have any character except the quote.
+    /// Reads a name. A name in single quotes can have any character except this quote.
     ///
     /// # Errors
     /// When there isn't a name, or when its quote is never closed.
@@ -462,10 +463,9 @@ impl<'t> DotenvReader<'t> {
         // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            None | Some('\n') => Ok(DotenvValue::default()),
             Some('#') if has_blank => Ok(DotenvValue::default()),
             Some(quote @ ('\'' | '"')) => self.read_quoted(quote).ok_or(Malformed),
-            Some(_) => Ok(self.read_unquoted()),
+            Some(_) | None => Ok(self.read_unquoted()),
         }
     }
 

@@ -80,6 +80,7 @@ pub fn unresolved_warnings(
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
+            // Only `*` matches, so this isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => is_meant_as_reference(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
@@ -118,8 +119,8 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 /// Returns the mistake in a value that looks like a reference but isn't one, because of quotes or
 /// spaces, or because it begins like a reference of another tool.
 fn misread_reference(text: &str) -> Option<Defect> {
-    let is_around_arn = |c: char| c.is_whitespace() || c == '"' || c == '\'';
-    let bare = text.trim_matches(is_around_arn);
+    let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    let bare = text.trim_matches(is_space_or_quote);
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }

@@ -58,7 +58,8 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 }
 
 /// Adds the help to the problem of a path that can't be opened: a different file for `--local` in
-/// the same directory, unless the help already names a similar one.
+/// the same directory, unless the help already names a similar one. For `true`, which someone may
+/// take for the value of a flag, the help says what is expected.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     let directory = path.parent().unwrap_or(path);
     match text_file::find_local_file(directory) {

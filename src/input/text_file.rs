@@ -1,5 +1,5 @@
-//! Opens and reads the files that the user names on the command line. Errors never show a line of a
-//! file.
+//! Opens the files that the user names, reads declarations and files for `--local`, and finds files
+//! with similar names. Errors never show a line of a file.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -12,7 +12,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, reads_like_a_name};
 use crate::system::os_error::{read_file, unreadable};
 
-/// Opens the file that `option` names for reading.
+/// Opens a file for reading. `option` is what messages call the path: `-f or SECRETS_EXEC_FILE`.
 ///
 /// # Errors
 /// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a
@@ -30,7 +30,7 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Finds the file in the same directory whose name is most similar, and returns its path, unless no
+/// Returns the path of the file with the most similar name in the directory of `path`, unless no
 /// name is similar or the directory can't be read.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
@@ -40,7 +40,8 @@ pub fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Finds a file for `--local` in a directory: the first one whose name ends with `.local.yaml`.
+/// Finds a file for `--local` in a directory: the first name in the alphabet that ends with
+/// `.local.yaml`.
 pub fn find_local_file(directory: &Path) -> Option<String> {
     let names = names_in(directory);
     let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
@@ -84,6 +85,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     let content = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
+    // Only the text of a .env file has such a name.
     if env_file_name(&content).is_none() {
         return Ok(content);
     }
@@ -103,7 +105,8 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
 }
 
 /// Checks that a file is neither encrypted nor in UTF-16. `option` is the option that names the
-/// file, with a space after it, and `path` is the path of the file, unless it is standard input.
+/// file, with a space after it, or empty for the argument of `migrate`. `path` is the path of the
+/// file, unless it is standard input.
 ///
 /// # Errors
 /// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help shows how to

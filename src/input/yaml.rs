@@ -7,7 +7,7 @@
 //! For a frequent mistake in the syntax, such as a colon in a value, the parser's message would
 //! only make sense to someone who knows the grammar of YAML. So these mistakes have messages and
 //! remedies of our own. A line of the file may contain a secret, so a message shows at most one
-//! character of the line.
+//! character of the line or its tag, and a remedy only names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -216,6 +216,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
+                // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
             _ => return Err((position, Fault::new("a value is missing here"))),
@@ -275,8 +276,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Returns what is wrong with a value that has a tag, such as `!Ref name`, which is the syntax of
-/// another tool.
+/// Returns what is wrong with a value that has a tag: it is in the syntax of another tool, such as
+/// `!Ref name`, or it needs quotes.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
         && let Some(remedy) = tag_remedy(tag.suffix(), value)
@@ -300,8 +301,7 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
     }
     match kind {
         Kind::Plain(text) if text == "<<" => {
-            let text = "YAML merge keys (\"<<\") aren't supported";
-            Err((position, Fault::new(text)))
+            Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.

@@ -31,7 +31,9 @@ const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
+/// The text at the end of `-h`.
 const END: &str = include_str!("help/launch-short.txt");
+/// The text at the end of `--help`.
 const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with the command after `--`.
@@ -150,6 +152,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
+/// The JSON schema of declarations.
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 /// The name of the subcommand that answers systemd on standard input.
@@ -189,6 +192,7 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 fn with_arguments(command: Command) -> Command {
+    // clap calls this function only for the rows of the table, so there is always one.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -276,7 +280,7 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, and the options of the table.
+/// Adds the options that say what to resolve, and those of [`with_declarations`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
@@ -305,14 +309,15 @@ fn with_declarations(command: Command) -> Command {
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Hides options in the help of a subcommand, which doesn't use the options of the topic `ignored`.
-/// Neither `-h` nor `--help` shows these options, and those about a running command. Of the options
-/// that a launch has, too, `-h` only shows the most common ones.
+/// Shortens the help of a subcommand. Neither `-h` nor `--help` shows the options of the topic
+/// `ignored` and those about a running command, because the subcommand doesn't use them. Of the
+/// options that a launch has, too, `-h` only shows the most common ones, and refers to `--help`.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
+            // The options that only this subcommand has aren't under a heading.
             let is_shown = arg.get_help_heading().is_none() || is_common(name);
             let is_hidden = find_option(name)
                 .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));

@@ -26,7 +26,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, FileTarget, Mode, Naming, Origin, Subject, Target};
+use crate::model::entry::{Entry, EntrySource, FileTarget, Naming, Origin, Subject, Target};
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
@@ -218,7 +218,7 @@ fn launch_invocation(
 }
 
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
-const FILE: &str = "SECRETS_EXEC_FILE";
+const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that say what to resolve. After `--`, they are a mistake. Variables can't set them,
 /// except `--file`.
@@ -314,14 +314,15 @@ impl Inputs {
     }
 
     /// Reads the inputs of `get`. Their only entry is `reference`, whose value is only printed. An
-    /// error doesn't show `reference`.
+    /// error shows at most a part of `reference` that reads like a name.
     fn for_reference(
         reference: &str,
         matches: &mut ArgMatches,
         inherited: &Inherited,
     ) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        // `get DB_PASSWORD=prod/db:password`
+        // `get DB_PASSWORD=prod/db:password`. A secret's name can contain an equals sign, too, but
+        // rarely after capitals.
         let (name, assigned) = reference.split_once('=').unwrap_or_default();
         let is_in_capitals = is_name(name) && name == name.to_uppercase();
         if is_in_capitals && reads_like_a_name(assigned) {
@@ -456,9 +457,9 @@ impl Inputs {
                 };
                 self.add(match parse_entry(option, &shown_option, text) {
                     Ok(entry) if !names.insert(entry.target.variable().cloned()) => {
-                        let name = entry.target;
-                        let headline = format!("the command line sets the variable {name} twice");
-                        let help = format!("keep only one option for {name}");
+                        let target = entry.target;
+                        let headline = format!("the command line sets the variable {target} twice");
+                        let help = format!("keep only one option for {target}");
                         Err(Problem::usage(headline).help(help))
                     }
                     result => result,
@@ -474,7 +475,7 @@ impl Inputs {
 /// Returns the declarations that `-f` names or, without `-f`, the declarations that
 /// `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let from_variable = inherited.non_empty(FILE);
+    let from_variable = inherited.non_empty(FILE_VARIABLE);
     let Some(value) = from_variable.filter(|_| from_flag.is_empty()) else {
         return from_flag;
     };
@@ -494,15 +495,16 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
     let flag = words.to_lowercase();
     let mut flags = ENTRY_OPTIONS.split(' ');
-    let own = flags.find(|own| *own == flag && name != FILE);
+    let own = flags.find(|own| *own == flag && name != FILE_VARIABLE);
     if let Some(instead) = own.or_else(|| replacement(&flag)) {
         return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
-    // `SECRETS_EXEC_AWS_REGION` → `SECRETS_EXEC_REGION`
+    // `SECRETS_EXEC_AWS_REGION` → `SECRETS_EXEC_REGION`, and `SECRETS_EXEC_CONFIG_FILE` →
+    // `SECRETS_EXEC_FILE`
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
-    let mut variables = of_options.chain([FILE.to_owned()]);
+    let mut variables = of_options.chain([FILE_VARIABLE.to_owned()]);
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
     let similar = variables.find(is_similar)?;
     Some(format!(
@@ -553,11 +555,8 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     let target = match option {
         AssignmentOption::Env => Target::Env(name),
         AssignmentOption::AsFile => Target::File(FileTarget {
-            path: None,
-            once: false,
             env: Some(name),
-            mode: Mode::PRIVATE,
-            owner: None,
+            ..FileTarget::default()
         }),
     };
     let source = EntrySource::Reference(reference);
@@ -577,17 +576,16 @@ fn split_assignment<'t>(
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
     let option_name = option.name();
+    let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
     let example = || format!("write {option_name} DB_PASSWORD=prod/db:password, without spaces");
     if assignment.starts_with(['\'', '"']) {
-        let text = format!("the value of {shown_option} begins with a quote: remove the quotes");
-        return Err(Problem::usage(text));
+        return Err(problem("begins with a quote: remove the quotes"));
     }
 
     // `--env "Server=db;Database=app;Password=…"`
     let settings = assignment.split(';').map(str::trim);
     if settings.filter_map(assigned_name).count() > 1 {
-        let text = format!("the value of {shown_option} is a connection string, not a reference");
-        return Err(Problem::usage(text).help(URL_REMEDY));
+        return Err(problem("is a connection string, not a reference").help(URL_REMEDY));
     }
 
     // `--env "A=prod/db:a B=prod/db:b"`
@@ -601,8 +599,7 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        let text = format!("the value of {shown_option} has no \"=\" after the name of a variable");
-        return Err(Problem::usage(text).help(example()));
+        return Err(problem("has no \"=\" after the name of a variable").help(example()));
     };
     // clap reads the argument "-e NAME=REF", which a list such as CMD of an image can have, as `-e`
     // with the value " NAME=REF".
@@ -611,12 +608,11 @@ fn split_assignment<'t>(
     }
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
-            let text =
-                format!("the value of {shown_option} has a space next to the name of the variable");
-            return Err(Problem::usage(text).help(example()));
+            let text = "has a space next to the name of the variable";
+            return Err(problem(text).help(example()));
         }
-        let text = format!("the value of {shown_option} doesn't begin with a valid variable name");
-        return Err(Problem::usage(text).help(match name.split_once('/') {
+        let text = "doesn't begin with a valid variable name";
+        return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
             Some(_) => "write the variable first, as in DB_PASSWORD=prod/db:password",
             None => "a name has only letters, digits and \"_\", as in DB_PASSWORD2",

@@ -3,8 +3,8 @@
 //! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
 //! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words of other tools, the names of subcommands, the name of a variable after `-e`, and a word
-//! with a slash that reads like a name.
+//! words of other tools, the names of subcommands, the name of a variable after `-e`, and words
+//! that read like names, where a reference, a file or patterns belong.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use clap::{Arg, Command};
 
 use super::command::{CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand};
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::mistakes::{nearest, replacement};
+use crate::model::mistakes::{did_you_mean, nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
@@ -34,6 +34,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
+    // clap reads such a word as a short option with a value, so its own error would mislead.
     if let Some(option) = line.option_with_one_hyphen() {
         return Problem::usage(format!("{option} has only one hyphen"))
             .help(format!("write -{option}"));
@@ -48,6 +49,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             line.stray_word(&context(&error, ContextKind::InvalidSubcommand))
         }
         ErrorKind::MissingRequiredArgument => line.missing_argument(&argument),
+        // clap reports a missing value as an empty one.
         ErrorKind::InvalidValue if value.is_empty() => line.missing_value(&argument),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let expected = error.source().map(ToString::to_string);
@@ -109,7 +111,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the help for an error that doesn't have a more specific one: a line that works.
+    /// Returns the help for an error that doesn't have a more specific one: a line that works, with
+    /// the format and the reference that the user has written.
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
@@ -122,18 +125,19 @@ impl Line<'_> {
     /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
     fn own_format(&self) -> String {
         let value = self.value_of("--format").unwrap_or_default();
-        let alias = replacement(&format!("--format={value}"));
+        let own_word = replacement(&format!("--format={value}"));
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
         let named = format!("--format {}", format.unwrap_or("shell"));
-        alias.map_or(named, str::to_owned)
+        own_word.map_or(named, str::to_owned)
     }
 
     /// Replaces the reference and the variable of an example by those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn in_own_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
+        // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = subcommand == Some("migrate");
         let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
@@ -157,11 +161,12 @@ impl Line<'_> {
         };
         let example = example.replace("DB_PASSWORD", variable);
         let example = example.replace(replaced, reference);
+        // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
         example.replace("prod/app", split_secret(reference).0)
     }
 
-    /// Returns the first reference before `--`, with the text before its equals sign. A value of an
-    /// option that accepts a file or a setting isn't a reference.
+    /// Returns the first reference before `--`, after the text before its equals sign, which can be
+    /// empty. A value of an option that accepts a file or a setting isn't a reference.
     fn own_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
@@ -224,8 +229,8 @@ impl Line<'_> {
     /// that the argument's parser expects. It is `None` if there is a fixed list of values.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
-        // A word that isn't an option may be a secret. Its name, such as SHELL, would read like a
-        // variable.
+        // A positional argument may be a secret, so it isn't shown. The argument's name, such as
+        // SHELL, would read like a variable.
         let own_name = format!("the argument of {}", self.name());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
@@ -243,8 +248,8 @@ impl Line<'_> {
         words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
     }
 
-    /// Returns the problem for an option that doesn't exist here, or for an existing one that is in
-    /// one word with its value, as in `"--env A=b"`.
+    /// Returns the problem for an option that doesn't exist here, or for an existing one or `--`
+    /// that is in one word with what follows, as in `"--env A=b"`.
     fn unknown_option(&self, word: &str) -> Problem {
         let option = word.split(' ').next().unwrap_or_default();
         if option == "--" || has_option(self.command, option) {
@@ -263,8 +268,9 @@ impl Line<'_> {
         // `--offline`, which is an option of `check`
         let has_it = |subcommand: &&Command| has_option(subcommand, option);
         let owner = self.launch.get_subcommands().find(has_it);
-        let owner = owner.map(Command::get_name);
-        let help = match (self.subcommand, replacement(option), owner, similar) {
+        let owner_name = owner.map(Command::get_name);
+        // For a subcommand, the help suggests only its own options.
+        let help = match (self.subcommand, replacement(option), owner_name, similar) {
             (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
             (None, None, Some(owner), _) => format!("write secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
@@ -288,14 +294,12 @@ impl Line<'_> {
         let name = self.name();
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
-            let file = match reads_like_a_name(word) {
-                true => word,
-                false => "secrets-exec.yaml",
-            };
+            let shown = Some(word).filter(|word| reads_like_a_name(word));
+            let file = shown.unwrap_or("secrets-exec.yaml");
             return Problem::usage(text).help(format!("use {name} -f {file}"));
         }
 
-        // `--agent http://localhost:2773`, and `--region= us-east-1`
+        // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
         let option = before.trim_end_matches('=');
         let is_detached = before == "--agent" || before.starts_with("--") && before != option;
@@ -356,11 +360,13 @@ impl Line<'_> {
         }
 
         // `chekc` or `help chekc`: a misspelled subcommand.
-        if (number == 1 || self.words[0] == "help")
-            && let Some(name) = nearest(word, SUBCOMMANDS.iter().map(|row| row.name))
-        {
+        let is_help = self.words[0] == "help";
+        let names = SUBCOMMANDS.iter().map(|row| row.name);
+        let similar = nearest(word, names).filter(|_| number == 1 || is_help);
+        if similar.is_some() || is_help && self.begins_command(number) {
+            let list = "secrets-exec --help lists the subcommands".to_owned();
             return Problem::usage(format!("argument {number} isn't a subcommand"))
-                .help(format!("did you mean \"{name}\"?"));
+                .help(similar.map_or(list, did_you_mean));
         }
 
         if !self.begins_command(number) {
@@ -371,10 +377,6 @@ impl Line<'_> {
             return unexpected_argument_problem(number).help(help);
         }
 
-        if self.words[0] == "help" {
-            return Problem::usage(format!("argument {number} isn't a subcommand"))
-                .help("secrets-exec --help lists the subcommands");
-        }
         if number == 1 {
             return Problem::usage("argument 1 is neither a subcommand nor an option")
                 .help("write `--` before it if it is the command");
@@ -419,6 +421,7 @@ impl Line<'_> {
                 format!("one {option} can't set several variables"),
                 format!("write {option} before each NAME=REF"),
             ),
+            // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),
@@ -449,7 +452,8 @@ fn is_shown_reference(word: &str) -> bool {
 }
 
 /// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and
-/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path.
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if
+/// the key doesn't make a valid name.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {

@@ -34,7 +34,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::{file_name, reads_like_a_name};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
-use reader::{FILE, Item, MappingEntry, Mistake, SourceFile, TEXT};
+use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
 
 /// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     }
     let with_help = |problem: Problem| problem.help_if_some(unreadable_path_help(path));
     let file = text_file::open(path, "-f or SECRETS_EXEC_FILE").map_err(with_help)?;
-    let extension = path.extension();
-    if extension.is_some_and(|extension| extension == "toml") {
+    if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
         let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
@@ -186,8 +185,8 @@ pub fn missing_declaration_help() -> Option<String> {
     }
     let paths = DEFAULT_NAMES.iter().map(Path::new);
     let mut similar = paths.filter_map(similar_file);
-    let is_local = |file: &String| file.ends_with(".local.yaml");
-    if let Some(file) = similar.find(|file| !is_local(file)) {
+    // A file for `--local` isn't a declaration.
+    if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml")) {
         return Some(format!("write -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
@@ -282,7 +281,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         source,
         node,
         position: node.position,
-        subject: FILE.to_owned(),
+        subject: THIS_FILE.to_owned(),
         is_whole_file: true,
         key: "",
     };
@@ -294,19 +293,17 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
 
     let mut fields = item.expect_fields(TOP_KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
-    let aliases = fields.take("secrets").map(|item| sections::aliases(&item));
-    let mut layer = Layer {
-        aliases: aliases.unwrap_or_default(),
-        ..Layer::default()
-    };
+    let mut layer = Layer::default();
+    if let Some(item) = fields.take("secrets") {
+        layer.aliases = sections::aliases(&item);
+    }
     if sections == Sections::All {
         // If `env` is empty because its variables aren't indented, each of them has been reported
         // as an unknown key.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            let variables = sections::variables(&item, &layer.aliases);
-            layer.entries.extend(variables);
+            layer.entries = sections::variables(&item, &layer.aliases);
         }
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);

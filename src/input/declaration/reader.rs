@@ -29,7 +29,7 @@ pub struct Item<'a> {
     pub source: &'a SourceFile,
     pub node: &'a Node,
     pub position: Position,
-    /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`FILE`].
+    /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
     /// True if this is the whole declaration, or one of its keys.
     pub is_whole_file: bool,
@@ -40,7 +40,7 @@ pub struct Item<'a> {
 /// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The position of the key, with the subject of the mapping.
+    /// The value at the position of the key, with the subject of the mapping.
     pub key: Item<'a>,
     /// The value. Its subject is the key.
     pub value: Item<'a>,
@@ -58,7 +58,7 @@ pub struct Fields<'a> {
 }
 
 /// What messages call a whole declaration.
-pub const FILE: &str = "this file";
+pub const THIS_FILE: &str = "this file";
 
 /// The name of the type in messages about a value that should be text: `must be text, not a list`.
 pub const TEXT: &str = "text";
@@ -130,8 +130,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text is not `expected`. The text is only shown if it can't be a
-    /// secret.
+    /// Adds the mistake that the text is not `expected` or, if there is something in it that people
+    /// don't see, that mistake. The text is only shown if it can't be a secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -156,12 +156,8 @@ impl<'a> Item<'a> {
 
     /// Returns the value of `parsed`. If `parsed` is an error, adds it as a sentence, and returns
     /// `None`.
-    pub fn value_of<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
-        match parsed {
-            Ok(value) => return Some(value),
-            Err(fault) => self.refuse_sentence(fault),
-        }
-        None
+    pub fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
+        parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
 
     /// Returns the line of the node, as the origin of an entry.

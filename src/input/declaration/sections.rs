@@ -103,6 +103,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     if id.is_none() {
         let mut help =
             format!("write the key or version where you use the alias, as in {name}:password");
+        // A name in capitals is probably a variable's.
         if name == name.to_uppercase() {
             help = format!("write the variable {name} below \"env:\", not below \"secrets:\"");
         }
@@ -124,13 +125,13 @@ fn label(item: Item<'_>) -> Option<String> {
 /// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
 /// mistake.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
-    let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
+    let (arn, id_item) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        external_id?.refuse("works only together with \"role-arn\"");
+        id_item?.refuse("works only together with \"role-arn\"");
         return None;
     };
     let parse = |text| Role::check_external_id(text).ok();
-    let external_id = external_id.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
+    let external_id = id_item.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
@@ -143,7 +144,7 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads the section `env`. `aliases` has those of the same file. PATH only accepts a plain value,
+/// Reads the section `env`. `aliases` are those of the same file. PATH only accepts a plain value,
 /// because the command is looked up before any secret is read. Leaves out entries with a mistake.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
@@ -176,11 +177,11 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
         let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
-        let is_plain = matches!(entry.source, EntrySource::Literal(_))
+        let has_only_value = matches!(entry.source, EntrySource::Literal(_))
             && entry.transform == Transform::default()
             && entry.pattern.is_none()
             && entry.on_missing == OnMissing::Fail;
-        if name == "PATH" && !is_plain {
+        if name == "PATH" && !has_only_value {
             key.named(name).refuse(PATH_FROM_SECRET);
         } else {
             entries.push(entry);
@@ -251,7 +252,6 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     }
     let mut target = FileTarget {
         path: path.and_then(|path| file_path(&path)),
-        once: false,
         env: env.and_then(|env| match env.expect_text("the name of a variable")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
@@ -259,15 +259,14 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             }
             name => env.expect_variable(name),
         }),
-        mode: Mode::PRIVATE,
-        owner: None,
+        ..FileTarget::default()
     };
 
     // From here on, mistakes name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
     let mode = fields.take_parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
-    target.mode = mode.unwrap_or(Mode::PRIVATE);
+    target.mode = mode.unwrap_or_default();
     target.owner = fields.take_parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
     if let Some(once) = fields.take("once") {
         target.once = once.expect_boolean() == Some(true);
@@ -345,8 +344,10 @@ fn prefix_remedy(section: &Node) -> Option<String> {
         Kind::Text(text) | Kind::Plain(text) => text.clone(),
         Kind::List(_) => return None,
     };
+    // Without the sign between the two, the prefix and the reference read like one name.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
     let hint = hint_of_rows(MISWRITTEN_NAMES.lines(), &format!("env-from {assignment}"));
+    // A hint with `«` is about a mistake in the reference, not about a prefix.
     hint.filter(|hint| is_shown && !hint.contains('«'))
 }
 
@@ -385,9 +386,8 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         rename: rename.unwrap_or_default(),
         case: case.unwrap_or_default(),
     };
-    let on_missing = read_optional(fields.take("optional"));
     Some(Entry {
-        on_missing,
+        on_missing: read_optional(fields.take("optional")),
         ..Entry::for_object(from?, naming, origin)
     })
 }
@@ -412,7 +412,8 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 const REFERENCE: &str = "a reference such as prod/db:password";
 
 /// Reads an entry: a reference, or a mapping with some of the `keys`. The `target` is `None` if it
-/// has a mistake. In this case, and if the value has a mistake, the result is `None`.
+/// has a mistake. In this case, the value is only read to find its mistakes. If either has a
+/// mistake, the result is `None`.
 fn entry(
     item: &Item<'_>,
     keys: &'static str,
@@ -439,12 +440,10 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
     let base64 = |text: &str| (text == "base64").then_some(());
     let mut has_base64 = |name| fields.take_parsed(name, "base64", base64).is_some();
     let (decode, encode) = (has_base64("decode"), has_base64("encode"));
-    let transform = Transform { decode, encode };
-    let pattern_item = fields.take("pattern");
-    let pattern = pattern_item.and_then(|item| regular_expression(&item));
+    let pattern = fields.take("pattern").and_then(regular_expression);
     let on_missing = on_missing(&mut fields, pattern.as_ref());
     Some(Entry {
-        transform,
+        transform: Transform { decode, encode },
         pattern,
         on_missing,
         ..Entry::new(target?, source?, origin)
@@ -517,7 +516,7 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 /// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     let parsed = Reference::parse(text);
-    item.value_of(parsed.map_err(|error| error.about("the reference")))
+    item.parsed_or_refused(parsed.map_err(|error| error.about("the reference")))
 }
 
 /// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if the text isn't
@@ -526,7 +525,7 @@ fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
 ///
 /// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
 /// expression fits.
-fn regular_expression(item: &Item<'_>) -> Option<Regex> {
+fn regular_expression(item: Item<'_>) -> Option<Regex> {
     let text = item.expect_text("a regular expression")?;
     let compiled = |limit| RegexBuilder::new(text).size_limit(limit).build();
     let left = item.source.pattern_memory.get();
@@ -549,5 +548,5 @@ fn regular_expression(item: &Item<'_>) -> Option<Regex> {
 
 /// Reads the text of `template` and parses it, or adds the mistake in it.
 fn template(item: &Item<'_>) -> Option<Template> {
-    item.value_of(Template::parse(item.expect_text(TEXT)?))
+    item.parsed_or_refused(Template::parse(item.expect_text(TEXT)?))
 }

@@ -31,7 +31,7 @@ pub enum Target {
 }
 
 /// A file that holds a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
     /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
     pub path: Option<PathBuf>,
@@ -47,6 +47,12 @@ pub struct FileTarget {
 /// The permission bits of a file, at most 0777.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self::PRIVATE
+    }
+}
 
 impl Mode {
     /// Only the owner can read the file.
