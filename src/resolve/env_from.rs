@@ -215,8 +215,13 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 let upper = key.to_uppercase();
                 let written = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
                 let similar = nearest(written, quotable_names).map(did_you_mean);
+                // `rename: { KEY: api_key }` instead of `rename: { api_key: KEY }`
+                let new_name = naming.rename.get(key);
+                let existing = new_name.filter(|new| names.clone().any(|name| name == *new));
+                let swapped = existing.map(|new| format!("write rename: {{ {new}: {key} }}"));
                 let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.help_if_some(twin_hint(names.clone(), key).or(similar)));
+                let help = twin_hint(names.clone(), key).or(swapped).or(similar);
+                errors.push(problem.help_if_some(help));
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =

@@ -251,11 +251,8 @@ impl Line<'_> {
         let name = self.name();
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
-            let file = match reads_like_a_name(word) {
-                true => word,
-                false => "secrets-exec.yaml",
-            };
-            return Problem::usage(text).help(format!("use {name} -f {file}"));
+            let file = Some(word).filter(|word| reads_like_a_name(word));
+            return Problem::usage(text).help(format!("write -f {}", file.unwrap_or("FILE")));
         }
 
         let has_separator = self.words.contains(&"--");
@@ -359,11 +356,12 @@ impl Line<'_> {
         let option = number.checked_sub(3).map_or("", |at| self.words[at]);
         let expected = match option {
             "--pass" | "--resolve-env" | "--unset" => Some("the pattern in quotes"),
+            "--as-file" => Some("in a declaration: files: [{ from: prod/db:password, path: … }]"),
             _ => expected_value(option),
         };
         if let Some(expected) = expected {
             return Problem::usage(format!("{option} accepts only one argument"))
-                .help(format!("write {expected}"));
+                .help(self.in_own_words(&format!("write {expected}")));
         }
         let help = "only options and their values may come before `--`";
         unexpected_argument_problem(number).help(help)

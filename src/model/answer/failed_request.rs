@@ -433,9 +433,8 @@ impl FailedRequest<'_> {
             true => &format!("{} {text}", self.subject.owner_name()),
             false => &**text,
         };
-        let rows = table
-            .lines()
-            .filter(|row| !is_hidden || !row.contains("$1"));
+        let quotes = |row: &&str| row.contains("$1") || row.contains("${1}");
+        let rows = table.lines().filter(|row| !is_hidden || !quotes(row));
         let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
