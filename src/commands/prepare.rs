@@ -206,7 +206,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
             Record::note(format!(
-                "./{name} isn't read, because -f is given; to read both, add -f {name}"
+                "./{name} isn't read, because -f is given; to read both, write -f {name} first"
             ))
         });
         terminal::print_unless_hidden(note);
@@ -228,6 +228,7 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
         terminal::print_unless_hidden(report::plain_template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     }
+    terminal::print_unless_hidden(report::open_mode_warnings(plan));
     let mut entries = plan.entries.iter();
     let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
     if has_empty_variable && !matches!(asker, Asker::Check { .. }) {

@@ -194,9 +194,13 @@ fn account_id(
     };
     if found.is_none() {
         let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
-        let help = format!(
+        let mut help = format!(
             "create the {kind} in this image or on this host, or write a number, as in owner: \"1000:1000\""
         );
+        // `chown` also accepts `user.group`.
+        if find(name.split('.').next().unwrap_or_default()).is_some() {
+            help = format!("write owner: \"{}\"", name.replacen('.', ":", 1));
+        }
         return Err(problem.help(help));
     }
     Ok(found)

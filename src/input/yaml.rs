@@ -317,11 +317,11 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
 /// help shows the template, unless it has text that may be a password next to its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
     // The part "template" is only found if it may be shown.
-    let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+)[ ,}]*$|\{\{)";
+    let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+(?::\d{1,5})?(?:/[a-z]{1,15})*)[ ,}]*$|\{\{)";
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
-    let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}"));
+    let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     let help = match part("key") {
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),

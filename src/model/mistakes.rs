@@ -248,8 +248,7 @@ fn character_name(c: char) -> String {
 
 /// The subcommands and options of other tools. A line has some of them, ` = `, and what to write
 /// instead.
-const COMMAND_LINE: &str = "\
-exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
+const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
 import init = secrets-exec migrate .env --secret prod/app
@@ -258,6 +257,9 @@ configure login = aws configure sso
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
+--template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
+--default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
+--format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
 --env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
 --config = -f secrets-exec.yaml
 --poll --watch = --on-rotation restart
@@ -270,7 +272,7 @@ env = secrets-exec export --format shell
 --format=.env --format=env --format=env-file --format=envfile = --format dotenv
 --format=yaml --format=yml = --format json
 --format=bash --format=export --format=sh --format=zsh = --format shell
---max-attempts --retries = the variable AWS_MAX_ATTEMPTS";
+--max-attempts --retries = the variable AWS_MAX_ATTEMPTS"#;
 
 /// The keys of other tools, in lines of the same form. A line applies only where all of our keys in
 /// it are allowed. The first of our keys is what to write.
@@ -279,7 +281,8 @@ name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
 exclude = except
-dest destination target = path
+dest destination file filename mountPath target = path
+gid group uid user = owner
 environment vars = env";
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
@@ -319,6 +322,8 @@ pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
+^--env-from (\w+)[-.](\w*)=([^:=]+)$ => a prefix has only letters, digits and "_": write --env-from ${1}_$2=$3
+([^:]+)@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::$2
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the six characters at the end of the name are from an ARN, leave them out
 ^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => write the name of a secret instead of the path of a file
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
@@ -420,10 +425,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    // An ARN that was copied without its beginning.
+    // An ARN that was copied without its beginning: `rn:aws:secretsmanager:…`
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
-    if text.starts_with("aws") && has_resource && text.split(':').count() > 4 {
-        return Some(("is an incomplete ARN".to_owned(), format!("arn:{text}")));
+    if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
+        let partition = format!(":{text}").find(":aws")?;
+        let arn = format!("arn:{}", &text[partition..]);
+        return Some(("is an incomplete ARN".to_owned(), arn));
     }
 
     let (prefix, ours) = foreign_prefix(text).or_else(|| {

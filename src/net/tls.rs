@@ -311,6 +311,10 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
             (text.to_owned(), Some("issue a certificate for the server"))
         }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "isn't trusted, because the root of its issuer's name has another key".to_owned(),
+            Some("pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE"),
+        ),
         _ => (format!("isn't trusted: {why}"), None),
     }
 }

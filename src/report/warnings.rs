@@ -109,7 +109,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         Record::warning(format!(
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         ))
-        .with_help(format!("to insert a variable into a template, {help}"))
+        .with_help(format!("to insert a variable, use `template`, and {help}"))
     })
 }
 
@@ -143,7 +143,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         let mut expressions = text.split("{{").skip(1);
         let has_alias = expressions.any(|expression| {
             let alias = expression.trim_start().split(['.', ' ', '}']).next();
-            alias.is_some_and(|alias| plan.aliases.contains_key(alias))
+            alias.is_some_and(|alias| alias == "env" || plan.aliases.contains_key(alias))
         });
         if !has_alias {
             return None;
@@ -151,6 +151,18 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         let subject = &entry.subject;
         let text = format!("the value of {subject} is plain text, although it contains {{{{");
         Some(Record::warning(text).with_help("write `template` instead of `value`"))
+    })
+}
+
+/// Returns a warning for each file that every user can write. Such a mode is usually a decimal
+/// number: in JSON, `"defaultMode": 256` of Kubernetes is 0400.
+pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+    let open = plan.value_entries().filter(
+        |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
+    );
+    open.map(|(entry, _)| {
+        let text = format!("with its mode, every user can write {}", entry.subject);
+        Record::warning(text).with_help("write mode: \"0400\", which is octal")
     })
 }
 
@@ -249,8 +261,9 @@ pub fn cache_warnings(
 
 /// Returns a warning for each variable in an argument of the command, as in
 /// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes
-/// is skipped, because it may be a script. There aren't any warnings if the command is a shell or
-/// another program that expands variables itself, or starts one.
+/// is skipped, because it may be a script, unless it is a header, such as `X-Token: $TOKEN`. There
+/// aren't any warnings if the command is a shell or another program that expands variables itself,
+/// or starts one.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
@@ -260,7 +273,9 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
-    let plain = arguments.filter(|text| !text.contains([' ', '\n', '\'', '"', '`', ';']));
+    let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
+    // The first space, if there is one, follows the name of a header.
+    let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
     // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));

@@ -220,7 +220,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 let new_name = naming.rename.get(key).map(String::as_str);
                 let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
                 let hint = twin_hint(names.clone(), key)
-                    .or(swapped.map(|name| format!("write the key first: {{ {name}: {written} }}")))
+                    .or(swapped.map(|name| format!("write rename: {{ {name}: {written} }}")))
                     .or(nearest(written, quotable_names).map(did_you_mean));
                 let problem = Problem::configuration(text).code("key-not-found");
                 errors.push(problem.help_if_some(hint));

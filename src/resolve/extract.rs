@@ -143,10 +143,6 @@ impl Unresolved {
 /// The maximum number of paths or keys that an error lists.
 const LISTED: usize = 8;
 
-/// The remedy for a KEY that is the end of a JSONPath. A shell replaces `$name` in double quotes.
-const PATH_HELP: &str =
-    "write a JSONPath with its $, in a shell in single quotes: 'prod/db:$.hosts[0].name'";
-
 /// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
@@ -262,13 +258,20 @@ fn find_key<'j>(
 
     // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
     let plain = key.trim_start_matches('.');
-    let is_path = (key != plain || key.contains('[')) && !map.contains_key(plain);
+    // A shell has replaced the name in `"prod/app:$db.password"`.
+    let lost_name_hint = |name| {
+        let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
+        Some(format!("a shell has probably replaced ${name}: {hint}"))
+    };
     let help = nested_value_hint(json, plain, rewrite)
-        .or_else(|| is_path.then(|| PATH_HELP.to_owned()))
+        .or_else(|| quotable_keys(map).find_map(lost_name_hint))
+        .or(whole_value_hint(rewrite).filter(|_| key == "*"))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
+    // A path has a help of its own, which would get lost in the list of all missing keys.
+    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     Err(Unresolved::Absent(Problem {
-        missing_key: selector.shown().map(|key| missing_key(key, map)),
+        missing_key: plain_key.map(|key| missing_key(key, map)),
         ..problem.code("key-not-found").help(help)
     }))
 }

@@ -143,8 +143,10 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
-                let hint = version_hint(&object.reference, subject);
-                let reason = reason.map_problem(|problem| named(problem).help_if_some(hint));
+                let reason = reason.map_problem(|problem| {
+                    let hint = version_hint(&object.reference, subject, problem.code);
+                    named(problem).help_if_some(hint)
+                });
                 let result = outcome_without_value(entry, vec![reason]);
                 return self.add(entry, result);
             }
@@ -297,8 +299,8 @@ impl<'a> ParsedAnswers<'a> {
         read.map_err(|reason| {
             let subject = &revealed();
             reason.map_problem(|problem| {
-                let problem = with_entry(problem, Some(reference), subject);
-                problem.help_if_some(version_hint(reference, subject))
+                let hint = version_hint(reference, subject, problem.code);
+                with_entry(problem, Some(reference), subject).help_if_some(hint)
             })
         })
     }
@@ -321,6 +323,8 @@ impl<'a> ParsedAnswers<'a> {
         // What an error suggests to write instead.
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
+            // `prod/app:*` is meant as all keys.
+            Selector::Key(part) if part == "*" => subject.rewritten_with_fields(part, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
             // The document isn't an object, so `env-from` can't use the whole value.
             Selector::Key(_) | Selector::Path(_) => None,
@@ -485,18 +489,20 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
-/// KEY, and if the reference must not be shown.
-fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
-    let key = selector.to_string();
-    let (what, fields) = match locator.store {
-        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
-            ("the stage", format!(":{key}"))
-        }
-        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+/// of a parameter, and a stage is often written after one colon. `code` is that of the error: a KEY
+/// of a parameter that isn't JSON may be a label. The result is `None` for any other KEY, and if
+/// the reference must not be shown.
+fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
+    use Store::{ParameterStore, SecretsManager};
+    let key = reference.selector.to_string();
+    let or_label = "the whole value, leave out the key; for the label";
+    let (what, fields) = match reference.locator.store {
+        SecretsManager if AWS_STAGES.contains(&key.as_str()) => ("the stage", format!(":{key}")),
+        ParameterStore if key.parse::<u64>().is_ok_and(|id| id > 0) => {
             ("version", format!("::{key}"))
         }
-        Store::SecretsManager | Store::ParameterStore => return None,
+        ParameterStore if code == "not-json" => (or_label, format!(":{key}")),
+        SecretsManager | ParameterStore => return None,
     };
     let write = subject.rewritten_with_fields(&key, &fields)?;
     Some(format!("for {what} {key}, write {write}"))

@@ -294,9 +294,8 @@ impl Line<'_> {
         let name = self.name();
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
-            let shown = Some(word).filter(|word| reads_like_a_name(word));
-            let file = shown.unwrap_or("secrets-exec.yaml");
-            return Problem::usage(text).help(format!("use {name} -f {file}"));
+            let file = Some(word).filter(|word| reads_like_a_name(word));
+            return Problem::usage(text).help(format!("write -f {}", file.unwrap_or("FILE")));
         }
 
         // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
@@ -423,6 +422,13 @@ impl Line<'_> {
             ),
             // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,
+            "--as-file" => {
+                let section = "files: [{ from: prod/db:password, path: … }]";
+                (
+                    text,
+                    self.in_own_words(&format!("write in a declaration: {section}")),
+                )
+            }
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),
             // The shell has expanded the pattern.

@@ -127,7 +127,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     }
     let inside = path.join(DEFAULT_NAMES[0]);
     let meant = if inside.exists() { &inside } else { path };
-    let files = Vec::from_iter(meant.to_str()?.split([',', ':']));
+    let files = Vec::from_iter(meant.to_str()?.split([',', ':', ' ']));
     let are_files = files.iter().all(|file| Path::new(file).is_file());
     are_files.then(|| format!("write -f {}", files.join(" -f ")))
 }

@@ -274,15 +274,16 @@ impl<'a> Item<'a> {
                 let key = if is_object { "" } else { ":password" };
                 format!("write from: prod/db{key} instead")
             }
+            (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
             (Some(ours), _, _) => format!("write {ours:?} instead"),
             (None, Some(place), _) => format!("it belongs {place}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
-            (None, None, None) if key == "key" => {
+            (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "write it after a colon, as in prod/db:password".to_owned()
             }
             (None, None, None) => {
                 let possible = match known.len() {
-                    ..=10 => format!("the possible keys are {}", known.join(", ")),
+                    ..=13 => format!("the possible keys are {}", known.join(", ")),
                     _ => "docs/reference.md lists the possible keys".to_owned(),
                 };
                 return item.refuse(Fault::new(not_shown).help(possible));

@@ -234,9 +234,10 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let id = version.and_then(Version::id);
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
+    let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from` in a declaration or in the wrong place: `prod/db=DB_`.
     let secret = match secret.split_once('=') {
-        Some((prefix, name)) if secret.contains('/') && (is_name(prefix) || is_name(name)) => {
+        Some((prefix, name)) if secret.contains('/') && (is_prefix(prefix) || is_name(name)) => {
             &format!("{prefix}/{name}")
         }
         Some(_) | None => secret,
@@ -271,6 +272,11 @@ impl Selector {
         match self {
             Self::Whole => None,
             Self::Key(key) if is_name(key) && key.len() < 16 => Some(key),
+            // `hosts[0]` and `*` are JSONPaths without their `$.`.
+            Self::Key(key) if key.contains(['[', '*']) => {
+                let path = format!("$.{key}").replace("$.[", "$[");
+                JsonPath::parse(&path).map(|_| key.as_str())
+            }
             Self::Key(key) => may_be_shown(KNOWN, self, None).then_some(key),
             Self::Path(path) => Some(&path.text),
         }

@@ -75,7 +75,7 @@ const SPECIFIER_HELP: &str = "in the unit, set Environment=INSTANCE=%i, and writ
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store it in a secret, or compose it under \"env\" with { template: \"…\" }";
+    "store it in a secret or, without a password, write { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference.

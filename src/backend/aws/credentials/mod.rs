@@ -166,12 +166,16 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         (status, last_reason) = (problem.status, problem.text);
     }
     let is_set = |name| settings.variables.non_empty(name).is_some();
+    let both_keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        // The names of other tools, and of the AWS CLI's files.
+        ("AWS_ACCESS_KEY", both_keys),
+        ("aws_access_key_id", both_keys),
     ] {
         if is_set(variable) && !is_set(needed) {
-            help = Some(format!("set {needed}, which {variable} needs"));
+            help = Some(format!("set {needed}, because only {variable} is set"));
         }
     }
 
