@@ -323,7 +323,7 @@ pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
 ^--env-from (\w+)[-.](\w*)=([^:=]+)$ => a prefix has only letters, digits and "_": write --env-from ${1}_$2=$3
-([^:]+)@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::$2
+[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::AWSPREVIOUS
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the six characters at the end of the name are from an ARN, leave them out
 ^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => write the name of a secret instead of the path of a file
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
