@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::environment::{env_file_name, is_name};
+use crate::model::environment::{Inherited, env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector};
@@ -33,10 +33,16 @@ impl Json {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
-    /// Creates a JSON object with strings as its values.
-    pub fn from_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let members = texts.map(|(name, text)| (name.to_owned(), Value::from(text)));
-        Self(Value::Object(members.collect()))
+    /// Creates a JSON string.
+    pub fn from_text(text: &str) -> Self {
+        Self(Value::from(text))
+    }
+
+    /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
+    pub fn from_variables(inherited: &Inherited) -> Self {
+        let variables = inherited.iter();
+        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        Self(Value::from_iter(texts))
     }
 
     /// Returns the parsed value.

@@ -37,7 +37,7 @@ use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
     with_entry,
 };
-use template::{Input, Rendering, looked_up_texts, unknown_name_problem};
+use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
 
 /// The walk over the entries of a plan.
 ///
@@ -395,7 +395,7 @@ impl<'a> ParsedAnswers<'a> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
             let input = self.document(reference, subject).and_then(|document| {
-                let input = Input::new(self.parsed(&reference.locator, document), document);
+                let input = input_of(self.parsed(&reference.locator, document), document);
                 input.ok_or_else(|| {
                     let text = format!("is binary, so the template can't use {alias}");
                     let why = Problem::configuration(text).code("not-text");
@@ -403,7 +403,7 @@ impl<'a> ParsedAnswers<'a> {
                 })
             });
             match input {
-                Ok(input) => inputs.extend([(alias.clone(), input)]),
+                Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
                 Err(error) => errors.push(error),
             }
         }
@@ -412,7 +412,8 @@ impl<'a> ParsedAnswers<'a> {
             self.add_part(text);
         }
         // Only now, because the inherited variables aren't parts that a log must hide.
-        inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
+        let variables = Json::from_variables(&self.plan.inherited);
+        inputs.insert(ENV.into(), Arc::new(variables));
         let rendering = Rendering {
             template,
             inputs: &inputs,

@@ -32,7 +32,7 @@ const DEEPEST: usize = 128;
 /// replace it. But the name may be an alias that `undeclared_variables` has missed, so that the
 /// secret of the alias wasn't read.
 #[derive(Debug)]
-pub struct Names(pub BTreeMap<String, Value>);
+pub struct Names(pub BTreeMap<Arc<str>, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
@@ -95,7 +95,7 @@ impl Misses {
 #[derive(Clone, PartialEq)]
 pub struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
-    pub alias: Option<String>,
+    pub alias: Option<Arc<str>>,
     /// The keys and indexes from the root of the secret to the key.
     pub path: Vec<String>,
     /// True for an index past the end of a list, which is a mistake in the template, not an absent
@@ -107,7 +107,7 @@ pub struct FailedLookup {
 #[derive(Clone)]
 pub struct SecretObject {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
-    alias: Option<String>,
+    alias: Option<Arc<str>>,
     secret: Arc<Json>,
     path: Vec<String>,
     misses: Arc<Misses>,
@@ -116,8 +116,7 @@ pub struct SecretObject {
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
     /// parsed. A null is undefined. Failed look-ups in the value are noted in `misses`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
-        let alias = alias.map(str::to_owned);
+    pub fn root(alias: Option<Arc<str>>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let root = Self {
             alias,
             secret,
