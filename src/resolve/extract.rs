@@ -16,7 +16,7 @@ use crate::model::entry::Subject;
 use crate::model::environment::{Inherited, env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::model::reference::{JsonPath, SecretRef, Selector};
+use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
@@ -135,13 +135,17 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Returns the same reason with a changed problem.
+    /// Adds the entry and the secret of `reference` to the problem, which doesn't have them yet.
     #[must_use]
-    pub fn map_problem(self, change: impl FnOnce(Problem) -> Problem) -> Self {
+    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+        let named = |problem| {
+            let hint = version_hint(reference, subject);
+            with_entry(problem, Some(reference), subject).help_if_some(hint)
+        };
         match self {
             Self::Unread => Self::Unread,
-            Self::Absent(problem) => Self::Absent(change(problem)),
-            Self::Failed(problem) => Self::Failed(change(problem)),
+            Self::Absent(problem) => Self::Absent(named(problem)),
+            Self::Failed(problem) => Self::Failed(named(problem)),
         }
     }
 }
@@ -293,6 +297,24 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
     let about = reference.map(|reference| About::new(&reference.locator.revealed()));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
+}
+
+/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
+/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
+/// KEY, and if the reference must not be shown.
+fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
+    let key = selector.to_string();
+    let (what, fields) = match locator.store {
+        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
+            ("the stage", format!(":{key}"))
+        }
+        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+            ("version", format!("::{key}"))
+        }
+        Store::SecretsManager | Store::ParameterStore => return None,
+    };
+    let write = subject.rewritten_with_fields(&key, &fields)?;
+    Some(format!("for {what} {key}, write {write}"))
 }
 
 /// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write

@@ -29,7 +29,7 @@ use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
 use crate::model::problem::{About, Impact, Problem, unless_errors};
-use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
+use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
 use crate::model::url::percent_encode;
 use env_from::Members;
@@ -139,20 +139,18 @@ impl<'a> Walk<'a> {
 
         // The secret exists, so messages can show its name.
         let subject = &entry.subject.revealed_by(&object.reference);
-        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
-                let hint = version_hint(&object.reference, subject);
-                let reason = reason.map_problem(|problem| named(problem).help_if_some(hint));
-                let result = outcome_without_value(entry, vec![reason]);
-                return self.add(entry, result);
+                let reason = reason.with_entry(&object.reference, subject);
+                return self.add(entry, outcome_without_value(entry, vec![reason]));
             }
         };
         for text in env_from::warnings(&members, object) {
             self.outcomes.warnings.push((subject.clone(), text));
         }
 
+        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
         let result = match errors.is_empty() {
             true => Outcome::Keys(outcomes.len()),
@@ -294,13 +292,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| {
-            let subject = &revealed();
-            reason.map_problem(|problem| {
-                let problem = with_entry(problem, Some(reference), subject);
-                problem.help_if_some(version_hint(reference, subject))
-            })
-        })
+        read.map_err(|reason| reason.with_entry(reference, &revealed()))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -483,24 +475,6 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
         subject = subject.revealed_by(reference);
     }
     problem.for_entry(subject, impact)
-}
-
-/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. The result is `None` for any other
-/// KEY, and if the reference must not be shown.
-fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
-    let key = selector.to_string();
-    let (what, fields) = match locator.store {
-        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
-            ("the stage", format!(":{key}"))
-        }
-        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
-            ("version", format!("::{key}"))
-        }
-        Store::SecretsManager | Store::ParameterStore => return None,
-    };
-    let write = subject.rewritten_with_fields(&key, &fields)?;
-    Some(format!("for {what} {key}, write {write}"))
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is

@@ -227,10 +227,7 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = match &path_of_parent {
-            Some(path) => format!("{name}.{path}"),
-            None => name.to_owned(),
-        };
+        let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
@@ -71,7 +71,8 @@ impl Misses {
 
     /// Returns the look-ups in their order, and empties the list.
     pub fn take(&self) -> Vec<FailedLookup> {
-        mem::take(&mut *self.lookups())
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *lookups)
     }
 
     /// Adds a look-up to the list, unless it is one of the missing ones. Returns its result, if it
@@ -80,14 +81,10 @@ impl Misses {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));
         }
-        let mut lookups = self.lookups();
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_marked = self.marked == Some(lookups.len());
         lookups.push(lookup);
         self.mark.get().filter(|_| is_marked).cloned()
-    }
-
-    fn lookups(&self) -> MutexGuard<'_, Vec<FailedLookup>> {
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
