@@ -121,7 +121,11 @@ impl Rendering<'_> {
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => {
-                    return Err(vec![self.rendering_problem(&error).into()]);
+                    let misused = self.non_object_problem(|_| is_undefined_error(&error));
+                    let problem = misused.unwrap_or_else(|| {
+                        with_entry(template_problem(&error, self.template), None, self.subject)
+                    });
+                    return Err(vec![problem.into()]);
                 }
                 // The empty text may be the reason for this error.
                 None => break,
@@ -129,7 +133,9 @@ impl Rendering<'_> {
         }
 
         let errors = missing.iter().map(|lookup| {
-            let problem = self.with_names(self.lookup_problem(lookup), lookup.alias.as_deref());
+            let alias = lookup.alias.as_deref();
+            let reference = alias.and_then(|alias| self.references.get(alias));
+            let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
             match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
@@ -172,24 +178,6 @@ impl Rendering<'_> {
             detail.is_some_and(|text| text.contains(MARKED))
         })?;
         Some(lookup)
-    }
-
-    /// Adds the entry to a problem and, if the problem is about the secret of an alias, this
-    /// secret.
-    fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
-        let reference = alias.and_then(|alias| self.references.get(alias));
-        with_entry(problem, reference, self.subject)
-    }
-
-    /// Turns an error of MiniJinja that isn't about a missing key into a problem, which doesn't
-    /// quote a value.
-    fn rendering_problem(&self, error: &Error) -> Problem {
-        if is_undefined_error(error)
-            && let Some(problem) = self.non_object_problem(|_| true)
-        {
-            return problem;
-        }
-        self.with_names(template_problem(error, self.template), None)
     }
 
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
@@ -294,7 +282,8 @@ impl Rendering<'_> {
             .and_then(|json| encoded_twice_hint(json.value()))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(self.with_names(problem.help(help), Some(alias)))
+        let reference = self.references.get(alias);
+        Some(with_entry(problem.help(help), reference, self.subject))
     }
 }
 
