@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{encoded_twice_hint, json_type, text_of, twin_hint};
+use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
@@ -59,11 +59,7 @@ pub fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
-        let write = whole_value_as_variable(subject);
-        let help = encoded_twice_hint(json)
-            .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
-        let problem = Problem::configuration(text).code("not-an-object");
-        return Err(problem.help_if_some(help));
+        return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
     let members = map.iter().map(|(key, value)| {
         let is_selected = object.naming.selects(key);

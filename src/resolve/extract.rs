@@ -230,14 +230,23 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     // In any other case, the whole document may be the value that the user wants.
-    let help = what.help.or_else(|| whole_value_hint(rewrite));
+    let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
-fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
-    rewrite("").map(|write| format!("for the whole value, write {write}"))
+/// Returns the hint for the whole value, which `write` refers to. `None` if the reference must not
+/// be shown.
+fn whole_value_hint(write: Option<String>) -> Option<String> {
+    write.map(|write| format!("for the whole value, write {write}"))
+}
+
+/// Creates the problem for JSON that isn't an object. What to write for the whole value is `write`,
+/// or `None` if the reference must not be shown.
+pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
+    let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
+    let problem = Problem::configuration(text).code("not-an-object");
+    problem.help_if_some(help)
 }
 
 /// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`, or
@@ -262,9 +271,7 @@ fn find_key<'j>(
     let Value::Object(map) = json else {
         let (kind, key) = (json_type(json), quoted_key(selector));
         let text = format!("is {kind}, not an object, so it has no {key}");
-        let problem = Problem::configuration(text).code("not-an-object");
-        let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
-        return Err(problem.help_if_some(help).into());
+        return Err(not_an_object(json, text, rewrite("")).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);
