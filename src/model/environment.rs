@@ -142,13 +142,6 @@ impl Inherited {
             }
         }
     }
-
-    /// Returns the names of the variables that aren't empty. A name that isn't UTF-8 is left out.
-    pub fn non_empty_names(&self) -> impl Iterator<Item = String> {
-        let non_empty = self.0.iter().filter(|(_, value)| !value.is_empty());
-        let names = non_empty.filter_map(|(name, _)| name.to_str());
-        names.map(str::to_owned)
-    }
 }
 
 /// Lists only the names, because values may be secrets.

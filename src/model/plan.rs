@@ -109,8 +109,11 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let existing_names = existing.into_iter().flat_map(Inherited::non_empty_names);
-        let kept_names = existing_names.collect();
+        let existing = existing.into_iter().flat_map(Inherited::iter);
+        let non_empty = existing.filter(|(_, value)| !value.is_empty());
+        // No entry has a name that isn't UTF-8.
+        let names = non_empty.filter_map(|(name, _)| name.to_str());
+        let kept_names = names.map(str::to_owned).collect();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();

@@ -6,7 +6,7 @@
 
 use super::entry::Subject;
 use super::mistakes::Fault;
-use super::reference::{Locator, Store, Version};
+use super::reference::{Locator, Version};
 
 /// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
 /// there are several problems, the highest status applies.
@@ -94,7 +94,7 @@ pub struct About {
     /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
     /// The noun for several of them: `secrets`.
-    pub plural: &'static str,
+    pub plural: String,
     /// The beginning of the headline before the secret, with a final space: `access to `. `None` if
     /// the headline doesn't name the secret.
     pub before: Option<&'static str>,
@@ -197,7 +197,7 @@ impl Problem {
         // names them, a second one is about all parameters, because their headline differs.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
-            ReasonScope::AnySecret => about.before.map(|_| about.plural),
+            ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),
         });
         // The text and the help name the key, so they differ between missing keys.
         let message = match &self.missing_key {
@@ -265,10 +265,7 @@ impl About {
         Self {
             id: locator.shown_id(),
             name: locator.noun() + &version,
-            plural: match store {
-                Store::SecretsManager => "secrets",
-                Store::ParameterStore => "parameters",
-            },
+            plural: format!("{store}s"),
             before: Some(""),
             scope: ReasonScope::OneSecret,
         }

@@ -202,13 +202,11 @@ impl CheckedValues<'_> {
     /// a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
-        let answer = self.values.fetched.get(locator);
-        let document = answer.and_then(|answer| answer.as_ref().ok());
-        let failure = answer.and_then(|answer| answer.as_ref().err());
-        let status = match answer {
-            Some(Ok(_)) => "ok",
-            Some(Err(_)) => "failed",
-            None => self.unread_status(std::slice::from_ref(reference)),
+        let unread_status = self.unread_status(std::slice::from_ref(reference));
+        let (document, failure, status) = match self.values.fetched.get(locator) {
+            Some(Ok(document)) => (Some(document), None, "ok"),
+            Some(Err(failure)) => (None, Some(failure), "failed"),
+            None => (None, None, unread_status),
         };
 
         // A path as a whole doesn't have a version, so its row shows neither a version nor the
@@ -300,9 +298,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
         Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
-        Holder::Entry(other)
-            if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) =>
-        {
+        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFrom; 2] => {
             Some(Row::new(subject.label.to_string(), subject, "overridden"))
         }
         Holder::Entry(_) | Holder::Several => None,

@@ -193,12 +193,6 @@ fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Probl
     })
 }
 
-/// Returns the problem for a value that a format for `.env` files can't hold.
-fn unfit_problem(why: &str) -> Problem {
-    Problem::configuration(why)
-        .help("let secrets-exec start the program, or use --format shell or json")
-}
-
 /// Adds parts to the text. They aren't joined first, so that there isn't a second copy of a value.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
@@ -220,7 +214,7 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Node's dotenv both read as the same value.
 ///
 /// The two parsers disagree about the syntax, so each value gets the first of three forms that both
-/// of them read correctly:
+/// of them read correctly. The quote is empty for the bare form.
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|
@@ -234,36 +228,29 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// # Errors
 /// When the value isn't UTF-8, or when the two parsers read every form of it differently.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let quote = dotenv_quote(variable)?;
-    push(text, &[variable.name.as_str(), "=", quote]);
-    push_escaped(text, variable.value, b'\r', br"\r");
-    push(text, &[quote, "\n"]);
-    Ok(())
-}
-
-/// Returns the quote of the first form that both parsers read correctly, in the order of the table
-/// of [`write_dotenv`]. The quote is empty for the bare form.
-///
-/// # Errors
-/// When the two parsers read every form of the value differently, or when the value isn't UTF-8.
-fn dotenv_quote(variable: Variable<'_>) -> Result<&'static str, Problem> {
     let value = utf8_value(variable, "a .env file")?;
-    if value.contains("${") {
-        let why = "the value contains `${`, which python-dotenv expands even in quotes";
-        return Err(unfit_problem(why));
-    }
-
+    let fitting = if value.contains("${") {
+        Err("the value contains `${`, which python-dotenv expands even in quotes")
     // In single quotes, a carriage return can't be written as `\r`.
-    if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
+    } else if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
         Ok("'")
     } else if !value.contains('"') && !has_backslash_before(value, r#"\'"abfnrtv"#) {
         Ok("\"")
     } else if is_bare(value) {
         Ok("")
     } else {
-        let why = "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently";
-        Err(unfit_problem(why))
-    }
+        Err(
+            "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
+        )
+    };
+    let quote = fitting.map_err(|why| {
+        let help = "let secrets-exec start the program, or use --format shell or json";
+        Problem::configuration(why).help(help)
+    })?;
+    push(text, &[variable.name.as_str(), "=", quote]);
+    push_escaped(text, variable.value, b'\r', br"\r");
+    push(text, &[quote, "\n"]);
+    Ok(())
 }
 
 /// True if the value contains a backslash before one of the characters in `followers`, before its

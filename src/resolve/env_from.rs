@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{encoded_twice_hint, json_type, text_of, twin_hint};
+use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
@@ -59,11 +59,7 @@ pub fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
-        let write = whole_value_as_variable(subject);
-        let help = encoded_twice_hint(json)
-            .or_else(|| write.map(|write| format!("for the whole value, write {write}")));
-        let problem = Problem::configuration(text).code("not-an-object");
-        return Err(problem.help_if_some(help));
+        return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
     let members = map.iter().map(|(key, value)| {
         let is_selected = object.naming.selects(key);
@@ -94,6 +90,20 @@ pub fn key_outcomes(
     object: &ObjectSource,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
+    let is_path = object.reference.locator.is_path();
+    // The target is still that of the object. Messages call the outcome by its variable `name` or,
+    // if the key may be a value, by the number of the key.
+    let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
+        let mut outcome = EntryOutcome::new(entry, result);
+        outcome.id.key = Some(number);
+        outcome.subject.label = match is_quotable(key) {
+            true => name.as_str().into(),
+            false => format!("key number {number} (name not shown)").into(),
+        };
+        outcome.parameter_name = is_path.then(|| key.to_owned());
+        outcome
+    };
+
     let mut errors = missing_key_problems(&members, object);
     let mut outcomes = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
@@ -105,8 +115,7 @@ pub fn key_outcomes(
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
-            let result = Outcome::Overridden(holder);
-            outcomes.push(outcome_of_key(entry, object, number, key, name, result));
+            outcomes.push(outcome_of(number, key, name, Outcome::Overridden(holder)));
             continue;
         }
 
@@ -117,8 +126,7 @@ pub fn key_outcomes(
         };
         let problem = match (named, earlier_key) {
             (Ok(name), None) => {
-                let result = Outcome::Value(value);
-                let mut outcome = outcome_of_key(entry, object, number, key, &name, result);
+                let mut outcome = outcome_of(number, key, &name, Outcome::Value(value));
                 outcome.target = Target::Env(name);
                 outcomes.push(outcome);
                 continue;
@@ -174,28 +182,6 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
         format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
     unknown.chain(prefixed).chain(misread)
-}
-
-/// Creates the outcome of the key with this number in its object. Its target is still that of the
-/// object. Messages call the outcome by its variable `name` or, if the key may be a value, by the
-/// number.
-fn outcome_of_key(
-    entry: &Planned,
-    object: &ObjectSource,
-    number: usize,
-    key: &str,
-    name: &EnvName,
-    result: Outcome,
-) -> EntryOutcome {
-    let mut outcome = EntryOutcome::new(entry, result);
-    outcome.id.key = Some(number);
-    outcome.subject.label = match is_quotable(key) {
-        true => name.as_str().into(),
-        false => format!("key number {number} (name not shown)").into(),
-    };
-    let is_path = object.reference.locator.is_path();
-    outcome.parameter_name = is_path.then(|| key.to_owned());
-    outcome
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected

@@ -13,10 +13,10 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::environment::{env_file_name, is_name};
+use crate::model::environment::{Inherited, env_file_name, is_name};
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::model::reference::{JsonPath, SecretRef, Selector};
+use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
@@ -33,10 +33,16 @@ impl Json {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
-    /// Creates a JSON object with strings as its values.
-    pub fn from_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let members = texts.map(|(name, text)| (name.to_owned(), Value::from(text)));
-        Self(Value::Object(members.collect()))
+    /// Creates a JSON string.
+    pub fn from_text(text: &str) -> Self {
+        Self(Value::from(text))
+    }
+
+    /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
+    pub fn from_variables(inherited: &Inherited) -> Self {
+        let variables = inherited.iter();
+        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        Self(Value::from_iter(texts))
     }
 
     /// Returns the parsed value.
@@ -129,13 +135,17 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Returns the same reason with a changed problem.
+    /// Adds the entry and the secret of `reference` to the problem, which doesn't have them yet.
     #[must_use]
-    pub fn map_problem(self, change: impl FnOnce(Problem) -> Problem) -> Self {
+    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+        let named = |problem: Problem| {
+            let hint = version_hint(reference, subject, problem.code);
+            with_entry(problem, Some(reference), subject).help_if_some(hint)
+        };
         match self {
             Self::Unread => Self::Unread,
-            Self::Absent(problem) => Self::Absent(change(problem)),
-            Self::Failed(problem) => Self::Failed(change(problem)),
+            Self::Absent(problem) => Self::Absent(named(problem)),
+            Self::Failed(problem) => Self::Failed(named(problem)),
         }
     }
 }
@@ -216,14 +226,23 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     // In any other case, the whole document may be the value that the user wants.
-    let help = what.help.or_else(|| whole_value_hint(rewrite));
+    let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint to leave out the KEY, or `None` if the reference must not be shown.
-fn whole_value_hint(rewrite: Rewrite<'_>) -> Option<String> {
-    rewrite("").map(|write| format!("for the whole value, write {write}"))
+/// Returns the hint for the whole value, which `write` refers to. `None` if the reference must not
+/// be shown.
+fn whole_value_hint(write: Option<String>) -> Option<String> {
+    write.map(|write| format!("for the whole value, write {write}"))
+}
+
+/// Creates the problem for JSON that isn't an object. What to write for the whole value is `write`,
+/// or `None` if the reference must not be shown.
+pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
+    let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
+    let problem = Problem::configuration(text).code("not-an-object");
+    problem.help_if_some(help)
 }
 
 /// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`, or
@@ -248,9 +267,7 @@ fn find_key<'j>(
     let Value::Object(map) = json else {
         let (kind, key) = (json_type(json), quoted_key(selector));
         let text = format!("is {kind}, not an object, so it has no {key}");
-        let problem = Problem::configuration(text).code("not-an-object");
-        let help = encoded_twice_hint(json).or_else(|| whole_value_hint(rewrite));
-        return Err(problem.help_if_some(help).into());
+        return Err(not_an_object(json, text, rewrite("")).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);
@@ -265,7 +282,7 @@ fn find_key<'j>(
     };
     let help = nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
-        .or(whole_value_hint(rewrite).filter(|_| key == "*"))
+        .or(whole_value_hint(rewrite("")).filter(|_| key == "*"))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
     // A path has a help of its own, which would get lost in the list of all missing keys.
     let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
@@ -290,6 +307,29 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
     let about = reference.map(|reference| About::new(&reference.locator.revealed()));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
+}
+
+/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
+/// of a parameter, and a stage is often written after one colon. `code` is that of the error: a KEY
+/// of a parameter that isn't JSON may be a label. The result is `None` for any other KEY, and if
+/// the reference must not be shown.
+fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
+    let key = reference.selector.to_string();
+    let (what, fields) = match reference.locator.store {
+        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
+            ("the stage", format!(":{key}"))
+        }
+        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+            ("version", format!("::{key}"))
+        }
+        Store::ParameterStore if code == "not-json" => (
+            "the whole value, leave out the key; for the label",
+            format!(":{key}"),
+        ),
+        Store::SecretsManager | Store::ParameterStore => return None,
+    };
+    let write = subject.rewritten_with_fields(&key, &fields)?;
+    Some(format!("for {what} {key}, write {write}"))
 }
 
 /// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write

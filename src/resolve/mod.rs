@@ -29,7 +29,7 @@ use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
 use crate::model::problem::{About, Impact, Problem, unless_errors};
-use crate::model::reference::{AWS_STAGES, Locator, SecretRef, Selector, Store};
+use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
 use crate::model::url::percent_encode;
 use env_from::Members;
@@ -37,7 +37,7 @@ use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
     with_entry,
 };
-use template::{Input, Rendering, looked_up_texts, unknown_name_problem};
+use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
 
 /// The walk over the entries of a plan.
 ///
@@ -139,22 +139,18 @@ impl<'a> Walk<'a> {
 
         // The secret exists, so messages can show its name.
         let subject = &entry.subject.revealed_by(&object.reference);
-        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let members = match self.answers.members(object, document, subject) {
             Ok(members) => members,
             Err(reason) => {
-                let reason = reason.map_problem(|problem| {
-                    let hint = version_hint(&object.reference, subject, problem.code);
-                    named(problem).help_if_some(hint)
-                });
-                let result = outcome_without_value(entry, vec![reason]);
-                return self.add(entry, result);
+                let reason = reason.with_entry(&object.reference, subject);
+                return self.add(entry, outcome_without_value(entry, vec![reason]));
             }
         };
         for text in env_from::warnings(&members, object) {
             self.outcomes.warnings.push((subject.clone(), text));
         }
 
+        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
         let result = match errors.is_empty() {
             true => Outcome::Keys(outcomes.len()),
@@ -296,13 +292,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| {
-            let subject = &revealed();
-            reason.map_problem(|problem| {
-                let hint = version_hint(reference, subject, problem.code);
-                with_entry(problem, Some(reference), subject).help_if_some(hint)
-            })
-        })
+        read.map_err(|reason| reason.with_entry(reference, &revealed()))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -399,7 +389,7 @@ impl<'a> ParsedAnswers<'a> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in aliases {
             let input = self.document(reference, subject).and_then(|document| {
-                let input = Input::new(self.parsed(&reference.locator, document), document);
+                let input = input_of(self.parsed(&reference.locator, document), document);
                 input.ok_or_else(|| {
                     let text = format!("is binary, so the template can't use {alias}");
                     let why = Problem::configuration(text).code("not-text");
@@ -407,7 +397,7 @@ impl<'a> ParsedAnswers<'a> {
                 })
             });
             match input {
-                Ok(input) => inputs.extend([(alias.clone(), input)]),
+                Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
                 Err(error) => errors.push(error),
             }
         }
@@ -416,7 +406,8 @@ impl<'a> ParsedAnswers<'a> {
             self.add_part(text);
         }
         // Only now, because the inherited variables aren't parts that a log must hide.
-        inputs.insert(ENV.to_owned(), Input::variables(&self.plan.inherited));
+        let variables = Json::from_variables(&self.plan.inherited);
+        inputs.insert(ENV.into(), Arc::new(variables));
         let rendering = Rendering {
             template,
             inputs: &inputs,
@@ -486,26 +477,6 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
         subject = subject.revealed_by(reference);
     }
     problem.for_entry(subject, impact)
-}
-
-/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. `code` is that of the error: a KEY
-/// of a parameter that isn't JSON may be a label. The result is `None` for any other KEY, and if
-/// the reference must not be shown.
-fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
-    use Store::{ParameterStore, SecretsManager};
-    let key = reference.selector.to_string();
-    let or_label = "the whole value, leave out the key; for the label";
-    let (what, fields) = match reference.locator.store {
-        SecretsManager if AWS_STAGES.contains(&key.as_str()) => ("the stage", format!(":{key}")),
-        ParameterStore if key.parse::<u64>().is_ok_and(|id| id > 0) => {
-            ("version", format!("::{key}"))
-        }
-        ParameterStore if code == "not-json" => (or_label, format!(":{key}")),
-        SecretsManager | ParameterStore => return None,
-    };
-    let write = subject.rewritten_with_fields(&key, &fields)?;
-    Some(format!("for {what} {key}, write {write}"))
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is

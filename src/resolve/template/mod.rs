@@ -38,12 +38,10 @@ use std::sync::Arc;
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
 use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Value as JsonValue;
-use zeroize::Zeroizing;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
-use crate::model::environment::Inherited;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, TemplateInputs, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
@@ -69,41 +67,26 @@ const MOST_TRIES: usize = 100;
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The secret of an alias, in the form in which a template reads it.
-pub enum Input {
-    /// A JSON object, whose keys the template looks up.
-    Object(Arc<Json>),
-    /// Any other secret, as text. A JSON array or number is text, too.
-    Text(Zeroizing<String>),
-}
+/// The secret of each alias that a template uses, and the variables of `env`: an object, whose keys
+/// the template looks up, or a text. A JSON array or number is text, too.
+pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
-impl Input {
-    /// Creates the input from a document: an object if the document is one, and text otherwise.
-    /// Returns `None` if the document is neither a JSON object nor UTF-8.
-    pub fn new(parsed: &ParsedDocument, document: &Document) -> Option<Self> {
-        match parsed {
-            Ok(json) if json.value().is_object() => Some(Self::Object(json.clone())),
-            Ok(_) | Err(_) => {
-                let text = str::from_utf8(document.body.expose()).ok()?;
-                Some(Self::Text(Zeroizing::new(text.to_owned())))
-            }
+/// Returns a document as a template reads it: an object if the document is one, and text otherwise.
+/// Returns `None` if the document is neither a JSON object nor UTF-8.
+pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json>> {
+    match parsed {
+        Ok(json) if json.value().is_object() => Some(json.clone()),
+        Ok(_) | Err(_) => {
+            let text = str::from_utf8(document.body.expose()).ok()?;
+            Some(Arc::new(Json::from_text(text)))
         }
-    }
-
-    /// Creates the input `env` from the inherited variables. A variable that isn't UTF-8 is left
-    /// out.
-    pub fn variables(inherited: &Inherited) -> Self {
-        let variables = inherited.iter();
-        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        Self::Object(Arc::new(Json::from_texts(texts)))
     }
 }
 
 /// A template that is rendered with its secrets.
 pub struct Rendering<'a> {
     pub template: &'a Template,
-    /// The secret of each alias that the template uses, and the variables of `env`.
-    pub inputs: &'a BTreeMap<String, Input>,
+    pub inputs: &'a AliasInputs,
     /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
     /// The plan, for the help of an error.
@@ -120,8 +103,7 @@ impl Rendering<'_> {
     /// that is plain text is an error even if the template has a `default` for the key, because
     /// that would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
-        let is_text = |input: &Input| matches!(input, Input::Text(_));
-        if let Some(problem) = self.non_object_problem(is_text) {
+        if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
             return Err(vec![problem.into()]);
         }
 
@@ -139,7 +121,11 @@ impl Rendering<'_> {
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => {
-                    return Err(vec![self.rendering_problem(&error).into()]);
+                    let misused = self.non_object_problem(|_| is_undefined_error(&error));
+                    let problem = misused.unwrap_or_else(|| {
+                        with_entry(template_problem(&error, self.template), None, self.subject)
+                    });
+                    return Err(vec![problem.into()]);
                 }
                 // The empty text may be the reason for this error.
                 None => break,
@@ -147,7 +133,9 @@ impl Rendering<'_> {
         }
 
         let errors = missing.iter().map(|lookup| {
-            let problem = self.with_names(self.lookup_problem(lookup), lookup.alias.as_deref());
+            let alias = lookup.alias.as_deref();
+            let reference = alias.and_then(|alias| self.references.get(alias));
+            let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
             match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
@@ -160,12 +148,8 @@ impl Rendering<'_> {
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
-            let value = match input {
-                Input::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
-                // MiniJinja gets a copy of text, and nothing overwrites this copy when it is
-                // dropped.
-                Input::Text(text) => Value::from(text.as_str()),
-            };
+            // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
+            let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
             values.insert(alias.clone(), value);
         }
         render_with(text, Names(values), misses)
@@ -196,24 +180,6 @@ impl Rendering<'_> {
         Some(lookup)
     }
 
-    /// Adds the entry to a problem and, if the problem is about the secret of an alias, this
-    /// secret.
-    fn with_names(&self, problem: Problem, alias: Option<&str>) -> Problem {
-        let reference = alias.and_then(|alias| self.references.get(alias));
-        with_entry(problem, reference, self.subject)
-    }
-
-    /// Turns an error of MiniJinja that isn't about a missing key into a problem, which doesn't
-    /// quote a value.
-    fn rendering_problem(&self, error: &Error) -> Problem {
-        if is_undefined_error(error)
-            && let Some(problem) = self.non_object_problem(|_| true)
-        {
-            return problem;
-        }
-        self.with_names(template_problem(error, self.template), None)
-    }
-
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
     /// isn't set. The problem quotes only keys that the text of the template contains, because any
     /// other key may be a value.
@@ -227,12 +193,9 @@ impl Rendering<'_> {
         };
 
         let parent_object = || {
-            let name = lookup.alias.as_ref()?;
+            let name = lookup.alias.as_deref()?;
             let (key, parents) = lookup.path.split_last()?;
-            let Input::Object(secret) = self.inputs.get(name)? else {
-                return None;
-            };
-            let map = value_at(secret.value(), parents)?.as_object()?;
+            let map = value_at(self.inputs.get(name)?.value(), parents)?.as_object()?;
             Some((name, key, parents, map))
         };
         let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
@@ -252,10 +215,7 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = match &path_of_parent {
-            Some(path) => format!("{name}.{path}"),
-            None => name.clone(),
-        };
+        let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
@@ -286,7 +246,7 @@ impl Rendering<'_> {
     /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
     /// value that is neither an object nor null. Skips look-ups in inputs for which `is_relevant`
     /// is false.
-    fn non_object_problem(&self, is_relevant: impl Fn(&Input) -> bool) -> Option<Problem> {
+    fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
             let input = self.inputs.get(alias).filter(|input| is_relevant(input))?;
@@ -296,12 +256,13 @@ impl Rendering<'_> {
 
     /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
     /// or `None` for any other look-up. `input` is the secret of `alias`.
-    fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Input) -> Option<Problem> {
+    fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
+        let text_of_secret = input.value().as_str();
         // A secret that is text isn't an object for any look-up.
-        if let Input::Object(secret) = input {
+        if text_of_secret.is_none() {
             let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = value_at(secret.value(), &keys)?;
+            let value = value_at(input.value(), &keys)?;
             if value.is_object() || value.is_null() {
                 return None;
             }
@@ -316,39 +277,32 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let encoded_twice = match input {
-            Input::Text(text) => Json::parse(text.as_bytes()).ok(),
-            Input::Object(_) => None,
-        };
-        let help = encoded_twice
+        let help = text_of_secret
+            .and_then(|text| Json::parse(text.as_bytes()).ok())
             .and_then(|json| encoded_twice_hint(json.value()))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
-        Some(self.with_names(problem.help(help), Some(alias)))
+        let reference = self.references.get(alias);
+        Some(with_entry(problem.help(help), reference, self.subject))
     }
 }
 
 /// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
 /// all texts in there are returned, because the template may compute the keys.
-pub fn looked_up_texts(template: &Template, inputs: &BTreeMap<String, Input>) -> Vec<SecretValue> {
+pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &template.lookups {
         let mut keys = lookup.split('.');
-        match keys.next().and_then(|alias| inputs.get(alias)) {
-            Some(Input::Text(text)) => texts.push(SecretValue::new(text.as_str())),
-            Some(Input::Object(secret)) => {
-                let looked_up = value_at(secret.value(), &Vec::from_iter(keys));
-                let mut found = Vec::from_iter(looked_up);
-                while let Some(value) = found.pop() {
-                    match value {
-                        JsonValue::String(text) => texts.push(SecretValue::new(text.as_str())),
-                        JsonValue::Array(items) => found.extend(items),
-                        JsonValue::Object(map) => found.extend(map.values()),
-                        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => {}
-                    }
-                }
+        let input = keys.next().and_then(|alias| inputs.get(alias));
+        let looked_up = input.and_then(|input| value_at(input.value(), &Vec::from_iter(keys)));
+        let mut found = Vec::from_iter(looked_up);
+        while let Some(value) = found.pop() {
+            match value {
+                JsonValue::String(text) => texts.push(SecretValue::new(text.as_str())),
+                JsonValue::Array(items) => found.extend(items),
+                JsonValue::Object(map) => found.extend(map.values()),
+                JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => {}
             }
-            None => {}
         }
     }
     texts
@@ -365,7 +319,7 @@ pub fn unknown_name_problem(
     subject: &Subject,
 ) -> Option<Problem> {
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret)));
+    let values = names.map(|name| (name.into(), Value::from_object(UnreadSecret)));
     let names = Names(values.collect());
     let error = render_with(&template.text, names, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
@@ -397,7 +351,7 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
 
     // Every name is looked up in `names`, also that of a function of MiniJinja.
     for (name, value) in environment.globals() {
-        names.0.insert(name.to_owned(), value);
+        names.0.insert(name.into(), value);
     }
     environment.render_str(text, Value::from_object(names))
 }
@@ -443,12 +397,10 @@ mod tests {
 
     use super::*;
     use crate::model::entry::Origin;
+    use crate::model::environment::Inherited;
 
     /// Renders a template of an empty plan.
-    fn render(
-        template: &Template,
-        inputs: &BTreeMap<String, Input>,
-    ) -> Result<SecretValue, Vec<Unresolved>> {
+    fn render(template: &Template, inputs: &AliasInputs) -> ResolvedAll<SecretValue> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
         let rendering = Rendering {
@@ -461,9 +413,9 @@ mod tests {
         rendering.render()
     }
 
-    fn read(bytes: &[u8]) -> Option<Input> {
+    fn read(bytes: &[u8]) -> Option<Arc<Json>> {
         let json = Json::parse(bytes).map(Arc::new);
-        Input::new(&json, &Document::new(SecretValue::new(bytes)))
+        input_of(&json, &Document::new(SecretValue::new(bytes)))
     }
 
     /// The names of all filters: MiniJinja's and ours.
@@ -517,8 +469,8 @@ mod tests {
         let secret = r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"key":"c4n4ryInAValue"},"on":true}"#;
         let input = |body: &str| read(body.as_bytes()).unwrap();
         let inputs = BTreeMap::from([
-            ("db".to_owned(), input(secret)),
-            ("plain".to_owned(), input(CANARY)),
+            ("db".into(), input(secret)),
+            ("plain".into(), input(CANARY)),
         ]);
         let operands = [
             "db.text",
@@ -570,7 +522,7 @@ mod tests {
         #[test]
         fn a_template_prints_every_value_of_a_secret_as_it_was_written(written in json()) {
             let input = read(format!("{{\"x\":{written}}}").as_bytes()).unwrap();
-            let inputs = BTreeMap::from([("db".to_owned(), input)]);
+            let inputs = BTreeMap::from([("db".into(), input)]);
             let shown = |text| render(&Template::parse(text).unwrap(), &inputs).unwrap().expose().to_vec();
             let text: Result<String, _> = serde_json::from_str(&written);
             let printed = text.unwrap_or_else(|_| written.clone()).into_bytes();
@@ -585,7 +537,7 @@ mod tests {
 
         #[test]
         fn a_text_that_a_template_encodes_can_be_decoded_to_the_same_text(text in any::<String>()) {
-            let inputs = BTreeMap::from([("s".to_owned(), Input::Text(Zeroizing::new(text.clone())))]);
+            let inputs = BTreeMap::from([("s".into(), Arc::new(Json::from_text(&text)))]);
             let shown = |template| render(&Template::parse(template).unwrap(), &inputs).unwrap().expose().to_vec();
             let encoded = String::from_utf8(shown("{{ s | urlencode }}")).unwrap();
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
@@ -32,7 +32,7 @@ const DEEPEST: usize = 128;
 /// replace it. But the name may be an alias that `undeclared_variables` has missed, so that the
 /// secret of the alias wasn't read.
 #[derive(Debug)]
-pub struct Names(pub BTreeMap<String, Value>);
+pub struct Names(pub BTreeMap<Arc<str>, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
@@ -71,7 +71,8 @@ impl Misses {
 
     /// Returns the look-ups in their order, and empties the list.
     pub fn take(&self) -> Vec<FailedLookup> {
-        mem::take(&mut *self.lookups())
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *lookups)
     }
 
     /// Adds a look-up to the list, unless it is one of the missing ones. Returns its result, if it
@@ -80,14 +81,10 @@ impl Misses {
         if self.missing.contains(&lookup) {
             return Some(Value::from(""));
         }
-        let mut lookups = self.lookups();
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_marked = self.marked == Some(lookups.len());
         lookups.push(lookup);
         self.mark.get().filter(|_| is_marked).cloned()
-    }
-
-    fn lookups(&self) -> MutexGuard<'_, Vec<FailedLookup>> {
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,7 +92,7 @@ impl Misses {
 #[derive(Clone, PartialEq)]
 pub struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
-    pub alias: Option<String>,
+    pub alias: Option<Arc<str>>,
     /// The keys and indexes from the root of the secret to the key.
     pub path: Vec<String>,
     /// True for an index past the end of a list, which is a mistake in the template, not an absent
@@ -107,7 +104,7 @@ pub struct FailedLookup {
 #[derive(Clone)]
 pub struct SecretObject {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
-    alias: Option<String>,
+    alias: Option<Arc<str>>,
     secret: Arc<Json>,
     path: Vec<String>,
     misses: Arc<Misses>,
@@ -116,8 +113,7 @@ pub struct SecretObject {
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
     /// parsed. A null is undefined. Failed look-ups in the value are noted in `misses`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
-        let alias = alias.map(str::to_owned);
+    pub fn root(alias: Option<Arc<str>>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let root = Self {
             alias,
             secret,
