@@ -160,11 +160,10 @@ impl Checked {
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
+        let consequence = format!("the command{name} wouldn't be started");
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).into(),
-            false => {
-                Report::from_values(problems, format!("the command{name} wouldn't be started"))
-            }
+            false => Report::from_values(problems, consequence),
         };
         (findings, report)
     }

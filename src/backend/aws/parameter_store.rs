@@ -234,10 +234,8 @@ impl GetParametersResponse {
         if !self.invalid_parameters.iter().flatten().any(is_invalid) {
             return None;
         }
-        let missing = match version_selector(locator) {
-            Some(_) => Missing::Version,
-            None => Missing::Secret,
-        };
+        let selector = version_selector(locator);
+        let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
 }
