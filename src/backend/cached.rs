@@ -107,10 +107,9 @@ impl Cached {
             entry.age(begun) < max_age && !not_from_cache.contains(locator)
         };
 
-        let entries = self.read_entries(wanted.iter().copied());
-        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
-            .into_iter()
-            .partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
+        let entries = self.read_entries(wanted.iter().copied()).into_iter();
+        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
         let answered = |(locator, entry): (&Locator, CacheEntry)| {

@@ -127,9 +127,8 @@ impl Checked {
 
         // The row of a secret without a description would only show its name, which may be a
         // password.
-        values
-            .secrets
-            .retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
+        let secrets = &mut values.secrets;
+        secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,

@@ -145,11 +145,8 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
 fn open_start(path: &OsStr) -> Result<OwnedFd, Errno> {
-    let base = if Path::new(path).is_absolute() {
-        "/"
-    } else {
-        "."
-    };
+    let is_absolute = Path::new(path).is_absolute();
+    let base = if is_absolute { "/" } else { "." };
     open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
 }
 
