@@ -333,10 +333,9 @@ pub fn expect_fit(
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());
-    let stack = match getrlimit(Resource::RLIMIT_STACK) {
-        Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
-        Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
-    };
+    // Without a limit, this is a huge number (RLIM_INFINITY).
+    let soft_limit = getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
+    let stack = usize::try_from(soft_limit).unwrap_or(usize::MAX);
     limits_on_linux(page.unwrap_or(4096), stack)
 }
 

@@ -420,9 +420,7 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
 
 /// The progress of a launch. All clones have the same state.
 #[derive(Clone, Debug, Default)]
-pub struct Progress {
-    state: Arc<Mutex<ProgressState>>,
-}
+pub struct Progress(Arc<Mutex<ProgressState>>);
 
 /// The things that a launch waits for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -455,7 +453,6 @@ struct ProgressState {
 }
 
 /// A request or a file that is awaited. When this value is dropped, the wait is over.
-#[derive(Debug)]
 pub struct Awaited {
     number: u64,
     progress: Progress,
@@ -542,7 +539,7 @@ impl Progress {
 
     /// Locks the state and reads or changes it.
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -107,10 +107,9 @@ impl Cached {
             entry.age(begun) < max_age && !not_from_cache.contains(locator)
         };
 
-        let entries = self.read_entries(wanted.iter().copied());
-        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
-            .into_iter()
-            .partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
+        let entries = self.read_entries(wanted.iter().copied()).into_iter();
+        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
         let answered = |(locator, entry): (&Locator, CacheEntry)| {
@@ -204,7 +203,7 @@ impl Cached {
         entry: Option<&CacheEntry>,
         begun: Duration,
     ) {
-        let (directory, name) = (&self.directory.descriptor, self.entry_name(locator));
+        let (directory, name) = (&self.directory.0, self.entry_name(locator));
         let (stored, what) = match answer {
             Ok(document) => {
                 let Some(bytes) = encode(&name, document, begun) else {
@@ -297,11 +296,9 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    let entry: CacheEntry = serde_json::from_slice(json).map_err(|_| DAMAGED)?;
-    match entry.name == name {
-        true => Ok(entry),
-        false => Err(DAMAGED),
-    }
+    let parsed: Option<CacheEntry> = serde_json::from_slice(json).ok();
+    let named = parsed.filter(|entry| entry.name == name);
+    named.ok_or(DAMAGED)
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
@@ -342,10 +339,7 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 ///
 /// All files are accessed through its descriptor, so nobody can replace the checked directory with
 /// a different one in between.
-#[derive(Debug)]
-pub struct CacheDirectory {
-    descriptor: OwnedFd,
-}
+pub struct CacheDirectory(OwnedFd);
 
 /// The mode of a file in the directory.
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
@@ -376,7 +370,7 @@ impl CacheDirectory {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
-        unless_errors(problems, Self { descriptor })
+        unless_errors(problems, Self(descriptor))
     }
 
     /// Reads a file. Returns `None` if it does not exist.
@@ -389,7 +383,7 @@ impl CacheDirectory {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
         let mut flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         flags |= OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
+        let mut file = match openat(&self.0, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A symbolic link, or a socket.
@@ -418,7 +412,7 @@ impl CacheDirectory {
     /// # Errors
     /// When a step fails. The old file is then unchanged, and the new file is removed.
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        let directory = &self.descriptor;
+        let directory = &self.0;
         let (mut file, temporary) = create_temporary(directory, name.as_ref())?;
         // The umask may have removed bits from the mode of the new file.
         let written = fchmod(&file, PRIVATE)
@@ -479,12 +473,10 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
         ));
     }
     if has_others {
-        let help = if is_shared {
-            format!(
-                "make a directory in it, and use that one: install -d -m 700 {path}/secrets-exec"
-            )
-        } else {
-            format!("close it to others: chmod 700 {path}")
+        let install = format!("install -d -m 700 {path}/secrets-exec");
+        let help = match is_shared {
+            true => format!("make a directory in it, and use that one: {install}"),
+            false => format!("close it to others: chmod 700 {path}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());
         problems.push(problem(what, help));

@@ -12,7 +12,6 @@ use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Stor
 const REMEDY: &str = "that is a declaration: name a file with prod/db: { password: … } instead";
 
 /// The file of `--local`.
-#[derive(Debug)]
 pub struct LocalFile {
     pub path: PathBuf,
     /// The values by the id of the secret, and then by the staging label.

@@ -127,9 +127,8 @@ impl Checked {
 
         // The row of a secret without a description would only show its name, which may be a
         // password.
-        values
-            .secrets
-            .retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
+        let secrets = &mut values.secrets;
+        secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,
@@ -160,11 +159,10 @@ impl Checked {
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
+        let consequence = format!("the command{name} wouldn't be started");
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).into(),
-            false => {
-                Report::from_values(problems, format!("the command{name} wouldn't be started"))
-            }
+            false => Report::from_values(problems, consequence),
         };
         (findings, report)
     }

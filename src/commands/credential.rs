@@ -41,7 +41,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
-    let (connection, request) = match requested_credential() {
+    let found = systemd::CONNECTION.get().ok_or_else(no_connection_problem);
+    let (connection, request) = match found.and_then(|found| Ok((found, found.request()?))) {
         Ok(requested) => requested,
         Err(problem) => return Err(inputs.errors.into_iter().chain([problem]).into()),
     };
@@ -60,16 +61,4 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         sent.map_err(|problem| problem.for_entry(subject(), Impact::Undelivered))?;
     }
     Ok(())
-}
-
-/// Returns systemd's connection, and the credential that its client asks for.
-///
-/// # Errors
-/// If standard input isn't a connection of LoadCredential=, or if its client may not get a
-/// credential.
-fn requested_credential() -> Result<(&'static CredentialConnection, SystemdCredential), Problem> {
-    let connection = systemd::CONNECTION
-        .get()
-        .ok_or_else(no_connection_problem)?;
-    Ok((connection, connection.request()?))
 }

@@ -81,10 +81,11 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
-    let help = if directory == Path::new("/") {
-        "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
-    } else {
-        example
+    let help = match directory == Path::new("/") {
+        true => {
+            "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
+        }
+        false => example,
     };
     Problem::usage(text)
         .help(help)

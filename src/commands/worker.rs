@@ -211,10 +211,8 @@ impl Watch {
             return TICK;
         };
 
-        self.overdue_since = match now < deadline {
-            true => None,
-            false => self.overdue_since.or(Some(now)),
-        };
+        let noticed = self.overdue_since.or(Some(now));
+        self.overdue_since = noticed.filter(|_| now >= deadline);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {

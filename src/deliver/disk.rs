@@ -20,7 +20,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -35,9 +35,7 @@ use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, FileTarget, Origin, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::system::os_error::{call_problem, errno, io_error_text};
-use crate::system::paths::{
-    create_temporary, is_foreign, is_in_memory, open_directory, remove_file,
-};
+use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
 use crate::system::waiting::hold_signals;
 
 /// The beginning of the error about a file that can't be created.
@@ -251,12 +249,6 @@ impl DirectoryEntry {
         );
         let remedy = "make root the owner of the directory, or write owner:";
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
-    }
-
-    /// True if the file system of the directory is neither tmpfs nor ramfs. False if the kernel
-    /// can't say.
-    pub fn is_on_disk(&self) -> bool {
-        is_in_memory(self.directory.as_fd()) == Ok(false)
     }
 
     /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't

@@ -48,6 +48,7 @@ use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::system::paths::is_in_memory;
 use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
 
@@ -105,7 +106,9 @@ impl<'a> Files<'a> {
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            let is_persistent = entry.is_on_disk() && entry.expect_deliverable().is_ok();
+            // If the kernel can't say, the file isn't listed.
+            let is_on_disk = is_in_memory(entry.directory.as_fd()) == Ok(false);
+            let is_persistent = is_on_disk && entry.expect_deliverable().is_ok();
             let is_written = is_persistent && pending.access.is_ok();
             is_written.then_some((entry.path.as_path(), pending.file.subject))
         })

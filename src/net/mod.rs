@@ -96,19 +96,6 @@ struct Spare {
 type Answered<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
-    /// Sends a request on a connection that is already open. Returns `None` if there isn't one.
-    /// Also returns `None` if the connection breaks before the head of the response arrives: the
-    /// server may have closed it while it was idle, so the caller sends the request again on a new
-    /// connection.
-    async fn send_on_spare(
-        &self,
-        request: &Request<Full<Bytes>>,
-    ) -> Option<(Connection, Response<Incoming>)> {
-        let mut connection = self.take_spare_connection().await?;
-        let response = connection.send_request(request.clone()).await.ok()?;
-        Some((connection, response))
-    }
-
     /// Takes a connection that no request is using: an idle one or, if there isn't one, the oldest
     /// of those that are being opened in advance. In the second case, waits until it is open. Drops
     /// idle connections that the server has closed.
@@ -312,7 +299,11 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        if let Some((connection, response)) = host.send_on_spare(&request).await {
+        // If this connection breaks before the head of the response, the server may have closed it
+        // while it was idle. So the request is sent again, on a new connection.
+        if let Some(mut connection) = host.take_spare_connection().await
+            && let Ok(response) = connection.send_request(request.clone()).await
+        {
             return Ok((connection, permit, response));
         }
         let mut connection = self.connector.connect(to).await?;

@@ -353,18 +353,16 @@ impl Job {
         self.take_terminal();
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
         // to a whole job.
-        let is_job = signal != SignalNumber::STOP && has_controlling_terminal();
+        let is_for_job = signal != SignalNumber::STOP;
+        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        // Only a process with a controlling terminal can be a job of a shell.
+        let is_job = is_for_job && open("/dev/tty", flags, Mode::empty()).is_ok();
         let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
         let stays_stopped = staying.contains(&signal);
         if !stop_by(signal, is_job) && !stays_stopped {
             self.signal(SignalNumber::CONT);
         }
     }
-}
-
-/// True if this process has a controlling terminal. Only such a process can be a job of a shell.
-fn has_controlling_terminal() -> bool {
-    open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
 
 /// The descriptor from which the blocked signals are read. It is readable when there are some.

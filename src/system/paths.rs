@@ -66,7 +66,8 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, command, errno);
     let mut reached = open_start(path).map_err(failed)?;
     // The path of `reached` without symbolic links, for messages.
-    let mut reached_path = PathBuf::from(if is_absolute(path) { "/" } else { "" });
+    let is_absolute = Path::new(path).is_absolute();
+    let mut reached_path = PathBuf::from(if is_absolute { "/" } else { "" });
     // The components that still have to be opened. The next one is the last of the list.
     let mut rest = reversed_components(path);
     let mut links = 0;
@@ -98,7 +99,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             reached_path = link.target.into();
             continue;
         }
-        if is_absolute(&link.target) {
+        if Path::new(&link.target).is_absolute() {
             reached = open_start(&link.target).map_err(failed)?;
             reached_path = "/".into();
         }
@@ -144,12 +145,9 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
 
 /// Opens the root directory for an absolute path, and the working directory for a relative one.
 fn open_start(path: &OsStr) -> Result<OwnedFd, Errno> {
-    let base = if is_absolute(path) { "/" } else { "." };
+    let is_absolute = Path::new(path).is_absolute();
+    let base = if is_absolute { "/" } else { "." };
     open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
-}
-
-fn is_absolute(path: &OsStr) -> bool {
-    path.as_bytes().starts_with(b"/")
 }
 
 /// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we
@@ -276,7 +274,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     // Reading the open link makes sure that owner and target belong to the same inode.
     let target = readlinkat(&link, "")?;
     // A magic link is an absolute link in procfs.
-    let is_magic = target.as_bytes().starts_with(b"/")
+    let is_magic = Path::new(&target).is_absolute()
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
     Ok(SymbolicLink {
         owner: stat.st_uid,

@@ -116,10 +116,9 @@ impl<'a> PolicyOwner<'a> {
 /// assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
-    let advice = if names.is_empty() {
-        "to read with this role, add --role-arn".to_owned()
-    } else {
-        format!("the launch assumes {}", Vec::from_iter(names).join(", "))
+    let advice = match names.is_empty() {
+        true => "to read with this role, add --role-arn".to_owned(),
+        false => format!("the launch assumes {}", Vec::from_iter(names).join(", ")),
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
     let help = format!("{advice}; to print the policy of the caller, leave out --for-role");

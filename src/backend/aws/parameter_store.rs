@@ -234,10 +234,8 @@ impl GetParametersResponse {
         if !self.invalid_parameters.iter().flatten().any(is_invalid) {
             return None;
         }
-        let missing = match version_selector(locator) {
-            Some(_) => Missing::Version,
-            None => Missing::Secret,
-        };
+        let selector = version_selector(locator);
+        let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
 }
@@ -327,9 +325,8 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
 /// of an ARN and without leading slashes.
 pub fn bare_name(name: &str) -> &str {
-    let in_arn = name
-        .split_once(":parameter/")
-        .filter(|_| Arn::has_prefix(name));
+    let split = name.split_once(":parameter/");
+    let in_arn = split.filter(|_| Arn::has_prefix(name));
     let own_name = in_arn.map_or(name, |(_, own_name)| own_name);
     own_name.trim_start_matches('/')
 }

@@ -159,11 +159,10 @@ async fn describe_secret(
         let calling = client.call(&operation, input.build(), DescribeSecretError::meta);
         let output: DescribeSecretOutput = calling.await?;
         let arn = output.arn().and_then(Arn::parse);
-        if id.is_answered_by(output.name(), arn.as_ref()) {
-            Ok(output.into())
-        } else {
-            Err(FetchError::malformed("a response that can't be read"))
+        if !id.is_answered_by(output.name(), arn.as_ref()) {
+            return Err(FetchError::malformed("a response that can't be read"));
         }
+        Ok(output.into())
     });
     described.await.map_err(|error| client.with_remedy(error))
 }

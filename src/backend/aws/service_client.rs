@@ -415,22 +415,16 @@ impl Api {
     }
 }
 
-/// Each service, the variable that sets its endpoint, and its name in a `services` section of the
-/// configuration file.
-pub const ENDPOINT_SETTINGS: [(Api, &str, &str); 5] = [
+/// Each service, and the variable that sets its endpoint.
+pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
     (
         Api::Store(Store::SecretsManager),
         "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        "secrets_manager",
     ),
-    (
-        Api::Store(Store::ParameterStore),
-        "AWS_ENDPOINT_URL_SSM",
-        "ssm",
-    ),
-    (Api::Sts, "AWS_ENDPOINT_URL_STS", "sts"),
-    (Api::Sso, "AWS_ENDPOINT_URL_SSO", "sso"),
-    (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
+    (Api::Store(Store::ParameterStore), "AWS_ENDPOINT_URL_SSM"),
+    (Api::Sts, "AWS_ENDPOINT_URL_STS"),
+    (Api::Sso, "AWS_ENDPOINT_URL_SSO"),
+    (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC"),
 ];
 
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.

@@ -102,6 +102,7 @@ impl<'a> ServiceError<'a> {
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
+        let skewed = || self.failure(Cause::Outage(OutageKind::ClockSkew), self.message);
         let unaccepted = |fault| self.denied(Denial::Credentials(fault));
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
@@ -116,8 +117,8 @@ impl<'a> ServiceError<'a> {
             }
             "ParameterVersionNotFound" => absent(Missing::Version),
             "ResourceNotFound" | "ParameterNotFound" => absent(Missing::Secret),
-            "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => self.skewed(),
-            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.skewed(),
+            "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
+            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
@@ -164,11 +165,6 @@ impl<'a> ServiceError<'a> {
             }
             _ => self.refused_request(None),
         }
-    }
-
-    /// Returns the outage for a wrong clock.
-    fn skewed(&self) -> FetchError {
-        self.failure(Cause::Outage(OutageKind::ClockSkew), self.message)
     }
 
     /// Returns a denial with AWS's message and, if the message names the policy to change, with the

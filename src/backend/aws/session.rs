@@ -317,6 +317,7 @@ impl Session {
     /// request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
+        let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
         let role = self.settings.options.role.as_ref();
         let arn = self.known_caller(role).ok()?.arn.get().cloned().flatten();
         // The account is the fifth field: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
@@ -324,7 +325,7 @@ impl Session {
         Some(Caller {
             account: account.map(str::to_owned),
             arn,
-            credentials: CredentialsOrigin::from_credentials(&base.credentials).name(),
+            credentials: provider,
         })
     }
 

@@ -332,7 +332,6 @@ struct Secret {
 }
 
 /// A secret that has changed, and the variables and files whose values differ because of it.
-#[derive(Clone, Debug)]
 struct Change<'a> {
     /// The name of the secret in messages, for example `the secret "prod/db"`.
     pub name: &'a str,
@@ -414,7 +413,8 @@ impl Fingerprint {
             }
             for value in old_value.into_iter().chain(new_value) {
                 for key in &value.read_from {
-                    if self.content_hash(key) != later.content_hash(key) {
+                    let content = |read: &Self| Some(read.secrets.get(key)?.content);
+                    if content(self) != content(later) {
                         labels_of.entry(key).or_default().insert(&value.label);
                     }
                 }
@@ -436,11 +436,6 @@ impl Fingerprint {
         }
         changes.sort_by_key(|change| (change.name, change.old_version, change.new_version));
         changes
-    }
-
-    /// Returns the hash of a secret's content, if the launch has read this secret.
-    fn content_hash(&self, key: &u64) -> Option<u64> {
-        self.secrets.get(key).map(|secret| secret.content)
     }
 }
 

@@ -365,13 +365,9 @@ impl Launches<'_> {
             return Some(Event::Polled(PollResult::Unchanged));
         }
         self.baseline.failing_since = self.notices.failing_since;
-        match self.fork_launch() {
-            Ok(()) => None,
-            Err(why) => {
-                self.notices.report_failed_poll(&why);
-                Some(Event::Polled(PollResult::Failed))
-            }
-        }
+        let why = self.fork_launch().err()?;
+        self.notices.report_failed_poll(&why);
+        Some(Event::Polled(PollResult::Failed))
     }
 
     /// Forks a launch. SIGALRM ends it if it isn't at its gate a few seconds after its deadline.

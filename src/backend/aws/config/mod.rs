@@ -33,7 +33,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use nix::unistd::{User, getuid};
 
-use super::service_client::{Api, ENDPOINT_SETTINGS, Endpoints};
+use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
 use crate::model::problem::{Problem, Status, unless_errors};
@@ -382,7 +382,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
         // The path isn't shown, because inside its task it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
-        places.refuse(Problem::usage(text));
+        places.errors.push(Problem::usage(text));
     }
 }
 
@@ -438,11 +438,11 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
     let mut configured = BTreeMap::new();
-    for (api, variable, service) in ENDPOINT_SETTINGS {
+    for (api, variable) in ENDPOINT_VARIABLES {
         let by_precedence = [
             (variable, places.variable(variable, HttpUrl::parse_endpoint)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
-            (in_profile, places.service_endpoint(service)),
+            (in_profile, places.service_endpoint(variable)),
             (in_profile, for_all_in_profile.clone()),
         ];
         let mut found = by_precedence.into_iter();

@@ -56,7 +56,7 @@ impl<'a> Places<'a> {
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
             let help = || format!("correct or unset {name}");
             error.help.get_or_insert_with(help);
-            self.refuse(error);
+            self.errors.push(error);
         });
         parsed.ok()
     }
@@ -70,31 +70,30 @@ impl<'a> Places<'a> {
     /// that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
-        match value.to_string_lossy().trim() {
-            "" => None,
-            _ => self.text(name),
-        }
+        let is_blank = value.to_string_lossy().trim().is_empty();
+        if is_blank { None } else { self.text(name) }
     }
 
     /// Returns the value of a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
-        parsed.map_err(|error| self.refuse(error)).ok()?
+        parsed.map_err(|error| self.errors.push(error)).ok()?
     }
 
-    /// Returns the endpoint of a service in the `services` section that the profile names. An
-    /// invalid URL adds an error.
-    pub fn service_endpoint(&mut self, service: &str) -> Option<HttpUrl> {
+    /// Returns the endpoint of a service in the `services` section that the profile names: below
+    /// `ssm`, for the service whose variable is AWS_ENDPOINT_URL_SSM. An invalid URL adds an error.
+    pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
-        let value = profile.profiles.sections.get(&key)?.get(service);
+        let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
+        let value = profile.profiles.sections.get(&key)?.get(&service);
         let lines_below = value.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
         let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
-        parsed.map_err(|error| self.refuse(error)).ok()
+        parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
@@ -110,14 +109,7 @@ impl<'a> Places<'a> {
             };
             let why = os_error::file_error_text(Path::new(&path), &error);
             let text = format!("{file} in {name} can't be read: {why}");
-            self.refuse(Problem::configuration(text));
-        }
-    }
-
-    /// Adds an error, unless it has already been added, because a variable can be read twice.
-    pub fn refuse(&mut self, error: Problem) {
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
+            self.errors.push(Problem::configuration(text));
         }
     }
 }

@@ -193,10 +193,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 
     // Fargate and Lambda don't have instance metadata. A task or a function has its role from the
     // start, so waiting doesn't help.
-    let again = match settings.metadata.may_exist {
-        true => Again::Later,
-        false => Again::Never,
-    };
+    let may_help = settings.metadata.may_exist;
+    let again = if may_help { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
     // Without a remedy for one of the sources, the advice to choose a profile applies.
     if help.is_none() {

@@ -180,7 +180,7 @@ impl CredentialsOrigin {
 
     /// Returns the word for the origin in the JSON of `check`, and the origin as a part of a
     /// sentence: `the credentials from …`.
-    fn words(&self) -> (&'static str, Cow<'static, str>) {
+    pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
             Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
@@ -189,11 +189,6 @@ impl CredentialsOrigin {
             Self::Instance => ("instance metadata", "the instance's role".into()),
             Self::Role => ("role", "the assumed role".into()),
         }
-    }
-
-    /// Returns the word for the origin in the JSON of `check`.
-    pub fn name(&self) -> &'static str {
-        self.words().0
     }
 }
 

@@ -161,15 +161,11 @@ pub fn not_assumed(role: &str) -> String {
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
-    match cause {
-        Cause::Denied(_) => with_help(failed, Some(PERMISSION_REMEDY)),
-        Cause::Refused(Refusal::Request) => with_help(failed, Some(UNKNOWN_ROLE_REMEDY)),
-        Cause::Absent(_)
-        | Cause::Outage(_)
-        | Cause::Refused(_)
-        | Cause::NoCredentials(_)
-        | Cause::NoRegion => failed,
+    if let Cause::Denied(_) = cause {
+        return with_help(failed, Some(PERMISSION_REMEDY));
     }
+    let is_refused = cause == Cause::Refused(Refusal::Request);
+    with_help(failed, is_refused.then_some(UNKNOWN_ROLE_REMEDY))
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
