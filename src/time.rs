@@ -167,7 +167,7 @@ impl Deadline {
         &self.progress
     }
 
-    /// Locks the times. A panic on another thread ends the process, so a poisoned lock can be used.
+    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }

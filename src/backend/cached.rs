@@ -192,8 +192,8 @@ impl Cached {
     }
 
     /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
-    /// the existing entry, and `begun` is the time from the boot to the fetch. Adds a notice if the
-    /// entry can't be stored or removed.
+    /// the existing entry, and `begun` is the time from boot to the fetch. Adds a notice if the entry
+    /// can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -205,8 +205,9 @@ impl Cached {
         begun: Duration,
     ) {
         let (directory, name) = (&self.directory.descriptor, self.entry_name(locator));
-        let (stored, what) = match answer {
+        let (result, what) = match answer {
             Ok(document) => {
+                // `None` is for a time before 1970, which AWS's answers don't have.
                 let Some(bytes) = encode(&name, document, begun) else {
                     return;
                 };
@@ -222,7 +223,7 @@ impl Cached {
             ),
             Err(_) => return,
         };
-        if let Err(why) = stored {
+        if let Err(why) = result {
             self.note(locator, format!("{what} ({})", errno_text(why)));
         }
     }
@@ -253,7 +254,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
 }
 
 impl CacheEntry {
-    /// Returns the age of the answer at the time `now`, which is measured since the boot.
+    /// Returns the age of the answer at the time `now`, which is measured since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
@@ -272,7 +273,7 @@ impl CacheEntry {
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document with a time before 1970, which AWS's answers don't have.
 ///
-/// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
+/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.

@@ -391,7 +391,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
 }
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
-/// how to list the credential under `listed`, the unit or a pattern.
+/// how to list the credential under `listed`, which is the unit or a pattern.
 fn refused_credential_problem(
     SystemdCredential { unit, name }: &SystemdCredential,
     listed: &str,

@@ -78,8 +78,8 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
 /// has too many pipes (pipe(7), "Pipe capacity").
 ///
 /// # Errors
-/// If the kernel doesn't allow a larger pipe. The problem is temporary if only the number of pipes
-/// is the reason.
+/// If the kernel doesn't allow a larger pipe. The problem is temporary if the number of pipes is
+/// the only reason.
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {

@@ -469,8 +469,8 @@ pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> 
     })
 }
 
-/// Returns the fault of text with an expression that another tool should have replaced, such as
-/// Terraform's `${var.db}`, or `None` for any other text.
+/// Returns the fault for an expression in the text that another tool should have replaced, such as
+/// Terraform's `${var.db}`, or `None` without one.
 pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let text = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
@@ -479,7 +479,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Returns the fault of text with an expression of a Helm template, or `None` for any other text.
+/// Returns the fault for a Helm expression in the text, or `None` without one.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));

@@ -153,7 +153,8 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// Returns the empty variable that should name a secret, if the value is absent because of it.
+    /// Returns the name of a variable that should name a secret, but is empty. Because of it, the
+    /// value is absent, or is the text of `default`.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut reads = self.reads.iter();
         reads.find_map(|read| read.locator.empty_variable())

@@ -375,6 +375,8 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 /// see. Returns `None` if there isn't one.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
+    // A quotable key has only visible characters. The twin may still be quoted, because what people
+    // see of it is `key`.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))

@@ -466,12 +466,13 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     Err(problem.help(help))
 }
 
-/// Adds the entry to a problem with a value and, if the value is that of one reference, the secret.
-/// The headline doesn't name the secret, because its subject is the value.
+/// Adds the entry to a problem that is about its value. If the value is that of one reference, also
+/// adds the secret.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
+        // The subject of the headline is the value, so the headline doesn't name the secret.
         about.before = None;
         problem.about = Some(about);
         subject = subject.revealed_by(reference);

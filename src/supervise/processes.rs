@@ -367,7 +367,7 @@ fn has_controlling_terminal() -> bool {
     open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
 }
 
-/// The descriptor from which the blocked signals are read. It is readable when there are some.
+/// The descriptor from which the blocked signals are read. It is readable while any are pending.
 pub struct Signals(pub SignalFd);
 
 impl Signals {

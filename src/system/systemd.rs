@@ -198,8 +198,9 @@ pub fn no_connection_problem() -> Problem {
     }
 }
 
-/// Replaces standard input with /dev/null, and standard output and error if they are the same
-/// socket. Standard error then goes to journald, if it is running. Returns a copy of the socket.
+/// Replaces standard input, which is systemd's socket, with /dev/null. If standard output or error
+/// is the same socket, replaces it, too: output with /dev/null, and error with journald or, if that
+/// isn't running, with /dev/null. Returns a copy of the socket.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);

@@ -256,7 +256,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        // This takes at least nine seconds, so it ends after `until_poll`.
+        // At least 9 s (10 s less JITTER). `until_poll` is at most PAUSE.
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,

@@ -432,8 +432,8 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
-/// `None` in the same cases as for [`entry`].
+/// Reads an entry from the keys of its mapping that have not been taken out yet. Reads all keys, to
+/// find their mistakes, before the result is `None` for a target or a source with a mistake.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     // The only possible value of `decode` and `encode` is `base64`.
