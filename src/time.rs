@@ -244,8 +244,8 @@ impl<'r> RetryBudget<'r> {
             .await
     }
 
-    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`.
-    /// Each outage replaces `last`.
+    /// Makes attempts as [`Self::retry`] does. `last` is the outage of earlier attempts, and each
+    /// new outage replaces it.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.

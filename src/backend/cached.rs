@@ -65,7 +65,7 @@ const DAMAGED: &str =
 pub struct CacheEntry {
     /// The file name of the entry.
     pub name: String,
-    /// The time from the boot to the fetch that got the answer.
+    /// The time from boot to the fetch that got the answer.
     pub fetched: Duration,
     /// True for an answer from a fallback region.
     pub is_replica: bool,
@@ -311,7 +311,7 @@ pub fn checksum(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes
+/// Returns the time since boot. Setting the clock does not change it, and on Linux it includes
 /// the time that the machine was asleep. If there is no such clock, the time is zero.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]

@@ -146,7 +146,7 @@ impl Checked {
         let mut problems = self.values.problems(exec::argument_limits());
         // `--offline` checks only the declaration, not the directories of this machine.
         if self.depth != CheckDepth::Offline {
-            // Nothing is written to find these problems.
+            // Nothing is written to find the problems of files.
             problems.extend(files.undeliverable());
         }
         self.print_notices(&files, command);

@@ -49,8 +49,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // This is for a command that reads from the inherited descriptor. Opening the path starts at 0
-    // anyway.
+    // A command may read from the inherited descriptor. Opening the path starts at 0 anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     duplicate(file)

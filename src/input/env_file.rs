@@ -80,7 +80,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// The reason why the file can't be read, or the errors of [`parse_env_file`].
+/// The reason why the file can't be read, or every mistake in it.
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
@@ -121,7 +121,8 @@ fn too_large(file: &str) -> Problem {
     error(file, what).help("split the file")
 }
 
-/// Parses the text of the file, as [`read_env_file`] describes it.
+/// Parses the variables that `arguments` select from the text of the file. A variable in
+/// `declared_literals` is a literal, as if `--literal` named it.
 ///
 /// # Errors
 /// An error for each line that is malformed or has an invalid name, or one about the whole file.

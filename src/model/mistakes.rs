@@ -274,8 +274,8 @@ env = secrets-exec export --format shell
 --format=bash --format=export --format=sh --format=zsh = --format shell
 --max-attempts --retries = the variable AWS_MAX_ATTEMPTS"#;
 
-/// The keys of other tools, in lines of the same form. A line applies only where all of our keys in
-/// it are allowed. The first of our keys is what to write.
+/// The keys of other tools. A line has some of them, ` = `, and keys of ours. It applies only where
+/// all of these keys of ours are allowed. The first one is what to write.
 const KEYS: &str = "\
 name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from

@@ -156,7 +156,7 @@ impl Plan {
     }
 
     /// Returns every reference that is requested, with its entry: first those of single values, and
-    /// then those of `env-from`. If the variable that should name a secret is empty, the entry is
+    /// then those of `env-from`. If the variable that should name a secret is empty, the value is
     /// absent without a request.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
@@ -242,7 +242,7 @@ impl PlannedSource {
     }
 
     /// Returns the empty variable that should name one of the secrets, or `None` if every secret
-    /// has a name. With such a variable, the entry is absent.
+    /// has a name. With such a variable, the value is absent.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut references = self.references();
         references.find_map(|reference| reference.locator.empty_variable())
@@ -400,7 +400,7 @@ impl Lookup<'_> {
     /// may consist of an alias or a variable.
     ///
     /// # Errors
-    /// See [`Reference::locate`].
+    /// What is wrong with the reference, such as a variable that isn't set.
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;

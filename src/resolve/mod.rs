@@ -510,7 +510,7 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
     for (id, failure) in absences.take(MOST_SUGGESTIONS) {
-        // An alias of the same name doesn't apply to this entry.
+        // To suggest an alias of the same name would change nothing.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         let similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));

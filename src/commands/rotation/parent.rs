@@ -444,7 +444,7 @@ impl Launches<'_> {
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
-        // This poll hasn't failed.
+        // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
         // Without values of a command, this is the first launch. It isn't a poll, so no event
@@ -453,7 +453,7 @@ impl Launches<'_> {
 
         match ready.changed {
             None => {
-                // This closes the gate.
+                // Dropping the process closes the gate.
                 self.process = None;
                 self.baseline.adopt_latest_values();
                 Some(Event::Polled(PollResult::Unchanged))

@@ -125,7 +125,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 /// only it has.
 ///
 /// # Errors
-/// See [`write_generated_sections`].
+/// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -280,7 +280,8 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, and those of [`with_declarations`].
+/// Adds the options that say what to resolve, those that name declarations, and those of the
+/// table.
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }

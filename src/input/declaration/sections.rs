@@ -347,7 +347,8 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     // Without the sign between the two, the prefix and the reference read like one name.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
     let hint = hint_of_rows(MISWRITTEN_NAMES.lines(), &format!("env-from {assignment}"));
-    // A hint with `«` is about a mistake in the reference, not about a prefix.
+    // A hint with a reference between « and » is about a mistake in the reference, not about a
+    // prefix.
     hint.filter(|hint| is_shown && !hint.contains('«'))
 }
 

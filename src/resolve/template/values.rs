@@ -244,7 +244,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined value and for `none`, and the errors of [`compact_json`].
+/// `UndefinedError` for an undefined value or item and for `none`, and an [`own_error`] for a
+/// function and for a value that is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -268,8 +269,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of
-/// them.
+/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
+/// is nested more than `depth` levels deep.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -435,7 +436,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 /// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
-/// The errors of [`printed_text`].
+/// If a template can't print the value, because it is undefined, for example.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
