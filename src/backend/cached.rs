@@ -192,8 +192,8 @@ impl Cached {
     }
 
     /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
-    /// the existing entry, and `begun` is the time from boot to the fetch. Adds a notice if the entry
-    /// can't be stored or removed.
+    /// the existing entry, and `begun` is the time from boot to the fetch. Adds a notice if the
+    /// entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.

@@ -201,7 +201,7 @@ pub fn prepare(
 }
 
 /// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
-/// `verbose`, also prints which options are turned off by another option.
+/// `verbose`, also prints which options are turned off, and why.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {

@@ -175,7 +175,7 @@ fn quoted_key(selector: &Selector) -> String {
 /// `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object, or doesn't have the key or exactly one node that
+/// If the document isn't JSON, isn't an object with the key, or doesn't have exactly one node that
 /// the path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,

@@ -88,7 +88,7 @@ const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
-/// `credential` expects a connection, any stream connection will do, because
+/// `credential` expects one (`is_expected`), any stream connection will do, because
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 pub fn has_connection(is_expected: bool) -> bool {
     let input = io::stdin();
