@@ -167,7 +167,7 @@ impl Deadline {
         &self.progress
     }
 
-    /// Locks the times. A panic on another thread ends the process, so a poisoned lock can be used.
+    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
     fn lock(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -244,8 +244,8 @@ impl<'r> RetryBudget<'r> {
             .await
     }
 
-    /// Does the same as [`Self::retry`], after attempts that have failed with the outage `last`.
-    /// Each outage replaces `last`.
+    /// Makes attempts as [`Self::retry`] does. `last` is the outage of earlier attempts, and each
+    /// new outage replaces it.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.

@@ -65,7 +65,7 @@ const DAMAGED: &str =
 pub struct CacheEntry {
     /// The file name of the entry.
     pub name: String,
-    /// The time from the boot to the fetch that got the answer.
+    /// The time from boot to the fetch that got the answer.
     pub fetched: Duration,
     /// True for an answer from a fallback region.
     pub is_replica: bool,
@@ -191,7 +191,7 @@ impl Cached {
     }
 
     /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
-    /// the existing entry, and `begun` is the time from the boot to the fetch. Adds a notice if the
+    /// the existing entry, and `begun` is the time from boot to the fetch. Adds a notice if the
     /// entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
@@ -204,8 +204,9 @@ impl Cached {
         begun: Duration,
     ) {
         let (directory, name) = (&self.directory.0, self.entry_name(locator));
-        let (stored, what) = match answer {
+        let (result, what) = match answer {
             Ok(document) => {
+                // `None` is for a time before 1970, which AWS's answers don't have.
                 let Some(bytes) = encode(&name, document, begun) else {
                     return;
                 };
@@ -221,7 +222,7 @@ impl Cached {
             ),
             Err(_) => return,
         };
-        if let Err(why) = stored {
+        if let Err(why) = result {
             self.note(locator, format!("{what} ({})", errno_text(why)));
         }
     }
@@ -252,7 +253,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
 }
 
 impl CacheEntry {
-    /// Returns the age of the answer at the time `now`, which is measured since the boot.
+    /// Returns the age of the answer at the time `now`, which is measured since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
@@ -271,7 +272,7 @@ impl CacheEntry {
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document with a time before 1970, which AWS's answers don't have.
 ///
-/// `fetched` is the time from the boot to the fetch. The JSON also has the entry's own name, so
+/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so
 /// that [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
@@ -307,7 +308,7 @@ pub fn checksum(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the time since the boot. Setting the clock does not change it, and on Linux it includes
+/// Returns the time since boot. Setting the clock does not change it, and on Linux it includes
 /// the time that the machine was asleep. If there is no such clock, the time is zero.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]

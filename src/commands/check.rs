@@ -108,12 +108,12 @@ impl Checked {
     /// is an outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let depth = match arguments {
-            CheckArguments { offline: true, .. } => CheckDepth::Declaration,
+            CheckArguments { offline: true, .. } => CheckDepth::Offline,
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
         };
         let read = match depth {
-            CheckDepth::Declaration => Ok(resolve_offline(&prepared, deadline)),
+            CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
         };
@@ -144,8 +144,8 @@ impl Checked {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
         // `--offline` checks only the declaration, not the directories of this machine.
-        if self.depth != CheckDepth::Declaration {
-            // Nothing is written to find these problems.
+        if self.depth != CheckDepth::Offline {
+            // Nothing is written to find the problems of files.
             problems.extend(files.undeliverable());
         }
         self.print_notices(&files, command);
@@ -182,11 +182,12 @@ impl Checked {
         exec::expect_fit(&environment, launched, limit).err()
     }
 
-    /// Prints the warnings about files on a disk and about the command. With `--verbose`, also
-    /// prints the source of each value.
+    /// Prints the warnings about the command and, without `--offline`, those about files on a disk.
+    /// With `--verbose`, also prints the source of each value.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let outcomes = &self.values.outcomes;
-        if self.depth != CheckDepth::Declaration {
+        // `--offline` doesn't look at the file systems of this machine.
+        if self.depth != CheckDepth::Offline {
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
@@ -198,9 +199,10 @@ impl Checked {
         if let Some(command) = command {
             let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
+            // A script may start several programs, but only one of them can read such a file.
             let is_script = command.program.as_ref().is_ok_and(exec::is_script);
-            let remark = report::read_once_warning(outcomes, command.line, is_script);
-            terminal::print_unless_hidden(remark);
+            let read_once = report::read_once_warning(outcomes, command.line, is_script);
+            terminal::print_unless_hidden(read_once);
         }
     }
 
@@ -218,7 +220,7 @@ impl Checked {
 
         let secrets = values.secrets.iter();
         let source = match (self.depth, &self.prepared.options.source) {
-            (CheckDepth::Declaration, _) => None,
+            (CheckDepth::Offline, _) => None,
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),

@@ -17,7 +17,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
-/// Returns the error about a connection of systemd on which nothing is sent, because the arguments
+/// Returns the error for a connection from systemd that isn't answered, because the arguments
 /// aren't those of `secrets-exec credential`. If the connection itself has a problem, returns that.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {

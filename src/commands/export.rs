@@ -40,8 +40,8 @@ enum Destination {
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. Also prints the warnings about them, and a
-/// warning about each file, which only a launch writes.
+/// Prints the variables, or writes them to a file. Also prints the warnings about them, and one for
+/// each entry that is a file, because only a launch writes such files.
 ///
 /// # Errors
 /// Every reason why a value can't be exported, or why the output or the file can't be written.

@@ -62,7 +62,7 @@ fn is_unknown_secret(answer: &Answer) -> bool {
 /// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Reads the declarations
 /// again, because only their options and aliases have been read so far.
 ///
-/// `failed` is the problem of the secret with this name. The result is `None` if no declaration has
+/// `failed` is the failure to read the argument as a secret. Returns `None` if no declaration has
 /// an entry with this name and a reference.
 fn error_of_entry_name(
     argument: &Subject,

@@ -38,8 +38,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared)?;
-    // `--quiet` is the only option of `migrate` that a variable can set, so the other variables
-    // SECRETS_EXEC_* aren't read.
+    // `--quiet` is the only option of `migrate` that a variable can set, so the other
+    // SECRETS_EXEC_* variables aren't read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {
@@ -116,8 +116,9 @@ fn mapping<'s>(
     SecretValue::new(text)
 }
 
-/// Returns an id or a reference as a YAML scalar, which has quotes unless it begins with a letter.
-/// An id contains neither quotes nor backslashes.
+/// Returns an id or a reference as a YAML scalar. It is in quotes unless it begins with a letter,
+/// because `@`, `!` or `---` at the start has a meaning in YAML. An id contains neither quotes nor
+/// backslashes.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

@@ -202,7 +202,7 @@ pub fn prepare(
 }
 
 /// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
-/// `verbose`, also prints which options are turned off by another option.
+/// `verbose`, also prints which options are turned off, and why.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
@@ -392,7 +392,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
 }
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
-/// how to list the credential under `listed`, the unit or a pattern.
+/// how to list the credential under `listed`, which is the unit or a pattern.
 fn refused_credential_problem(
     SystemdCredential { unit, name }: &SystemdCredential,
     listed: &str,

@@ -190,7 +190,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// again and again, until the time of `--wait` is over. A poll doesn't wait.
 ///
 /// # Errors
-/// If AWS's configuration files or the profile are invalid.
+/// If AWS's configuration files, the profile or a region are invalid.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -298,7 +298,7 @@ impl Fetching<'_> {
     /// so far.
     ///
     /// # Errors
-    /// If AWS's configuration files or the profile are invalid.
+    /// If AWS's configuration files, the profile or a region are invalid.
     async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {

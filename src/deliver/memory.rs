@@ -49,8 +49,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // This is for a command that reads from the inherited descriptor. Opening the path starts at 0
-    // anyway.
+    // A command may read from the inherited descriptor. Opening the path starts at 0 anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     duplicate(file)
@@ -78,8 +77,8 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
 /// has too many pipes (pipe(7), "Pipe capacity").
 ///
 /// # Errors
-/// If the kernel doesn't allow a larger pipe. The problem is temporary if only the number of pipes
-/// is the reason.
+/// If the kernel doesn't allow a larger pipe. The problem is temporary if the number of pipes is
+/// the only reason.
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {

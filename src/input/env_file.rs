@@ -76,20 +76,20 @@ fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the variables that `arguments` select from the file. The variables in `declared` are
-/// literals, as if `--literal` named them.
+/// Reads the variables that `arguments` select from the file. A variable in `declared_literals` is
+/// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// The reason why the file can't be read, or the errors of [`parse_env_file`].
+/// The reason why the file can't be read, or every mistake in it.
 pub fn read_env_file(
     arguments: &MigrateArguments,
-    declared: &BTreeSet<EnvName>,
+    declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let name = path.display().to_string();
     let bytes = read_bytes(path, &name).map_err(|problem| vec![problem])?;
     match str::from_utf8(&bytes) {
-        Ok(text) => parse_env_file(&name, text, arguments, declared),
+        Ok(text) => parse_env_file(&name, text, arguments, declared_literals),
         Err(utf8) => {
             let valid = &bytes[..utf8.valid_up_to()];
             let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
@@ -121,7 +121,8 @@ fn too_large(file: &str) -> Problem {
     error(file, what).help("split the file")
 }
 
-/// Parses the text of the file, as [`read_env_file`] describes it.
+/// Parses the variables that `arguments` select from the text of the file. A variable in
+/// `declared_literals` is a literal, as if `--literal` named it.
 ///
 /// # Errors
 /// An error for each line that is malformed or has an invalid name, or one about the whole file.
@@ -129,7 +130,7 @@ pub fn parse_env_file(
     file: &str,
     text: &str,
     arguments: &MigrateArguments,
-    declared: &BTreeSet<EnvName>,
+    declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
@@ -147,7 +148,7 @@ pub fn parse_env_file(
     found.warnings.extend(unmatched(&arguments.literal));
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
-        found.add(statement, position, arguments, declared);
+        found.add(statement, position, arguments, declared_literals);
     }
     found.warnings.extend(warning_about(
         "migrate leaves out",
@@ -233,13 +234,14 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 impl EnvFile {
     /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
     /// variable that `--only` and `--except` don't select. For any other statement that doesn't
-    /// give a variable, adds an error or a warning, or lists the variable in `left_out`.
+    /// give a variable, adds an error or a warning, or lists the variable in `left_out`. A variable
+    /// is a literal if `--literal` selects it, or if it is in `declared_literals`.
     fn add(
         &mut self,
         statement: Statement,
         position: String,
         arguments: &MigrateArguments,
-        declared: &BTreeSet<EnvName>,
+        declared_literals: &BTreeSet<EnvName>,
     ) {
         let (written_name, found) = match statement.binding {
             None => {
@@ -279,7 +281,8 @@ impl EnvFile {
         }
         self.remove(name.as_str());
         self.variables.push(EnvVariable {
-            is_literal: matches_any(&arguments.literal, name.as_str()) || declared.contains(&name),
+            is_literal: matches_any(&arguments.literal, name.as_str())
+                || declared_literals.contains(&name),
             name,
             value: found.value,
             position,

@@ -73,14 +73,15 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
-            // Any other mistake in such a variable is an error of `inherited_layer`.
+            // If a pattern other than `*` matches, any other mistake is an error of
+            // `inherited_layer`.
             true if matches_closely(patterns, &name) => {
                 // `prod/db:password`
                 let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // Only `*` matches, so this isn't an error of `inherited_layer`.
+            // Only `*` matches, so this mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => is_meant_as_reference(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),

@@ -274,8 +274,8 @@ env = secrets-exec export --format shell
 --format=bash --format=export --format=sh --format=zsh = --format shell
 --max-attempts --retries = the variable AWS_MAX_ATTEMPTS"#;
 
-/// The keys of other tools, in lines of the same form. A line applies only where all of our keys in
-/// it are allowed. The first of our keys is what to write.
+/// The keys of other tools. A line has some of them, ` = `, and keys of ours. It applies only where
+/// all of these keys of ours are allowed. The first one is what to write.
 const KEYS: &str = "\
 name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
@@ -469,8 +469,8 @@ pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> 
     })
 }
 
-/// Returns the fault of text with an expression that another tool should have replaced, such as
-/// Terraform's `${var.db}`, or `None` for any other text.
+/// Returns the fault for an expression in the text that another tool should have replaced, such as
+/// Terraform's `${var.db}`, or `None` without one.
 pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let text = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
@@ -479,7 +479,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Returns the fault of text with an expression of a Helm template, or `None` for any other text.
+/// Returns the fault for a Helm expression in the text, or `None` without one.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));

@@ -74,9 +74,9 @@ pub struct FileValue<'a> {
 
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
-/// The entries that are overridden in the plan come first. The others follow in the order of
-/// precedence, and an object comes after its keys. Each variable, each path and each systemd
-/// credential has at most one value.
+/// If the plan was resolved, the entries that are overridden in the plan come first. The others
+/// follow in the order of precedence, and an object comes after its keys. Each variable, each path
+/// and each systemd credential has at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
@@ -153,7 +153,8 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// Returns the empty variable that should name a secret, if the value is absent because of it.
+    /// Returns the name of a variable that should name a secret, but is empty. Because of it, the
+    /// value is absent, or is the text of `default`.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut reads = self.reads.iter();
         reads.find_map(|read| read.locator.empty_variable())
@@ -193,8 +194,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns an outcome for each entry of a plan for which nothing has been read, in the same
-    /// order. An entry that is overridden in the plan is overridden here, too.
+    /// Returns an outcome for each entry of a plan for which nothing has been read, in the order
+    /// of the plan. An entry that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {

@@ -156,7 +156,7 @@ impl Plan {
     }
 
     /// Returns every reference that is requested, with its entry: first those of single values, and
-    /// then those of `env-from`. If the variable that should name a secret is empty, the entry is
+    /// then those of `env-from`. If the variable that should name a secret is empty, the value is
     /// absent without a request.
     pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
         let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
@@ -242,7 +242,7 @@ impl PlannedSource {
     }
 
     /// Returns the empty variable that should name one of the secrets, or `None` if every secret
-    /// has a name. With such a variable, the entry is absent.
+    /// has a name. With such a variable, the value is absent.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut references = self.references();
         references.find_map(|reference| reference.locator.empty_variable())
@@ -278,16 +278,16 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer. Adds what they certainly set to `claims`, so that the
-    /// entries of earlier layers are overridden. If a reference can't be looked up, leaves out its
-    /// entry and adds the error.
+    /// Returns the entries of a layer, the overridden ones last. Adds what they certainly set to
+    /// `claims`, so that the entries of earlier layers are overridden. If a reference can't be
+    /// looked up, leaves out its entry and adds the error.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
             self.expand_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // Without `only`, the variables depend on the object's keys, so nothing overrides
-                // the object yet.
+                // Without `only`, the variables depend on the object's keys, so `names` is empty.
+                // `are_all_held` is false for that, so nothing overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 claims.are_all_held(&names).then_some(Holder::Several)
             } else {
@@ -323,7 +323,7 @@ impl Lookup<'_> {
             });
         }
 
-        // Moves the overridden entries to the end.
+        // On one line, or on the command line, `check` shows the overridden entries last.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -400,7 +400,7 @@ impl Lookup<'_> {
     /// may consist of an alias or a variable.
     ///
     /// # Errors
-    /// See [`Reference::locate`].
+    /// What is wrong with the reference, such as a variable that isn't set.
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;

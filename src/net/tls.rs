@@ -202,8 +202,8 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
         // Connections that are opened at the same time wait here, so that only the first one to a
-        // host verifies the chain. If the clock was set back since then, the
-        // chain is verified again.
+        // host verifies the chain. If the clock was set back since the last verification, the chain
+        // is verified again.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())

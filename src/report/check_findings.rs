@@ -138,10 +138,10 @@ pub enum RowKind {
 /// The cell for a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
-/// The number of cells of a row in [`Row::sources`].
+/// The number of cells of each of [`Row::sources`].
 const CELLS_OF_SOURCE: usize = 6;
 
-/// The position of the cell for CACHED in a row of [`Row::sources`].
+/// The position of the cell for CACHED in each of [`Row::sources`].
 const CACHED: usize = 4;
 
 /// The number of spaces between two columns.

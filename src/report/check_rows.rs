@@ -46,7 +46,7 @@ pub enum CheckDepth {
     /// `--metadata`: only requests that don't read a value.
     Metadata,
     /// `--offline`: no requests.
-    Declaration,
+    Offline,
 }
 
 impl Row {
@@ -183,7 +183,7 @@ impl CheckedValues<'_> {
             CheckDepth::Values => "unread",
             CheckDepth::Metadata if reads.iter().all(is_found) => "not-read",
             CheckDepth::Metadata => "not-checked",
-            CheckDepth::Declaration => "valid",
+            CheckDepth::Offline => "valid",
         }
     }
 

@@ -91,8 +91,9 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // The target is still that of the object. Messages call the outcome by its variable `name` or,
-    // if the key may be a value, by the number of the key.
+    // Creates the outcome of the key with this number in its object. Its target is still that of
+    // the object. Messages name it by the variable `name` or, if the key itself may be a value, by
+    // the number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);

@@ -175,7 +175,7 @@ fn quoted_key(selector: &Selector) -> String {
 /// `rewrite` is for the help of an error.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object, or doesn't have the key or exactly one node that
+/// If the document isn't JSON, isn't an object with the key, or doesn't have exactly one node that
 /// the path matches. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
@@ -375,6 +375,8 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 /// see. Returns `None` if there isn't one.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
+    // A quotable key has only visible characters. The twin may still be quoted, because what people
+    // see of it is `key`.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))

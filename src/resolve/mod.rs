@@ -466,12 +466,13 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     Err(problem.help(help))
 }
 
-/// Adds the entry to a problem with a value and, if the value is that of one reference, the secret.
-/// The headline doesn't name the secret, because its subject is the value.
+/// Adds the entry to a problem that is about its value. If the value is that of one reference, also
+/// adds the secret.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
+        // The subject of the headline is the value, so the headline doesn't name the secret.
         about.before = None;
         problem.about = Some(about);
         subject = subject.revealed_by(reference);
@@ -509,7 +510,7 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
     for (id, failure) in absences.take(MOST_SUGGESTIONS) {
-        // An alias of the same name doesn't apply to this entry.
+        // To suggest an alias of the same name would change nothing.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         let similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));

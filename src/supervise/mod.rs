@@ -3,7 +3,7 @@
 //! (`processes`).
 //!
 //! Each poll is a forked child: a launch that resolves the values and then waits at a gate, before
-//! delivery and execve. If the gate is opened for a start, the child becomes the command.
+//! delivery and execve. If `Action::Start` opens the gate, the child becomes the command.
 
 #[cfg(target_os = "linux")]
 mod processes;

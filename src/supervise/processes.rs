@@ -365,7 +365,7 @@ impl Job {
     }
 }
 
-/// The descriptor from which the blocked signals are read. It is readable when there are some.
+/// The descriptor from which the blocked signals are read. It is readable while any are pending.
 pub struct Signals(pub SignalFd);
 
 impl Signals {

@@ -111,8 +111,8 @@ pub struct Stopping {
     pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
-    /// Like [`RunningState::is_poll_requested`]. The poll begins after the next command has
-    /// started.
+    /// True if a poll was requested since the last poll began. The requested poll begins after the
+    /// next command has started.
     pub is_poll_requested: bool,
 }
 

@@ -88,7 +88,7 @@ const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
-/// `credential` expects a connection, any stream connection will do, because
+/// `credential` expects one (`is_expected`), any stream connection will do, because
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 pub fn has_connection(is_expected: bool) -> bool {
     let input = io::stdin();
@@ -198,8 +198,9 @@ pub fn no_connection_problem() -> Problem {
     }
 }
 
-/// Replaces standard input with /dev/null, and standard output and error if they are the same
-/// socket. Standard error then goes to journald, if it is running. Returns a copy of the socket.
+/// Replaces standard input, which is systemd's socket, with /dev/null. If standard output or error
+/// is the same socket, replaces it, too: output with /dev/null, and error with journald or, if that
+/// isn't running, with /dev/null. Returns a copy of the socket.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = Ok(fstat(input).map(id)?);

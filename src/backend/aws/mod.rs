@@ -234,7 +234,8 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// The same as for [`Session::open`].
+    /// When AWS's configuration files or the profile are invalid, or when an unattended launch
+    /// would need an MFA code.
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,

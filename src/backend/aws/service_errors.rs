@@ -137,8 +137,8 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient"
-            // The SSO token has expired, or the session is over. Or STS doesn't accept the token of
-            // a web identity. In that case, the message says why.
+            // The SSO token has expired, or its session is over. With a web identity, STS doesn't
+            // accept the token, and its message says why.
             | "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"

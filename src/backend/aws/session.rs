@@ -33,7 +33,7 @@ use crate::time::{Deadline, RetryBudget};
 pub struct Request {
     /// The locator with its region. Its role is the role that reads the secret.
     pub locator: Locator,
-    /// The same region, which is never missing here.
+    /// The locator's region, which is never missing here.
     pub region: Region,
 }
 

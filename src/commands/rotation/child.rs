@@ -213,8 +213,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll. Nor does it report a termination signal, which usually means that the
-    /// whole service is being stopped.
+    /// False for a poll, which doesn't report a termination signal, either: such a signal usually
+    /// means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }

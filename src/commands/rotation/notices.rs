@@ -16,7 +16,7 @@ use crate::system::systemd::Notifier;
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the lines of the parent process. Keeps the facts that the lines contain.
+/// Prints the messages of the parent process. Keeps the facts that they report.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     /// True with `--notify-ready`.

@@ -256,7 +256,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        // This takes at least nine seconds, so it ends after `until_poll`.
+        // At least 9 s (10 s less JITTER). `until_poll` is at most PAUSE.
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
@@ -440,7 +440,7 @@ impl Launches<'_> {
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
-        // This poll hasn't failed.
+        // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
         // Without values of a command, this is the first launch. It isn't a poll, so no event
@@ -449,7 +449,7 @@ impl Launches<'_> {
 
         match ready.changed {
             None => {
-                // This closes the gate.
+                // Dropping the process closes the gate.
                 self.process = None;
                 self.baseline.adopt_latest_values();
                 Some(Event::Polled(PollResult::Unchanged))

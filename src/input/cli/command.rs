@@ -36,14 +36,14 @@ const END: &str = include_str!("help/launch-short.txt");
 /// The text at the end of `--help`.
 const LONG_END: &str = include_str!("help/launch.txt");
 
-/// Returns the command line as it is parsed, with the command after `--`.
+/// Returns the command line as it is parsed, with an argument for the program after `--`.
 pub fn with_program() -> Command {
-    command().arg(command_argument("The command to start").hide(true))
+    without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// Returns the command line without the command after `--`. With this argument, zsh would not
-/// complete our own options.
-fn command() -> Command {
+/// Returns the command line without an argument for the program after `--`. With that argument, zsh
+/// wouldn't complete our own options.
+fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
         .short('V')
@@ -73,7 +73,7 @@ fn command() -> Command {
 /// Returns the completion script for a shell.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut command(), "secrets-exec", &mut script);
+    generate(shell, &mut without_program(), "secrets-exec", &mut script);
     // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
     // in its name, the state after a subcommand has one name where it is set, and a different one
     // where its options are listed. Without the correction, bash would not complete the options of
@@ -97,7 +97,7 @@ pub fn man_page() -> String {
 /// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen skips the options that `-h` skips.
-    let mut command = with_variables(command()).mut_args(|arg| arg.hide_short_help(false));
+    let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
     command.build();
 
     let man = Man::new(command.clone())
@@ -125,7 +125,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 /// only it has.
 ///
 /// # Errors
-/// See [`write_generated_sections`].
+/// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -280,7 +280,8 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, and those of [`with_declarations`].
+/// Adds the options that say what to resolve, those that name declarations, and those of the
+/// table.
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }

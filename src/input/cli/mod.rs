@@ -104,7 +104,8 @@ pub fn parse_command_line(
 }
 
 /// Returns a problem for each of our own arguments that has something in it which people don't see,
-/// such as a line feed. An entry `NAME=REF` is left to its parser, which names the part of REF.
+/// such as a line feed. Leaves out an entry `NAME=REF`, because its parser's message says in which
+/// part of REF it is.
 fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let own = arguments.iter().take_while(|argument| *argument != "--");

@@ -197,8 +197,8 @@ pub fn missing_declaration_help() -> Option<String> {
 /// Opens a file in the working directory without following a symbolic link.
 ///
 /// # Errors
-/// If the file can't be opened, or if another user could have written it: this depends on the
-/// owner, the group and the mode of the directory and of the open file.
+/// If the file can't be opened or isn't a regular file, or if another user could have written it:
+/// this depends on the owner, the group and the mode of the directory and of the open file.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, remedy): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");

@@ -369,8 +369,8 @@ impl<'a> Item<'a> {
         found
     }
 
-    /// Returns the variable with this name, which is the node or its key. If the name isn't valid,
-    /// adds a mistake, and returns `None`.
+    /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
+    /// valid, adds a mistake at this node, and returns `None`.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()

@@ -347,7 +347,8 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     // Without the sign between the two, the prefix and the reference read like one name.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
     let hint = hint_of_rows(MISWRITTEN_NAMES.lines(), &format!("env-from {assignment}"));
-    // A hint with `«` is about a mistake in the reference, not about a prefix.
+    // A hint with a reference between « and » is about a mistake in the reference, not about a
+    // prefix.
     hint.filter(|hint| is_shown && !hint.contains('«'))
 }
 
@@ -432,8 +433,8 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
-/// `None` in the same cases as for [`entry`].
+/// Reads an entry from the keys of its mapping that have not been taken out yet. Reads all keys, to
+/// find their mistakes, before the result is `None` for a target or a source with a mistake.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     // The only possible value of `decode` and `encode` is `base64`.

@@ -127,7 +127,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // This hint has the label of the entry, but must not keep problems with one reason apart.
+        // The literal hint has the label of the entry, but must not keep problems with one reason
+        // apart.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));

@@ -291,8 +291,8 @@ pub enum Again {
     /// The same service, for as long as its region has time, and then the next region. `after` is
     /// the pause that AWS asks for in the header `x-amz-retry-after`.
     Here { after: Option<Duration> },
-    /// The same service and then the next region, as for [`Self::Here`]. After that, `--wait` tries
-    /// everything again, because the network may come up late while a machine boots.
+    /// The same service, for as long as its region has time, and then the next region. After that,
+    /// `--wait` tries everything again, because the network may come up late while a machine boots.
     HereOrLater,
     /// Nothing in this try. But `--wait` tries everything again, because credentials, the region
     /// and the right time may come late while a machine boots.

@@ -363,8 +363,8 @@ pub struct Subject {
     /// The source of the value, as the user wrote it. `None` for a literal, and for references in
     /// an inherited variable, whose text may hold a password.
     pub written: Option<Written>,
-    /// The beginning of a file's path up to its last variable, and the same as it was written.
-    /// Both are empty if the path doesn't have variables.
+    /// The beginning of a file's path up to its last variable: with the values of the variables,
+    /// and as the user wrote it. Both are empty if the path doesn't have variables.
     pub expanded: [String; 2],
 }
 

@@ -121,8 +121,9 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let text = if start.starts_with(['.', '$']) {
             "a name must not begin with a dot or \"$\""
         } else if after.starts_with('}') || !is_unclosed {
+            // These braces are closed, or MiniJinja's error is about something else.
             continue;
-        } else if expression == rest {
+        } else if !rest.contains('}') {
             "\"{{\" is never closed"
         } else {
             "\"{{\" is closed by a single \"}\""

@@ -260,9 +260,10 @@ impl TypedOptions {
         exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply because of `higher`, a place with higher precedence,
-    /// or that need Linux on a different system. Adds a text about each of them to `turned_off`,
-    /// which `--verbose` prints, or to `ignored`, which is printed as a warning.
+    /// Turns off the options that can't apply because of `higher`, a place with higher precedence.
+    /// On systems other than Linux, also turns off those that need Linux. Except for `quiet`, adds
+    /// a text about each of them to `turned_off`, which `--verbose` prints, or to `ignored`, which
+    /// is printed as a warning.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {

@@ -131,8 +131,9 @@ macro_rules! options {
             /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
             /// and variables don't have positions.
             pub positions: BTreeMap<OptionId, String>,
-            /// A text for each option that a place with higher precedence has turned off.
-            /// `--verbose` prints it as a note.
+            /// A text for each option that is turned off, because it can't be combined with an
+            /// option in a place with higher precedence, or because it needs Linux. `--verbose`
+            /// prints the text as a note.
             pub turned_off: Vec<String>,
             /// A text for each option that is ignored because it belongs to an option that a place
             /// with higher precedence has set. It is printed as a warning.
@@ -140,8 +141,8 @@ macro_rules! options {
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, except those that these
-            /// options set or exclude.
+            /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
+            /// or [`Self::turn_off_below`] turns them off.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);

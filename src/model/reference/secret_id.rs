@@ -41,7 +41,7 @@ impl ParameterPath<'_> {
 }
 
 impl SecretId {
-    /// Parses the name of a secret, `ssm:` and the name of a parameter, or the ARN of either. Also
+    /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either. Also
     /// returns the store.
     ///
     /// # Errors
@@ -127,8 +127,9 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for this id, and not for another secret. If the
-    /// answer has both, both must be right. An answer to a request with an ARN must have an ARN.
+    /// True if an answer with this name and ARN of a secret is for the secret that this id names,
+    /// and not for another one. If the answer has both, both must be right. An answer to a request
+    /// with an ARN must have an ARN.
     ///
     /// AWS also accepts an ARN without the hyphen and the six random characters at its end.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
@@ -147,6 +148,7 @@ impl SecretId {
             let rest = full_name.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
+        // A complete ARN has the random ending in `self.name()`, but the answer's name doesn't.
         let is_requested = |name: &str| name == self.name() || full_name == self.name();
         is_in_arn(self.name()) && name.is_none_or(|name| is_in_arn(name) && is_requested(name))
     }

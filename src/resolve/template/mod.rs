@@ -157,7 +157,7 @@ impl Rendering<'_> {
 
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
     /// else did. The candidates are the look-ups that have failed in this rendering, which `misses`
-    /// has. `misses.missing` are the look-ups that were found before.
+    /// has. `misses.empty` are the look-ups that were found before.
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
@@ -172,7 +172,7 @@ impl Rendering<'_> {
         // The last look-up is the most likely one.
         let mut lookups = misses.take().into_iter().enumerate().rev().take(MOST_TRIES);
         let (_, lookup) = lookups.find(|(number, _)| {
-            let marked = Misses::new(Some(*number), &misses.missing);
+            let marked = Misses::new(Some(*number), &misses.empty);
             let error = self.render_with_inputs(&text, &marked).err();
             let detail = error.as_ref().and_then(Error::detail);
             detail.is_some_and(|text| text.contains(MARKED))

@@ -55,16 +55,16 @@ pub struct Misses {
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
     /// The look-ups whose result is an empty text. They aren't noted.
-    pub missing: Vec<FailedLookup>,
+    pub empty: Vec<FailedLookup>,
 }
 
 impl Misses {
     /// Creates an empty list. The look-up with the number `marked` will return the mark, and those
-    /// in `missing` an empty text.
-    pub fn new(marked: Option<usize>, missing: &[FailedLookup]) -> Arc<Self> {
+    /// in `empty` an empty text.
+    pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
-            missing: missing.to_vec(),
+            empty: empty.to_vec(),
             ..Self::default()
         })
     }
@@ -75,10 +75,11 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a look-up to the list, unless it is one of the missing ones. Returns its result, if it
-    /// has one: an empty text for a missing one, or the mark.
+    /// Adds a look-up to the list, unless it is in `empty`. Returns the value that replaces
+    /// MiniJinja's undefined value, if there is one: an empty text for a look-up in `empty`, or
+    /// [`Self::mark`] for the one with the number `marked`.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
-        if self.missing.contains(&lookup) {
+        if self.empty.contains(&lookup) {
             return Some(Value::from(""));
         }
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,7 +244,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined value and for `none`, and the errors of [`compact_json`].
+/// `UndefinedError` for an undefined value or item and for `none`, and an [`own_error`] for a
+/// function and for a value that is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -267,8 +269,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// The errors of [`compact_json`]. A value that is nested more than `depth` levels deep is one of
-/// them.
+/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
+/// is nested more than `depth` levels deep.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -357,8 +359,8 @@ macro_rules! builtins {
 }
 
 /// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
-/// with a misleading error if they get one. In a strict template, an undefined input is an error
-/// that says so. `format` also gets an error instead of a panic.
+/// with a misleading error if they get one. Before such a filter runs, [`expect_usable`] returns a
+/// clear error, also for an input with which the filter would panic or use up all memory.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
@@ -434,7 +436,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 /// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
-/// The errors of [`printed_text`].
+/// If a template can't print the value, because it is undefined, for example.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }

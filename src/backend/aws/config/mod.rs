@@ -151,8 +151,9 @@ impl Settings {
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        let mut services = ROLE_REMEDIES.iter();
-        let service = services.find(|(variable, _)| inherited.non_empty(variable).is_some());
+        // ECS, Kubernetes or Lambda sets one of these variables if it runs this process.
+        let mut remedies = ROLE_REMEDIES.iter();
+        let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -163,7 +164,7 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: service.map(|(_, remedy)| *remedy),
+            role_remedy: role_remedy.map(|(_, remedy)| *remedy),
             ..Self::default()
         };
         settings.http.proxy = proxy;
@@ -236,7 +237,7 @@ impl Settings {
         }
 
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
-        // The region in an ARN has already been checked.
+        // A request's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();

@@ -526,7 +526,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 }
 
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
-/// value. Otherwise the line must be a setting below it. Returns `None` if it isn't one.
+/// value. Otherwise, the line must be a setting of its own. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {
@@ -542,8 +542,9 @@ fn has_no_value(text: &str) -> bool {
     text.is_empty() || text.starts_with('\n')
 }
 
-/// Splits `NAME = VALUE` at the first separator: `=` or `:` or, below a setting, only `=`, as in
-/// botocore. Returns `None` if there is no separator or no name.
+/// Splits `NAME = VALUE` at the first of `separators`. As in botocore, these are `=` and `:`, but
+/// only `=` for the indented settings in another one. Returns `None` if there is no separator or no
+/// name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())

@@ -258,7 +258,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         role: setting("sso_role_name")?.to_owned(),
         region,
         start_url: start_url.to_owned(),
-        // AWS names the token's cache file by the session or, without one, by the start URL.
+        // AWS names the token's cache file after the session or, without one, the start URL.
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }

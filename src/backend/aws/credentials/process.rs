@@ -182,8 +182,8 @@ impl CredentialProcess {
         // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
-        // This is stored before the program exists, so that a thread that ends this process during
-        // `spawn` kills the program, too.
+        // Stored before the program exists, so that a thread that ends this process during `spawn`
+        // kills the program, too.
         *waiting::locked_program() = Some(AskedProgram {
             child: None,
             terminal,

@@ -247,9 +247,9 @@ pub async fn web_identity_credentials(
     exchanged.map_err(|error| not_exchanged(identity, &token, error))
 }
 
-/// Returns the failure to exchange the token of a web identity. If the role doesn't trust the
-/// token, the help shows the claims of the token, because the role has to trust exactly these
-/// claims.
+/// Returns the failure to exchange the token of a web identity. If AWS denies the exchange for a
+/// reason without a known remedy, the help shows the claims of the token, because the role has to
+/// trust exactly these.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let Cause::Denied(denial) = error.cause else {
@@ -269,6 +269,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
+    // A remedy that `request_failure` has set stays.
     with_help(request_failure(&headline, error), Some(&help))
 }
 
