@@ -124,7 +124,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
     if let Some(name) = assigned_name(command) {
         let why = "only a shell sets variables before a command";
-        let help = format!("write env before it: -- env {name}=… COMMAND");
+        let help = format!("put env before it: -- env {name}=… COMMAND");
         return not_found(&format!("\"{shown}\" isn't a program: {why}"), &help);
     }
     if BUILTINS.contains(&command) {
@@ -138,7 +138,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found(&text, &help);
     }
     if command.starts_with('-') {
-        let help = "write options before `--`";
+        let help = "put options before `--`";
         return not_found("the command begins with a hyphen", help);
     }
     if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {
@@ -159,12 +159,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
         "check" | "export" | "get" | "policy" => {
-            format!("for secrets-exec's own {command}, write secrets-exec {command}")
+            format!("for secrets-exec's own {command}, use secrets-exec {command}")
         }
         _ if Path::new(command).is_file() => {
             format!("for the file in this directory, write ./{command}")
         }
-        _ => "install it, or write its full path".to_owned(),
+        _ => "install it, or use its full path".to_owned(),
     };
     not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
 }

@@ -161,7 +161,7 @@ impl Agent {
 
     /// Returns why the agent can't read a locator, as the rest of a sentence about the agent, or
     /// `None` for a locator that the agent supports. The agent reads only from its own region,
-    /// doesn't pass on an external ID, and can't read parameters.
+    /// doesn't pass on an external id, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
@@ -170,7 +170,7 @@ impl Agent {
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
         if has_external_id {
-            Some("doesn't pass on the external ID of a role")
+            Some("doesn't pass on the external id of a role")
         } else if is_elsewhere {
             Some("reads only from its own region, but the ARN or the alias names another region")
         } else if locator.store == Store::ParameterStore {

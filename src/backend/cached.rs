@@ -437,7 +437,7 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
     if !path.exists() && !is_likely_in_memory {
-        problem = problem.help("create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and write --cache /dev/shm/secrets-exec");
+        problem = problem.help("create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec");
     }
     problem.note("the directory must be in memory, for example below /dev/shm")
 }

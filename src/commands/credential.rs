@@ -27,7 +27,8 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let text = format!(
         "a unit asks for its credential {request} on standard input, but only `secrets-exec credential` answers"
     );
-    let help = "write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml";
+    let help =
+        "in the service, set ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml";
     Problem::usage(text).help(help)
 }
 

@@ -82,5 +82,5 @@ fn error_of_entry_name(
     let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
     let write = argument.rewritten_with(entry.subject.reference()?);
     let problem = Problem::new(failed.status, text).code(failed.code);
-    Some(problem.help(format!("to print its value, write {write}")))
+    Some(problem.help(format!("to print its value, use {write}")))
 }

@@ -51,7 +51,7 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     }
     let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
                 variables or of files in memory";
-    let remedy = "write --on-rotation restart, or declare a file with `path` under `files:`";
+    let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
     Some(Problem::usage(text).help(remedy))
 }
 
@@ -61,7 +61,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
-        let help = "write the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
         return Problem::usage(text).help(help);
     }
     let nothing = "there is nothing to read: there is no --env, and";
@@ -207,7 +207,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
             Record::note(format!(
-                "./{name} isn't read, because -f is given; to read both, write -f {name} first"
+                "./{name} isn't read, because -f is given; to read both, use -f {name} first"
             ))
         });
         terminal::print_unless_hidden(note);

@@ -193,7 +193,7 @@ fn account_id(
     if found.is_none() {
         let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
         let mut help = format!(
-            "create the {kind} in this image or on this host, or write a number, as in owner: \"1000:1000\""
+            "create the {kind} in this image or on this host, or use a number, as in owner: \"1000:1000\""
         );
         // `chown` also accepts `user.group`.
         if find(name.split('.').next().unwrap_or_default()).is_some() {
@@ -278,7 +278,7 @@ impl DirectoryEntry {
             SFlag::S_IFREG => return Ok(true),
             SFlag::S_IFLNK => (
                 "is a symbolic link, which secrets-exec doesn't follow",
-                Some("write the path of the file that the link points to"),
+                Some("use the path of the file that the link points to"),
             ),
             SFlag::S_IFDIR => ("is a directory, not a file", None),
             _ => ("is a device, a pipe or a socket", None),

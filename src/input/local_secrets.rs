@@ -39,7 +39,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     };
 
     let Kind::Mapping(entries) = &node.kind else {
-        let text = "this file must be a mapping of secrets and their values";
+        let text = "this file must be a mapping of secrets to their values";
         let help = "for example: prod/db: { password: … }";
         let fault = Fault::new(text).help(help);
         return Err(vec![error((node.position, fault))]);
@@ -63,7 +63,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     let directory = path.parent().unwrap_or(path);
     match text_file::find_local_file(directory) {
-        Some(other) if problem.help.is_none() => problem.help(format!("write --local {other}")),
+        Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
         None if path == Path::new("true") => {
             problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
         }
@@ -116,7 +116,7 @@ fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));
     }
-    let text = "the value of a secret must be text, or a mapping of keys and values";
+    let text = "the value of a secret must be text, or a mapping of keys to values";
     let value = node.scalar_text().map(SecretValue::new);
     value.ok_or((node.position, text))
 }

@@ -127,7 +127,7 @@ pub fn refuse_encoded(
     let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
     let argument = shell_quoted(path.unwrap_or("FILE"));
     Err(problem.help(match command {
-        Some(command) => format!("write {option}<({command} {argument})"),
+        Some(command) => format!("use {option}<({command} {argument})"),
         None => format!("{tool} can't print this file: encrypt it as a whole, not each value"),
     }))
 }

@@ -475,7 +475,7 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
-        return Fault::new(message).help("write it as in DB_PASSWORD: prod/db:password");
+        return Fault::new(message).help("write DB_PASSWORD: prod/db:password");
     }
     let message = format!(
         "this line starts at column {here}, but the line above it starts at column {there}"
@@ -491,7 +491,7 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
         ["<<<<<<<", "=======", ">>>>>>>"].contains(&word)
     };
     let above = text.lines().position(is_marker)?;
-    let message = "this line is a marker of a merge conflict";
+    let message = "this line is a merge conflict marker";
     let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
     Some((position(above + 1, 0), fault))
 }

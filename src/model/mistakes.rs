@@ -171,7 +171,7 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     // A URL, a key or certificate, YAML, and JSON.
     let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
     let predicate = "must be the path of a file, not a URL or the content of the file";
-    let fault = Fault::new(predicate).help("save the file, and write its path");
+    let fault = Fault::new(predicate).help("save the file, and pass its path");
     marks.any(|mark| text.contains(mark)).then_some(fault)
 }
 
@@ -322,13 +322,13 @@ pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
-^--env-from (\w+)[-.](\w*)=([^:=]+)$ => a prefix has only letters, digits and "_": write --env-from ${1}_$2=$3
+^--env-from (\w+)[-.](\w*)=([^:=]+)$ => in a prefix, use only letters, digits and "_": --env-from ${1}_$2=$3
 [^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::AWSPREVIOUS
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the six characters at the end of the name are from an ARN, leave them out
 ^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => write the name of a secret instead of the path of a file
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
 ^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, leave out the slash, or set the variable that belongs before it
-env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, write its whole name
+env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, use its full name
 ^([^:]+)/(:.+)?$ => write «$1$2», or set the variable that belongs after the slash
 ^ssm:([^:/]+/[^:]+:.+)$ => for a secret, write «$1»; for a parameter, write «ssm:/$1»
 ^ssm:/?([^:]+:.+)$ => for a secret, write «$1»; for a parameter, check its name
@@ -475,7 +475,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let text = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} replaces");
-    let help = format!("let {tool} set a variable NAME to this, and write ${{NAME}}");
+    let help = format!("in {tool}, set env NAME to that, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))
 }
 

@@ -257,10 +257,15 @@ pub fn not_this_value(value: &str) -> String {
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
 /// be …". The message shows the value only if it may be quoted.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
-    if value.starts_with(['"', '\'']) {
+    if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
     }
     format!("{name} must be {expected}{}", not_this_value(value))
+}
+
+/// True for text that begins with a quote, which was probably meant for a shell.
+pub fn is_in_quotes(text: &str) -> bool {
+    text.starts_with(['"', '\''])
 }
 
 /// Returns the text of a server or a library as one line that can be printed: without our

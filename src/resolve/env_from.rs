@@ -137,7 +137,7 @@ pub fn key_outcomes(
                 let text = format!(
                     "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
                 );
-                let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
+                let help = "under \"env-from\", rename one with \"rename\", or leave it out with \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
             (Err(why), _) if is_quotable(key) => {

@@ -183,7 +183,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     let text = str::from_utf8(value.expose()).unwrap_or_default();
     let has_form_of_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || has_form_of_path && is_quotable(text);
-    let warning = "the variable gets the value itself, not the path of a file: write it under \"files\" or with --as-file";
+    let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
     (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 

@@ -59,8 +59,8 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
-        Some('~') => Some("write the whole path, because only a shell replaces \"~\""),
-        Some('"' | '\'') => Some("remove the quotes, which are part of the path"),
+        Some('~') => Some("use the full path, because only a shell replaces \"~\""),
+        Some('"' | '\'') => Some("remove the quotes from the path"),
         Some(_) | None => is_empty.then_some(
             "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
         ),
@@ -81,7 +81,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
         );
     }
     match path_remedy(path) {
-        Some(remedy) => format!("{text} ({remedy})"),
+        Some(remedy) => format!("{text}; {remedy}"),
         None => text,
     }
 }

@@ -120,7 +120,11 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
                 Err(_) => String::new(),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                .help(format!("create it first: {command} {shown}{in_unit}"))
+                .help(match shown.contains("${") {
+                    // A shell doesn't have the variable.
+                    true => "create it first".to_owned(),
+                    false => format!("create it first: {command} {shown}{in_unit}"),
+                })
                 .help_if_some(path_remedy(Path::new(path)))
         }
         Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
@@ -134,7 +138,7 @@ fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
         "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
         link.display()
     );
-    Problem::configuration(text).help("write the path of the directory that the link points to")
+    Problem::configuration(text).help("use the path of the directory that the link points to")
 }
 
 /// Opens a directory relative to the one that has been reached so far.

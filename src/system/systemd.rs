@@ -191,7 +191,7 @@ pub fn no_connection_problem() -> Problem {
     }
     match getsockopt(&io::stdin(), sockopt::AcceptConn) {
         Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
-            .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
+            .help("set Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
             Problem::usage("standard input isn't a connection of systemd's LoadCredential=").help(SETUP_HELP)
         }

@@ -114,7 +114,7 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // An error is stored in place of the base credentials. So secrets-exec doesn't look for
+            // An error is stored instead of the base credentials. So secrets-exec doesn't look for
             // credentials, and every request fails with this error.
             let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));

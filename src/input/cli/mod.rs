@@ -207,12 +207,12 @@ fn launch_invocation(
 
     let problem = if arguments.iter().any(|word| word == "--") {
         // If ENTRYPOINT isn't an array, Docker ignores CMD, so nothing follows `--`.
-        let help = "write the command after `--`; in a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
+        let help = "put the command after `--`; in a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
                     CMD [\"node\", \"app.js\"]";
         Problem::usage("there is no command after `--`").help(help)
     } else {
         Problem::usage("there is no command to start")
-            .help("write it at the end, after `--`, as in secrets-exec [OPTIONS] -- node app.js")
+            .help("put it at the end, after `--`, as in secrets-exec [OPTIONS] -- node app.js")
     };
     inputs.errors.push(problem);
     Err(inputs.errors)
@@ -327,7 +327,7 @@ impl Inputs {
         let (name, assigned) = reference.split_once('=').unwrap_or_default();
         let is_in_capitals = is_name(name) && name == name.to_uppercase();
         if is_in_capitals && reads_like_a_name(assigned) {
-            let help = format!("write secrets-exec get {assigned}");
+            let help = format!("use secrets-exec get {assigned}");
             let problem = Problem::usage("the argument sets a variable").help(help);
             inputs.errors.push(problem);
             return inputs;
@@ -438,7 +438,7 @@ impl Inputs {
                 let is_number = text.starts_with(|c: char| c.is_ascii_digit());
                 let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
                 let is_duration = is_number && set(&with_unit).is_ok();
-                let help = is_duration.then(|| format!("write {with_unit}"));
+                let help = is_duration.then(|| format!("use {with_unit}"));
                 let problem = Problem::usage(invalid_value(name, &text, expected));
                 self.errors.push(problem.help_if_some(help));
             }
@@ -616,7 +616,7 @@ fn split_assignment<'t>(
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
             Some(_) => "write the variable first, as in DB_PASSWORD=prod/db:password",
-            None => "a name has only letters, digits and \"_\", as in DB_PASSWORD2",
+            None => "use only letters, digits and \"_\", as in DB_PASSWORD2",
         }));
     };
     Ok((parsed_name, reference))

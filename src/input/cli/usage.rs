@@ -218,9 +218,9 @@ impl Line<'_> {
     fn missing_value(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
         let help = match (expected_value(name), self.possible_values(name)) {
-            (Some(expected), _) => format!("write {expected}"),
-            (None, Some(values)) => format!("write one of {values}"),
-            (None, None) => format!("write {}", argument.replace(['<', '>'], "")),
+            (Some(expected), _) => format!("use {expected}"),
+            (None, Some(values)) => format!("use one of {values}"),
+            (None, None) => format!("use {}", argument.replace(['<', '>'], "")),
         };
         Problem::usage(format!("{name} needs a value")).help(help)
     }
@@ -272,7 +272,7 @@ impl Line<'_> {
         // For a subcommand, the help suggests only its own options.
         let help = match (self.subcommand, replacement(option), owner_name, similar) {
             (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
-            (None, None, Some(owner), _) => format!("write secrets-exec {owner} {option} …"),
+            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),
         };
@@ -286,7 +286,7 @@ impl Line<'_> {
         let number = at.map_or(0, |at| at + 1);
         if word.starts_with(['–', '—']) {
             let help = match word.chars().nth(1) {
-                None => "write `--` before the command",
+                None => "put `--` before the command",
                 Some(_) => "write hyphens, as in --env DB_PASSWORD=prod/db:password",
             };
             return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
@@ -295,7 +295,7 @@ impl Line<'_> {
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
             let file = Some(word).filter(|word| reads_like_a_name(word));
-            return Problem::usage(text).help(format!("write -f {}", file.unwrap_or("FILE")));
+            return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
         }
 
         // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
@@ -340,7 +340,7 @@ impl Line<'_> {
         if find_subcommand(word).is_some() {
             let option = self.words[0].split('=').next().unwrap_or_default();
             let text = format!("\"{word}\" must come before the options");
-            return Problem::usage(text).help(format!("write secrets-exec {word} {option} …"));
+            return Problem::usage(text).help(format!("use secrets-exec {word} {option} …"));
         }
 
         // `run node app.js`: a subcommand of another tool.
@@ -378,13 +378,13 @@ impl Line<'_> {
 
         if number == 1 {
             return Problem::usage("argument 1 is neither a subcommand nor an option")
-                .help("write `--` before it if it is the command");
+                .help("put `--` before it if it is the command");
         }
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
         Problem::usage(text).help(match self.words.contains(&"--") {
-            true => "write another `--` before the command",
-            false => "write secrets-exec [OPTIONS] -- COMMAND",
+            true => "add another `--` before the command",
+            false => "use secrets-exec [OPTIONS] -- COMMAND",
         })
     }
 
@@ -426,14 +426,14 @@ impl Line<'_> {
                 let section = "files: [{ from: prod/db:password, path: … }]";
                 (
                     text,
-                    self.in_own_words(&format!("write in a declaration: {section}")),
+                    self.in_own_words(&format!("in a declaration, write {section}")),
                 )
             }
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),
             // The shell has expanded the pattern.
             _ if is_pattern => (text, "write the pattern in quotes".to_owned()),
-            _ => (text, format!("write {}", expected_value(option)?)),
+            _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))
     }

@@ -120,7 +120,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
         && is_name(name)
         && reads_like_a_name(reference)
     {
-        return Some(format!("write --as-file {name}={reference}"));
+        return Some(format!("use --as-file {name}={reference}"));
     }
     if path.is_file() {
         return None;
@@ -129,7 +129,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     let meant = if inside.exists() { &inside } else { path };
     let files = Vec::from_iter(meant.to_str()?.split([',', ':', ' ']));
     let are_files = files.iter().all(|file| Path::new(file).is_file());
-    are_files.then(|| format!("write -f {}", files.join(" -f ")))
+    are_files.then(|| format!("use -f {}", files.join(" -f ")))
 }
 
 /// The names under which a declaration is found.
@@ -180,14 +180,14 @@ pub fn missing_declaration_help() -> Option<String> {
     for (depth, directory) in above.ancestors().enumerate().skip(1) {
         let mut names = DEFAULT_NAMES.iter();
         if let Some(name) = names.find(|name| directory.join(name).exists()) {
-            return Some(format!("write -f {}{name}", "../".repeat(depth)));
+            return Some(format!("use -f {}{name}", "../".repeat(depth)));
         }
     }
     let paths = DEFAULT_NAMES.iter().map(Path::new);
     let mut similar = paths.filter_map(similar_file);
     // A file for `--local` isn't a declaration.
     if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml")) {
-        return Some(format!("write -f {file}"));
+        return Some(format!("use -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
     let has_env_file = Path::new(".env").is_file();
@@ -269,7 +269,7 @@ fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let has_secret_name = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
     if has_secret_name && !TOP_KEYS.split(' ').any(has_key) {
-        return Some(("a file for --local", "write --local instead of -f"));
+        return Some(("a file for --local", "use --local instead of -f"));
     }
     foreign_file(has_key)
 }

@@ -109,6 +109,8 @@ impl<'a> Item<'a> {
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
+            // `"path" in "files"`
+            key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} of {}", self.subject),
         };
         self.add(subject, mistake.into().about(""));
@@ -151,7 +153,7 @@ impl<'a> Item<'a> {
             return self.refuse(fault.help("write \"\" if the value should be empty"));
         }
         let fault = Fault::new("is empty (commented out, or not indented?)");
-        self.refuse(fault.help(help.unwrap_or_else(|| format!("write {expected}"))));
+        self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
     }
 
     /// Returns the value of `parsed`. If `parsed` is an error, adds it as a sentence, and returns
@@ -175,7 +177,7 @@ impl<'a> Item<'a> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             let text = self.node.scalar_text();
             if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
-                self.refuse_type("a mapping of names and values", help);
+                self.refuse_type("a mapping of names to values", help);
             }
             return Vec::new();
         };
@@ -201,7 +203,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = format!("write it as in {name}: prod/db:password");
+        let help = format!("write {name}: prod/db:password");
         self.add(name.to_owned(), fault.help(help));
         true
     }

@@ -41,7 +41,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             let legal = name.replace(['-', '.'], "_");
             let is_legal = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
             let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
-            key.refuse_sentence(Fault { text: why, help });
+            let text = why.to_owned();
+            key.named(quoted_name(name)).refuse(Fault { text, help });
         }
         let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
         let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
@@ -105,7 +106,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
             format!("write the key or version where you use the alias, as in {name}:password");
         // A name in capitals is probably a variable's.
         if name == name.to_uppercase() {
-            help = format!("write the variable {name} below \"env:\", not below \"secrets:\"");
+            help = format!("write the variable {name} under \"env:\", not \"secrets:\"");
         }
         let fault = Fault::new("must be a secret without a key or a version");
         item.refuse(fault.help(help));
@@ -160,7 +161,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
         if let "secrets-manager" | "parameter-store" = name {
-            let help = "write its variables directly below \"env:\", and parameters with ssm:";
+            let help = "write its variables directly under \"env:\", and parameters with ssm:";
             let fault = Fault::new("is a section of a buildspec, not a variable");
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
@@ -222,12 +223,12 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let claims = entries.iter().flat_map(|entry| entry.target.claims());
     let mut claimed: HashSet<_> = claims.collect();
     for item in section.expect_list(FILES, None).unwrap_or_default() {
-        let Some(entry) = file(&item.named("an entry of \"files\"")) else {
+        let Some(entry) = file(&item.named("an entry in \"files\"")) else {
             continue;
         };
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                item.refuse_sentence(format!("{claim} is set twice in this declaration"));
+                item.refuse_sentence(format!("{claim} appears twice"));
             }
         }
         entries.push(entry);
@@ -245,6 +246,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     };
 
     let mut fields = item.expect_fields(FILE_KEYS);
+    fields.item = item.named("\"files\"");
     let (path, env) = (fields.take("path"), fields.take("env"));
     // An unknown key may be meant as one of the two.
     if path.is_none() && env.is_none() && !fields.has_unknown {

@@ -94,7 +94,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     }
     let mut first_words = expressions(template).filter_map(|text| text.split_once(' '));
     if first_words.any(|(word, _)| GO_WORDS.split(' ').any(|other| other == word)) {
-        let fault = Fault::new("the template is in the language of Go, but must be Jinja");
+        let fault = Fault::new("the template uses Go's syntax instead of Jinja's");
         return fault.help("write {{ env.HOME }}, {{ db.password }} or {% if db.host %}");
     }
     let is_unclosed = detail.ends_with("expected end of variable block");
@@ -178,7 +178,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }
     let text = format!(
-        "in the template, the {operator:?} in {expression:?} is an operator, not a part of a name"
+        "in the template, the {operator:?} in {expression:?} is an operator, not part of a name"
     );
     Some(Fault::new(text).help(help))
 }

@@ -347,7 +347,7 @@ impl TypedOptions {
                 None => {
                     let variable = option.variable();
                     Problem::usage(format!("--{option} requires --{needed}")).help(format!(
-                        "add --{needed}{value}, or leave out --{option} (or the variable {variable})"
+                        "add --{needed}{value}, or remove --{option} (or unset {variable})"
                     ))
                 }
             });

@@ -189,7 +189,7 @@ options! {
         role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), text(|arn| Role::parse(arn, None).ok_or(Role::EXPECTED)),
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
-            "The external ID that the role's trust policy requires");
+            "The external id that the role's trust policy requires");
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(HttpUrl::parse_endpoint),
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,

@@ -16,7 +16,7 @@ use jsonpath_rust::parser::parse_json_path;
 use super::secret_id::{Arn, ParameterPath, Region, Role, SecretId, Store};
 use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
-use crate::model::shown::{StandIn, quoted_name, reads_like_a_name};
+use crate::model::shown::{StandIn, reads_like_a_name};
 
 /// One request: a version of a secret or parameter. References with the same locator share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -350,18 +350,17 @@ const RESERVED: &str = "\
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// The message about a reserved word, or about a name that a variable couldn't have.
-pub fn validate_alias_name(name: &str) -> Result<(), String> {
-    let why = match name {
-        _ if !is_name(name) => {
-            "an alias can only have letters, digits and \"_\", and can't begin with a digit"
+/// The predicate about a reserved word, or about a name that a variable couldn't have.
+pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
+    match name {
+        _ if !is_name(name) => Err(
+            "isn't a valid alias: use only letters, digits and \"_\", and no digit at the start",
+        ),
+        _ if RESERVED.split(' ').any(|word| word == name) => {
+            Err("isn't a valid alias, because it is a reserved word")
         }
-        _ if RESERVED.split(' ').any(|word| word == name) => "it is a reserved word",
-        _ => return Ok(()),
-    };
-    let name = quoted_name(name);
-    let message = format!("{name} can't be the name of an alias, because {why}");
-    Err(message)
+        _ => Ok(()),
+    }
 }
 
 /// The version of a secret or parameter to request.

@@ -58,7 +58,7 @@ pub struct Reference {
 const PARTS_HELP: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
-const VERSION_HELP: &str = "write the whole version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
+const VERSION_HELP: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a parameter can't have.
 const PARAMETER_VERSION_HELP: &str =
@@ -338,7 +338,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ',' | ' ' | '|' if are_names && key.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
-        '"' | '\'' => "remove the quotes, which are part of the reference",
+        '"' | '\'' => "remove the quotes",
         '*' | '?' => {
             "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }

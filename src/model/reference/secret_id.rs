@@ -503,7 +503,7 @@ impl Role {
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
     /// A description of valid external ids.
-    pub const EXTERNAL_ID: &str = "letters, digits and characters of _+=,.@:/-";
+    pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name.
     /// Returns `None` for any other text. An asterisk isn't accepted, because it would be a

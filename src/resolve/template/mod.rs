@@ -364,7 +364,7 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
         (Some(fault), _) => fault,
         (None, UnknownFilter) => named().help(
-            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+            "the filters are MiniJinja's, and urlencode, tojson, fromjson, b64encode and b64decode",
         ),
         (None, UnknownMethod) => {
             named().help("use a filter instead of a method, as in {{ db.host | trim }}")
@@ -373,7 +373,7 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
         (None, ErrorKind::InvalidOperation) => {
             "an operator or filter can't be applied to these values".into()
         }
-        (None, ErrorKind::UndefinedError) => "it uses a value that is undefined".into(),
+        (None, ErrorKind::UndefinedError) => "it uses an undefined value".into(),
         (None, ErrorKind::OutOfFuel) => "it takes too many steps".into(),
         (None, kind) => kind.to_string().into(),
     };

@@ -428,7 +428,7 @@ fn has_non_ascii_name(format: &str) -> bool {
 /// If the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero")),
+        Ok(0) => Err(own_error("\"divisibleby\" divides by zero")),
         Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
     }
 }

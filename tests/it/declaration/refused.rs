@@ -9,10 +9,10 @@ use crate::support::*;
 ///
 /// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
-must be a mapping of names and values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
-an entry of "files" must be a mapping, not a string | files: [^"x:k"]
+must be a mapping of names to values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
+an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
-this file must be a mapping of names and values, not a string | ^text
+this file must be a mapping of names to values, not a string | ^text
 is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
 write each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
 "secrets" only gives short names to secrets | secrets: ^["A=x:k"]
@@ -52,8 +52,8 @@ must be the name of a signal, such as TERM or HUP | defaults: {on-rotation: rest
 must be a signal that a program can handle, such as TERM or HUP | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
-can't be the name of an alias, because an alias can only have letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
-can't be the name of an alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
+isn't a valid alias: use only letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
+isn't a valid alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
 the alias "db" is empty | secrets: {db: ^null}
 the alias "db" must be the name or ARN of a secret, not a list | secrets: {db: ^[x]}
 the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage: AWSPREVIOUS}}
@@ -109,7 +109,7 @@ isn't a valid name for a variable: use only letters, digits and "_" | env: {^…
 A is empty | env: {A: ^…} | null | ~
 A must be a reference such as prod/db:password, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
 "from" of A is empty | env: {A: {from: ^null}}
-write a reference such as prod/stripe | env-from: [^null]
+use a reference such as prod/stripe | env-from: [^null]
 a.service/k must be a reference such as prod/db:password, not a list | credentials: {a.service: {k: ^[x]}}
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
@@ -131,7 +131,7 @@ must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
 must be true or false | env-from: [{from: x, optional: ^1}]
 has an unknown key | env-from: [{from: x, ^default: d}]
 has the character "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
-an entry of "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
+an entry in "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
 must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
@@ -147,8 +147,8 @@ a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…
 /// Declarations that only the program can refuse, because the schema can't express the rule. The
 /// form is that of [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
-the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
-the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
+the file /run/x appears twice | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
+the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 A is empty | env:\n  A^:\n  B: x:k
 "value" of A is empty | env:\n  A: { value^: }
 begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]

@@ -16,7 +16,9 @@ use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked, several_lines};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable, noun_with_name, one_line};
+use crate::model::shown::{
+    invalid_value, is_in_quotes, is_plain_ascii, is_quotable, noun_with_name, one_line,
+};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -55,7 +57,10 @@ impl<'a> Places<'a> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
             let help = || format!("correct or unset {name}");
-            error.help.get_or_insert_with(help);
+            // The message about quotes has its remedy.
+            if !is_in_quotes(&value.to_string_lossy()) {
+                error.help.get_or_insert_with(help);
+            }
             self.errors.push(error);
         });
         parsed.ok()
@@ -173,7 +178,7 @@ pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     let is_valid = (2..=64).contains(&text.len()) && text.bytes().all(is_allowed);
     let name = is_valid.then(|| text.to_owned());
-    name.ok_or("2 to 64 letters, digits and characters of _+=,.@-")
+    name.ok_or("2 to 64 characters: letters, digits and _+=,.@-")
 }
 
 /// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
@@ -386,7 +391,7 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind, of which only the header is kept. Warns about a
+    /// `None` for a section of an unknown kind. Only its header is kept. Warns about a
     /// `[default]` section that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CONTAINER_*";
 
 /// The remedy for a URL of a container's credentials that the SDK refuses.
-const INSECURE_REMEDY: &str = "write https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
+const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
 /// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly
 /// expired, it is first refreshed and stored.

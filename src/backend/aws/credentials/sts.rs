@@ -62,7 +62,7 @@ const SESSION_NAME: &str = "secrets-exec";
 const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
 /// The remedy for a role that STS doesn't accept.
-const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external ID";
+const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
 /// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for
 /// long.
