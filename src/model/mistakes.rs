@@ -308,6 +308,7 @@ const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: = ssm:/
 {{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: aws-parameterstore: optional:aws-parameterstore: {aws-ssm} = ssm:
+$${ = ${
 op:// vault: ref+ = ";
 
 /// More beginnings of this kind. They apply only to references, and only if a slash follows,
@@ -431,6 +432,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         let partition = format!(":{text}").find(":aws")?;
         let arn = format!("arn:{}", &text[partition..]);
         return Some(("is an incomplete ARN".to_owned(), arn));
+    }
+
+    let parts = text.split_once(":parameter:");
+    if let Some((before, name)) = parts.filter(|(before, _)| before.contains(":ssm:")) {
+        let arn = format!("{before}:parameter/{}", name.trim_start_matches('/'));
+        return Some(("is an ARN with a colon after \"parameter\"".to_owned(), arn));
     }
 
     let (prefix, ours) = foreign_prefix(text).or_else(|| {

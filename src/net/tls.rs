@@ -20,10 +20,10 @@
 //! missing root certificate.
 
 use std::collections::HashMap;
-use std::iter;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
+use std::{fs, iter};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -149,7 +149,12 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             }
             Some(_) | None => {
                 let path = named.display();
-                format!("{path} doesn't contain a root certificate (PEM) that can be used")
+                let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
+                let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
+                    true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
+                    false => "doesn't contain a root certificate (PEM) that can be used",
+                };
+                format!("{path} {defect}")
             }
         };
         return Err(unusable_roots(why));

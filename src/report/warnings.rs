@@ -279,11 +279,17 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
-    let names = after_dollars.filter_map(|text| text.trim_matches(['{', '(']).split(is_end).next());
-    let warnings = names.filter(is_set_name).map(|name| {
-        Record::warning(format!(
-            "\"${name}\" in an argument is passed on literally, because no shell expands it: use sh -c '…'"
-        ))
+    let warnings = after_dollars.filter_map(|text| {
+        let name = text.trim_matches(['{', '(']).split(is_end).next();
+        let name = name.filter(is_set_name)?;
+        // A shell would run NAME for `$(NAME)`.
+        let (shown, variable) = match text.starts_with('(') {
+            true => (format!("$({name})"), format!(" with ${name}")),
+            false => (format!("${name}"), String::new()),
+        };
+        Some(Record::warning(format!(
+            "\"{shown}\" in an argument is passed on literally, because no shell expands it: use sh -c '…'{variable}"
+        )))
     });
     warnings.collect()
 }

@@ -271,9 +271,8 @@ impl Client {
             OutageKind::MalformedResponse => {
                 "check that AWS or a simulation of it listens at this address"
             }
-            OutageKind::Connection | OutageKind::Silent | OutageKind::Timeout => {
-                "start the service there"
-            }
+            OutageKind::Timeout => "check the service there, allow more time with --timeout",
+            OutageKind::Connection | OutageKind::Silent => "start the service there",
             OutageKind::Throttled
             | OutageKind::Service
             | OutageKind::Handshake
