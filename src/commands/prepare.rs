@@ -24,6 +24,7 @@ use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, TypedOptions};
 use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
+use crate::model::reference::Reference;
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -137,7 +138,9 @@ pub fn prepare(
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    if (is_launch || !inputs.resolve_env.is_empty()) && report.is_empty() {
+    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
+    let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
+    if (has_reference || !inputs.resolve_env.is_empty()) && report.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
@@ -222,14 +225,17 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    // The conditions save time: most plans don't have such entries.
+    // The conditions only save time: most plans don't have such entries.
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::plain_template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     }
-    terminal::print_unless_hidden(report::open_mode_warnings(plan));
+    let mut entries = plan.entries.iter();
+    if entries.any(|entry| matches!(entry.target, Target::File(_))) {
+        terminal::print_unless_hidden(report::open_mode_warnings(plan));
+    }
     let mut entries = plan.entries.iter();
     let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
     if has_empty_variable && !matches!(asker, Asker::Check { .. }) {

@@ -83,7 +83,7 @@ pub fn unresolved_warnings(
             }
             // Only `*` matches, so this mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
-            false => is_meant_as_reference(&text)
+            false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
         // Few variables have a reason, so this is checked last.
@@ -92,15 +92,6 @@ pub fn unresolved_warnings(
         }));
     }
     warnings
-}
-
-/// True for a value that no program needs for itself: an ARN with a KEY, a STAGE or a VERSION-ID
-/// after it, or text with a dynamic reference.
-fn is_meant_as_reference(text: &str) -> bool {
-    let has_fields = |reference: Reference| reference.only_secret().is_none();
-    let is_arn = Arn::has_prefix(text) && Reference::parse(text).is_ok_and(has_fields);
-    // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
-    is_arn || text.contains("{{resolve:s")
 }
 
 /// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the
