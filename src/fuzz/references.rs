@@ -156,7 +156,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 /// Asserts that the JSONPath in a hint matches a value.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for help in reasons(outcomes).into_iter().filter_map(|error| error.help) {
-        let Some(quoted) = help.strip_prefix("for the nested value, write --env ") else {
+        let Some(quoted) = help.strip_prefix("write --env ") else {
             continue;
         };
         let argument = unquoted(quoted);

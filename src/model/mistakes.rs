@@ -491,9 +491,8 @@ pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
     is_unrendered.then(|| {
-        Fault::new("is a Helm template that hasn't been rendered").help(
-            "in the chart, use {{ tpl (.Files.Get \"secrets-exec.yaml\") . }} to render the file",
-        )
+        Fault::new("is a Helm template that hasn't been rendered")
+            .help("in the chart, render it with {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
     })
 }
 

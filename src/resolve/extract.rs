@@ -355,7 +355,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     }
     // If the reference isn't shown, the hint is only the path, which consists of existing keys.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
-    Some(format!("for the nested value, write {write}"))
+    Some(format!("write {write}"))
 }
 
 /// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key

@@ -192,7 +192,7 @@ pub fn is_bare_word(text: &str) -> bool {
 
 /// Returns the fault of text that begins like an ARN, but doesn't have all parts of one.
 fn incomplete_arn() -> Fault {
-    Fault::new("is an incomplete ARN").help("copy the whole ARN, as the AWS console shows it")
+    Fault::new("is an incomplete ARN").help("copy the whole ARN from AWS")
 }
 
 /// Parses the ARN of a secret or parameter. Also returns the store.
