@@ -95,8 +95,8 @@ pub struct About {
     pub name: String,
     /// The noun for several of them: `secrets`.
     pub plural: String,
-    /// The beginning of the headline before the secret, with a final space: `access to `. `None` if
-    /// the headline doesn't name the secret.
+    /// The headline's text before the secret: nothing, or words such as `access to `. `None` if the
+    /// headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
@@ -185,9 +185,9 @@ impl Problem {
     }
 
     /// Returns a key by which a report groups problems: those with the same key are printed as one,
-    /// with the entries of all of them. They may differ in their entries, details, missing keys and
-    /// secrets, and in helps about their own entries. Returns `None` for a problem without entries,
-    /// which is always printed by itself.
+    /// with the entries of all of them. They may differ in their entries, details, secrets and
+    /// missing keys, and in helps about their own entries. Returns `None` for a problem without
+    /// entries, which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
