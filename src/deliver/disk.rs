@@ -51,8 +51,8 @@ const SET_MODE: &str = "the mode of the file can't be set";
 /// not exist before, unless [`Self::keep`] was called.
 pub struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name that is removed when the value is dropped: first the temporary name and then, if it
-    /// was free, the file's own name. `None` if the file stays.
+    /// The name that is removed when the value is dropped: first the temporary name and then the
+    /// file's own name, if that was free. `None` if the file stays.
     name_to_remove: Option<OsString>,
 }
 

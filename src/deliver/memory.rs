@@ -127,7 +127,8 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     })
 }
 
-/// Moves a descriptor to the lowest free number that is at least [`LOWEST`].
+/// Moves a descriptor to the lowest free number that is at least [`LOWEST`], and closes the old
+/// one.
 ///
 /// # Errors
 /// When the process has too many open files.

@@ -3,8 +3,7 @@
 //! The input is the files of a launch with their values. The result is files on disk under their
 //! own names, files in memory that the command inherits, and the variables with their paths. A
 //! launch that fails must not leave a new file behind. Only users who can open a file under its own
-//! name can open it under its temporary name. And no other user's symbolic link can redirect a
-//! file.
+//! name can open it under its temporary name.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
@@ -18,9 +17,6 @@
 //!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
 //!                             new files.
 //! ```
-//!
-//! Each directory is looked up once and stays open, so a path that changes in between can't lead a
-//! file elsewhere.
 //!
 //! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
 //! has what other subcommands do with files: `export` appends to one, and `install` writes the
@@ -268,7 +264,8 @@ pub struct PlacedFile {
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        // If the directory is gone, the file is gone, too. If it can't be opened, the file stays.
+        // If the directory is gone, so is the file. If the directory can't be opened, the file
+        // stays.
         let Ok(entry) = DirectoryEntry::open(&path) else {
             continue;
         };

@@ -143,6 +143,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the curly quotes"));
     }
+    // People see a space between other characters.
     let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
     let name = character_name(unseen);
     let help = match unseen {
@@ -170,7 +171,7 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 /// Returns the fault of a text that is a URL or the content of a file instead of its path. Both may
 /// have a password, so the text isn't shown. Returns `None` for any other text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // A URL, a key or certificate, YAML, and JSON.
+    // These occur in a URL, a key or certificate, YAML, and JSON.
     let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
     let predicate = "must be the path of a file, not a URL or the content of the file";
     let fault = Fault::new(predicate).help("save the file, and pass its path");
@@ -389,14 +390,14 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
 /// after the exclamation mark. The result is `None` for an unknown tag, and for one without a
-/// value, because `!sub` may be a password.
+/// value, because a password can begin with `!`.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
     if !ours.is_empty() {
         return Some(format!("write {ours}"));
     }
-    // `!var prod/db#password`
+    // As in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
@@ -430,10 +431,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    // An ARN that was copied without its beginning: `rn:aws:secretsmanager:…`
+    // An ARN that was copied without its beginning: `rn:aws:secretsmanager:…`. It has at least five
+    // of its fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        // The colon in front lets `aws` also be the first field, and isn't in `text`.
+        // The colon in front isn't in `text`, so this is the index of `aws`, even in the first
+        // field.
         let partition_start = format!(":{text}").find(":aws")?;
         let arn = format!("arn:{}", &text[partition_start..]);
         return Some(("is an incomplete ARN".to_owned(), arn));

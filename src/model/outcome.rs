@@ -260,7 +260,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of documents from the cache that contain a value that doesn't match its
+    /// Returns the locators of cached documents from which a value was read that doesn't match its
     /// pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
@@ -334,7 +334,7 @@ impl Values {
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    // Without the final NUL.
+    // The limit includes the final NUL.
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")

@@ -1,9 +1,8 @@
 //! The plan of a launch: the layers merged into one list of entries, with every reference looked
 //! up.
 //!
-//! What goes in is what the user has written, and the inherited variables. What comes out says
-//! which secrets to request, and in which order to resolve the entries. Here, nothing is read or
-//! requested.
+//! The plan says which secrets to request, and in which order to resolve the entries. Nothing is
+//! read or requested here.
 //!
 //! ```text
 //! layers, the earliest first                    plan, in the order of precedence
@@ -142,7 +141,7 @@ impl Plan {
     /// certain to be overridden. If an optional entry, or a key of an object, turns out to override
     /// another entry, that entry's secret is requested needlessly, but together with the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        // With an empty variable instead of a name, the value is absent without a request.
+        // If a variable that should name a secret is empty, the value is absent without a request.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
         let named = self.entries.iter().filter(is_named);
         let references = named.flat_map(|entry| entry.source.references());
@@ -311,7 +310,8 @@ impl Lookup<'_> {
             });
         }
 
-        // On one line, or on the command line, `check` shows the overridden entries last.
+        // Of the entries on one line, or on the command line, `check` shows the overridden ones
+        // last.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);

@@ -63,8 +63,8 @@ pub struct Problem {
     pub has_help_of_entry: bool,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the reason has nothing to do with the entries, so that text output lists only some
-    /// of them.
+    /// True if the reason has nothing to do with the entries, so text output lists only some of
+    /// them.
     pub is_general: bool,
     /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,

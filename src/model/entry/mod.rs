@@ -2,9 +2,8 @@
 //! of its value, and the names of the variables that `env-from` sets.
 //!
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
-//! looks up later. `target` has what an entry sets, decides which entry wins if several entries
-//! have the same target, and says how messages name an entry. `template` has templates, which
-//! combine several secrets.
+//! looks up later. `target` has what an entry sets, the rule of precedence, and how messages name
+//! an entry. `template` has templates, which combine several secrets.
 
 mod target;
 pub mod template;
@@ -161,7 +160,7 @@ pub struct Naming {
     pub case: Case,
 }
 
-/// The case of a key's letters in a name. With both, characters outside `[A-Za-z0-9_]` become `_`.
+/// The case of a key's letters in a name. Either way, characters outside `[A-Za-z0-9_]` become `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
     #[default]
@@ -234,7 +233,7 @@ const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 type Patterns = (Vec<(&'static str, Vec<Pattern>)>, Vec<Pattern>);
 
 impl Naming {
-    /// True if the key is selected.
+    /// True if `only` and `except` select the key.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)

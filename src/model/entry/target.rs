@@ -135,8 +135,8 @@ pub enum Claim {
 
 impl Target {
     /// Returns the variables, paths and systemd credentials that an entry with this target sets.
-    /// The variables of `env-from` aren't among them: each key claims its variable when it is
-    /// known.
+    /// The variables of `env-from` aren't among them: each key claims its variable when the keys
+    /// are known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
@@ -486,8 +486,8 @@ impl Subject {
     }
 }
 
-/// Returns an argument in quotes if it has a character that a shell interprets, among those that
-/// are common in references and paths.
+/// Returns an argument, in quotes if it has one of those special characters of a shell that are
+/// common in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))

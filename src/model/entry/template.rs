@@ -1,10 +1,10 @@
 //! A template: text with Jinja expressions over several secrets, such as `postgres://{{ db.user
 //! }}@{{ db.host }}`.
 //!
-//! What goes in is the text. What comes out is a template without syntax errors, and the names that
-//! it uses. The plan looks up these names as aliases, so that their secrets are read, and
-//! `resolve::template` renders the template later. A syntax error may quote the template, which is
-//! a part of the declaration, but never a value.
+//! [`Template::parse`] returns a template without syntax errors, and the names that it uses. The
+//! plan looks up these names as aliases, so that their secrets are read, and `resolve::template`
+//! renders the template later. A syntax error may quote the template, which is a part of the
+//! declaration, but never a value.
 
 use std::collections::BTreeSet;
 
@@ -173,10 +173,10 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     };
     let mut help = format!("write {{{{ {corrected} }}}}");
     // Without a slash, the text was probably meant as the alias itself.
-    let known = aliases.get(&alias);
-    let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
+    let declared = aliases.get(&alias);
+    let is_declared = declared.is_some_and(|found| found.id == secret || !secret.contains('/'));
     // An alias with an illegal name, such as `my-db`, has its own error.
-    if alias != secret && !is_known && !aliases.contains_key(secret) {
+    if alias != secret && !is_declared && !aliases.contains_key(secret) {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }

@@ -169,7 +169,7 @@ macro_rules! options {
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
             id: OptionId::$id,
             name: $name,
-            // The first of these, so `None` only if the row doesn't have a short name.
+            // The first element is `None` only if the row doesn't have a short name.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: $takes,
@@ -379,7 +379,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Makes a parser that accepts the names in `choices`.
+/// Makes a parser that turns one of the names in `choices` into its value.
 fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
@@ -412,12 +412,12 @@ const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 /// default URL, or a URL. The requests contain a token, and the responses contain secrets. These
 /// must not cross the network in plain text, so an agent on a different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
-    let url = match value.to_str() {
+    let text = match value.to_str() {
         Some("0") => return Ok(AgentChoice::Off),
         Some("1") => Some(DEFAULT_AGENT),
-        url => url,
+        other => other,
     };
-    let url = url.and_then(|url| HttpUrl::parse_endpoint(url).ok());
+    let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
     safe_url.map(AgentChoice::At).ok_or(
         "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
