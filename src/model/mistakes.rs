@@ -172,10 +172,10 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 /// have a password, so the text isn't shown. Returns `None` for any other text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // These occur in a URL, a key or certificate, YAML, and JSON.
-    let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
+    let marks = ["://", "-----BEGIN ", ": ", "\":"];
     let predicate = "must be the path of a file, not a URL or the content of the file";
-    let fault = Fault::new(predicate).help("save the file, and pass its path");
-    marks.any(|mark| text.contains(mark)).then_some(fault)
+    let has_mark = marks.iter().any(|mark| text.contains(mark));
+    has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
 /// Returns the fault of an argument of the command line that consists of several arguments or
@@ -431,8 +431,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    // An ARN that was copied without its beginning: `rn:aws:secretsmanager:…`. It has at least five
-    // of its fields.
+    // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, has at least
+    // five fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
         // The colon in front isn't in `text`, so this is the index of `aws`, even in the first

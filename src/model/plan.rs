@@ -82,8 +82,7 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
-    /// variable isn't empty, it overrides the entries for it.
+    /// With `--keep-existing`, `existing` has the variables that the command inherits.
     ///
     /// # Errors
     /// An error for each reference that can't be looked up.
@@ -108,11 +107,7 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let existing = existing.into_iter().flat_map(Inherited::iter);
-        let non_empty = existing.filter(|(_, value)| !value.is_empty());
-        // No entry has a name that isn't UTF-8.
-        let names = non_empty.filter_map(|(name, _)| name.to_str());
-        let kept_names = names.map(str::to_owned).collect();
+        let kept_names = existing.map(kept_names).unwrap_or_default();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
@@ -191,6 +186,14 @@ impl Plan {
         };
         Some(text)
     }
+}
+
+/// Returns the names of the variables that `--keep-existing` keeps: those that aren't empty.
+fn kept_names(existing: &Inherited) -> BTreeSet<String> {
+    let non_empty = existing.iter().filter(|(_, value)| !value.is_empty());
+    // No entry has a name that isn't UTF-8.
+    let names = non_empty.filter_map(|(name, _)| name.to_str());
+    names.map(str::to_owned).collect()
 }
 
 /// The source of an entry, with its references looked up.

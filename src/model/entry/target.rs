@@ -272,7 +272,7 @@ pub enum Holder {
 }
 
 /// The variables, paths and systemd credentials that are held so far. This is the only rule of
-/// precedence: it decides which of several entries sets a variable, a path or a systemd credential.
+/// precedence: it decides which of several entries sets one of them.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
@@ -520,7 +520,7 @@ impl fmt::Display for Subject {
 /// The position at which the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// An option of the command line, or a subcommand whose argument this is about.
+    /// An option of the command line, or a subcommand.
     Argument(&'static str),
     /// The inherited variable with the same name, which `--resolve-env` reads.
     Inherited,
@@ -533,7 +533,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Returns the path of the declaration, or `None` for an entry that isn't in one.
+    /// Returns the path of the declaration, if the entry is in one.
     pub fn file(&self) -> Option<&Path> {
         let Self::File { path, .. } = self else {
             return None;

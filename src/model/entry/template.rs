@@ -88,7 +88,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
-    // Which aliases there are isn't known before the plan.
+    // The aliases aren't known before the plan.
     let calculation = |text| calculation_error(text, &Aliases::default());
     if let Some(fault) = expressions(template).find_map(calculation) {
         return fault;
