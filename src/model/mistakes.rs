@@ -75,8 +75,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // Nothing is similar to an empty name. Any other distance is at least the difference of the
-        // lengths, so it is above the limit here.
+        // Nothing is similar to an empty name. Otherwise, the distance is at least the difference
+        // of the lengths, so it is above the limit here.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -401,6 +401,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
+        // The value may be a password.
         false => format!("leave out \"!{tag}\""),
     })
 }

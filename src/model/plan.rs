@@ -82,7 +82,8 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// With `--keep-existing`, `existing` has the variables that the command inherits.
+    /// `existing` has the variables that the command inherits, or is `None` without
+    /// `--keep-existing`.
     ///
     /// # Errors
     /// An error for each reference that can't be looked up.
@@ -495,7 +496,7 @@ impl Lookup<'_> {
 
 /// Returns what to write in a template instead of a variable that this launch sets: its text, if
 /// messages show no reference for it. For a reference such as `prod/db:host`, with a slash or an
-/// alias, this is the corrected expression, as in the error about a reference in a template.
+/// alias, this is the corrected expression. For any other reference, it is an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);

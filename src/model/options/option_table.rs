@@ -143,8 +143,8 @@ macro_rules! options {
 
         impl TypedOptions {
             /// Adds the options of `lower`, a place with lower precedence, with their positions,
-            /// unless `self` sets them, or [`Self::turn_off_below`] turns them off. Also adds its
-            /// texts about these.
+            /// unless `self` sets them, or [`Self::turn_off_below`] turns them off. Also adds the
+            /// texts about those that are turned off.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
