@@ -57,8 +57,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. So the first reader gets the content, and every later one an empty text: a read
-/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc
-/// (fs/pipe.c).
+/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.

@@ -15,7 +15,7 @@ use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
-    /// A reference may be a misplaced password. Unless it reads like a name, this quotes only a
+    /// A reference may be a misplaced password. Unless it reads like a name, the text quotes only a
     /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
