@@ -7,9 +7,7 @@
 //! ```
 //!
 //! Each arrow is a stage, and the commands run the stages in order. The data between the arrows are
-//! types of `model`. `model` and `resolve` are functions from values to values, `input` reads
-//! files, `backend` uses the network and may run a credential process, and `deliver` writes files.
-//! ARCHITECTURE.md has the table that says which module may import which.
+//! types of `model`. ARCHITECTURE.md has the table that says which module may import which.
 
 #![cfg_attr(
     not(target_os = "linux"),

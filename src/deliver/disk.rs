@@ -51,8 +51,8 @@ const SET_MODE: &str = "the mode of the file can't be set";
 /// not exist before, unless [`Self::keep`] was called.
 pub struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name that is removed when the value is dropped: first the temporary name and then, if it
-    /// was free, the file's own name. `None` if the file stays.
+    /// The name that is removed when the value is dropped: first the temporary name and then the
+    /// file's own name, if that was free. `None` if the file stays.
     name_to_remove: Option<OsString>,
 }
 
@@ -60,8 +60,8 @@ impl DiskFile {
     /// Creates a temporary file. `write` sets its owner and mode and writes its content.
     ///
     /// # Errors
-    /// If something other than a regular file has the file's name, or if a step fails. In that
-    /// case, the temporary file is removed.
+    /// If something other than a regular file has the file's name, or if a step fails. No temporary
+    /// file is left behind.
     pub fn write_temporary(
         entry: DirectoryEntry,
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
@@ -70,14 +70,14 @@ impl DiskFile {
         let created = create_temporary(&entry.directory, &entry.name);
         let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
         // From here on, the temporary file is removed after an error.
-        let written = Self {
+        let disk_file = Self {
             entry,
             name_to_remove: Some(temporary),
         };
         write(&mut file)?;
         // Some file systems (NFS, or one with quotas) report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
-        Ok(written)
+        Ok(disk_file)
     }
 
     /// Renames the temporary file to its own name. From then on, a file that has replaced another
@@ -155,7 +155,7 @@ impl Access {
     /// mode, changing the mode of that user's file would need CAP_FOWNER.
     ///
     /// # Errors
-    /// When this process isn't allowed to give the file to the owner or to set the mode, or if the
+    /// If this process isn't allowed to give the file to the owner or to set the mode, or if the
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
@@ -348,11 +348,12 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
 ///
-/// Holds termination signals from here on, so that no incomplete copy is left behind.
+/// Before the first write, begins to hold termination signals, so that no incomplete copy is left
+/// behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory doesn't exist, or the copy can't be written. In that
-/// case, nothing has changed.
+/// If the program can't be read, the directory can't be opened, or the copy can't be written. Then
+/// nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let copy = || {
@@ -398,8 +399,8 @@ pub struct AppendedFile {
 }
 
 impl AppendedFile {
-    /// Opens a file and creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
-    /// end of a pipe (O_NONBLOCK).
+    /// Opens a file, or creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
+    /// end if a pipe has just replaced the file (O_NONBLOCK).
     ///
     /// # Errors
     /// If the path is a link, leads through another user's link, or isn't a regular file, if the

@@ -52,13 +52,12 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     // A command may read from the inherited descriptor. Opening the path starts at 0 anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
-    duplicate(file)
+    move_up(file)
 }
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. So the first reader gets the content, and every later one an empty text: a read
-/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc
-/// (fs/pipe.c).
+/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.
@@ -70,7 +69,7 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     reserve(&writer, content.expose().len())?;
     access.write(&mut writer, content)?;
     drop(writer);
-    duplicate(reader)
+    move_up(reader)
 }
 
 /// Makes sure that a pipe has room for `length` bytes. A new pipe has 64 KiB, or 8 KiB if the user
@@ -127,11 +126,12 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     })
 }
 
-/// Duplicates a descriptor to the lowest free number that is at least [`LOWEST`].
+/// Moves a descriptor to the lowest free number that is at least [`LOWEST`], and closes the old
+/// one.
 ///
 /// # Errors
 /// When the process has too many open files.
-fn duplicate(file: impl AsFd) -> Result<OwnedFd, Problem> {
+fn move_up(file: impl AsFd) -> Result<OwnedFd, Problem> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
         .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;
     // SAFETY: fcntl has just returned this descriptor, so nothing else owns it.

@@ -3,8 +3,7 @@
 //! The input is the files of a launch with their values. The result is files on disk under their
 //! own names, files in memory that the command inherits, and the variables with their paths. A
 //! launch that fails must not leave a new file behind. Only users who can open a file under its own
-//! name can open it under its temporary name. And no other user's symbolic link can redirect a
-//! file.
+//! name can open it under its temporary name.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
@@ -18,9 +17,6 @@
 //!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
 //!                             new files.
 //! ```
-//!
-//! Each directory is looked up once and stays open, so a path that changes in between can't lead a
-//! file elsewhere.
 //!
 //! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
 //! has what other subcommands do with files: `export` appends to one, and `install` writes the
@@ -52,7 +48,7 @@ use crate::system::paths::is_in_memory;
 use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// Files that are to be delivered. Their directories are open already, and are not looked up again.
+/// Files that are to be delivered. Their directories are open already.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 /// A file that is to be delivered, and where.
@@ -107,10 +103,10 @@ impl<'a> Files<'a> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
             // If the kernel can't say, the file isn't listed.
-            let is_on_disk = is_in_memory(entry.directory.as_fd()) == Ok(false);
-            let is_persistent = is_on_disk && entry.expect_deliverable().is_ok();
-            let is_written = is_persistent && pending.access.is_ok();
-            is_written.then_some((entry.path.as_path(), pending.file.subject))
+            let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
+            let is_deliverable = || pending.access.is_ok() && entry.expect_deliverable().is_ok();
+            let is_listed = is_persistent && is_deliverable();
+            is_listed.then_some((entry.path.as_path(), pending.file.subject))
         })
     }
 
@@ -151,7 +147,8 @@ impl Delivery {
         unless_errors(errors, delivery)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory, and adds it.
+    /// Writes a file on a disk under a temporary name, or a file in memory. Adds it, and the
+    /// variable with its path.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
@@ -190,7 +187,7 @@ impl Delivery {
 
     /// Returns the files on disk with their inode numbers, for the process that removes them. Call
     /// this after [`Self::rename_all`]: before, the names belong to older files. A file that was
-    /// removed in the meantime is left out.
+    /// removed in the meantime, or can't be examined, is left out.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -209,7 +206,8 @@ impl Delivery {
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the files in memory. The command inherits them, although they have FD_CLOEXEC.
+    /// Returns the files in memory. `exec` clears their FD_CLOEXEC, so that the command inherits
+    /// them.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }
@@ -239,7 +237,7 @@ impl Delivery {
         self
     }
 
-    /// Keeps the files when the value is dropped.
+    /// Drops the value, but keeps the files on disk.
     pub fn keep(mut self) {
         for (file, _) in &mut self.disk_files {
             file.keep();
@@ -266,7 +264,8 @@ pub struct PlacedFile {
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        // If the directory is gone, the file is gone, too. If it can't be opened, the file stays.
+        // If the directory is gone, so is the file. If the directory can't be opened, the file
+        // stays.
         let Ok(entry) = DirectoryEntry::open(&path) else {
             continue;
         };

@@ -51,8 +51,9 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     is_name(name).then_some(name)
 }
 
-/// Returns the first name in a .env file: NAME if the first line that isn't a comment is
-/// `NAME=value`. The result is `None` for any other text. No YAML file begins like that.
+/// Returns the first name in a .env file: NAME if the first line that is neither empty nor a
+/// comment is `NAME=value`, also after `export`. Returns `None` for any other text, such as a YAML
+/// file.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
@@ -77,9 +78,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// A description of valid patterns. An empty pattern is refused, and so is a character that is
-/// special in other kinds of patterns: such a pattern would match nothing, and `--unset '^AWS_'`
-/// would silently remove nothing.
+/// A description of valid patterns, also for a text that would silently match nothing: an empty
+/// one, several patterns, or one with a character that is special in other kinds of patterns, such
+/// as `^AWS_`.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
         return Err("a pattern for names, such as AWS_* (repeat the option for several)");

@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text. The type is an error of Rust, so that it can pass
+/// The caller adds the position of the text. The type implements `Error`, so that it can pass
 /// through MiniJinja.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -15,8 +15,8 @@ use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 pub struct Fault {
     /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
     ///
-    /// Of a reference, it quotes only the names of variables and a single character, unless the
-    /// text reads like a reference, because the user may have written a password instead.
+    /// A reference may be a misplaced password. Unless it reads like a name, the text quotes only a
+    /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
 }
@@ -75,7 +75,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // The distance is at least the difference of the lengths, so it is above the limit here.
+        // Nothing is similar to an empty name. Otherwise, the distance is at least the difference
+        // of the lengths, so it is above the limit here.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -113,8 +114,8 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns what people don't see in a text, such as a space at its end, or `None` if they see all
-/// of it. An empty text is a fault, too, except for [`overlooked_unless_empty`].
+/// Returns what people don't see in a text, such as a space at its end or curly quotes, or `None`
+/// if they see all of it. An empty text is a fault, too, except for [`overlooked_unless_empty`].
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -142,6 +143,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the curly quotes"));
     }
+    // People see a space between other characters.
     let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
     let name = character_name(unseen);
     let help = match unseen {
@@ -159,20 +161,21 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     }
 }
 
-/// Returns the fault of a text of several lines, such as a private key, instead of a name.
+/// Returns the fault of a text that has several lines, such as a private key, instead of a name.
+/// Line feeds at its ends don't count. Returns `None` for any other text.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let has_lines = text.trim().contains('\n');
     has_lines.then(|| Fault::new("has several lines").help(remedy))
 }
 
-/// Returns the fault of a URL, or of the content of a file, instead of the path of the file. Both
-/// may have a password, so the text isn't shown.
+/// Returns the fault of a text that is a URL or the content of a file instead of its path. Both may
+/// have a password, so the text isn't shown. Returns `None` for any other text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // A URL, a key or certificate, YAML, and JSON.
-    let mut marks = ["://", "-----BEGIN ", ": ", "\":"].into_iter();
+    // These occur in a URL, a key or certificate, YAML, and JSON.
+    let marks = ["://", "-----BEGIN ", ": ", "\":"];
     let predicate = "must be the path of a file, not a URL or the content of the file";
-    let fault = Fault::new(predicate).help("save the file, and pass its path");
-    marks.any(|mark| text.contains(mark)).then_some(fault)
+    let has_mark = marks.iter().any(|mark| text.contains(mark));
+    has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
 /// Returns the fault of an argument of the command line that consists of several arguments or
@@ -311,14 +314,14 @@ ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: 
 $${ = ${
 op:// vault: ref+ = ";
 
-/// More beginnings of this kind. They apply only to references, and only if a slash follows,
-/// because `secret:token` may be the key of a secret.
+/// More such beginnings. They apply only to references, and only if a slash follows, because
+/// `secret:token` may be the key of a secret.
 const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: SecretsManager: secret: sm: = secretsmanager:
 awsps: param: = ssm:";
 
-/// References whose secret has a common mistake, and the hints, in rows for [`hint_of_rows`]. A
-/// reference of `env-from` follows `--env-from ` or, in a declaration, `env-from `.
+/// References whose secret has a common mistake, and the hints, in rows for [`hint_of_rows`]. The
+/// text of an `env-from` begins with `--env-from ` or, in a declaration, `env-from `.
 pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
@@ -371,11 +374,11 @@ pub fn replacement(word: &str) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Returns our key for a key of another tool, if our key is one of the `known` ones: `exclude` →
-/// `except`.
+/// Returns our key for a key of another tool: `exclude` → `except`. The result is `None` unless all
+/// of our keys in its row are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let is_known = |ours: &str| ours.split(' ').all(|ours| known.contains(&ours));
-    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && is_known(ours))?;
+    let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
+    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
     ours.split(' ').next()
 }
 
@@ -386,16 +389,19 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
-/// after the exclamation mark. The result is `None` for an unknown tag, and for a tag without a
-/// value, which may be a password.
+/// after the exclamation mark. The result is `None` for an unknown tag, and for one without a
+/// value, because a password can begin with `!`.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
-    // `!var prod/db#password`
+    if !ours.is_empty() {
+        return Some(format!("write {ours}"));
+    }
+    // As in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
-        _ if !ours.is_empty() => format!("write {ours}"),
         true => format!("write {reference}, without \"!{tag}\""),
+        // The value may be a password.
         false => format!("leave out \"!{tag}\""),
     })
 }
@@ -426,11 +432,14 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    // An ARN that was copied without its beginning: `rn:aws:secretsmanager:…`
+    // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, has at least
+    // five fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        let partition = format!(":{text}").find(":aws")?;
-        let arn = format!("arn:{}", &text[partition..]);
+        // The colon in front isn't in `text`, so this is the index of `aws`, even in the first
+        // field.
+        let partition_start = format!(":{text}").find(":aws")?;
+        let arn = format!("arn:{}", &text[partition_start..]);
         return Some(("is an incomplete ARN".to_owned(), arn));
     }
 
@@ -454,6 +463,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     let fields = fields.replace("#/", ":").replace('#', ":");
     let reference = match ours {
         "" => String::new(),
+        // The name of a secret doesn't need its prefix.
         ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
     };
     Some((predicate, reference))

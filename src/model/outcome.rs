@@ -91,8 +91,8 @@ pub struct Outcomes {
 
 impl EntryOutcome {
     /// Creates the outcome of an entry. For a key of an `env-from` object, `entry` is that of the
-    /// object. The caller replaces the id and the name by those of the key. If the key has a value,
-    /// the caller also replaces the target.
+    /// object. The caller replaces the id and the label by those of the key. If the key has a
+    /// value, the caller also replaces the target.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
@@ -147,7 +147,7 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// Returns the references that the value was read from. There aren't any for a literal, and for
+    /// Returns the references that the value was read from. There aren't any for a literal, or for
     /// the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
@@ -260,7 +260,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of documents from the cache that contain a value that doesn't match its
+    /// Returns the locators of cached documents from which a value was read that doesn't match its
     /// pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
@@ -332,10 +332,9 @@ impl Values {
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
 /// is too long. The result is `None` if the value can be there.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
-    /// The remedy for every such value.
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    // Without the final NUL.
+    // The limit includes the final NUL.
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")

@@ -1,9 +1,8 @@
 //! The plan of a launch: the layers merged into one list of entries, with every reference looked
 //! up.
 //!
-//! What goes in is what the user has written, and the inherited variables. What comes out says
-//! which secrets to request, and in which order to resolve the entries. Here, nothing is read or
-//! requested.
+//! The plan says which secrets to request, and in which order to resolve the entries. Nothing is
+//! read or requested here.
 //!
 //! ```text
 //! layers, the earliest first                    plan, in the order of precedence
@@ -61,7 +60,7 @@ pub struct Layer {
 #[derive(Debug)]
 pub struct Plan {
     /// The entries in the order of precedence: those of the latest layer come first. Within a
-    /// layer, the values come first, then the objects of `env-from`, and then the overridden
+    /// layer, the single values come first, then the objects of `env-from`, and then the overridden
     /// entries.
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
@@ -71,8 +70,8 @@ pub struct Plan {
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
-    /// The variables that the entries of all layers set, each with its entry. A template can't use
-    /// them, and the help says so.
+    /// The variables that the entries of all layers set, each with its latest entry. A template
+    /// can't use them, and the help says so.
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
@@ -83,8 +82,8 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// With `--keep-existing`, `existing` has the variables that the command inherits. If such a
-    /// variable isn't empty, it overrides the entries for it.
+    /// `existing` has the variables that the command inherits, or is `None` without
+    /// `--keep-existing`.
     ///
     /// # Errors
     /// An error for each reference that can't be looked up.
@@ -109,11 +108,7 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let existing = existing.into_iter().flat_map(Inherited::iter);
-        let non_empty = existing.filter(|(_, value)| !value.is_empty());
-        // No entry has a name that isn't UTF-8.
-        let names = non_empty.filter_map(|(name, _)| name.to_str());
-        let kept_names = names.map(str::to_owned).collect();
+        let kept_names = existing.map(kept_names).unwrap_or_default();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
@@ -142,8 +137,11 @@ impl Plan {
     /// certain to be overridden. If an optional entry, or a key of an object, turns out to override
     /// another entry, that entry's secret is requested needlessly, but together with the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        let references = self.references();
-        references.map(|(_, found)| &found.locator).collect()
+        // If a variable that should name a secret is empty, the value is absent without a request.
+        let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
+        let named = self.entries.iter().filter(is_named);
+        let references = named.flat_map(|entry| entry.source.references());
+        references.map(|found| &found.locator).collect()
     }
 
     /// Returns the entries that can set a single value, in the order of precedence. Objects of
@@ -152,21 +150,6 @@ impl Plan {
         self.entries.iter().filter_map(|entry| match &entry.source {
             PlannedSource::Value(source) => Some((entry, source)),
             PlannedSource::Object(_) | PlannedSource::Overridden(_) => None,
-        })
-    }
-
-    /// Returns every reference that is requested, with its entry: first those of single values, and
-    /// then those of `env-from`. If the variable that should name a secret is empty, the value is
-    /// absent without a request.
-    pub fn references(&self) -> impl Iterator<Item = (&Planned, &SecretRef)> {
-        let is_object = |entry: &&Planned| matches!(entry.source, PlannedSource::Object(_));
-        let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
-        let named = self.entries.iter().filter(is_named);
-        let values = named.clone().filter(move |entry| !is_object(entry));
-        let objects = named.filter(is_object);
-        values.chain(objects).flat_map(|entry| {
-            let references = entry.source.references();
-            references.map(move |reference| (entry, reference))
         })
     }
 
@@ -193,7 +176,7 @@ impl Plan {
     }
 
     /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
-    /// sets the variable, and if its value comes from a secret or a template.
+    /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let has_name = |other: &EnvName| other.as_str() == name;
         let mut entries = self.value_entries();
@@ -204,6 +187,14 @@ impl Plan {
         };
         Some(text)
     }
+}
+
+/// Returns the names of the variables that `--keep-existing` keeps: those that aren't empty.
+fn kept_names(existing: &Inherited) -> BTreeSet<String> {
+    let non_empty = existing.iter().filter(|(_, value)| !value.is_empty());
+    // No entry has a name that isn't UTF-8.
+    let names = non_empty.filter_map(|(name, _)| name.to_str());
+    names.map(str::to_owned).collect()
 }
 
 /// The source of an entry, with its references looked up.
@@ -241,8 +232,8 @@ impl PlannedSource {
         single.into_iter().chain(in_parts).chain(in_template)
     }
 
-    /// Returns the empty variable that should name one of the secrets, or `None` if every secret
-    /// has a name. With such a variable, the value is absent.
+    /// Returns the name of an empty variable that should name one of the secrets, or `None` if
+    /// every secret has a name. With such a variable, the value is absent.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut references = self.references();
         references.find_map(|reference| reference.locator.empty_variable())
@@ -278,9 +269,9 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer, the overridden ones last. Adds what they certainly set to
-    /// `claims`, so that the entries of earlier layers are overridden. If a reference can't be
-    /// looked up, leaves out its entry and adds the error.
+    /// Returns the entries of a layer with their ids, the overridden ones last. Adds what they
+    /// certainly set to `claims`, so that the entries of earlier layers are overridden. Adds each
+    /// error, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
@@ -323,7 +314,8 @@ impl Lookup<'_> {
             });
         }
 
-        // On one line, or on the command line, `check` shows the overridden entries last.
+        // Of the entries on one line, or on the command line, `check` shows the overridden ones
+        // last.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -331,7 +323,7 @@ impl Lookup<'_> {
         planned
     }
 
-    /// Expands the placeholders in the path of a file, and keeps both forms in the subject. If that
+    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. If that
     /// fails, adds the error.
     fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
@@ -339,7 +331,8 @@ impl Lookup<'_> {
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => {
                 let written = path.to_string_lossy();
-                // What follows the last placeholder is the same in both forms.
+                // What follows the last placeholder is the same in both forms. Without a
+                // placeholder, that is the whole path.
                 let rest = written.rsplit('}').next().unwrap_or_default();
                 let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
                 // A shorter text could occur anywhere in a message.
@@ -365,9 +358,10 @@ impl Lookup<'_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             EntrySource::Composed(parts) => {
-                let judged = |found: SecretRef| found.hidden_unless_name(subject.owner_name());
                 let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => Part::Reference(judged(found)),
+                    Part::Reference(found) => {
+                        Part::Reference(found.hidden_unless_name(subject.stand_in()))
+                    }
                     Part::Text(text) => Part::Text(text),
                 });
                 ValueSource::Composed(parts.collect())
@@ -408,16 +402,16 @@ impl Lookup<'_> {
         if is_as_written && subject.reference().is_some() {
             return Ok(found);
         }
-        let owner = match self.aliases.contains_key(&reference.secret) {
+        let stand_in = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
-            false => subject.owner_name(),
+            false => subject.stand_in(),
         };
         // Messages already hide the same text.
         if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
-            found.locator.stand_in = StandIn(Some(owner.into()));
+            found.locator.stand_in = StandIn(Some(stand_in.into()));
             return Ok(found);
         }
-        Ok(found.hidden_unless_name(owner))
+        Ok(found.hidden_unless_name(stand_in))
     }
 
     /// Adds the error of an entry whose reference has this fault.
@@ -446,12 +440,12 @@ impl Lookup<'_> {
 
         let mut inputs = TemplateInputs::new();
         for name in &template.names {
-            match (self.aliases.get(name), Reference::parse(name)) {
-                (Some(_), Ok(reference)) => {
+            match Reference::parse(name) {
+                Ok(reference) if self.aliases.contains_key(name) => {
                     let found = self.locate_single(&reference, subject);
                     inputs.extend(found.map(|found| (name.clone(), found)));
                 }
-                (None, _) | (_, Err(_)) => {
+                Ok(_) | Err(_) => {
                     let unknown = self.unknown_name(name, template);
                     self.add_error(Status::Configuration, unknown, subject);
                 }
@@ -492,6 +486,7 @@ impl Lookup<'_> {
         } else if is_quotable_value(name) {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
+            // The name may be a value.
             let text = "the template uses a name that isn't under \"secrets\"";
             return Fault::new(text).help("add it there, as in { db: prod/db }");
         };
@@ -499,9 +494,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets. For a reference
-/// such as `prod/db:host`, with a slash or an alias, this is the corrected expression, as in the
-/// error about a reference in a template.
+/// Returns what to write in a template instead of a variable that this launch sets: its text, if
+/// messages show no reference for it. For a reference such as `prod/db:host`, with a slash or an
+/// alias, this is the corrected expression. For any other reference, it is an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);

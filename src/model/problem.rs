@@ -63,8 +63,8 @@ pub struct Problem {
     pub has_help_of_entry: bool,
     /// The effect of the problem on the values of its entries.
     pub impact: Impact,
-    /// True if the reason has nothing to do with the entries, so that text output lists only some
-    /// of them.
+    /// True if the reason has nothing to do with the entries, so text output lists only some of
+    /// them.
     pub is_general: bool,
     /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
@@ -95,8 +95,8 @@ pub struct About {
     pub name: String,
     /// The noun for several of them: `secrets`.
     pub plural: String,
-    /// The beginning of the headline before the secret, with a final space: `access to `. `None` if
-    /// the headline doesn't name the secret.
+    /// The headline's text before the secret: nothing, or words such as `access to `. `None` if the
+    /// headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
@@ -185,9 +185,9 @@ impl Problem {
     }
 
     /// Returns a key by which a report groups problems: those with the same key are printed as one,
-    /// with the entries of all of them. They may differ in their entries, details, missing keys and
-    /// secrets, and in helps about their own entries. Returns `None` for a problem without entries,
-    /// which is always printed by itself.
+    /// with the entries of all of them. They may differ in their entries, details, secrets and
+    /// missing keys, and in helps about their own entries. Returns `None` for a problem without
+    /// entries, which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

@@ -425,7 +425,7 @@ impl FailedRequest<'_> {
         };
         // Rows recognize an `env-from` by the word before its reference.
         let written = match self.subject.kind == SubjectKind::EnvFrom {
-            true => &format!("{} {text}", self.subject.owner_name()),
+            true => &format!("{} {text}", self.subject.stand_in()),
             false => &**text,
         };
         // A hint with `$1` or `$2` quotes a part of the reference.

@@ -2,9 +2,8 @@
 //! of its value, and the names of the variables that `env-from` sets.
 //!
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
-//! looks up later. `target` has what an entry sets, decides which entry wins if several entries
-//! have the same target, and says how messages name an entry. `template` has templates, which
-//! combine several secrets.
+//! looks up later. `target` has what an entry sets, the rule of precedence, and how messages name
+//! an entry. `template` has templates, which combine several secrets.
 
 mod target;
 pub mod template;
@@ -57,7 +56,7 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern. A reference with an alias may be hidden until the plan, which has the aliases,
+    /// pattern. Messages may hide a reference with an alias until the plan, which has the aliases,
     /// decides about it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match &source {
@@ -161,7 +160,7 @@ pub struct Naming {
     pub case: Case,
 }
 
-/// The case of the letters in a name. In both cases, characters outside `[A-Za-z0-9_]` become `_`.
+/// The case of a key's letters in a name. Either way, characters outside `[A-Za-z0-9_]` become `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
     #[default]
@@ -226,22 +225,23 @@ const SAFE_NAMES: &str = "\
     GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* ENV AWS_REGION AWS_DEFAULT_REGION";
 
 /// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
-/// `production`. An interactive shell runs the file that ENV names, and expands ENV first.
+/// `production`. An interactive shell runs the file that ENV names, and expands ENV first. .NET
+/// reads a file whose name contains DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
-/// The patterns of [`UNSAFE_NAMES`], and those of [`SAFE_NAMES`].
+/// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].
 type Patterns = (Vec<(&'static str, Vec<Pattern>)>, Vec<Pattern>);
 
 impl Naming {
-    /// True if the key is selected.
+    /// True if `only` and `except` select the key.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
     /// Returns the name of the variable that a key sets: the prefix, followed by the new name from
-    /// `rename`. Without a new name, the key follows, with `_` for each character that a variable
-    /// can't have.
+    /// `rename`. Without a new name, the key follows, in upper case unless `case` keeps it, and
+    /// with `_` for each character that a variable can't have.
     ///
     /// # Errors
     /// If the name is illegal, or is unsafe with any value.
@@ -258,8 +258,8 @@ impl Naming {
         let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
 
         static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-            let of_effects = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
-            (of_effects.into(), known_patterns(SAFE_NAMES))
+            let by_effect = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
+            (by_effect.into(), known_patterns(SAFE_NAMES))
         });
         let (unsafe_patterns, safe_patterns) = &*PATTERNS;
         let upper = name.as_str().to_ascii_uppercase();
@@ -274,7 +274,7 @@ impl Naming {
 
     /// Returns the names of all variables that the object can set. The result is `None` without
     /// `only`, because the names aren't known before the object is read. Also returns `None` if one
-    /// of the names is illegal or unsafe.
+    /// of the names is illegal or unsafe, which becomes an error when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         selected.map(|key| self.variable_name(key).ok()).collect()

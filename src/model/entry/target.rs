@@ -76,7 +76,7 @@ impl Mode {
     }
 }
 
-/// The owner and the group of a file, or one of them. `None` is the user or the group of this
+/// The user and the group that own a file, or one of them. `None` is the user or the group of this
 /// process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -135,8 +135,8 @@ pub enum Claim {
 
 impl Target {
     /// Returns the variables, paths and systemd credentials that an entry with this target sets.
-    /// The variables of `env-from` aren't among them: each key claims its variable when it is
-    /// known.
+    /// The variables of `env-from` aren't among them: each key claims its variable when the keys
+    /// are known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
@@ -164,8 +164,8 @@ impl Target {
     }
 }
 
-/// Writes the label of messages: the variable, the path of a file without a variable, the unit and
-/// the credential, or `PREFIX*`.
+/// Writes the label for messages, such as the variable, the path of a file without a variable,
+/// `UNIT/CREDENTIAL`, or `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -226,7 +226,7 @@ impl fmt::Display for SystemdCredential {
     }
 }
 
-/// The types of units that start processes, so that they can load credentials.
+/// The types of units that can load credentials, because they start processes.
 const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 
 /// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact
@@ -241,8 +241,8 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
     // which a pattern matches literally.
-    let is_sign = |c| ":-_.\\@".contains(c) || is_pattern && "*?[]!".contains(c);
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_sign(c);
+    let is_symbol = |c| ":-_.\\@".contains(c) || is_pattern && "*?[]!".contains(c);
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_symbol(c);
     let has_type = is_pattern || UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix));
     if !has_type || !text.chars().all(is_legal) {
         return Err(EXPECTED);
@@ -251,8 +251,8 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     pattern.map_err(|_| EXPECTED)
 }
 
-/// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes
-/// (systemd.exec(5)).
+/// True for a name that systemd accepts: 1 to 255 bytes of printable ASCII without `/` and `:`, but
+/// neither `.` nor `..` (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
     let is_legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':';
     let is_plain = name.bytes().all(is_legal) && name != "." && name != "..";
@@ -266,13 +266,13 @@ pub enum Holder {
     Entry(Subject),
     /// The inherited variable with this name, because of `--keep-existing`.
     Kept(String),
-    /// Several entries or inherited variables. Each variable that an `env-from` entry can set has a
-    /// holder of its own.
+    /// Usually several entries or inherited variables: each variable that an `env-from` entry can
+    /// set has a holder of its own.
     Several,
 }
 
 /// The variables, paths and systemd credentials that are held so far. This is the only rule of
-/// precedence: it decides which of several entries sets a variable, a path or a systemd credential.
+/// precedence: it decides which of several entries sets one of them.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
@@ -364,7 +364,8 @@ pub struct Subject {
     /// an inherited variable, whose text may hold a password.
     pub written: Option<Written>,
     /// The beginning of a file's path up to its last variable: with the values of the variables,
-    /// and as the user wrote it. Both are empty if the path doesn't have variables.
+    /// and as the user wrote it. Both are empty if the path doesn't have variables, or if the first
+    /// one is too short to be recognized in messages.
     pub expanded: [String; 2],
 }
 
@@ -403,8 +404,9 @@ impl Subject {
     /// Returns a message with the path of the file as it was written, because a variable in the
     /// path may be a password.
     pub fn as_written(&self, text: &str) -> String {
-        let [path, written] = &self.expanded;
-        text.replace(path, written)
+        let [expanded, written] = &self.expanded;
+        // If both are empty, this changes nothing.
+        text.replace(expanded, written)
     }
 
     /// Lets messages show the reference if it is known not to be a password.
@@ -416,7 +418,8 @@ impl Subject {
         }
     }
 
-    /// Returns the subject for messages about the secret of `reference`, which exists.
+    /// Returns the subject for messages about the secret of `reference`, which is known to exist.
+    /// So they may show a reference that was hidden until then.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();
@@ -426,7 +429,7 @@ impl Subject {
 
     /// Returns what messages name instead of this entry's secret, if they may not show the secret's
     /// name: `DB_PASSWORD`.
-    pub fn owner_name(&self) -> String {
+    pub fn stand_in(&self) -> String {
         let name = match (self.kind, &self.origin) {
             (SubjectKind::GetArgument, _) => "the argument",
             (SubjectKind::EnvFrom, Origin::Argument(option)) => option,
@@ -483,7 +486,8 @@ impl Subject {
     }
 }
 
-/// Returns an argument as it has to be written in a shell, in quotes if it needs them.
+/// Returns an argument, in quotes if it has one of those special characters of a shell that are
+/// common in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
@@ -516,20 +520,20 @@ impl fmt::Display for Subject {
 /// The position at which the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// An option of the command line.
+    /// An option of the command line, or a subcommand.
     Argument(&'static str),
-    /// The inherited variable with the same name.
+    /// The inherited variable with the same name, which `--resolve-env` reads.
     Inherited,
     File {
         /// The path that `-f` or SECRETS_EXEC_FILE names, or the default name.
         path: Arc<PathBuf>,
-        /// The line. The first one has the number 1.
+        /// The number of the line, beginning with 1.
         line: usize,
     },
 }
 
 impl Origin {
-    /// Returns the path of the declaration.
+    /// Returns the path of the declaration, if the entry is in one.
     pub fn file(&self) -> Option<&Path> {
         let Self::File { path, .. } = self else {
             return None;

@@ -1,10 +1,10 @@
 //! A template: text with Jinja expressions over several secrets, such as `postgres://{{ db.user
 //! }}@{{ db.host }}`.
 //!
-//! What goes in is the text. What comes out is a template without syntax errors, and the names that
-//! it uses. The plan looks up these names as aliases, so that their secrets are read, and
-//! `resolve::template` renders the template later. A syntax error may quote the template, which is
-//! a part of the declaration, but never a value.
+//! [`Template::parse`] returns a template without syntax errors, and the names that it uses. The
+//! plan looks up these names as aliases, so that their secrets are read, and `resolve::template`
+//! renders the template later. A syntax error may quote the template, which is a part of the
+//! declaration, but never a value.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ pub const ENV: &str = "env";
 /// without a limit of its own.
 const LONGEST: usize = 16 * 1024;
 
-/// The first words of expressions for Go, as in `{{ env "HOME" }}`. A space follows them.
+/// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env if key range secret with";
 
 /// A template without syntax errors.
@@ -88,6 +88,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
+    // The aliases aren't known before the plan.
     let calculation = |text| calculation_error(text, &Aliases::default());
     if let Some(fault) = expressions(template).find_map(calculation) {
         return fault;
@@ -112,21 +113,22 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
 /// closed. The result is `None` without such an expression. The braces only matter if MiniJinja has
-/// found an expression that isn't closed (`is_unclosed`). The help corrects an expression that is
-/// only a key and its filters.
+/// found an expression that isn't closed (`is_unclosed`). The help corrects the expression if it is
+/// only a key with its filters.
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
-        let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
+        let (expression, closing) = match rest.split_once('}') {
+            Some((expression, after)) if after.starts_with('}') => (expression, "}}"),
+            Some((expression, _)) => (expression, "}"),
+            None => (rest, ""),
+        };
         let start = expression.trim_start_matches(['-', ' ']);
-        let text = if start.starts_with(['.', '$']) {
-            "a name must not begin with a dot or \"$\""
-        } else if after.starts_with('}') || !is_unclosed {
-            // These braces are closed, or MiniJinja's error is about something else.
-            continue;
-        } else if !rest.contains('}') {
-            "\"{{\" is never closed"
-        } else {
-            "\"{{\" is closed by a single \"}\""
+        let text = match closing {
+            _ if start.starts_with(['.', '$']) => "a name must not begin with a dot or \"$\"",
+            _ if !is_unclosed => continue,
+            "}}" => continue,
+            "}" => "\"{{\" is closed by a single \"}\"",
+            _ => "\"{{\" is never closed",
         };
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
@@ -171,9 +173,10 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     };
     let mut help = format!("write {{{{ {corrected} }}}}");
     // Without a slash, the text was probably meant as the alias itself.
-    let known = aliases.get(&alias);
-    let is_known = known.is_some_and(|known| known.id == secret || !secret.contains('/'));
-    if alias != secret && !is_known && !aliases.contains_key(secret) {
+    let declared = aliases.get(&alias);
+    let is_declared = declared.is_some_and(|found| found.id == secret || !secret.contains('/'));
+    // An alias with an illegal name, such as `my-db`, has its own error.
+    if alias != secret && !is_declared && !aliases.contains_key(secret) {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
     }

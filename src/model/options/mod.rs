@@ -10,8 +10,6 @@
 //! be used on a laptop with `--local`.
 //!
 //! Some options only make sense together with another one, such as an external id with its role.
-//! Two of them, `--external-id` and `--pass`, are ignored if the other option is set in a place
-//! with higher precedence.
 
 mod option_table;
 
@@ -125,9 +123,8 @@ pub struct RotationOptions {
 }
 
 impl TypedOptions {
-    /// Returns the options with their defaults, and an error for each option that needs another
-    /// option, or Linux, and doesn't have it. The options are usable even if there are errors, so
-    /// that the errors can be printed in the chosen format.
+    /// Returns the options with their defaults, and [`Self::unmet_requirements`]. The options are
+    /// usable even if there are errors, so that the errors can be printed in the chosen format.
     pub fn to_options(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
@@ -158,7 +155,8 @@ impl TypedOptions {
         (options, self.unmet_requirements())
     }
 
-    /// Returns the source of all values. A local file has precedence over the agent.
+    /// Returns the source of all values. If one place sets both a local file and an agent, that is
+    /// an error, and the result doesn't matter.
     fn source(&self) -> SourceOption {
         let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {
@@ -215,8 +213,8 @@ impl TypedOptions {
     }
 }
 
-/// Pairs of options. The first option only makes sense together with the second one, whose value in
-/// the help follows.
+/// Pairs of options, each with what follows the second one in the help. The first option only makes
+/// sense together with the second one.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),
@@ -237,7 +235,7 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-/// The reasons. Messages have them after "because".
+/// The reasons in [`EXCLUSIONS`]. In messages, they follow "because".
 const ONE_REGION: &str = "an endpoint serves only one region";
 const TWO_SOURCES: &str = "both say where all values come from";
 const CACHED: &str = "the cache only keeps answers that come from AWS directly";

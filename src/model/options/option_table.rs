@@ -8,8 +8,8 @@
 //! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
 //! the field's value from the text in any of these places, and `set_value` stores it. An option
-//! that can be repeated has `add_value` instead. The topic, here `General`, says which subcommands
-//! ignore the option.
+//! that can have several values has `add_value` instead. The topic, here `General`, says which
+//! subcommands ignore the option.
 //!
 //! Above the table are the types that a row consists of. Below it are the types of the options'
 //! values, and the parsers. If a parser refuses a value, its error says what it expects instead.
@@ -102,12 +102,13 @@ fn set_value<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
 
-/// Adds a value to the field of a repeatable option.
+/// Adds a value to the field of an option that can have several values.
 fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
 
-/// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form:
+/// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form,
+/// grouped by their headings:
 ///
 /// `field: type = set_value(Variant "name" 'short', topic, takes, parser, help);`
 macro_rules! options {
@@ -141,8 +142,9 @@ macro_rules! options {
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
-            /// or [`Self::turn_off_below`] turns them off.
+            /// Adds the options of `lower`, a place with lower precedence, with their positions,
+            /// unless `self` sets them, or [`Self::turn_off_below`] turns them off. Also adds the
+            /// texts about those that are turned off.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
@@ -167,7 +169,7 @@ macro_rules! options {
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
             id: OptionId::$id,
             name: $name,
-            // The first of these, so `None` only if the row doesn't have a short name.
+            // The first element is `None` only if the row doesn't have a short name.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: $takes,
@@ -377,7 +379,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Makes a parser that accepts the names in `choices`.
+/// Makes a parser that turns one of the names in `choices` into its value.
 fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
@@ -406,16 +408,16 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 /// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
-/// Parses the value of `--agent`: `0` for off, `1` for the default URL, or a URL. The requests to
-/// this URL contain a token, and the responses contain secrets. These must not cross the network in
-/// plain text, so an agent on a different host needs https.
+/// Parses the value of `--agent`: `0` for off, `1` (also for the flag without a value) for the
+/// default URL, or a URL. The requests contain a token, and the responses contain secrets. These
+/// must not cross the network in plain text, so an agent on a different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
-    let url = match value.to_str() {
+    let text = match value.to_str() {
         Some("0") => return Ok(AgentChoice::Off),
         Some("1") => Some(DEFAULT_AGENT),
-        url => url,
+        other => other,
     };
-    let url = url.and_then(|url| HttpUrl::parse_endpoint(url).ok());
+    let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
     safe_url.map(AgentChoice::At).ok_or(
         "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
