@@ -1,4 +1,5 @@
-//! Texts for errors of system calls. They are the same with every C library.
+//! Texts and problems for errors of system calls, the same with every C library. Also reads whole
+//! files.
 
 use std::fmt::Display;
 use std::fs;
@@ -57,11 +58,11 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 /// Returns the remedy for a path that can't be opened, if it begins with `~` or a quote, or is an
 /// empty directory, which Docker has probably created. Returns `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
-    let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
         Some('~') => Some("use the full path, because only a shell replaces \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
-        Some(_) | None => is_empty.then_some(
+        Some(_) | None => is_empty_directory.then_some(
             "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
         ),
     }
@@ -101,8 +102,8 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// Returns the text for an I/O error's errno, or the error's own text if it doesn't come from a
-/// system call.
+/// Returns the text for an I/O error's errno, or the number if there is no text for it. If the
+/// error doesn't come from a system call, returns its own text.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

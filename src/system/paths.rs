@@ -108,8 +108,9 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
-/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
-/// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
+/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
+/// remedy for the path, if there is one, and otherwise to create the directory with `command` or,
+/// in a unit, with a setting of systemd.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
@@ -121,7 +122,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(match shown.contains("${") {
-                    // A shell doesn't have the variable.
+                    // The variable hasn't been replaced, and a shell doesn't have it either.
                     true => "create it first".to_owned(),
                     false => format!("create it first: {command} {shown}{in_unit}"),
                 })
@@ -223,8 +224,8 @@ pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     }
 }
 
-/// Returns true for root's group and for the user's private group, which has the same id or name as
-/// the user. Distributions with a umask of 002 create such a group for each user.
+/// True for root's group and for the user's private group, which has the same id or name as the
+/// user. Distributions with a umask of 002 create such a group for each user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {

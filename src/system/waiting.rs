@@ -409,11 +409,11 @@ pub fn asks_on_terminal() -> bool {
     locked_program().as_ref().is_some_and(is_on_terminal)
 }
 
-/// Kills the program that is asked for credentials, and its descendants, unless the program has
-/// ended. If it has a session of its own, also kills what it has left behind in its process group.
-/// If this process is in the foreground of the terminal, also restores the terminal's modes, which
-/// the program may have changed to ask for a password. From the background, the change would stop
-/// this process (SIGTTOU).
+/// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
+/// it and its descendants. If it has a session of its own, also kills what is left in its process
+/// group. If this process is in the foreground of the terminal, also restores the terminal's modes,
+/// which the program may have changed to ask for a password. From the background, the change would
+/// stop this process (SIGTTOU).
 ///
 /// Returns the program, so that the caller can wait for it to end. The result is `None` if there
 /// isn't a program, or if it is just being started.

@@ -85,8 +85,8 @@ impl Aws {
     /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
     /// files, and may ask the user for an MFA code.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the
-    /// user takes to type a code is not included.
+    /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
+    /// the time that the user takes to type a code.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
@@ -151,8 +151,7 @@ impl Aws {
     }
 
     /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
-    /// answer in `fetched`. Returns one description for each secret. A description whose request
-    /// failed is an error in the list.
+    /// answer in `fetched`. Returns one description for each of them, or the error of its request.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
@@ -191,7 +190,7 @@ impl Aws {
     /// what a description can't show, such as a version without a label, or one of AWS's own
     /// parameters.
     ///
-    /// For `check`, also asks STS who the caller is.
+    /// Also asks STS who the caller is.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid.
@@ -225,6 +224,7 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
+            // As in `answers`, there is only one more try.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -278,8 +278,8 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Returns one answer for each locator: that of its request. Locators that share a request get
-/// copies.
+/// Returns the answer of each request in `answered` for each of its locators. Locators that share a
+/// request get copies.
 pub fn distribute<R: Ord>(
     mut requests: Requests<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -312,8 +312,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure the sources of the default region and account, the advice to choose a
-/// profile, and the chosen profile.
+/// Adds to each failure the sources of the default region and account, the advice about the
+/// profile, and the profile that `--profile` names.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {

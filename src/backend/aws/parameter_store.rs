@@ -119,7 +119,7 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters for `path`, which is the path of `locator`, page by page in the client's
+/// Reads all parameters below `path`, which is the path of `locator`, page by page in the client's
 /// region. Returns one document that has all of them.
 ///
 /// # Errors
@@ -214,9 +214,9 @@ pub fn read_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response and returns its document. Returns
-    /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response
-    /// doesn't mention the parameter.
+    /// Removes the requested parameter from the response and returns its document, or a failure if
+    /// it has no value. Returns [`Cause::Absent`] if the response lists the name as invalid, and
+    /// `None` if the response doesn't mention the parameter.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -266,7 +266,7 @@ impl Parameter {
         (path.includes(below) && agree).then(|| below.to_owned())
     }
 
-    /// Returns the name and the ARN, unless the response leaves them out.
+    /// Returns the name and the ARN, as far as the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
@@ -340,8 +340,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
     secret.filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the
-/// reference has one.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with the ARN instead
+/// of the name if the reference has one.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
     let with_version = |selector| format!("{id}:{selector}");
@@ -436,7 +436,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
                 true => "Recursive",
                 false => "OneLevel",
             };
-            // This filter doesn't have a slash at the end, except for the path `/`.
+            // A path in this filter must not end with a slash, except for `/`.
             let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
             json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
         }

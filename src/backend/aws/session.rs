@@ -151,8 +151,9 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the region and the roles whose search failed, and roles whose credentials have
-    /// expired, so that they are looked up again. Keeps the base credentials, which must be usable.
+    /// Forgets the region if it wasn't found, and each role that couldn't be assumed or whose
+    /// credentials have expired, so that they are looked up again. Keeps the base credentials,
+    /// which must be usable.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -184,7 +185,7 @@ impl Session {
     /// `requests`, which [`Self::caller_with`] assumes later.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
-    /// request, and then in the fallback regions. If there aren't any requests either, does
+    /// request, and then in the fallback regions. Without a configured region and a request, does
     /// nothing.
     ///
     /// # Errors
