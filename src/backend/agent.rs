@@ -288,8 +288,8 @@ fn unsupported_error(why: &str) -> FetchError {
 /// Messages quote only the code and the message of an error, and no other part of the body.
 ///
 /// # Errors
-/// AWS's error, or the agent's own: about the role or, without a code, by the status. Also an error
-/// for a document that is malformed, or about a different secret or region.
+/// AWS's error, or the agent's own: one about the role, or one without a code. Also an error for a
+/// document that is malformed, or about a different secret or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
     if status == 200 {
         let document = read_secret(body, &request.id, &request.version)?;

@@ -96,7 +96,7 @@ impl Cached {
     /// match its pattern.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid.
+    /// The errors of [`Aws::answers`].
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -151,7 +151,7 @@ impl Cached {
 
     /// Returns the file name of a locator's entry.
     fn entry_name(&self, locator: &Locator) -> String {
-        checksum(self.aws.cache_key(locator).as_bytes())
+        hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
     /// Reads the entries of these locators. Adds a notice for each entry that can't be used.
@@ -281,7 +281,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     let parts = (name, fetched, is_replica, document);
     let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);
 
-    let checksum = checksum(&json);
+    let checksum = hex_hash(&json);
     let bytes = [MAGIC, checksum.as_bytes(), b"\n", &json].concat();
     Some(Zeroizing::new(bytes))
 }
@@ -294,7 +294,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
-    if expected.strip_suffix(b"\n") != Some(checksum(json).as_bytes()) {
+    if expected.strip_suffix(b"\n") != Some(hex_hash(json).as_bytes()) {
         return Err(DAMAGED);
     }
 
@@ -304,7 +304,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
-pub fn checksum(bytes: &[u8]) -> String {
+pub fn hex_hash(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -67,8 +67,7 @@ impl Backend {
     /// are not used.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
-    /// answer.
+    /// The errors of [`Aws::answers`]. A failed request is an answer.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,

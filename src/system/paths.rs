@@ -212,13 +212,13 @@ pub type Distrust = (&'static str, &'static str);
 /// Returns the reason why a different user could change a file, or the entries of a directory.
 /// Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let remedy = "run chmod go-w on it, or, ";
+    let help_start = "run chmod go-w on it, or, ";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {
-        Some(("can be changed by any user", remedy))
+        Some(("can be changed by any user", help_start))
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some(("can be changed by its group", remedy))
+        Some(("can be changed by its group", help_start))
     } else {
         None
     }

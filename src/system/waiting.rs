@@ -60,6 +60,7 @@ use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
 use super::{streams, systemd};
+use crate::model::problem::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process. Their default
 /// action is also to end the process.
@@ -293,7 +294,7 @@ pub fn while_working<T: Send>(
             if is_done {
                 // The only error is a panic, and the panic hook has already ended the process.
                 let joined = worker.join();
-                return Ok(joined.unwrap_or_else(|_| end(End::Status(70), || ())));
+                return Ok(joined.unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
             }
             if is_closed {
                 react(WaitEvent::OtherEndClosed);
@@ -310,7 +311,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signals are held, a signal ends the process anyway. On any other thread, the main
+    // If no signals are held, a signal ends the process anyway. If this is another thread, the main
     // thread reacts to signals.
     if !holds_signals || !is_main_thread {
         return work();

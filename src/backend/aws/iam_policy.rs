@@ -259,7 +259,7 @@ impl Statements<'_> {
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is described with `--describe`, with `--metadata` and for the agent. It is read, too, except
+    /// is described with `--describe`, with `--metadata` and by the agent. It is read, too, except
     /// with `--metadata`.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
@@ -267,7 +267,7 @@ impl Statements<'_> {
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
-    ///   The depth makes no difference.
+    ///   Whether the path is recursive makes no difference.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();

@@ -89,8 +89,8 @@ impl Aws {
     /// the time that the user takes to type a code.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
-    /// answer.
+    /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// launch would need an MFA code. A failed request is an answer.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -156,7 +156,7 @@ impl Aws {
     /// A secret that was read is described in the region that it was read from.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// When there is no session yet and opening one fails.
     pub async fn describe_secrets(
         &mut self,
         fetched: &Fetched,
@@ -193,7 +193,7 @@ impl Aws {
     /// Also asks STS who the caller is.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid.
+    /// The same as for [`Self::answers`].
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -341,7 +341,7 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
 
     // Each role is assumed separately, so that a slow STS only delays the requests with that role.
     let ready = FuturesUnordered::new();
-    for (role, batches) in batches(requests) {
+    for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
             // If this fails, `read_batch` finds the error.
             let _ = session.caller_with(role.as_ref()).await;
@@ -390,7 +390,7 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
 
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the
 /// parameters of a region are divided into batches. No batch is empty.
-fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
+fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
     let mut batches: BTreeMap<_, Vec<Vec<Request>>> = BTreeMap::new();
     let mut parameters: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {

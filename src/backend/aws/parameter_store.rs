@@ -51,10 +51,10 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
 /// request, in the same order.
 ///
-/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. An
-/// emulator may also refuse it because one parameter does not exist. In these cases, the parameters
-/// are requested one by one, so that each gets its own result. They are not requested at the same
-/// time, in order to keep the limit on requests in flight.
+/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. A
+/// simulation of AWS may also refuse it because one parameter does not exist. In these cases, the
+/// parameters are requested one by one, so that each gets its own result. They are not requested at
+/// the same time, in order to keep the limit on requests in flight.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -432,9 +432,10 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
 
     let filter = match locator.path() {
         Some(ParameterPath { name, is_recursive }) => {
-            let option = match is_recursive {
-                true => "Recursive",
-                false => "OneLevel",
+            let option = if is_recursive {
+                "Recursive"
+            } else {
+                "OneLevel"
             };
             // A path in this filter must not end with a slash, except for `/`.
             let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());

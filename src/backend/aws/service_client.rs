@@ -311,6 +311,7 @@ impl Client {
             .settings(settings)
             .build()?;
 
+        // All of these headers are ASCII.
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -530,7 +531,7 @@ const OTHER_PARTITIONS: [(&str, &str); 7] = [
 ];
 
 /// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
-/// codes, such as an emulator's, is treated as commercial.
+/// codes, such as a simulation's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
     let mut others = OTHER_PARTITIONS.iter();
