@@ -273,8 +273,8 @@ impl CacheEntry {
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document with a time before 1970, which AWS's answers don't have.
 ///
-/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so
-/// that [`decode`] refuses an entry that was copied to a different name.
+/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so that
+/// [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
@@ -339,8 +339,8 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 /// The directory of the cache, which is open and has been checked: it belongs to this user, is
 /// closed to everyone else, and is in memory.
 ///
-/// All files are accessed through its descriptor, so nobody can replace the checked directory with
-/// a different one in between.
+/// All files are accessed through its descriptor, so nobody can replace the directory after the
+/// check.
 pub struct CacheDirectory(OwnedFd);
 
 /// The mode of a file in the directory.

@@ -77,7 +77,7 @@ impl LocalFile {
     }
 
     /// Returns the id in the file that is most similar to one of `names`, or `None` if none is
-    /// similar. Tries the last name first, because it has the least that is only in an ARN.
+    /// similar. Tries the last name first, because it has the fewest characters of the ARN.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);

@@ -41,8 +41,9 @@ use crate::model::shown::one_line;
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Otherwise, opening a
-/// directory would require permission to read it, which creating a file in it doesn't.
+/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Without this flag,
+/// opening a directory would require permission to read it, which isn't needed to create a file
+/// there.
 #[cfg(target_os = "linux")]
 const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]

@@ -89,8 +89,8 @@ static BEFORE_MAIN: extern "C" fn() = before_main;
 /// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
 /// no other process of the user can read the memory.
 ///
-/// This has to happen early: a process that has already opened /proc/PID/mem keeps its access.
-/// `execve` sets the flag again. macOS doesn't have a flag that `execve` would reset.
+/// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
+/// its access. `execve` sets the flag again. macOS doesn't have such a flag.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
@@ -362,8 +362,9 @@ pub struct AskedProgram {
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of
-/// the lock may reap it, so that nobody kills a different process that has been given the same id.
+/// The program that is asked for credentials, until [`kill_program`] takes it. Only whoever holds
+/// the lock or has taken the program may reap it, so that nobody kills a different process that has
+/// been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it

@@ -133,7 +133,7 @@ fn statements<'a>(
     requests: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
-    // A secret without an account is in the account of the role that reads it.
+    // A secret whose id doesn't have an account is in that of the role that reads it.
     let named_account = owner.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
     let mut statements = Statements {
@@ -150,7 +150,7 @@ fn statements<'a>(
         };
         let mut regions = settings.regions(region);
         if options.metadata {
-            // Only a launch asks the fallback regions.
+            // `check --metadata` doesn't ask the fallback regions.
             regions.truncate(1);
         }
         for region in &regions {

@@ -22,6 +22,8 @@ use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Ver
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
+// The services and operations, as in the header `x-amz-target`.
+const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 
@@ -104,7 +106,7 @@ async fn read_together(
 /// The maximum number of parameters on a page of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
-/// The maximum number of parameters below a path.
+/// Our own limit on the number of parameters below a path.
 const MAX_BELOW_PATH: usize = 10_000;
 
 /// A response of GetParametersByPath or DescribeParameters, which is one page of parameters.
@@ -131,8 +133,8 @@ async fn read_path(
     path: ParameterPath<'_>,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
-    // AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so
-    // the path from an ARN gets a slash at its beginning.
+    // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
+    // needs the slash at the beginning, so the path from an ARN gets one.
     let (path, is_recursive) = (&format!("/{}", bare_name(path.name)), path.is_recursive);
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
@@ -358,9 +360,6 @@ fn version_selector(locator: &Locator) -> Option<&str> {
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
-
-/// The service and the operation, as in the header `x-amz-target`.
-const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;

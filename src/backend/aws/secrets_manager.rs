@@ -30,7 +30,7 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 ///
 /// # Errors
 /// [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends. Otherwise, AWS's
-/// error.
+/// error, or a refusal for a secret without a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
