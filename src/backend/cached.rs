@@ -180,8 +180,8 @@ impl Cached {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // Files in memory don't survive a boot, so the entry is from a different time namespace,
-        // which has a boot time of its own.
+        // Files in memory don't survive a boot, so such an entry is from a different time
+        // namespace, which has a boot time of its own.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
@@ -327,8 +327,9 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
-/// denied or absent. If a fallback region says this, it only means the replica there, so the entry
-/// is removed only if it was read from that region. `entry` is `None` if no entry could be read.
+/// denied or absent. If a fallback region says this, it is only about the replica there, so the
+/// entry is removed only if it was read from that region. `entry` is `None` if no entry could be
+/// read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
@@ -433,7 +434,7 @@ const USE_TMPFS: &str =
 
 /// Adds the option to the problem for a directory that can't be opened, and a note that the
 /// directory must be in memory. The help of `problem` is to create the directory at `path`. Outside
-/// of /run and /dev/shm, that is probably on a disk, so the help becomes to use a different path.
+/// of /run and /dev/shm, that is probably on a disk, so the help names a different path instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");

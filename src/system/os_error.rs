@@ -69,7 +69,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
 }
 
 /// Returns the text for a file's error. If access was denied, the text includes the user of this
-/// process, and the owner and mode of the file. The text also includes the remedy for the path, if
+/// process, and the owner and mode of the file. Otherwise, it includes the remedy for the path, if
 /// there is one.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);

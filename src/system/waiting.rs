@@ -326,9 +326,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 
 /// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
-    let files = files.into_iter();
-    let mut polled = Vec::from_iter(files.map(|file| PollFd::new(file, PollFlags::POLLIN)));
-    sleep(&mut polled, limit);
+    let polled = |file| PollFd::new(file, PollFlags::POLLIN);
+    sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
 }
 
 /// Calls poll(2). The only possible error is EINTR. After it, no descriptor has an event.

@@ -425,8 +425,7 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
         return fail_all(requests, &error);
     }
     let regions = session.settings.regions(region);
-    // These values are dropped at the end of this function. Until then, a message about a long wait
-    // names the requests.
+    // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));

@@ -237,6 +237,7 @@ impl GetParametersResponse {
             return None;
         }
         let selector = version_selector(locator);
+        // AWS doesn't say whether only the version is missing.
         let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
@@ -431,10 +432,9 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
 
     let filter = match locator.path() {
         Some(ParameterPath { name, is_recursive }) => {
-            let option = if is_recursive {
-                "Recursive"
-            } else {
-                "OneLevel"
+            let option = match is_recursive {
+                true => "Recursive",
+                false => "OneLevel",
             };
             // A path in this filter must not end with a slash, except for `/`.
             let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());

@@ -381,8 +381,8 @@ pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// Returns the time that is this many seconds after the beginning of 1970, or `None` unless it is
-/// in the years 1970 to 9999, for RFC 3339.
+/// Returns the time that is this many seconds after the beginning of 1970. Returns `None` before
+/// 1970 and after 9999, which RFC 3339 can't express.
 pub fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;

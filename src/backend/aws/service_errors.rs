@@ -234,7 +234,7 @@ fn policy_remedy(message: &str) -> Option<String> {
 }
 
 /// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its
-/// body, or a phrase such as `a redirect to` and a host.
+/// body, or says where it redirects to.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
     let suffix = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
     let what = format!("a response that isn't from AWS (HTTP status {status}{suffix})");

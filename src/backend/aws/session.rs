@@ -268,8 +268,7 @@ impl Session {
     ///
     /// # Errors
     /// The error of the search for the base credentials, or of assuming the role. Before
-    /// [`Self::prepare_credentials`], an error that no message shows, because all callers ignore it
-    /// then.
+    /// [`Self::prepare_credentials`], an error that all callers ignore.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let caller = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match caller.and_then(OnceCell::get) {
