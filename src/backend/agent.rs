@@ -204,8 +204,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns the failure to open a connection to the agent or, if the connection opens or takes
-    /// too long, `error`, which is about a missing token.
+    /// If no connection to the agent can be opened, returns that failure, because a token wouldn't
+    /// help. Otherwise, returns `error`, which is about the missing token.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {

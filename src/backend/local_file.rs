@@ -20,8 +20,8 @@ pub struct LocalFile {
 
 impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
-    /// secrets or parameters, but not for paths, the answer also has the most similar id in the
-    /// file, if there is one.
+    /// secrets or parameters, the answer also has the most similar id in the file, if there is one.
+    /// A path isn't an id.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut searches) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {

@@ -76,8 +76,8 @@ pub struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error without a code and a message. `header` returns the value of a header, by
-    /// its name.
+    /// Returns an error whose code and message aren't known yet. `header` returns the value of a
+    /// header, by its name.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
