@@ -41,8 +41,8 @@ const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or from the file that
-/// the agent's installation creates. As for the agent's other clients, AWS_TOKEN is a token, or
-/// `file://` and the path of a file with a token. This may read a file.
+/// the agent's installation creates. As with the agent's other clients, AWS_TOKEN is a token, or
+/// `file://` and the path of a file with a token.
 ///
 /// # Errors
 /// When there isn't a valid token. The message names the variable or the file.
@@ -92,7 +92,7 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The time limit for a connection. It can be short, because the agent is on this host.
+/// The time limit for opening a connection. It can be short, because the agent is nearby.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads secrets through the agent.
@@ -165,7 +165,8 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        // The agent's region should be the configured one. Otherwise, `read_response` notices it.
+        // The agent's region should be the configured one. If it isn't, `read_response` notices
+        // that.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
@@ -181,7 +182,8 @@ impl Agent {
     }
 
     /// Finds the token, sends the requests at the same time, and returns one answer for each of
-    /// them. If there is no token, nothing is sent, and each answer is the error about the token.
+    /// them. If there is no token, no request is sent, and each answer is the error of
+    /// [`Self::without_token`].
     async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
@@ -202,8 +204,8 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// Returns `error`, which is about a missing token, or a better reason: if nothing listens at
-    /// the agent's address, the error of the connection. Opens a connection to find that out.
+    /// If no connection to the agent can be opened, returns that failure, because a token wouldn't
+    /// help. Otherwise, returns `error`, which is about the missing token.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
@@ -229,7 +231,7 @@ impl Agent {
     /// Sends the request for a secret once and reads the response.
     ///
     /// # Errors
-    /// When there is no complete response, or when the response is an error.
+    /// When there is no complete response, or the errors of [`read_response`].
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
         let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
@@ -241,7 +243,7 @@ impl Agent {
         read_response(status, &body, request)
     }
 
-    /// Returns the URL that requests a locator from the agent.
+    /// Returns the agent's URL for a request.
     fn request_url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');
@@ -261,9 +263,9 @@ impl Agent {
     }
 }
 
-/// Adds a headline to an outage, which says that the agent was asked and not AWS. If the agent
-/// couldn't be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help
-/// is about the agent. Any other error is returned unchanged.
+/// Adds a headline to an outage, to say that the agent was asked and not AWS. If the agent couldn't
+/// be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about
+/// the agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -286,7 +288,7 @@ fn unsupported_error(why: &str) -> FetchError {
 /// Messages quote only the code and the message of an error, and no other part of the body.
 ///
 /// # Errors
-/// The meaning of AWS's error code, or of the status if there is no code. Also an error for a
+/// AWS's error, or the agent's own: one about the role, or one without a code. Also an error for a
 /// document that is malformed, or about a different secret or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
     if status == 200 {
@@ -311,7 +313,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         && message.contains(&role.arn.to_string())
     {
         // The agent's own errors about a role contain the role's ARN, and so does its error about
-        // too many roles. AWS's errors name the role's session.
+        // too many roles. AWS's errors have the ARN of the role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = FetchError::credentials_refused("role-denied", text);
@@ -328,11 +330,13 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Replaces the headers of an error from the agent, because only its body is read.
+/// Takes the place of the headers of an error from the agent, whose code and message are in its
+/// body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// Returns the failure for an error response without one of AWS's codes, which is from the agent
-/// itself. Agents older than version 2.1 answer with status 400 if a request names a role.
+/// Returns the failure for an error response without one of AWS's codes. Such a response is from
+/// the agent itself. Agents older than version 2.1 answer with status 400 if a request names a
+/// role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

@@ -88,14 +88,15 @@ pub struct Cached {
 
 impl Cached {
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
-    /// answer and removes the entry of a secret that AWS denies or doesn't have.
+    /// answer and removes the entry of a secret that AWS denies or doesn't have. Adds a notice for
+    /// each entry that can't be used, stored or removed.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. The
-    /// entries of the locators in `not_from_cache` are kept but not used, because a value in them
-    /// did not match its pattern.
+    /// entries of the locators in `not_from_cache` aren't used, because a value in them did not
+    /// match its pattern.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid.
+    /// The errors of [`Aws::answers`].
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -138,7 +139,7 @@ impl Cached {
     }
 
     /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be
-    /// read. Adds a notice for each damaged or unreadable one. Doesn't ask AWS.
+    /// read. Adds a notice for each one that can't. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -150,11 +151,10 @@ impl Cached {
 
     /// Returns the file name of a locator's entry.
     fn entry_name(&self, locator: &Locator) -> String {
-        checksum(self.aws.cache_key(locator).as_bytes())
+        hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries of these locators. Adds a notice for each entry that is damaged or can't
-    /// be read.
+    /// Reads the entries of these locators. Adds a notice for each entry that can't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -180,7 +180,8 @@ impl Cached {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // Files in memory don't survive a boot, but a time namespace has a boot time of its own.
+        // Files in memory don't survive a boot, so such an entry is from a different time
+        // namespace, which has a boot time of its own.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
@@ -190,9 +191,9 @@ impl Cached {
         Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
-    /// Stores a good answer and removes the entry of a secret that is denied or absent. `entry` is
-    /// the existing entry, and `begun` is the time from boot to the fetch. Adds a notice if the
-    /// entry can't be stored or removed.
+    /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
+    /// other failure, keeps the entry. `entry` is the existing entry, and `begun` is the time from
+    /// boot to the fetch. Adds a notice if the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -258,8 +259,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Turns the entry into the document that is used, with its age. `replaces` is the failure of
-    /// AWS that made a stale entry necessary, and `None` for a fresh entry.
+    /// Returns the entry's document with the age of the answer. `replaces` is the failure of AWS
+    /// that made a stale entry necessary, and `None` for a fresh entry.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -272,15 +273,15 @@ impl CacheEntry {
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
 /// a document with a time before 1970, which AWS's answers don't have.
 ///
-/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so
-/// that [`decode`] refuses an entry that was copied to a different name.
+/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so that
+/// [`decode`] refuses an entry that was copied to a different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
     let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);
 
-    let checksum = checksum(&json);
+    let checksum = hex_hash(&json);
     let bytes = [MAGIC, checksum.as_bytes(), b"\n", &json].concat();
     Some(Zeroizing::new(bytes))
 }
@@ -293,7 +294,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
-    if expected.strip_suffix(b"\n") != Some(checksum(json).as_bytes()) {
+    if expected.strip_suffix(b"\n") != Some(hex_hash(json).as_bytes()) {
         return Err(DAMAGED);
     }
 
@@ -303,7 +304,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.
-pub fn checksum(bytes: &[u8]) -> String {
+pub fn hex_hash(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -326,8 +327,9 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
-/// denied or absent. If a fallback region says this, it only means the replica there, so the entry
-/// is removed only if it was read from that region. `entry` is `None` if no entry could be read.
+/// denied or absent. If a fallback region says this, it is only about the replica there, so the
+/// entry is removed only if it was read from that region. `entry` is `None` if no entry could be
+/// read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
@@ -338,8 +340,8 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 /// The directory of the cache, which is open and has been checked: it belongs to this user, is
 /// closed to everyone else, and is in memory.
 ///
-/// All files are accessed through its descriptor, so nobody can replace the checked directory with
-/// a different one in between.
+/// All files are accessed through its descriptor, so nobody can replace the directory after the
+/// check.
 pub struct CacheDirectory(OwnedFd);
 
 /// The mode of a file in the directory.
@@ -362,7 +364,7 @@ impl CacheDirectory {
     /// If the directory can't be opened or examined, or every reason why values must not be stored
     /// in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        // The command that a help suggests for creating the directory.
+        // If the directory doesn't exist, the help suggests this command.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
         let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
 
@@ -430,9 +432,9 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
 
-/// Returns the problem for a directory that can't be opened. `problem` is the general one, which
-/// advises the user to create a directory at `path`. Outside of /run and /dev/shm, that directory
-/// would probably be on a disk, so the advice is to use a different path.
+/// Adds the option to the problem for a directory that can't be opened, and a note that the
+/// directory must be in memory. The help of `problem` is to create the directory at `path`. Outside
+/// of /run and /dev/shm, that is probably on a disk, so the help names a different path instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");

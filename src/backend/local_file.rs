@@ -1,5 +1,5 @@
 //! The backend of `--local`: a file that maps secret ids to values. The file has already been read,
-//! so a fetch only looks up values. Regions and roles are ignored.
+//! so nothing else is read when the values are fetched. Regions and roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,18 +20,18 @@ pub struct LocalFile {
 
 impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
-    /// secrets or parameters, but not for paths, the answer also has the most similar id in the
-    /// file.
+    /// secrets or parameters, the answer also has the most similar id in the file, if there is one.
+    /// A path isn't an id.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let (mut answers, mut suggestions) = (Answers::new(), 0);
+        let (mut answers, mut searches) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);
             if let Err(failure) = &mut answer
                 && failure.error.cause == Cause::Absent(Missing::Secret)
                 && !locator.is_path()
-                && suggestions < MOST_SUGGESTIONS
+                && searches < MOST_SUGGESTIONS
             {
-                suggestions += 1;
+                searches += 1;
                 failure.nearest = self.nearest_id(&possible_names(locator));
             }
             answers.push((locator.clone(), answer));
@@ -49,7 +49,7 @@ impl LocalFile {
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        // Versions in the file don't have ids, so a version id is never found.
+        // Versions in the file don't have ids, so a version with an id is never found.
         let has_id = locator.version.id().is_some();
         let stage = locator.version.stage().filter(|_| !has_id);
         let found = stage.and_then(|stage| stages.get_key_value(stage));
@@ -62,9 +62,10 @@ impl LocalFile {
         })
     }
 
-    /// Returns the failure for a secret or a version that the file doesn't have.
+    /// Returns the failure for a secret or a version that the file doesn't have. If the file is
+    /// probably a declaration, the failure says so.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        // Somebody may have named a declaration, which has no other keys. An empty file isn't one.
+        // A declaration has no other keys than these, and isn't empty.
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
         let mut ids = self.secrets.keys();
         let is_declaration = !self.secrets.is_empty() && ids.all(is_key_of_declaration);
@@ -75,8 +76,8 @@ impl LocalFile {
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`. Tries the last name
-    /// first, because it is the shortest.
+    /// Returns the id in the file that is most similar to one of `names`, or `None` if none is
+    /// similar. Tries the last name first, because it has the fewest characters of the ARN.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);
@@ -94,12 +95,12 @@ impl LocalFile {
 
         let mut parameters = Vec::new();
         for (id, stages) in &self.secrets {
-            if let Some(name) = id.strip_prefix(&prefix)
-                && path.includes(name)
+            if let Some(below) = id.strip_prefix(&prefix)
+                && path.includes(below)
                 && let Some(value) = stages.get(AWSCURRENT)
             {
                 let document = Document::new(SecretValue::new(value.expose()));
-                parameters.push((name.to_owned(), document));
+                parameters.push((below.to_owned(), document));
             }
         }
         Document::of_path(parameters)

@@ -42,10 +42,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns the agent, which can say what it can never read ([`Agent::unsupported`]), or `None`
-    /// for any other backend. What the agent can read depends on the profile, so AWS's
-    /// configuration files are read first, unless `plan` doesn't have any locators. Doesn't send a
-    /// request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
+    /// backend. What the agent can read depends on the profile, so this reads AWS's configuration
+    /// files, unless `plan` doesn't have any locators. Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -68,8 +67,7 @@ impl Backend {
     /// are not used.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
-    /// answer.
+    /// The errors of [`Aws::answers`]. A failed request is an answer.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -106,8 +104,8 @@ impl Backend {
         }
     }
 
-    /// Returns the identity with which AWS was asked, if it is known. With the agent, it isn't,
-    /// because the agent has its own credentials. Doesn't send a request.
+    /// Returns the identity with which AWS was asked, if it is known. Returns `None` with the
+    /// agent, because the agent asks with its own credentials. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;
@@ -117,17 +115,17 @@ impl Backend {
 }
 
 /// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial, an absence or a refusal is such an answer, even if it is about a token or a role. If the
-/// clock is wrong, AWS would refuse the request, too.
+/// denial, an absence or a refusal is such an answer, even if it is about a token or a role.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else {
         return true;
     };
     match failure.error.cause {
+        // AWS has refused the time in the agent's signature, and would refuse ours, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
         // `Again::Later` is about a token that is missing, so the agent hasn't refused anything.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
-        // The host of the agent doesn't speak TLS, so the agent hasn't received the request.
+        // The agent's host doesn't speak TLS, so the agent hasn't received the request.
         Cause::Refused(Refusal::Endpoint) => false,
         Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
-use crate::backend::cached::{checksum, decode, encode};
+use crate::backend::cached::{decode, encode, hex_hash};
 use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::environment::Inherited;
@@ -176,7 +176,7 @@ pub fn cache_entry(data: &[u8]) {
     // The function for the name of an entry also gives the checksum.
     let entry = [
         b"secrets-exec cache 1\n",
-        checksum(text.as_bytes()).as_bytes(),
+        hex_hash(text.as_bytes()).as_bytes(),
         b"\n",
         data,
     ]

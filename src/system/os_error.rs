@@ -1,4 +1,5 @@
-//! Texts for errors of system calls. They are the same with every C library.
+//! Texts and problems for errors of system calls, the same with every C library. Also reads whole
+//! files.
 
 use std::fmt::Display;
 use std::fs;
@@ -57,18 +58,18 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 /// Returns the remedy for a path that can't be opened, if it begins with `~` or a quote, or is an
 /// empty directory, which Docker has probably created. Returns `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
-    let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
         Some('~') => Some("use the full path, because only a shell replaces \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
-        Some(_) | None => is_empty.then_some(
+        Some(_) | None => is_empty_directory.then_some(
             "create the file on the host first: Docker mounts an empty directory if the file doesn't exist there",
         ),
     }
 }
 
 /// Returns the text for a file's error. If access was denied, the text includes the user of this
-/// process, and the owner and mode of the file. The text also includes the remedy for the path, if
+/// process, and the owner and mode of the file. Otherwise, it includes the remedy for the path, if
 /// there is one.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
@@ -101,8 +102,8 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// Returns the text for an I/O error's errno, or the error's own text if it doesn't come from a
-/// system call.
+/// Returns the text for an I/O error's errno, or the number if there is no text for it. If the
+/// error doesn't come from a system call, returns its own text.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

@@ -41,8 +41,9 @@ use crate::model::shown::one_line;
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
 
-/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Otherwise, opening a
-/// directory would require permission to read it, which creating a file in it doesn't.
+/// Flags for opening a component of a path: O_PATH, or O_SEARCH on macOS. Without this flag,
+/// opening a directory would require permission to read it, which isn't needed to create a file
+/// there.
 #[cfg(target_os = "linux")]
 const COMPONENT_FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 #[cfg(target_os = "macos")]
@@ -108,8 +109,9 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
-/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help suggests
-/// creating it with `command` or, below /run, with a setting of systemd, or to correct its path.
+/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
+/// remedy for the path, if there is one, and otherwise to create the directory with `command` or,
+/// in a unit, with a setting of systemd.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
@@ -121,7 +123,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(match shown.contains("${") {
-                    // A shell doesn't have the variable.
+                    // The variable hasn't been replaced, and a shell doesn't have it either.
                     true => "create it first".to_owned(),
                     false => format!("create it first: {command} {shown}{in_unit}"),
                 })
@@ -211,20 +213,20 @@ pub type Distrust = (&'static str, &'static str);
 /// Returns the reason why a different user could change a file, or the entries of a directory.
 /// Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let remedy = "run chmod go-w on it, or, ";
+    let help_start = "run chmod go-w on it, or, ";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {
-        Some(("can be changed by any user", remedy))
+        Some(("can be changed by any user", help_start))
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some(("can be changed by its group", remedy))
+        Some(("can be changed by its group", help_start))
     } else {
         None
     }
 }
 
-/// Returns true for root's group and for the user's private group, which has the same id or name as
-/// the user. Distributions with a umask of 002 create such a group for each user.
+/// True for root's group and for the user's private group, which has the same id or name as the
+/// user. Distributions with a umask of 002 create such a group for each user.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     if group == 0 || group == user.as_raw() {

@@ -10,8 +10,8 @@
 //! refuse   padding of more than 1 MiB, possibly after a part of the value: systemd refuses all of it, and the unit fails
 //! ```
 //!
-//! If the client doesn't read, we wait until it hangs up. If we ended the stream earlier, the
-//! client would use what it has received as the credential.
+//! If the client, which is systemd, doesn't read, we wait until it hangs up. If we ended the stream
+//! earlier, the client would use what it has received as the credential.
 //!
 //! Only Linux has systemd, so other systems never have a connection.
 
@@ -98,8 +98,8 @@ pub fn has_connection(is_expected: bool) -> bool {
             .is_ok_and(|address| is_expected || credential_named_by(&address).is_some())
 }
 
-/// Takes the connection from standard input. Termination signals have to be held by now, so that
-/// the connection is refused before a signal ends this process.
+/// Moves the connection from standard input to [`CONNECTION`]. Termination signals have to be held
+/// by now, so that the connection is refused before a signal ends this process.
 ///
 /// If standard output and error are the same connection, which is systemd's default, they are
 /// redirected, because everything printed there would become the credential. So this function has
@@ -151,7 +151,8 @@ impl CredentialConnection {
     /// Sends the whole value and ends the stream. Waits as long as the client doesn't read.
     ///
     /// # Errors
-    /// If the value was not sent completely. In that case, the connection has to be refused.
+    /// If the value was not sent completely, so that the connection has to be refused, or if the
+    /// end of the stream was not sent.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
         let sent = write_all(self.socket.as_fd(), value);
         sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;

@@ -60,6 +60,7 @@ use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
 use super::{streams, systemd};
+use crate::model::problem::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process. Their default
 /// action is also to end the process.
@@ -88,8 +89,8 @@ static BEFORE_MAIN: extern "C" fn() = before_main;
 /// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
 /// no other process of the user can read the memory.
 ///
-/// This has to happen early: a process that has already opened /proc/PID/mem keeps its access.
-/// `execve` sets the flag again. macOS doesn't have a flag that `execve` would reset.
+/// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
+/// its access. `execve` sets the flag again. macOS doesn't have such a flag.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
@@ -293,7 +294,7 @@ pub fn while_working<T: Send>(
             if is_done {
                 // The only error is a panic, and the panic hook has already ended the process.
                 let joined = worker.join();
-                return Ok(joined.unwrap_or_else(|_| end(End::Status(70), || ())));
+                return Ok(joined.unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
             }
             if is_closed {
                 react(WaitEvent::OtherEndClosed);
@@ -310,7 +311,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signals are held, a signal ends the process anyway. On any other thread, the main
+    // If no signals are held, a signal ends the process anyway. If this is another thread, the main
     // thread reacts to signals.
     if !holds_signals || !is_main_thread {
         return work();
@@ -325,9 +326,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 
 /// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
-    let files = files.into_iter();
-    let mut polled = Vec::from_iter(files.map(|file| PollFd::new(file, PollFlags::POLLIN)));
-    sleep(&mut polled, limit);
+    let polled = |file| PollFd::new(file, PollFlags::POLLIN);
+    sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
 }
 
 /// Calls poll(2). The only possible error is EINTR. After it, no descriptor has an event.
@@ -361,8 +361,9 @@ pub struct AskedProgram {
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`] takes it. Only the holder of
-/// the lock may reap it, so that nobody kills a different process that has been given the same id.
+/// The program that is asked for credentials, until [`kill_program`] takes it. Only whoever holds
+/// the lock or has taken the program may reap it, so that nobody kills a different process that has
+/// been given the same id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it
@@ -409,11 +410,11 @@ pub fn asks_on_terminal() -> bool {
     locked_program().as_ref().is_some_and(is_on_terminal)
 }
 
-/// Kills the program that is asked for credentials, and its descendants, unless the program has
-/// ended. If it has a session of its own, also kills what it has left behind in its process group.
-/// If this process is in the foreground of the terminal, also restores the terminal's modes, which
-/// the program may have changed to ask for a password. From the background, the change would stop
-/// this process (SIGTTOU).
+/// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
+/// it and its descendants. If it has a session of its own, also kills what is left in its process
+/// group. If this process is in the foreground of the terminal, also restores the terminal's modes,
+/// which the program may have changed to ask for a password. From the background, the change would
+/// stop this process (SIGTTOU).
 ///
 /// Returns the program, so that the caller can wait for it to end. The result is `None` if there
 /// isn't a program, or if it is just being started.

@@ -133,7 +133,7 @@ fn statements<'a>(
     requests: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
-    // A secret without an account is in the account of the role that reads it.
+    // A secret whose id doesn't have an account is in that of the role that reads it.
     let named_account = owner.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
     let mut statements = Statements {
@@ -150,7 +150,7 @@ fn statements<'a>(
         };
         let mut regions = settings.regions(region);
         if options.metadata {
-            // Only a launch asks the fallback regions.
+            // `check --metadata` doesn't ask the fallback regions.
             regions.truncate(1);
         }
         for region in &regions {
@@ -259,7 +259,7 @@ impl Statements<'_> {
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is described with `--describe`, with `--metadata` and for the agent. It is read, too, except
+    /// is described with `--describe`, with `--metadata` and by the agent. It is read, too, except
     /// with `--metadata`.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
@@ -267,7 +267,7 @@ impl Statements<'_> {
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
-    ///   The depth makes no difference.
+    ///   Whether the path is recursive makes no difference.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();

@@ -85,12 +85,12 @@ impl Aws {
     /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
     /// files, and may ask the user for an MFA code.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. The time that the
-    /// user takes to type a code is not included.
+    /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
+    /// the time that the user takes to type a code.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid. A failed request is an
-    /// answer.
+    /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// launch would need an MFA code. A failed request is an answer.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -151,13 +151,12 @@ impl Aws {
     }
 
     /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
-    /// answer in `fetched`. Returns one description for each secret. A description whose request
-    /// failed is an error in the list.
+    /// answer in `fetched`. Returns one description for each of them, or the error of its request.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// When there is no session yet and opening one fails.
     pub async fn describe_secrets(
         &mut self,
         fetched: &Fetched,
@@ -191,10 +190,10 @@ impl Aws {
     /// what a description can't show, such as a version without a label, or one of AWS's own
     /// parameters.
     ///
-    /// For `check`, also asks STS who the caller is.
+    /// Also asks STS who the caller is.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid.
+    /// The same as for [`Self::answers`].
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -225,6 +224,7 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
+            // As in `answers`, there is only one more try.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -278,8 +278,8 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Returns one answer for each locator: that of its request. Locators that share a request get
-/// copies.
+/// Returns the answer of each request in `answered` for each of its locators. Locators that share a
+/// request get copies.
 pub fn distribute<R: Ord>(
     mut requests: Requests<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -312,8 +312,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure the sources of the default region and account, the advice to choose a
-/// profile, and the chosen profile.
+/// Adds to each failure the sources of the default region and account, the advice about the
+/// profile, and the profile that `--profile` names.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
@@ -341,7 +341,7 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
 
     // Each role is assumed separately, so that a slow STS only delays the requests with that role.
     let ready = FuturesUnordered::new();
-    for (role, batches) in batches(requests) {
+    for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
             // If this fails, `read_batch` finds the error.
             let _ = session.caller_with(role.as_ref()).await;
@@ -390,7 +390,7 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
 
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the
 /// parameters of a region are divided into batches. No batch is empty.
-fn batches(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
+fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
     let mut batches: BTreeMap<_, Vec<Vec<Request>>> = BTreeMap::new();
     let mut parameters: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -425,8 +425,7 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
         return fail_all(requests, &error);
     }
     let regions = session.settings.regions(region);
-    // These values are dropped at the end of this function. Until then, a message about a long wait
-    // names the requests.
+    // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(requests.iter().map(awaits));

@@ -22,6 +22,8 @@ use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Ver
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
+// The services and operations, as in the header `x-amz-target`.
+const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 
@@ -51,10 +53,10 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
 /// request, in the same order.
 ///
-/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. An
-/// emulator may also refuse it because one parameter does not exist. In these cases, the parameters
-/// are requested one by one, so that each gets its own result. They are not requested at the same
-/// time, in order to keep the limit on requests in flight.
+/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. A
+/// simulation of AWS may also refuse it because one parameter does not exist. In these cases, the
+/// parameters are requested one by one, so that each gets its own result. They are not requested at
+/// the same time, in order to keep the limit on requests in flight.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -104,7 +106,7 @@ async fn read_together(
 /// The maximum number of parameters on a page of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
-/// The maximum number of parameters below a path.
+/// Our own limit on the number of parameters below a path.
 const MAX_BELOW_PATH: usize = 10_000;
 
 /// A response of GetParametersByPath or DescribeParameters, which is one page of parameters.
@@ -119,7 +121,7 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters for `path`, which is the path of `locator`, page by page in the client's
+/// Reads all parameters below `path`, which is the path of `locator`, page by page in the client's
 /// region. Returns one document that has all of them.
 ///
 /// # Errors
@@ -131,8 +133,8 @@ async fn read_path(
     path: ParameterPath<'_>,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
-    // AWS authorizes a path exactly as it is written, and most policies name `parameter/PATH/*`, so
-    // the path from an ARN gets a slash at its beginning.
+    // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
+    // needs the slash at the beginning, so the path from an ARN gets one.
     let (path, is_recursive) = (&format!("/{}", bare_name(path.name)), path.is_recursive);
     let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
@@ -214,9 +216,9 @@ pub fn read_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response and returns its document. Returns
-    /// [`Cause::Absent`] if the response lists the name as invalid, and `None` if the response
-    /// doesn't mention the parameter.
+    /// Removes the requested parameter from the response and returns its document, or a failure if
+    /// it has no value. Returns [`Cause::Absent`] if the response lists the name as invalid, and
+    /// `None` if the response doesn't mention the parameter.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -235,6 +237,7 @@ impl GetParametersResponse {
             return None;
         }
         let selector = version_selector(locator);
+        // AWS doesn't say whether only the version is missing.
         let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
@@ -266,7 +269,7 @@ impl Parameter {
         (path.includes(below) && agree).then(|| below.to_owned())
     }
 
-    /// Returns the name and the ARN, unless the response leaves them out.
+    /// Returns the name and the ARN, as far as the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
@@ -340,8 +343,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
     secret.filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with an ARN if the
-/// reference has one.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with the ARN instead
+/// of the name if the reference has one.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
     let with_version = |selector| format!("{id}:{selector}");
@@ -358,9 +361,6 @@ fn version_selector(locator: &Locator) -> Option<&str> {
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
-
-/// The service and the operation, as in the header `x-amz-target`.
-const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
@@ -436,7 +436,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
                 true => "Recursive",
                 false => "OneLevel",
             };
-            // This filter doesn't have a slash at the end, except for the path `/`.
+            // A path in this filter must not end with a slash, except for `/`.
             let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
             json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
         }

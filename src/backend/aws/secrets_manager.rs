@@ -30,7 +30,7 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 ///
 /// # Errors
 /// [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends. Otherwise, AWS's
-/// error.
+/// error, or a refusal for a secret without a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -130,12 +130,12 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     });
     // The requests can finish in any order, and the map sorts them.
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
-    let with_request = |(Request { locator, region }, description)| DescribedSecret {
+    let to_secret = |(Request { locator, region }, description)| DescribedSecret {
         locator,
         region,
         description,
     };
-    described.into_iter().map(with_request).collect()
+    described.into_iter().map(to_secret).collect()
 }
 
 /// Describes a secret in a region. Asks again after each outage, until the session's budget ends.
@@ -168,7 +168,7 @@ async fn describe_secret(
 }
 
 /// The alias of the key that Secrets Manager uses by default. AWS omits it from a description, but
-/// an emulator may include it.
+/// a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 impl From<DescribeSecretOutput> for Description {

@@ -68,7 +68,7 @@ pub struct Clients {
     pub metadata: OnceCell<imds::Client>,
 }
 
-/// The time limit for each step of opening a connection.
+/// The time limit for each step of opening a connection, as in the SDK.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// The time limit for an attempt, from the request to the end of the response.
@@ -146,7 +146,7 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
-        // Every operation of the SDK has a serializer and a deserializer, so this doesn't happen.
+        // Not reached: every operation of the SDK has a serializer and a deserializer.
         let why = "an operation without serialization";
         let unusable = || FetchError::refused(Refusal::NotSent, why);
         let parts = operation.config().ok_or_else(unusable)?;
@@ -204,7 +204,7 @@ impl Client {
         called.await.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response. AWS's errors are responses, too.
+    /// Signs a request, sends it and reads the whole response, which may be an error of AWS.
     ///
     /// # Errors
     /// When the request is invalid, or when the response did not arrive completely. If the head of
@@ -258,10 +258,9 @@ impl Client {
         failure
     }
 
-    /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds the
-    /// remedy, which is to correct the setting. An error keeps a remedy that it already has. A TLS
-    /// handshake without a response and a wrong clock don't get this remedy, because they have
-    /// their own.
+    /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds a
+    /// remedy, such as to correct the setting. An error keeps a remedy that it already has. For any
+    /// other outage, the usual remedy of its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
@@ -312,6 +311,7 @@ impl Client {
             .settings(settings)
             .build()?;
 
+        // All of these headers are ASCII.
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -372,7 +372,7 @@ fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// The first second of the year 10000, which RFC 3339 cannot express.
+/// The first second of the year 10000.
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
@@ -381,8 +381,8 @@ pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// Returns the time that is this many seconds after the beginning of 1970, or `None` if it can't be
-/// printed.
+/// Returns the time that is this many seconds after the beginning of 1970. Returns `None` before
+/// 1970 and after 9999, which RFC 3339 can't express.
 pub fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
@@ -430,8 +430,8 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting, only `--endpoint-url`
-    /// is left, which is the endpoint of Secrets Manager.
+    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or this setting in the profile, only
+    /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
     pub use_fips: bool,
@@ -501,9 +501,9 @@ impl Endpoints {
         if api == Api::Store(Store::SecretsManager) {
             return Ok(by_rules!(aws_sdk_secretsmanager).url().parse()?);
         }
-        let own_host = format!("https://{}", api.name());
+        let own_start = format!("https://{}", api.name());
         let endpoint = by_rules!(aws_sdk_sts);
-        let url = endpoint.url().replacen("https://sts", &own_host, 1);
+        let url = endpoint.url().replacen("https://sts", &own_start, 1);
         Ok(url.parse()?)
     }
 }
@@ -531,7 +531,7 @@ const OTHER_PARTITIONS: [(&str, &str); 7] = [
 ];
 
 /// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
-/// codes, such as an emulator's, is treated as commercial.
+/// codes, such as a simulation's, is treated as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
     let mut others = OTHER_PARTITIONS.iter();

@@ -76,8 +76,8 @@ pub struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error without a code and a message. `header` returns the value of a header, by
-    /// its name.
+    /// Returns an error whose code and message aren't known yet. `header` returns the value of a
+    /// header, by its name.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
@@ -103,7 +103,7 @@ impl<'a> ServiceError<'a> {
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
         let skewed = || self.failure(Cause::Outage(OutageKind::ClockSkew), self.message);
-        let unaccepted = |fault| self.denied(Denial::Credentials(fault));
+        let rejected = |fault| self.denied(Denial::Credentials(fault));
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
@@ -126,9 +126,9 @@ impl<'a> ServiceError<'a> {
             // The KMS key of a secret is disabled, missing or denied.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
-            "ExpiredToken" => unaccepted(CredentialsFault::Expired),
+            "ExpiredToken" => rejected(CredentialsFault::Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => {
-                unaccepted(CredentialsFault::WrongSecretKey)
+                rejected(CredentialsFault::WrongSecretKey)
             }
             "AuthFailure"
             | "IncompleteSignature"
@@ -143,7 +143,7 @@ impl<'a> ServiceError<'a> {
             | "UnauthorizedClient"
             | "InvalidClient"
             | "InvalidGrant"
-            | "InvalidIdentityToken" => unaccepted(CredentialsFault::Unrecognized),
+            | "InvalidIdentityToken" => rejected(CredentialsFault::Unrecognized),
             // IDPCommunicationError means that STS cannot reach the identity provider of a web
             // identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(OutageKind::Service),
@@ -158,8 +158,8 @@ impl<'a> ServiceError<'a> {
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. The last code comes from STS, and
-            // its message says which limit of a role is exceeded.
+            // The message says what is wrong with the request. For ValidationError, which is from
+            // STS, it says which limit of a role is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)
             }
@@ -183,6 +183,7 @@ impl<'a> ServiceError<'a> {
     /// Returns the failure for a request that AWS refuses for a reason without a cause of its own.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
+        // A secret with AWS's own key can't be read from a different account.
         if failure.reason().contains("different AWS account") {
             return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }
@@ -233,10 +234,10 @@ fn policy_remedy(message: &str) -> Option<String> {
 }
 
 /// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its
-/// body, or says that the response is a redirect.
+/// body, or says where it redirects to.
 pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
-    let body_kind = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
-    let what = format!("a response that isn't from AWS (HTTP status {status}{body_kind})");
+    let suffix = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
+    let what = format!("a response that isn't from AWS (HTTP status {status}{suffix})");
     FetchError::malformed(&what)
 }
 
@@ -246,11 +247,10 @@ pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(error))
 }
 
-/// Returns the meaning of an error from one of the SDK's credential providers, if the provider
-/// didn't get a response.
+/// Returns the meaning of an error from one of the SDK's credential providers.
 ///
 /// The SDK does not say what kind of error it is, so this function looks for the [`FetchError`]
-/// that our connector gave to the SDK.
+/// that our connector gave to the SDK. Without one, returns a refusal.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<FetchError>(error) {
         Some(failure) => failure.clone(),

@@ -151,8 +151,9 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the region and the roles whose search failed, and roles whose credentials have
-    /// expired, so that they are looked up again. Keeps the base credentials, which must be usable.
+    /// Forgets the region if it wasn't found, and each role that couldn't be assumed or whose
+    /// credentials have expired, so that they are looked up again. Keeps the base credentials,
+    /// which must be usable.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -184,8 +185,7 @@ impl Session {
     /// `requests`, which [`Self::caller_with`] assumes later.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
-    /// request, and then in the fallback regions. If there aren't any requests either, does
-    /// nothing.
+    /// request, and then in the fallback regions. If there is no request either, does nothing.
     ///
     /// # Errors
     /// When no provider has credentials.
@@ -267,9 +267,8 @@ impl Session {
     /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
-    /// The error of the search for the base credentials, or of assuming the role. If
-    /// [`Self::prepare_credentials`] hasn't run, an error that no message ever shows, because the
-    /// callers that run before it ignore the error.
+    /// The error of the search for the base credentials, or of assuming the role. Before
+    /// [`Self::prepare_credentials`], an error that all callers ignore.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let caller = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match caller.and_then(OnceCell::get) {
