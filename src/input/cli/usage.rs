@@ -34,7 +34,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
-    // clap reads such a word as a short option with a value, so its own error would mislead.
+    // clap reads `-env` as a short option with a value, so its own error would mislead.
     if let Some(option) = line.option_with_one_hyphen() {
         return Problem::usage(format!("{option} has only one hyphen"))
             .help(format!("write -{option}"));
@@ -125,12 +125,12 @@ impl Line<'_> {
     /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
     fn own_format(&self) -> String {
         let value = self.value_of("--format").unwrap_or_default();
-        let own_word = replacement(&format!("--format={value}"));
+        let our_format = replacement(&format!("--format={value}"));
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
-        let named = format!("--format {}", format.unwrap_or("shell"));
-        own_word.map_or(named, str::to_owned)
+        let written_format = format!("--format {}", format.unwrap_or("shell"));
+        our_format.map_or(written_format, str::to_owned)
     }
 
     /// Replaces the reference and the variable of an example by those of the command line:
@@ -165,8 +165,8 @@ impl Line<'_> {
         example.replace("prod/app", split_secret(reference).0)
     }
 
-    /// Returns the first reference before `--`, after the text before its equals sign, which can be
-    /// empty. A value of an option that accepts a file or a setting isn't a reference.
+    /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
+    /// empty, and the reference. A value of an option that accepts a file or a setting isn't one.
     fn own_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
@@ -226,7 +226,8 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
-    /// that the argument's parser expects. It is `None` if there is a fixed list of values.
+    /// that the argument's parser expects. It is `None` if there is a fixed list of values,
+    /// and then the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. The argument's name, such as
@@ -242,7 +243,8 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
+    /// Returns the first word before `--` that is a long option with one hyphen, such as `-env`.
+    /// clap reads it as `-e nv`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
         let mut words = self.words.iter().copied().take_while(|word| *word != "--");
         words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
@@ -256,6 +258,7 @@ impl Line<'_> {
             return one_word_problem(option);
         }
 
+        // `--aws-region`
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
@@ -389,7 +392,8 @@ impl Line<'_> {
     }
 
     /// True if a launch's command probably begins with the word with this number: there is no `--`,
-    /// or the `--` belongs to the command, as in `npm run start -- --port 80`.
+    /// or this word and the next one are plain, so that the `--` belongs to the command, as in `npm
+    /// run start -- --port 80`.
     fn begins_command(&self, number: usize) -> bool {
         let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
         let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));

@@ -112,8 +112,8 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
 }
 
-/// Returns the help for a path that can't be read because it is a directory with a declaration, a
-/// list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
+/// Returns the help for a path that can't be read because it is a directory with secrets-exec.yaml,
+/// a list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
 /// is `None` for any other path.
 fn unreadable_path_help(path: &Path) -> Option<String> {
     if let Some((name, reference)) = path.to_str()?.split_once('=')
@@ -331,7 +331,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "for example: region: us-east-1";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
-        // The options of the command line that aren't in the table.
+        // These options of the command line aren't in the table.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
