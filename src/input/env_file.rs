@@ -197,23 +197,23 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
         if !variable.value.expose().contains(&b'$') {
             continue;
         }
-        let name = variable.name_and_position();
+        let name_and_position = variable.name_and_position();
         let value = variable.text();
         let mut literals = variables.iter().filter(|other| other.is_literal);
         let literal = literals.find(|other| value.contains(&format!("${{{}}}", other.name)));
         if let Some(EnvVariable { name: other, .. }) = literal {
             warnings.push(format!(
-                "secrets-exec doesn't expand ${{{other}}} in the value of {name}: write the text of {other} instead"
+                "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
             ));
         }
         match template(variable, variables) {
             Some(template) if prints_declaration => warnings.push(format!(
-                "secrets-exec doesn't expand ${{NAME}} in the value of {name}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
+                "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
             // There is already a warning about this variable.
             Some(_) | None if literal.is_some() => {}
-            Some(_) | None => others.push(name),
+            Some(_) | None => others.push(name_and_position),
         }
     }
     warnings.extend(warning_about(
@@ -386,7 +386,6 @@ fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// The error of a malformed statement.
 struct Malformed;
 
 /// A position in the text, from which the parser reads.

@@ -81,7 +81,7 @@ pub fn unresolved_warnings(
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // With only `*`, no such mistake is an error of `inherited_layer`.
+            // With only `*`, the mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => is_meant_as_reference(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),

@@ -504,7 +504,8 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();
     let is_json = start.starts_with('{') || ["//", "/*"].contains(&start);
-    let above = text.lines().position(|row| is_json && form.is_match(row))?;
+    let has_comment = |line: &str| is_json && form.is_match(line);
+    let above = text.lines().position(has_comment)?;
     let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }

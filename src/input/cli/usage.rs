@@ -92,7 +92,6 @@ fn argument_name(argument: &str) -> &str {
 
 /// The arguments that clap could not parse, and the commands that it compared them with.
 struct Line<'a> {
-    /// The arguments.
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
     subcommand: Option<&'static Subcommand>,
@@ -401,7 +400,7 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a second value of an option, as in `--timeout 5 min` and
-    /// `-e PASSWORD prod/db:password`, if the second value has this number. Returns `None` for any
+    /// `-e PASSWORD= prod/db:password`, if the second value has this number. Returns `None` for any
     /// other word.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {

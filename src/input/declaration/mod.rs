@@ -176,8 +176,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 /// directory above, a file with a similar name, or the command that turns a .env file into a
 /// declaration. The result is `None` without any of these files.
 pub fn missing_declaration_help() -> Option<String> {
-    let above = Path::new(".").canonicalize().ok()?;
-    for (depth, directory) in above.ancestors().enumerate().skip(1) {
+    let working_directory = Path::new(".").canonicalize().ok()?;
+    for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
         let mut names = DEFAULT_NAMES.iter();
         if let Some(name) = names.find(|name| directory.join(name).exists()) {
             return Some(format!("use -f {}{name}", "../".repeat(depth)));
@@ -208,8 +208,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     let failed = |error: io::Error| unreadable(name, &error);
 
     let directory = fs::symlink_metadata(".").map_err(failed)?;
-    if let Some(why) = distrust(&directory) {
-        return Err(untrusted("the working directory", why));
+    if let Some(reason) = distrust(&directory) {
+        return Err(untrusted("the working directory", reason));
     }
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", ("is a symbolic link", "")));
@@ -225,7 +225,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
         _ if !metadata.is_file() => Err(untrusted("it", ("isn't a regular file", ""))),
-        Some(why) => Err(untrusted("it", why)),
+        Some(reason) => Err(untrusted("it", reason)),
         None => Ok(file),
     }
 }

@@ -227,9 +227,9 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key, or
-    /// belongs elsewhere. At the top of a declaration, a key in capitals is reported as a variable
-    /// that isn't under `env`.
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key,
+    /// belongs elsewhere, or is a key of another tool. At the top of a declaration, a key in
+    /// capitals is reported as a variable that isn't under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -276,6 +276,7 @@ impl<'a> Item<'a> {
                 let key = if is_env_from { "" } else { ":password" };
                 format!("write from: prod/db{key} instead")
             }
+            // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
             (Some(ours), _, _) => format!("write {ours:?} instead"),
             (None, Some(location), _) => format!("it belongs {location}"),
@@ -306,8 +307,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake if a key at the position of this item has something in it that people don't
-    /// see, and returns true in that case. In the first column, the key begins with what people
-    /// take for its indentation.
+    /// see, and returns true in that case. In the first column, that is probably meant as
+    /// indentation, so the mistake is about the line.
     pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
