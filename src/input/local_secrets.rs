@@ -58,7 +58,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 }
 
 /// Adds the help to the problem of a path that can't be opened: a different file for `--local` in
-/// the same directory, unless the help already names a similar one. If there isn't one, the help
+/// the same directory, unless the help already names a similar one. Without such a file, the help
 /// for the path `true`, which someone may take for the value of a flag, says what is expected.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {

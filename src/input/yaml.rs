@@ -363,7 +363,6 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A mistake in the syntax of a file.
 pub type SyntaxError = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
@@ -384,15 +383,15 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Returns the error for a line near `line` with something in it that people don't see, if there is
-/// such a line. For a tab, the parser may report an earlier line, and for other characters the next
-/// line.
+/// Returns the error for the first line, from the one before `line` to the second after it, that
+/// has something in it that people don't see. For a tab, the parser may report an earlier line, and
+/// for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let numbered = (1..).zip(text.lines());
     let mut near = numbered.skip(line.saturating_sub(2)).take(4);
-    near.find_map(|(line, content)| {
+    near.find_map(|(number, content)| {
         let fault = overlooked_in_line(content)?.about("this line");
-        Some((Position { line, column: 1 }, fault))
+        Some((position(number, 0), fault))
     })
 }
 
@@ -468,12 +467,12 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
 /// of the one above, is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     // `env` above an entry
     if above.is_some_and(|line| is_name(line.trim())) {
         return Fault::new("the line above has only a name, without a colon")
             .help("write a colon after it, as in env:");
     }
+    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";

@@ -455,9 +455,10 @@ fn expected_value(option: &str) -> Option<&'static str> {
 
 /// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
+    // `/etc/app` is a path.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let can_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
-    can_be_shown && Reference::parse(word).is_ok()
+    let may_be_reference = begins_with_letter && word.contains('/');
+    may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
 }
 
 /// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and

@@ -230,7 +230,6 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 }
 
-/// A declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
     /// The options under `defaults:`.

@@ -198,7 +198,7 @@ impl<'a> Item<'a> {
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        // Base64 can end with equals signs.
+        // A name, or base64, which can end with equals signs.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -437,7 +437,6 @@ pub struct SourceFile {
     pub pattern_memory: Cell<usize>,
 }
 
-/// A mistake in a declaration.
 pub struct Mistake {
     pub position: Position,
     /// The entry, section or key that the mistake is about. It is empty for a mistake in the

@@ -124,7 +124,7 @@ fn label(item: Item<'_>) -> Option<String> {
 }
 
 /// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
-/// mistake.
+/// mistake. The result is `None` without a valid role.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, id_item) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -299,7 +299,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 
 /// Reads the section `credentials`, which lists the values that systemd units load with
 /// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
-/// entries is in the list, too, because it doesn't get the credentials of a pattern.
+/// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
     let units_help = "for example: app.service: { token: prod/api:token }";
