@@ -132,7 +132,8 @@ pub fn refuse_encoded(
     }))
 }
 
-/// The beginnings of encrypted files, their tool, and the start of the command that decrypts them.
+/// The beginning of an encrypted file, the tool, and the start of the command that decrypts the
+/// file.
 const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
     ("age-encryption.org/", "age", "age --decrypt -i KEY"),

@@ -116,36 +116,36 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
         let name = self.name();
-        let example = example.replace("--format shell", &self.own_format());
-        self.in_own_words(&format!("use {name} {example}"))
+        let example = example.replace("--format shell", &self.meant_format());
+        self.with_written_words(&format!("use {name} {example}"))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
     /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
-    fn own_format(&self) -> String {
+    fn meant_format(&self) -> String {
         let value = self.value_of("--format").unwrap_or_default();
         let our_format = replacement(&format!("--format={value}"));
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
-        let written_format = format!("--format {}", format.unwrap_or("shell"));
-        our_format.map_or(written_format, str::to_owned)
+        let as_written = format!("--format {}", format.unwrap_or("shell"));
+        our_format.map_or(as_written, str::to_owned)
     }
 
     /// Replaces the reference and the variable of an example by those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
-    fn in_own_words(&self, example: &str) -> String {
+    fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = subcommand == Some("migrate");
-        let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
+        let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
         if subcommand == Some("get") {
             // `get --key password prod/db`
             let key = self.value_of("--key").filter(|key| is_name(key));
-            let own = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
-            return example.replace("prod/db:password", &own);
+            let written = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
+            return example.replace("prod/db:password", &written);
         }
 
         let variable_of_reference = variable_for(reference);
@@ -166,7 +166,7 @@ impl Line<'_> {
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
     /// empty, and the reference. A value of an option that accepts a file or a setting isn't one.
-    fn own_reference(&self) -> Option<(&str, &str)> {
+    fn written_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
@@ -226,15 +226,15 @@ impl Line<'_> {
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
     /// that the argument's parser expects. It is `None` if there is a fixed list of values,
-    /// and then the help is an example.
+    /// and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. The argument's name, such as
         // SHELL, would read like a variable.
-        let own_name = format!("the argument of {}", self.name());
+        let positional_name = format!("the argument of {}", self.name());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
-            false => (own_name.as_str(), "…"),
+            false => (positional_name.as_str(), "…"),
         };
         let listed = || format!("one of {}", self.possible_values(name).unwrap_or_default());
         let is_listed = expected.is_none();
@@ -243,7 +243,6 @@ impl Line<'_> {
     }
 
     /// Returns the first word before `--` that is a long option with one hyphen, such as `-env`.
-    /// clap reads it as `-e nv`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
         let mut words = self.words.iter().copied().take_while(|word| *word != "--");
         words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
@@ -273,7 +272,7 @@ impl Line<'_> {
         let owner_name = owner.map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
         let help = match (self.subcommand, replacement(option), owner_name, similar) {
-            (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
+            (None, Some(replacement), ..) => self.with_written_words(&format!("use {replacement}")),
             (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),
@@ -429,7 +428,7 @@ impl Line<'_> {
                 let section = "files: [{ from: prod/db:password, path: … }]";
                 (
                     text,
-                    self.in_own_words(&format!("in a declaration, write {section}")),
+                    self.with_written_words(&format!("in a declaration, write {section}")),
                 )
             }
             "--except" | "--literal" | "--only" if are_names => (text, list),
