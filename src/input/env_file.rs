@@ -30,12 +30,11 @@ const MOST_BYTES: usize = 65_536;
 /// others.
 #[derive(Default)]
 pub struct EnvFile {
-    /// The variables, in the order in which they appear in the file.
+    /// The variables in the order of the file.
     pub variables: Vec<EnvVariable>,
-    /// Warnings, which quote no value. A suggested template has only names of variables from the
-    /// value.
+    /// Warnings. From a value, they show at most the names of variables in it.
     pub warnings: Vec<String>,
-    /// An error for each line that is malformed.
+    /// The errors about lines, and about the whole file.
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
     left_out: Vec<String>,
@@ -45,7 +44,6 @@ pub struct EnvFile {
 pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
-    /// True if the variable becomes a literal of the declaration.
     pub is_literal: bool,
     /// `FILE:LINE`
     position: String,
@@ -121,8 +119,7 @@ fn too_large(file: &str) -> Problem {
     error(file, what).help("split the file")
 }
 
-/// Parses the variables that `arguments` select from the text of the file. A variable in
-/// `declared_literals` is a literal, as if `--literal` named it.
+/// Parses the variables that `arguments` select from the text of the file.
 ///
 /// # Errors
 /// An error for each line that is malformed or has an invalid name, or one about the whole file.
@@ -166,6 +163,7 @@ pub fn parse_env_file(
             }
         });
     }
+    // Escapes can make the JSON larger than the file.
     if secret_json(&found.variables).len() > MOST_BYTES {
         found.errors.push(too_large(file));
     }
@@ -199,23 +197,23 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
         if !variable.value.expose().contains(&b'$') {
             continue;
         }
-        let name = variable.name_and_position();
+        let name_and_position = variable.name_and_position();
         let value = variable.text();
         let mut literals = variables.iter().filter(|other| other.is_literal);
         let literal = literals.find(|other| value.contains(&format!("${{{}}}", other.name)));
-        if let Some(EnvVariable { name: literal, .. }) = literal {
+        if let Some(EnvVariable { name: other, .. }) = literal {
             warnings.push(format!(
-                "secrets-exec doesn't expand ${{{literal}}} in the value of {name}: write the text of {literal} instead"
+                "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
             ));
         }
         match template(variable, variables) {
             Some(template) if prints_declaration => warnings.push(format!(
-                "secrets-exec doesn't expand ${{NAME}} in the value of {name}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
+                "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
             // There is already a warning about this variable.
             Some(_) | None if literal.is_some() => {}
-            Some(_) | None => others.push(name),
+            Some(_) | None => others.push(name_and_position),
         }
     }
     warnings.extend(warning_about(
@@ -297,7 +295,7 @@ impl EnvFile {
     }
 }
 
-/// Returns a sentence for each of these patterns that matches no name in the file.
+/// Returns a sentence for each pattern that matches no name in the file.
 fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
     let mut unmatched = Vec::new();
     for pattern in patterns {
@@ -388,7 +386,6 @@ fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// The error of a malformed statement.
 struct Malformed;
 
 /// A position in the text, from which the parser reads.
@@ -564,7 +561,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// True for a space that doesn't end a line.
+/// True for a space other than a line feed or a carriage return.
 fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n' && c != '\r'
 }

@@ -1,8 +1,8 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
 //! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains
-//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Such a reference can't use
-//! an alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key, never a
+//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use an
+//! alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key, never a
 //! JSONPath. No error quotes the value, which may have a secret next to the reference.
 
 use std::ffi::OsStr;
@@ -32,7 +32,8 @@ const CLOSE: &str = "}}";
 /// contains a reference.
 ///
 /// # Errors
-/// An error for each variable with a malformed reference, or with the syntax of another tool.
+/// An error for each variable whose reference is malformed or has the syntax of another tool, and
+/// for each that can't get a value from a secret.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {
@@ -73,15 +74,14 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
-            // If a pattern other than `*` matches, any other mistake is an error of
+            // `prod/db:password`. With a pattern other than `*`, all other mistakes are errors of
             // `inherited_layer`.
             true if matches_closely(patterns, &name) => {
-                // `prod/db:password`
                 let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // Only `*` matches, so this mistake isn't an error of `inherited_layer`.
+            // With only `*`, the mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
@@ -108,8 +108,8 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
-/// Returns the mistake in a value that looks like a reference but isn't one, because of quotes or
-/// spaces, or because it begins like a reference of another tool.
+/// Returns the mistake in a value that looks like a reference but isn't one: an ARN in quotes or
+/// spaces, a reference of another tool, or `ssm:/NAME`.
 fn misread_reference(text: &str) -> Option<Defect> {
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
@@ -120,6 +120,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
     let (prefix, own_prefix) = foreign_prefix(text).or(parameter)?;
     let remedy = match own_prefix {
+        // The secret isn't in AWS.
         "" => String::new(),
         service => format!(": write {OPEN}{service}NAME{CLOSE}"),
     };

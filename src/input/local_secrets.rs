@@ -58,11 +58,10 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 }
 
 /// Adds the help to the problem of a path that can't be opened: a different file for `--local` in
-/// the same directory, unless the help already names a similar one. For `true`, which someone may
-/// take for the value of a flag, the help says what is expected.
+/// the same directory, unless the help already names a similar one. Without such a file, the help
+/// for the path `true`, which someone may take for the value of a flag, says what is expected.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
-    let directory = path.parent().unwrap_or(path);
-    match text_file::find_local_file(directory) {
+    match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
         None if path == Path::new("true") => {
             problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
@@ -74,11 +73,11 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
 /// The position of a node that can't be the value of a secret, and the message about it.
 type Mismatch = (Position, &'static str);
 
-/// Returns the values of a secret by staging label: those under `$stages` or, without that key, the
-/// node itself as the value for AWSCURRENT.
+/// Returns the values of a secret by staging label: those under `$stages`, if that is the only key,
+/// or otherwise the node itself as the value for AWSCURRENT.
 ///
 /// # Errors
-/// The first node that can't be a value.
+/// The first node that can't be a value, or a `$stages` that isn't a mapping.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
@@ -102,8 +101,8 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
     None
 }
 
-/// Returns a value of a secret: text, the bytes that `$binary` has as base64, or a mapping as a
-/// JSON object.
+/// Converts a node to the value of a secret: text, the bytes that `$binary` has as base64, or a
+/// mapping as a JSON object.
 ///
 /// # Errors
 /// The node that can't be a value: a list, a null, or text that isn't base64.
@@ -121,8 +120,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     value.ok_or((node.position, text))
 }
 
-/// Converts a node to JSON. A plain scalar that is also valid JSON keeps its type, and a number
-/// keeps its spelling. Any other scalar becomes a string.
+/// Converts a node to JSON. A null stays a null. Another plain scalar that is also valid JSON keeps
+/// its type, and a number keeps its spelling. Any other scalar becomes a string.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,

@@ -40,16 +40,16 @@ pub fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Finds a file for `--local` in a directory: the first name in the alphabet that ends with
-/// `.local.yaml`.
+/// Returns the path of a file for `--local` in a directory: of all names that end with
+/// `.local.yaml`, the first in alphabetical order.
 pub fn find_local_file(directory: &Path) -> Option<String> {
     let names = names_in(directory);
     let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
     Some(directory.join(name).to_str()?.to_owned())
 }
 
-/// Returns the names of the files in a directory, sorted. The list is empty if the directory can't
-/// be read.
+/// Returns the names of the files in a directory, sorted. Leaves out names that aren't UTF-8. The
+/// list is empty if the directory can't be read.
 fn names_in(directory: &Path) -> Vec<String> {
     // The directory of `secrets.yaml` is an empty path.
     let path = Path::new(".").join(directory);
@@ -60,7 +60,7 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The kind of a YAML or JSON file.
+/// What a YAML or JSON file contains.
 #[derive(Clone, Copy)]
 pub enum FileKind {
     Declaration,
@@ -85,7 +85,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     let content = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
-    // Only the text of a .env file has such a name.
+    // No YAML file begins with `NAME=`.
     if env_file_name(&content).is_none() {
         return Ok(content);
     }
@@ -97,20 +97,20 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     );
     // `migrate` would take references for values.
     let mut values = content.lines().filter_map(|line| line.split_once('='));
-    let is_reference = |value: &str| value.contains('/') && value.contains(':');
-    if values.all(|(_, value)| is_reference(value) && reads_like_a_name(value)) {
+    let has_separators = |value: &str| value.contains('/') && value.contains(':');
+    if values.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
         help = "write it as YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
     }
     Err(Problem::configuration(text).help(help))
 }
 
-/// Checks that a file is neither encrypted nor in UTF-16. `option` is the option that names the
-/// file, with a space after it, or empty for the argument of `migrate`. `path` is the path of the
-/// file, unless it is standard input.
+/// Checks that a file is neither encrypted nor in UTF-16. Messages call it `file`. `option` is the
+/// option that names the file, with a space after it, or empty for the argument of `migrate`.
+/// `path` is `None` for standard input.
 ///
 /// # Errors
-/// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help shows how to
-/// decrypt the file.
+/// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help says how to
+/// make it readable.
 pub fn refuse_encoded(
     bytes: &[u8],
     file: &str,
@@ -132,7 +132,8 @@ pub fn refuse_encoded(
     }))
 }
 
-/// The beginnings of encrypted files, their tool, and the start of the command that decrypts them.
+/// The beginning of an encrypted file, the tool, and the start of the command that decrypts the
+/// file.
 const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
     ("age-encryption.org/", "age", "age --decrypt -i KEY"),
@@ -141,8 +142,8 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Recognizes an encrypted file, or encrypted values in it. Returns the tool and, if the tool can
-/// decrypt the file, the command for that, without the path of the file.
+/// Recognizes an encrypted file, or a file with encrypted values. Returns the tool and, if the tool
+/// can decrypt the file, the command for that, without the path of the file.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // RFC 9580, section 4.2: the first packet has a session key. UTF-8 doesn't begin like that.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {

@@ -7,7 +7,7 @@
 //! For a frequent mistake in the syntax, such as a colon in a value, the parser's message would
 //! only make sense to someone who knows the grammar of YAML. So these mistakes have messages and
 //! remedies of our own. A line of the file may contain a secret, so a message shows at most one
-//! character of the line or its tag, and a remedy only names, references and templates.
+//! character of the line or its tag. A remedy shows only names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +142,8 @@ struct YamlBuilder<'t, I> {
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document.
+    /// Reads all events, and returns the tree of the only document. If that is empty or a null, the
+    /// tree is an empty mapping.
     ///
     /// # Errors
     /// The first error of the syntax. A second document is such an error, too.
@@ -163,7 +164,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
         let (position, kind) = (position(1, 0), Kind::Mapping(Vec::new()));
         let empty = Node { position, kind };
-        // An empty document parses as null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 
@@ -219,6 +219,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
+            // All other events end something.
             _ => return Err((position, Fault::new("a value is missing here"))),
         };
 
@@ -251,7 +252,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// # Errors
     /// The first error within the mapping, except for duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
-        let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
+        let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
@@ -260,7 +261,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             let (event, position) = self.next_event()?;
             let value = self.node(event, position, depth + 1)?;
 
-            match lines.get(&key.text) {
+            match first_lines.get(&key.text) {
                 Some(first) => {
                     let text = format!(
                         "this key appears twice (first on line {first}): remove one of the two"
@@ -268,7 +269,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                     self.duplicates.push((key.position, Fault::new(text)));
                 }
                 None => {
-                    lines.insert(key.text.clone(), key.position.line);
+                    first_lines.insert(key.text.clone(), key.position.line);
                     entries.push((key, value));
                 }
             }
@@ -289,14 +290,14 @@ fn tag_fault(event: &Event<'_>) -> Fault {
     Fault::new(text).help(QUOTES)
 }
 
-/// Returns a node of the file `text` as the key of a mapping.
+/// Returns a node of the file as the key of a mapping.
 ///
 /// # Errors
-/// If the node isn't text, or is a merge key.
-fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
+/// If the node isn't text, is a merge key, or begins with a comment of JavaScript.
+fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxError> {
     // YAML reads a comment of JavaScript as the beginning of the next key.
     let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
-    if is_comment && let Some(error) = comment_error(text) {
+    if is_comment && let Some(error) = comment_error(file_text) {
         return Err(error);
     }
     match kind {
@@ -306,7 +307,7 @@ fn key(Node { position, kind }: Node, text: &str) -> Result<Key, SyntaxError> {
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
-            let line = text.lines().nth(position.line - 1).unwrap_or_default();
+            let line = file_text.lines().nth(position.line - 1).unwrap_or_default();
             Err((position, unquoted_template_fault(line)))
         }
         Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
@@ -323,6 +324,7 @@ fn unquoted_template_fault(line: &str) -> Fault {
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     let help = match part("key") {
+        // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),
@@ -343,7 +345,7 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// Returns the number of nodes that a copy of a tree has. A long text is several nodes.
+/// Returns the number of nodes that a copy of a tree has.
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long
@@ -361,7 +363,6 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A mistake in the syntax of a file.
 pub type SyntaxError = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
@@ -377,20 +378,20 @@ const QUOTES: &str = "put the whole value in quotes";
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let marker = scan.marker();
     let position = position(marker.line(), marker.col());
-    let other_text = conflict_error(text).or_else(|| comment_error(text));
-    let known = other_text.or_else(|| overlooked_error(text, position.line));
+    let not_yaml = conflict_error(text).or_else(|| comment_error(text));
+    let known = not_yaml.or_else(|| overlooked_error(text, position.line));
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Returns the error for a line near `line` with something in it that people don't see, if there is
-/// such a line. The parser may report a tab in an earlier line, and other characters in the next
-/// line.
+/// Returns the error for the first line, from the one before `line` to the second after it, that
+/// has something in it that people don't see. For a tab, the parser may report an earlier line, and
+/// for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let numbered = (1..).zip(text.lines());
     let mut near = numbered.skip(line.saturating_sub(2)).take(4);
-    near.find_map(|(line, content)| {
+    near.find_map(|(number, content)| {
         let fault = overlooked_in_line(content)?.about("this line");
-        Some((Position { line, column: 1 }, fault))
+        Some((position(number, 0), fault))
     })
 }
 
@@ -466,12 +467,12 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
 /// of the one above, is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     // `env` above an entry
     if above.is_some_and(|line| is_name(line.trim())) {
         return Fault::new("the line above has only a name, without a colon")
             .help("write a colon after it, as in env:");
     }
+    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
@@ -502,7 +503,8 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();
     let is_json = start.starts_with('{') || ["//", "/*"].contains(&start);
-    let above = text.lines().position(|row| is_json && form.is_match(row))?;
+    let has_comment = |line: &str| is_json && form.is_match(line);
+    let above = text.lines().position(has_comment)?;
     let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }

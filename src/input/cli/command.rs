@@ -94,7 +94,7 @@ pub fn man_page() -> String {
 /// Writes the sections of the man page that come from clap's `Command`.
 ///
 /// # Errors
-/// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
+/// None, because `page` is in memory.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen skips the options that `-h` skips.
     let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
@@ -125,7 +125,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 /// only it has.
 ///
 /// # Errors
-/// Only an error of writing to `page`, which doesn't happen, because `page` is in memory.
+/// None, because `page` is in memory.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -280,8 +280,7 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, those that name declarations, and those of the
-/// table.
+/// Adds the options that say what to resolve, those that name declarations, and those of the table.
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
@@ -398,7 +397,8 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
     }
 }
 
-/// Makes an argument accept text, which the help calls `name`.
+/// Makes an argument accept text, which the help calls `name`. For FILE and DIR, shells complete
+/// paths.
 fn with_text(arg: Arg, name: &'static str) -> Arg {
     let hint = match name {
         "FILE" => ValueHint::FilePath,
@@ -594,8 +594,8 @@ fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
-/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so neither
-/// an alias nor a parameter is accepted.
+/// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so the name
+/// `ssm` isn't accepted: `ssm:KEY` is a parameter.
 ///
 /// # Errors
 /// The text that follows "must be" in the message.

@@ -111,6 +111,7 @@ fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
+        // Plain ASCII doesn't need the search.
         if !is_plain_ascii(&text)
             && assigned_name(&text).is_none()
             && let Some(found) = overlooked_in_argument(&text)
@@ -240,7 +241,6 @@ pub struct Inputs {
     /// set.
     pub options: TypedOptions,
     /// True if the command line has `-q`. Only the flag hides the warning of `--local`.
-    /// SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     /// The entries of the command line.
     pub layer: Layer,
@@ -360,7 +360,7 @@ impl Inputs {
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
             self.has_misplaced_option |= ENTRY_OPTIONS.split(' ').any(|other| other == option);
-            // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
+            // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(UNRESOLVED_WARNING.to_owned());
             }
@@ -419,7 +419,8 @@ impl Inputs {
     }
 
     /// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for
-    /// each value that the option doesn't accept.
+    /// each value that the option doesn't accept, or that has something in it that people don't
+    /// see.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,
@@ -490,7 +491,8 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 }
 
 /// Returns the warning about a variable for an option that variables can't set or that another tool
-/// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`.
+/// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`. The
+/// result is `None` for `SECRETS_EXEC_FILE` itself.
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");

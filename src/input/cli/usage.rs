@@ -34,7 +34,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
-    // clap reads such a word as a short option with a value, so its own error would mislead.
+    // clap reads `-env` as a short option with a value, so its own error would mislead.
     if let Some(option) = line.option_with_one_hyphen() {
         return Problem::usage(format!("{option} has only one hyphen"))
             .help(format!("write -{option}"));
@@ -92,7 +92,6 @@ fn argument_name(argument: &str) -> &str {
 
 /// The arguments that clap could not parse, and the commands that it compared them with.
 struct Line<'a> {
-    /// The arguments.
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
     subcommand: Option<&'static Subcommand>,
@@ -117,36 +116,36 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
         let name = self.name();
-        let example = example.replace("--format shell", &self.own_format());
-        self.in_own_words(&format!("use {name} {example}"))
+        let example = example.replace("--format shell", &self.meant_format());
+        self.with_written_words(&format!("use {name} {example}"))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
     /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
-    fn own_format(&self) -> String {
+    fn meant_format(&self) -> String {
         let value = self.value_of("--format").unwrap_or_default();
-        let own_word = replacement(&format!("--format={value}"));
+        let our_format = replacement(&format!("--format={value}"));
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
-        let named = format!("--format {}", format.unwrap_or("shell"));
-        own_word.map_or(named, str::to_owned)
+        let as_written = format!("--format {}", format.unwrap_or("shell"));
+        our_format.map_or(as_written, str::to_owned)
     }
 
     /// Replaces the reference and the variable of an example by those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
-    fn in_own_words(&self, example: &str) -> String {
+    fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = subcommand == Some("migrate");
-        let Some((name, reference)) = self.own_reference().filter(|_| !is_migrate) else {
+        let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
         if subcommand == Some("get") {
             // `get --key password prod/db`
             let key = self.value_of("--key").filter(|key| is_name(key));
-            let own = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
-            return example.replace("prod/db:password", &own);
+            let written = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
+            return example.replace("prod/db:password", &written);
         }
 
         let variable_of_reference = variable_for(reference);
@@ -165,9 +164,9 @@ impl Line<'_> {
         example.replace("prod/app", split_secret(reference).0)
     }
 
-    /// Returns the first reference before `--`, after the text before its equals sign, which can be
-    /// empty. A value of an option that accepts a file or a setting isn't a reference.
-    fn own_reference(&self) -> Option<(&str, &str)> {
+    /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
+    /// empty, and the reference. A value of an option that accepts a file or a setting isn't one.
+    fn written_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
@@ -226,15 +225,16 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
-    /// that the argument's parser expects. It is `None` if there is a fixed list of values.
+    /// that the argument's parser expects. It is `None` if there is a fixed list of values,
+    /// and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. The argument's name, such as
         // SHELL, would read like a variable.
-        let own_name = format!("the argument of {}", self.name());
+        let positional_name = format!("the argument of {}", self.name());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
-            false => (own_name.as_str(), "…"),
+            false => (positional_name.as_str(), "…"),
         };
         let listed = || format!("one of {}", self.possible_values(name).unwrap_or_default());
         let is_listed = expected.is_none();
@@ -242,7 +242,7 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the first word before `--` that is like `-env`, which clap reads as `-e nv`.
+    /// Returns the first word before `--` that is a long option with one hyphen, such as `-env`.
     fn option_with_one_hyphen(&self) -> Option<&str> {
         let mut words = self.words.iter().copied().take_while(|word| *word != "--");
         words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
@@ -256,6 +256,7 @@ impl Line<'_> {
             return one_word_problem(option);
         }
 
+        // `--aws-region`
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
@@ -271,7 +272,7 @@ impl Line<'_> {
         let owner_name = owner.map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
         let help = match (self.subcommand, replacement(option), owner_name, similar) {
-            (None, Some(replacement), ..) => self.in_own_words(&format!("use {replacement}")),
+            (None, Some(replacement), ..) => self.with_written_words(&format!("use {replacement}")),
             (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),
@@ -389,7 +390,8 @@ impl Line<'_> {
     }
 
     /// True if a launch's command probably begins with the word with this number: there is no `--`,
-    /// or the `--` belongs to the command, as in `npm run start -- --port 80`.
+    /// or this word and the next one are plain, so that the `--` belongs to the command, as in `npm
+    /// run start -- --port 80`.
     fn begins_command(&self, number: usize) -> bool {
         let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
         let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));
@@ -397,7 +399,7 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a second value of an option, as in `--timeout 5 min` and
-    /// `-e PASSWORD prod/db:password`, if the second value has this number. Returns `None` for any
+    /// `-e PASSWORD= prod/db:password`, if the second value has this number. Returns `None` for any
     /// other word.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
@@ -426,7 +428,7 @@ impl Line<'_> {
                 let section = "files: [{ from: prod/db:password, path: … }]";
                 (
                     text,
-                    self.in_own_words(&format!("in a declaration, write {section}")),
+                    self.with_written_words(&format!("in a declaration, write {section}")),
                 )
             }
             "--except" | "--literal" | "--only" if are_names => (text, list),
@@ -452,9 +454,10 @@ fn expected_value(option: &str) -> Option<&'static str> {
 
 /// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
+    // `/etc/app` is a path.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let can_be_shown = begins_with_letter && word.contains('/') && reads_like_a_name(word);
-    can_be_shown && Reference::parse(word).is_ok()
+    let may_be_reference = begins_with_letter && word.contains('/');
+    may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
 }
 
 /// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and

@@ -112,8 +112,8 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
 }
 
-/// Returns the help for a path that can't be read because it is a directory with a declaration, a
-/// list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
+/// Returns the help for a path that can't be read because it is a directory with secrets-exec.yaml,
+/// a list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
 /// is `None` for any other path.
 fn unreadable_path_help(path: &Path) -> Option<String> {
     if let Some((name, reference)) = path.to_str()?.split_once('=')
@@ -176,8 +176,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 /// directory above, a file with a similar name, or the command that turns a .env file into a
 /// declaration. The result is `None` without any of these files.
 pub fn missing_declaration_help() -> Option<String> {
-    let above = Path::new(".").canonicalize().ok()?;
-    for (depth, directory) in above.ancestors().enumerate().skip(1) {
+    let working_directory = Path::new(".").canonicalize().ok()?;
+    for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
         let mut names = DEFAULT_NAMES.iter();
         if let Some(name) = names.find(|name| directory.join(name).exists()) {
             return Some(format!("use -f {}{name}", "../".repeat(depth)));
@@ -208,8 +208,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     let failed = |error: io::Error| unreadable(name, &error);
 
     let directory = fs::symlink_metadata(".").map_err(failed)?;
-    if let Some(why) = distrust(&directory) {
-        return Err(untrusted("the working directory", why));
+    if let Some(reason) = distrust(&directory) {
+        return Err(untrusted("the working directory", reason));
     }
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", ("is a symbolic link", "")));
@@ -225,12 +225,11 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
         _ if !metadata.is_file() => Err(untrusted("it", ("isn't a regular file", ""))),
-        Some(why) => Err(untrusted("it", why)),
+        Some(reason) => Err(untrusted("it", reason)),
         None => Ok(file),
     }
 }
 
-/// A declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
     /// The options under `defaults:`.
@@ -331,7 +330,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "for example: region: us-east-1";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
-        // The options of the command line that aren't in the table.
+        // These options of the command line aren't in the table.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {

@@ -76,9 +76,9 @@ pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 /// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The keys of each place in a declaration, and the place in words. If several places have a key,
-/// the help about a misplaced key names the first of them.
-const PLACES: [(&str, &str); 5] = [
+/// The keys of each level of a declaration, and where that is. If several levels have a key, the
+/// help about a misplaced key names the first of them.
+const LEVELS: [(&str, &str); 5] = [
     (TOP_KEYS, "at the beginning of a line"),
     (VARIABLE_KEYS, "under \"env\""),
     (FILE_KEYS, "under \"files\""),
@@ -96,7 +96,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the same node with a different subject.
+    /// Returns the same node with a different subject, which isn't the whole declaration.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -198,7 +198,7 @@ impl<'a> Item<'a> {
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        // Base64 can end with equals signs.
+        // A name, or base64, which can end with equals signs.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -227,9 +227,9 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key, or
-    /// belongs elsewhere. At the top of a declaration, a key in capitals is reported as a variable
-    /// that isn't under `env`.
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key,
+    /// belongs elsewhere, or is a key of another tool. At the top of a declaration, a key in
+    /// capitals is reported as a variable that isn't under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -269,21 +269,23 @@ impl<'a> Item<'a> {
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
 
-        let help = match (own_key(key, known), place_of_key(key), nearest) {
+        let help = match (own_key(key, known), location_of_key(key), nearest) {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
-                let is_object = known.contains(&"prefix");
-                let key = if is_object { "" } else { ":password" };
+                let is_env_from = known.contains(&"prefix");
+                let key = if is_env_from { "" } else { ":password" };
                 format!("write from: prod/db{key} instead")
             }
+            // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
             (Some(ours), _, _) => format!("write {ours:?} instead"),
-            (None, Some(place), _) => format!("it belongs {place}"),
+            (None, Some(location), _) => format!("it belongs {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "write it after a colon, as in prod/db:password".to_owned()
             }
             (None, None, None) => {
+                // Only the list of the options is longer.
                 let possible = match known.len() {
                     ..=13 => format!("the possible keys are {}", known.join(", ")),
                     _ => "docs/reference.md lists the possible keys".to_owned(),
@@ -305,8 +307,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake if a key at the position of this item has something in it that people don't
-    /// see, and returns true in that case. In the first column, the key begins with what people
-    /// take for its indentation.
+    /// see, and returns true in that case. In the first column, that is probably meant as
+    /// indentation, so the mistake is about the line.
     pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
@@ -435,7 +437,6 @@ pub struct SourceFile {
     pub pattern_memory: Cell<usize>,
 }
 
-/// A mistake in a declaration.
 pub struct Mistake {
     pub position: Position,
     /// The entry, section or key that the mistake is about. It is empty for a mistake in the
@@ -451,6 +452,7 @@ impl SourceFile {
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|mistake| mistake.position);
+        // The nodes below a YAML anchor are read again for each of its aliases.
         mistakes.dedup_by(|b, a| (b.position, &b.fault) == (a.position, &a.fault));
 
         let mut problems: Vec<Problem> = Vec::new();
@@ -492,11 +494,11 @@ impl SourceFile {
 
 /// Returns where a key of a declaration belongs: `region` → `under "defaults"`. Returns `None` for
 /// any other key.
-fn place_of_key(key: &str) -> Option<&'static str> {
+fn location_of_key(key: &str) -> Option<&'static str> {
     if find_option(key).is_some_and(OptionSpec::is_for_declarations) {
         return Some("under \"defaults\"");
     }
-    let mut places = PLACES.into_iter();
-    let (_, place) = places.find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
-    Some(place)
+    let mut levels = LEVELS.into_iter();
+    let (_, location) = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
+    Some(location)
 }

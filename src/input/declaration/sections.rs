@@ -39,8 +39,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             && let Err(why) = validate_alias_name(name)
         {
             let legal = name.replace(['-', '.'], "_");
-            let is_legal = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
-            let help = is_legal.then(|| format!("write {legal}, here and where you use the alias"));
+            let can_help = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
+            let help = can_help.then(|| format!("write {legal}, here and where you use the alias"));
             let text = why.to_owned();
             key.named(quoted_name(name)).refuse(Fault { text, help });
         }
@@ -124,7 +124,7 @@ fn label(item: Item<'_>) -> Option<String> {
 }
 
 /// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
-/// mistake.
+/// mistake. The result is `None` without a valid role.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, id_item) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -145,8 +145,8 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
 
-/// Reads the section `env`. `aliases` are those of the same file. PATH only accepts a plain value,
-/// because the command is looked up before any secret is read. Leaves out entries with a mistake.
+/// Reads the section `env`. `aliases` are those of the same file. PATH only accepts `value`,
+/// because the command is looked up before any secret is read.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
@@ -299,7 +299,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 
 /// Reads the section `credentials`, which lists the values that systemd units load with
 /// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
-/// entries is in the list, too, because it doesn't get the credentials of a pattern.
+/// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
     let units_help = "for example: app.service: { token: prod/api:token }";

@@ -112,12 +112,12 @@ impl Reference {
         })
     }
 
-    /// True for a text that can only be meant as a reference: an ARN with a KEY, a STAGE or a
+    /// True for a text that only makes sense as a reference: an ARN with a KEY, a STAGE or a
     /// VERSION-ID after it, or text with a dynamic reference of CloudFormation.
     pub fn is_meant_by(text: &str) -> bool {
         let has_fields = |reference: Self| reference.only_secret().is_none();
         let is_arn = Arn::has_prefix(text) && Self::parse(text).is_ok_and(has_fields);
-        // After `resolve:`, a reference has secretsmanager, ssm or ssm-secure.
+        // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
         is_arn || text.contains("{{resolve:s")
     }
 
