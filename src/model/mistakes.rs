@@ -273,7 +273,6 @@ env = secrets-exec export --format shell
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
 --clear-env --ignore-env --ignore-environment --inherit --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
---no-clobber --no-overwrite = --keep-existing
 --debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
 --silent = --quiet
 --param-path --parameter-path --parameters-path --ssm-path --ssm-prefix = --env-from, with ssm: before the path

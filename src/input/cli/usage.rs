@@ -258,11 +258,9 @@ impl Line<'_> {
         let owner = self.launch.get_subcommands().find(has_it);
         let owner_name = owner.map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
-        let is_own = |ours: &str| options().any(|long| ours.starts_with(&format!("--{long}")));
         let help = match (self.subcommand, replacement(option), owner_name, similar) {
             (None, Some(ours), ..) => self.in_own_words(&format!("use {ours}")),
-            (Some(_), Some(ours), ..) if is_own(ours) => format!("use {ours}"),
-            (None, _, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
+            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),
         };
@@ -492,6 +490,5 @@ pub fn one_hyphen_problem(word: &str, command: &Command) -> Option<Problem> {
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
     let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
     let is_known = is_short && has_option(command, &format!("-{option}"));
-    let problem = || Problem::usage(format!("{option} has only one hyphen"));
-    is_known.then(|| problem().help(format!("write -{option}")))
+    is_known.then(|| Problem::usage(format!("{option} has only one hyphen: write -{option}")))
 }
