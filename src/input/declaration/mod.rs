@@ -273,7 +273,8 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let mut texts = members.iter().filter_map(|(_, value)| value.scalar_text());
     let is_path = |text: &str| text.contains('/') && reads_like_a_name(text);
-    let is_value = |text: &str| text.len() > 5 && !reads_like_a_name(text);
+    // `x:k` and `${STAGE}/db` are references, too.
+    let is_value = |text: &str| text.len() > 5 && !text.contains("${") && !reads_like_a_name(text);
     let has_value = !texts.clone().any(is_path) && texts.any(is_value);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
     let has_values = (has_secret_name || has_value) && !TOP_KEYS.split(' ').any(has_key);
