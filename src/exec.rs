@@ -23,7 +23,7 @@ use crate::model::environment::{CommandLine, Environment, Limits, assigned_name}
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{is_plain_ascii, shown_program};
-use crate::system::os_error::{errno, errno_text};
+use crate::system::os_error::{errno, errno_text, path_remedy};
 use crate::system::waiting::{hold_signals, restore_signals};
 
 /// The path of a file that this process is allowed to execute.
@@ -154,7 +154,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
 
     let Some(search_path) = search_path else {
         let text = format!("the file \"{shown}\" doesn't exist");
-        return Problem::new(Status::NotFound, text);
+        return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
     };
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {

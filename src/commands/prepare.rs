@@ -21,7 +21,7 @@ use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
-use crate::model::options::{OnRotation, Options, TypedOptions};
+use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
@@ -58,7 +58,7 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
 /// that were read.
-fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
+fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
     if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
@@ -91,7 +91,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
     Problem::usage(text)
         .help(help)
         // If there is a similar file nearby, the help names that file instead.
-        .help_if_some(missing_declaration_help())
+        .help_if_some(missing_declaration_help(source))
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the
@@ -169,7 +169,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if report.is_empty() && is_empty && !may_be_empty {
-        let mut problem = no_entry_problem(&read_files, &inputs);
+        let mut problem = no_entry_problem(&read_files, &inputs, &options.source);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }

@@ -9,7 +9,7 @@ use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
 use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{file_name, reads_like_a_name};
+use crate::model::shown::{file_name, is_in_quotes, reads_like_a_name};
 use crate::system::os_error::{read_file, unreadable};
 
 /// Opens a file for reading. `option` is what messages call the path: `-f or SECRETS_EXEC_FILE`.
@@ -22,10 +22,10 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
-        let similar = match error.kind() {
-            ErrorKind::NotFound => similar_file(path),
-            _ => None,
-        };
+        // The help about quotes is better than the name without them.
+        let is_missing = error.kind() == ErrorKind::NotFound;
+        let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
+        let similar = can_be_similar.then(|| similar_file(path)).flatten();
         unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
     })
 }

@@ -186,6 +186,13 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
         let help = "write each argument separately";
         return Some(Fault::new("is several arguments in one").help(help));
     }
+    // "-f app.yaml", which clap reads as `-f` with the value " app.yaml"
+    let (option, _) = text.trim_end().split_once(' ').unwrap_or_default();
+    if option.starts_with('-') && option.chars().all(|c| c == '-' || c.is_ascii_lowercase()) {
+        let predicate = format!("is \"{option} …\", but must be two arguments");
+        let help = format!("in an array, write \"{option}\", \"…\"");
+        return Some(Fault::new(predicate).help(help));
+    }
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);
@@ -258,7 +265,7 @@ import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
 env = secrets-exec export --format shell
---environment --key --password --query --secret --secret-id --secrets --set = --env DB_PASSWORD=prod/db:password
+--environment --key --password --query --secret --secret-arn --secret-id --secret-name --secrets --set = --env DB_PASSWORD=prod/db:password
 --prefix = --env-from APP_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
 --default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
@@ -268,7 +275,10 @@ env = secrets-exec export --format shell
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
---pristine = --clean-env
+--clear-env --ignore-env --ignore-environment --inherit --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
+--debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
+--silent = --quiet
+--param-path --parameter-path --parameters-path --ssm-path --ssm-prefix = --env-from, with ssm: before the path
 --assume-role --role = --role-arn with the ARN of the role
 --access-key --access-key-id --aws-access-key-id --aws-secret-access-key --secret-access-key --secret-key = the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 --format=configmap --format=k8s --format=secret = --format kubernetes
@@ -286,6 +296,7 @@ arn from name ref secret secretRef valueFrom = id
 exclude = except
 dest destination file filename mountPath target = path
 gid group uid user = owner
+AWS_DEFAULT_REGION AWS_REGION = region
 environment vars = env";
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
@@ -383,9 +394,10 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 }
 
 /// Returns what kind of file this is, and the help, if it has a key that no declaration has.
-pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
+pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
-    file.split_once(" = ")
+    let (what, help) = file.split_once(" = ")?;
+    Some((what, help.to_owned()))
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text

@@ -133,8 +133,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each literal with an alias in an expression, as in `{{ db.host }}`. Such
-/// an expression is only replaced in a template.
+/// Returns a warning for each literal with an alias in an expression, as in `{{ db.host }}`, which
+/// is only replaced in a template, and for each literal that begins like the name of a parameter.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.value_entries().filter_map(|(entry, source)| {
         let ValueSource::Literal(text) = source else {
@@ -145,12 +145,14 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
             let alias = expression.trim_start().split(['.', ' ', '}']).next();
             alias.is_some_and(|alias| alias == "env" || plan.aliases.contains_key(alias))
         });
-        if !has_alias {
-            return None;
-        }
+        let (part, key) = match has_alias {
+            true => ("{{", "template"),
+            false if text.starts_with("ssm:/") => ("ssm:/", "from"),
+            false => return None,
+        };
         let subject = &entry.subject;
-        let text = format!("the value of {subject} is plain text, although it contains {{{{");
-        Some(Record::warning(text).with_help("write `template` instead of `value`"))
+        let text = format!("the value of {subject} is plain text, although it contains {part}");
+        Some(Record::warning(text).with_help(format!("write `{key}` instead of `value`")))
     })
 }
 

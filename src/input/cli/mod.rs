@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
 use crate::model::entry::{Entry, EntrySource, FileTarget, Naming, Origin, Subject, Target};
@@ -42,7 +42,7 @@ use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
     with_program, with_variables,
 };
-use usage::one_word_problem;
+use usage::one_hyphen_problem;
 
 /// The launch or the subcommand that the command line asks for.
 pub enum Invocation {
@@ -79,7 +79,7 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    unless_errors(overlooked_problems(&arguments), ())?;
+    unless_errors(overlooked_problems(&arguments, &command), ())?;
 
     let arguments_for_clap = with_help_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.
@@ -104,13 +104,14 @@ pub fn parse_command_line(
 }
 
 /// Returns a problem for each of our own arguments that has something in it which people don't see,
-/// such as a line feed. Leaves out an entry `NAME=REF`, because its parser's message says in which
-/// part of REF it is.
-fn overlooked_problems(arguments: &[OsString]) -> Vec<Problem> {
+/// such as a line feed, or a hyphen too few. Leaves out an entry `NAME=REF`, because
+/// its parser's message says in which part of REF it is.
+fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
     let mut problems = Vec::new();
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
+        problems.extend(one_hyphen_problem(&text, command));
         // Plain ASCII doesn't need the search.
         if !is_plain_ascii(&text)
             && assigned_name(&text).is_none()
@@ -198,12 +199,9 @@ fn launch_invocation(
 
     let has_separator = |argument: &OsString| argument.to_string_lossy().contains(" -- ");
     if let Some(at) = arguments.iter().position(has_separator) {
-        let number = at + 1;
-        let text =
-            format!("argument {number} contains \" -- \", which must be a separate argument");
-        let help =
-            "write the option, its value, `--` and each word of the command as separate arguments";
-        return Err(vec![Problem::usage(text).help(help)]);
+        let text = format!("argument {} is several arguments in one", at + 1);
+        let problem = Problem::usage(text).help("write each argument separately");
+        return Err(vec![problem]);
     }
 
     let problem = if arguments.iter().any(|word| word == "--") {
@@ -566,6 +564,9 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     Ok(Entry::new(target, source, origin))
 }
 
+/// The end of the help about a name without a reference, which `docker run -e` passes on.
+const PASSED_ON: &str = "; a variable that is set is passed on anyway";
+
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because the name of a secret can contain more.
 ///
@@ -602,13 +603,10 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        return Err(problem("has no \"=\" after the name of a variable").help(example()));
+        let problem = problem("has no \"=\" after the name of a variable");
+        let passed_on = if is_name(assignment) { PASSED_ON } else { "" };
+        return Err(problem.help(example() + passed_on));
     };
-    // clap reads the argument "-e NAME=REF", which a list such as CMD of an image can have, as `-e`
-    // with the value " NAME=REF".
-    if option == AssignmentOption::Env && name.starts_with(' ') {
-        return Err(one_word_problem("-e"));
-    }
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
             let text = "has a space next to the name of the variable";

@@ -34,10 +34,10 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
-    // clap reads `-env` as a short option with a value, so its own error would mislead.
-    if let Some(option) = line.option_with_one_hyphen() {
-        return Problem::usage(format!("{option} has only one hyphen"))
-            .help(format!("write -{option}"));
+    // For a launch, this has been checked before.
+    let mut own = line.words.iter().take_while(|word| **word != "--");
+    if let Some(problem) = own.find_map(|word| one_hyphen_problem(word, line.command)) {
+        return problem;
     }
 
     let argument = context(&error, ContextKind::InvalidArg);
@@ -242,20 +242,8 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the first word before `--` that is a long option with one hyphen, such as `-env`.
-    fn option_with_one_hyphen(&self) -> Option<&str> {
-        let mut words = self.words.iter().copied().take_while(|word| *word != "--");
-        words.find(|word| !word.starts_with("--") && has_option(self.command, &format!("-{word}")))
-    }
-
-    /// Returns the problem for an option that doesn't exist here, or for an existing one or `--`
-    /// that is in one word with what follows, as in `"--env A=b"`.
-    fn unknown_option(&self, word: &str) -> Problem {
-        let option = word.split(' ').next().unwrap_or_default();
-        if option == "--" || has_option(self.command, option) {
-            return one_word_problem(option);
-        }
-
+    /// Returns the problem for an option that doesn't exist here.
+    fn unknown_option(&self, option: &str) -> Problem {
         // `--aws-region`
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
@@ -499,8 +487,11 @@ fn has_option(command: &Command, option: &str) -> bool {
     long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
 }
 
-/// Returns the problem for an option that is in one argument with its value.
-pub fn one_word_problem(option: &str) -> Problem {
-    let text = format!("\"{option} …\" is one argument, but must be two");
-    Problem::usage(text).help(format!("in an array, write \"{option}\", \"…\""))
+/// Returns the problem for an option of this command with only one hyphen. clap doesn't recognize
+/// it: `-env` is `-e nv`, and `-version` is `-v -e rsion`. `-help`, however, prints the help.
+pub fn one_hyphen_problem(word: &str, command: &Command) -> Option<Problem> {
+    let (option, _) = word.split_once('=').unwrap_or((word, ""));
+    let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
+    let is_known = is_short && has_option(command, &format!("-{option}"));
+    is_known.then(|| Problem::usage(format!("{option} has only one hyphen: write -{option}")))
 }

@@ -28,10 +28,10 @@ use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Kind, Node, parse_yaml};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, reads_like_a_name};
+use crate::model::shown::{file_name, quotable_name, reads_like_a_name};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
@@ -174,8 +174,9 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. It names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. The result is `None` without any of these files.
-pub fn missing_declaration_help() -> Option<String> {
+/// declaration. The result is `None` without any of these files. A file for `--local` isn't a
+/// declaration.
+pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
         let mut names = DEFAULT_NAMES.iter();
@@ -185,8 +186,8 @@ pub fn missing_declaration_help() -> Option<String> {
     }
     let paths = DEFAULT_NAMES.iter().map(Path::new);
     let mut similar = paths.filter_map(similar_file);
-    // A file for `--local` isn't a declaration.
-    if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml")) {
+    let is_local = |file: &str| matches!(source, SourceOption::Local(path) if path.ends_with(file));
+    if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml") && !is_local(file)) {
         return Some(format!("use -f {file}"));
     }
     let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
@@ -262,15 +263,23 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`, in
-/// which the keys are the names of secrets. Returns what the file is, and the help.
-fn other_file(node: &Node) -> Option<(&'static str, &'static str)> {
+/// Recognizes a file that isn't a declaration: a file of another tool, or a file of values, which
+/// `--local` reads. Its keys are the names of secrets. Returns what the file is, and the help.
+fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
+    let Kind::Mapping(members) = &node.kind else {
+        return None;
+    };
     let has_key = |key: &str| node.value_of(key).is_some();
-    let has_secret_name = matches!(&node.kind, Kind::Mapping(entries) if entries.iter().any(|(key, _)| key.text.contains('/')));
-    if has_secret_name && !TOP_KEYS.split(' ').any(has_key) {
-        return Some(("a file for --local", "use --local instead of -f"));
-    }
-    foreign_file(has_key)
+    let mut texts = members.iter().filter_map(|(_, value)| value.scalar_text());
+    let is_path = |text: &str| text.contains('/') && reads_like_a_name(text);
+    // `x:k` and `${STAGE}/db` are references, too.
+    let is_value = |text: &str| text.len() > 5 && !text.contains("${") && !reads_like_a_name(text);
+    let has_value = !texts.clone().any(is_path) && texts.any(is_value);
+    let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
+    let has_values = (has_secret_name || has_value) && !TOP_KEYS.split(' ').any(has_key);
+    let name = quotable_name(&members.first()?.0.text).unwrap_or("prod/db");
+    let local = format!("use --no-file --local {} --env NAME={name}", path.display());
+    foreign_file(has_key).or_else(|| has_values.then_some(("a file of values", local)))
 }
 
 /// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
@@ -284,7 +293,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         is_whole_file: true,
         key: "",
     };
-    if let Some((what, help)) = other_file(node) {
+    if let Some((what, help)) = other_file(node, &source.path) {
         let fault = Fault::new(format!("is {what}, not a declaration"));
         item.refuse(fault.help(help));
         return Declaration::default();

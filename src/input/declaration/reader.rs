@@ -288,7 +288,8 @@ impl<'a> Item<'a> {
                 // Only the list of the options is longer.
                 let possible = match known.len() {
                     ..=13 => format!("the possible keys are {}", known.join(", ")),
-                    _ => "docs/reference.md lists the possible keys".to_owned(),
+                    // "defaults"
+                    _ => "only options belong here, as in region: us-east-1; the default of a variable belongs in its entry".to_owned(),
                 };
                 return item.refuse(Fault::new(not_shown).help(possible));
             }

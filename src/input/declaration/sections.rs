@@ -21,7 +21,8 @@ use crate::model::entry::{
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, MISWRITTEN_NAMES, VALUE_REMEDY, hint_of_rows};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, split_secret,
+    validate_alias_name,
 };
 use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name, reads_like_a_name};
 
@@ -96,14 +97,13 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 }
 
 /// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the
-/// alias is used. The result is `None` after a mistake.
+/// alias is used. The result has neither of them. It is `None` after any other mistake.
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
-    let id = reference.only_secret().map(str::to_owned);
-    if id.is_none() {
+    if reference.only_secret().is_none() {
         let mut help =
-            format!("write the key or version where you use the alias, as in {name}:password");
+            format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
         // A name in capitals is probably a variable's.
         if name == name.to_uppercase() {
             help = format!("write the variable {name} under \"env:\", not \"secrets:\"");
@@ -111,7 +111,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         let fault = Fault::new("must be a secret without a key or a version");
         item.refuse(fault.help(help));
     }
-    id
+    Some(split_secret(text).0.to_owned())
 }
 
 /// Reads a staging label or a version id, or adds the mistake that the value is neither.
@@ -191,18 +191,19 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     entries
 }
 
-/// The mistake that a value is a number or a boolean.
+/// The mistake that a value is a number, a boolean or an empty text.
 const PLAIN_VALUE: &str = "is plain text, not a reference";
 
-/// True for a number or a boolean, which can't be a reference.
+/// True for a number, a boolean or an empty text, which can't be a reference.
 fn is_plain_value(node: &Node) -> bool {
-    node.boolean().is_some() || node.is_number()
+    node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable is a number or a boolean. The help also lists the variables in
-/// `words`, which are probably plain text, too.
+/// Adds the mistake that a variable is a [plain value](is_plain_value). The help also lists the
+/// variables in `words`, which are probably plain text, too.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
+        Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
         // A number that is longer than a port may be a password.
         Some(_) | None => VALUE_REMEDY.to_owned(),
@@ -509,7 +510,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 /// text. Messages call the allowed value `expected`. The result is `None` after a mistake.
 fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    if is_plain_value(item.node) {
+    if is_plain_value(item.node) && !text.is_empty() {
         item.refuse(Fault::new(PLAIN_VALUE).help(VALUE_REMEDY));
         return None;
     }

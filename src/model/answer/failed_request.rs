@@ -389,14 +389,16 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
-    /// or `--env LOG_LEVEL=info`, because the word is more often plain text than the name of a
-    /// secret. The result is `None` for any other entry, and for a word that may be a password.
+    /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
+    /// The result is `None` for any other entry, and for a word that may be a password, unless the
+    /// word begins with a digit. In this case, the hint doesn't show the word.
     fn literal_hint(&self) -> Option<String> {
-        let (id, label) = (self.locator.shown_id()?, &self.subject.label);
-        let is_word = self.subject.reference() == Some(&id) && is_bare_word(&id);
+        let (id, label) = (self.locator.written_id(), &self.subject.label);
+        let shown = self.subject.reference().unwrap_or("…");
+        let is_word = is_bare_word(&id) && (id.starts_with(char::is_numeric) || shown == id);
         let remedy = match self.subject.origin {
-            Origin::File { .. } => format!("write {label}: {{ value: {id} }}"),
-            Origin::Argument("--env") => format!("set the variable {label}={id} without --env"),
+            Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
+            Origin::Argument("--env") => format!("set the variable {label}={shown} without --env"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         (is_word && is_name(label)).then(|| format!("for plain text, {remedy}"))

@@ -348,6 +348,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
+        // `*db:password`, as if `db` were an alias of YAML
+        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "leave out the \"*\"",
         '*' | '?' => {
             "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }

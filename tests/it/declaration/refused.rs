@@ -64,7 +64,8 @@ has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
 "external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
-doesn't name a secret | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
+doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
+is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
 has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 write a variable in braces, as in ${STAGE}/db:password | env: {A: ^$x}

@@ -381,6 +381,7 @@ impl Profiles {
         }
         let names: Vec<&str> = self.names().collect();
         let help = match nearest(name, names.iter().copied()) {
+            _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
