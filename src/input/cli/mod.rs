@@ -104,14 +104,17 @@ pub fn parse_command_line(
 }
 
 /// Returns a problem for each of our own arguments that has something in it which people don't see,
-/// such as a line feed, or a hyphen too few. Leaves out an entry `NAME=REF`, because
-/// its parser's message says in which part of REF it is.
+/// such as a line feed, or a hyphen too few. Leaves out an entry `NAME=REF`, because its parser's
+/// message says in which part of REF it is.
 fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
     let mut problems = Vec::new();
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
-        problems.extend(one_hyphen_problem(&text, command));
+        // Without `--`, a later argument may be the program's, as in `java -version`.
+        if number == 1 || arguments.iter().any(|argument| argument == "--") {
+            problems.extend(one_hyphen_problem(&text, command));
+        }
         // Plain ASCII doesn't need the search.
         if !is_plain_ascii(&text)
             && assigned_name(&text).is_none()

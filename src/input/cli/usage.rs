@@ -36,7 +36,9 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
 
     // For a launch, this has been checked before.
     let mut own = line.words.iter().take_while(|word| **word != "--");
-    if let Some(problem) = own.find_map(|word| one_hyphen_problem(word, line.command)) {
+    if line.subcommand.is_some()
+        && let Some(problem) = own.find_map(|word| one_hyphen_problem(word, line.command))
+    {
         return problem;
     }
 
