@@ -105,9 +105,9 @@ pub fn run<T: Send>(
 /// `work` begins now. Sends messages about a long wait and, except in a poll, finally prints the
 /// warnings and notes that `work` has left in the deadline's progress.
 ///
-/// Termination signals are held from here on. This process ends without a result after such a
-/// signal, or when the other end of [`Reporter::watched_connection`] closes. It ends with status 75
-/// if the worker doesn't react to the deadline.
+/// Termination signals are held from here on, and end this process. It ends with status 75 when the
+/// other end of [`Reporter::watched_connection`] closes, or if the worker doesn't react to the
+/// deadline.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -157,8 +157,8 @@ pub fn run_with<T: Send>(
 }
 
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
-/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins at the moment when the
-/// deadline was created.
+/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins when the deadline was
+/// created.
 ///
 /// [`run_with`] calls this function first. `commands/prepare` calls it again when it has read the
 /// declarations, because a declaration can set these options, too.

@@ -77,8 +77,8 @@ pub struct Baseline {
 
 impl Baseline {
     /// Notes that the command has the latest values: it was just started with them, or a poll has
-    /// found the same values, perhaps with new version ids. If there are no latest values, keeps
-    /// the old ones.
+    /// found the same values, perhaps with new version ids. Without latest values, keeps the old
+    /// ones.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -139,10 +139,10 @@ impl GatedLaunch<'_, '_> {
         }
     }
 
-    /// Writes the files, waits at the gate and becomes the command. If the gate is closed, returns
-    /// the exit status 0. If the files can't be renamed or the command can't be executed, prints
-    /// the error and returns its exit status. Even a poll prints this error itself, because it is
-    /// the command as soon as the gate opens.
+    /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
+    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If that or
+    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
+    /// prints this error itself, because it is the command as soon as the gate opens.
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too
@@ -193,7 +193,7 @@ impl GatedLaunch<'_, '_> {
         // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // If no later launch has read other values, the command has the latest ones.
+            // Without later values, every difference from the command's values is new.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -300,15 +300,15 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The key is a hash of the variable, path or systemd credential that the value sets.
-    values: BTreeMap<u64, Value>,
+    /// The key is a hash of the entry's claims.
+    values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,
 }
 
-/// The value of a variable, a file or a systemd credential, as a hash.
+/// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Value {
+struct HashedValue {
     /// The name in messages.
     label: String,
     hash: u64,
@@ -368,13 +368,13 @@ impl Fingerprint {
             }
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
-            let value = Value {
+            let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
             let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
-            fingerprint.values.insert(target_hash, value);
+            fingerprint.values.insert(target_hash, hashed_value);
         }
 
         for (locator, answer) in &values.fetched {
@@ -410,9 +410,10 @@ impl Fingerprint {
             if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
+            // The two values may have been read from different secrets.
             for value in old_value.into_iter().chain(new_value) {
                 for key in &value.read_from {
-                    let content = |launch: &Self| Some(launch.secrets.get(key)?.content);
+                    let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {
                         labels_of.entry(key).or_default().insert(&value.label);
                     }
@@ -423,7 +424,7 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
-            // There is at least one of them, because their contents differ.
+            // Their contents differ, so at least one of them exists.
             if let Some(Secret { name, id, .. }) = new.or(old) {
                 changes.push(Change {
                     name,

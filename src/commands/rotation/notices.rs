@@ -36,8 +36,7 @@ pub struct Notices<'a> {
     pub warned: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line that was only written in part, because the line is longer than the room
-    /// that a ready pipe is sure to have.
+    /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
     pub rest_of_line: String,
 }
 
@@ -93,7 +92,6 @@ impl Notices<'_> {
 
     /// Prints the lines about a poll that failed, and notes that polls fail. If several polls in a
     /// row fail, prints the lines of the first one, and later at most one set of lines in an hour.
-    /// Dropped lines don't count.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
@@ -138,11 +136,11 @@ impl Notices<'_> {
             OnRotation::Exit => "will be stopped".to_owned(),
             OnRotation::Signal(signal) => format!("will get {signal}"),
         };
-        let seconds = length.as_secs();
-        let delay = humantime::format_duration(Duration::from_secs(seconds));
+        let whole_seconds = length.as_secs();
+        let delay = humantime::format_duration(Duration::from_secs(whole_seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
         let note = Record::note(text).event("delayed").detail();
-        self.write([note.with("seconds", seconds)]);
+        self.write([note.with("seconds", whole_seconds)]);
     }
 
     /// Returns the record about the end of the command. It is normally a note for `--verbose`. It
@@ -217,7 +215,7 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`. It has no warning unless it is longer than `lines`.
+        // `dropped` is the end of `text`. It has the warning only if it is longer than `lines`.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

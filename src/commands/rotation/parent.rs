@@ -159,7 +159,7 @@ impl Parent<'_> {
         }
     }
 
-    /// Carries out an action of the state machine.
+    /// Carries out an action of the state machine, and queues the events that follow at once.
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
@@ -258,8 +258,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        // At least 9 s (`--poll-interval` is at least 10 s, less JITTER), while `until_poll` is at
-        // most SHORTEST_PAUSE.
+        // This is at least 9 s, because `--poll-interval` is at least 10 s. `until_poll` is at most
+        // 1 s.
         Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::Grace => options.grace,
@@ -366,6 +366,7 @@ impl Launches<'_> {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
+        // For the warning of this poll, if it fails, too.
         self.baseline.failing_since = self.notices.failing_since;
         let why = self.fork_launch().err()?;
         self.notices.report_failed_poll(&why);
