@@ -249,7 +249,7 @@ impl Parent<'_> {
 /// 0 and less than 1.
 fn delay_length(
     delay: Delay,
-    options: &RotationOptions,
+    rotation: &RotationOptions,
     until_poll: Duration,
     random: f64,
 ) -> Duration {
@@ -257,12 +257,12 @@ fn delay_length(
         Delay::RequestedPoll => until_poll,
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
-        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
         // This is at least 9 s, because `--poll-interval` is at least 10 s. `until_poll` is at most
         // 1 s.
-        Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
-        Delay::Grace => options.grace,
+        Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
+        Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
+        Delay::Grace => rotation.grace,
         Delay::Kill => Duration::from_secs(1),
     }
 }
@@ -576,7 +576,7 @@ impl Launches<'_> {
 mod tests {
     use super::*;
 
-    fn options() -> RotationOptions {
+    fn rotation() -> RotationOptions {
         RotationOptions {
             on_rotation: OnRotation::Restart,
             poll_interval: Duration::from_secs(100),
@@ -600,13 +600,16 @@ mod tests {
             (Delay::Kill, 1),
         ] {
             assert_eq!(
-                delay_length(delay, &options(), until_poll, 0.25).as_secs(),
+                delay_length(delay, &rotation(), until_poll, 0.25).as_secs(),
                 seconds,
                 "{delay:?}"
             );
         }
         for delay in [Delay::FirstPoll, Delay::Splay] {
-            assert_eq!(delay_length(delay, &options(), until_poll, 0.0), until_poll);
+            assert_eq!(
+                delay_length(delay, &rotation(), until_poll, 0.0),
+                until_poll
+            );
         }
     }
 
