@@ -32,7 +32,8 @@ pub struct Notices<'a> {
     pub service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
-    /// The time of the last warning about these failures. `None` if no warning was written yet.
+    /// When failing polls were last reported. `None` before that, and again once a poll
+    /// succeeds.
     pub warned: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
