@@ -46,7 +46,7 @@ pub enum Start<'a> {
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Reads everything that a launch needs before its program can be started, on the worker. With
+/// Reads the inputs, finds the program and reads the values, all on the worker. With
 /// `--on-rotation`, leaves the values to the forked launches.
 ///
 /// # Errors
@@ -81,8 +81,8 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files and executes the program. With `--notify-ready`, sends READY=1 right before
-    /// `execve`.
+    /// Writes the files, prints the warnings about the values, and executes the program. With
+    /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
     /// Every file that can't be written, the first one that can't be renamed, an environment that
@@ -94,7 +94,7 @@ impl Launch<'_> {
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment) = self.write_files(values)?;
-        // A termination signal that has arrived ends this process here, without any new file.
+        // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -107,8 +107,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that can't be read, or that its variable can't hold. In that case, the report
-    /// also has every file that could not be written, so that it is complete.
+    /// Every value that can't be read, or that its variable can't hold. To be complete, the report
+    /// then also has every file that can't be delivered.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
@@ -122,8 +122,8 @@ impl Launch<'_> {
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With
-    /// `--verbose`, first prints where the values come from. Except in a poll, also prints the
-    /// warnings about the values.
+    /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
+    /// warnings, also prints the warnings about the values.
     ///
     /// Dropping the returned delivery removes the temporary files. It also removes the files that
     /// have already been renamed, unless they replaced an older file.

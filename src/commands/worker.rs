@@ -1,17 +1,17 @@
 //! Runs work on a second thread, the worker, while the main thread waits for the result.
 //!
-//! The worker can hang in a file or a computation, so nothing else depends on it. The main thread
-//! reacts to everything else:
+//! The worker can hang in a file or a computation, so the main thread reacts to everything else:
 //!
 //! ```text
 //! main thread  ─ poll(2) ─┬─ the worker is done        → return the result
 //!                         ├─ a termination signal      → print what is awaited, and end by the signal
-//!                         ├─ the other end has closed  → end, because nobody wants the result any more
+//!                         ├─ the connection was closed → end, because nobody wants the result any more
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
 //!
-//! The process ends with [`finish`], or with the hook for panics, at the end of this file.
+//! The connection is [`Reporter::watched_connection`]. In all other cases, [`finish`] or the panic
+//! hook ends the process.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,11 +42,11 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The receiver of messages about the work. In a rotation, this is the parent process. Otherwise,
-/// the service manager and standard error get the messages.
+/// Reports on the work. A forked launch reports mostly to its parent process, and any other process
+/// to the service manager and on standard error.
 pub trait Reporter {
-    /// True if a terminal or a log shows what is awaited, and if the warnings and the error about a
-    /// termination signal are printed.
+    /// True if this process prints what is awaited, the warnings and notes about the work, and the
+    /// error about a termination signal. Only a poll doesn't.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -64,8 +64,8 @@ pub trait Reporter {
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// An ordinary process reports to the service manager and on standard error. It watches the
-/// connection on which systemd asks for a credential, if there is one.
+/// A process that isn't a forked launch watches the connection on which systemd asks for a
+/// credential, if there is one.
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
@@ -77,10 +77,10 @@ impl Reporter for Notifier {
     }
 }
 
-/// Runs the work of a launch or subcommand on its own thread and waits for the result. Until `work`
-/// has read the declarations, only the options from the command line and from variables apply. For
-/// example, their `--timeout` limits the time for reading a declaration. `prepare` resolves the
-/// options again, together with those in the declarations.
+/// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
+/// [`run_with`] does, with the options from the command line and from variables. For example, their
+/// `--timeout` limits the time for reading a declaration. Once `work` has read the declarations,
+/// `prepare` resolves the options again, together with those in the declarations.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -89,24 +89,25 @@ pub fn run<T: Send>(
     inherited: &Inherited,
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    // The SDK doesn't treat an empty variable as unset. Removing one changes the environment of the
-    // process, so it has to happen before there is a second thread.
+    // Removing a variable changes the environment of the process, so it has to happen before there
+    // is a second thread.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // `prepare` reports which options need others, because a declaration may set those.
+    // The errors are about options that need others. A declaration may set those, so `prepare`
+    // reports the errors.
     let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. At the end, prints the warnings and notes that `work` has left in the
-/// deadline's progress.
+/// `work` begins now. Sends messages about a long wait and, except in a poll, finally prints the
+/// warnings and notes that `work` has left in the deadline's progress.
 ///
-/// Termination signals are held from here on. This process ends without a result after such a
-/// signal, or when the other end of [`Reporter::watched_connection`] closes. It ends with status 75
-/// if the worker doesn't react to the deadline.
+/// Termination signals are held from here on, and end this process. It ends with status 75 when the
+/// other end of [`Reporter::watched_connection`] closes, or if the worker doesn't react to the
+/// deadline.
 ///
 /// # Errors
 /// The errors of `work`, or the reason why a thread can't be created.
@@ -129,10 +130,10 @@ pub fn run_with<T: Send>(
         WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {
             let waiting = deadline.progress().waiting();
-            let line = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
+            let error = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
             end(End::Signal(signal), || {
                 if reporter.shows_progress() {
-                    terminal::print_unless_stalled(line);
+                    terminal::print_unless_stalled(error);
                 }
             })
         }
@@ -151,17 +152,16 @@ pub fn run_with<T: Send>(
         let notes = notes.iter().map(|text| report::trace_note(text).detail());
         terminal::print_unless_hidden(notes);
     }
-    // The outer error says why the worker couldn't be started.
+    // The outer error says why the worker couldn't be started. The inner result is that of `work`.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
-/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins at the moment when the
-/// deadline was created.
+/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins when the deadline was
+/// created.
 ///
-/// [`run_with`] applies the options from the command line and from variables. `commands/prepare`
-/// calls this function again when it has read the declarations, because a declaration can set these
-/// options, too.
+/// [`run_with`] calls this function first. `commands/prepare` calls it again when it has read the
+/// declarations, because a declaration can set these options, too.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -200,19 +200,19 @@ struct Watch {
 }
 
 impl Watch {
-    /// Ends this process if the worker is overdue, and sends the message about a long wait if one
-    /// is due. Returns the time until this function must be called again.
+    /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
+    /// due. Returns the time until this function must be called again.
     fn tick(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // There isn't a deadline while the user is asked for something, such as an MFA code. So
-            // the wait begins after the user's answer.
+            // There isn't a deadline while the user is asked for something, such as an MFA code.
+            // The quiet time begins again after the answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };
 
-        let noticed = self.overdue_since.or(Some(now));
-        self.overdue_since = noticed.filter(|_| now >= deadline);
+        let noticed = self.overdue_since.unwrap_or(now);
+        self.overdue_since = (now >= deadline).then_some(noticed);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {
@@ -251,13 +251,13 @@ impl Watch {
                 terminal::print_unless_stalled(Record::note(&text).event("waiting"));
             }
         }
-        let left = left.as_micros();
-        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={left}"));
+        let micros = left.as_micros();
+        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
     }
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// for the gate of a forked launch, because the parent closes it on purpose.
+/// without a valid request, or for the gate of a forked launch, which the parent closes on purpose.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

@@ -2,10 +2,10 @@
 //! the gate. It must not send values to its parent, only hashes, version ids, paths and finished
 //! lines.
 //!
-//! So the process that stays keeps a [`Fingerprint`] of the values: the versions that were read,
-//! and a keyed hash instead of each value. None of its core files and swapped pages contains a
-//! value. The random key of the hashes is in the same memory, so anyone who can read both can
-//! confirm a guess at a short value.
+//! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
+//! keyed hash instead of each value. None of its core files and swapped pages contains a value. The
+//! random key of the hashes is in the same memory, so anyone who can read this memory can confirm a
+//! guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -40,12 +40,11 @@ pub enum Message {
     Ready(Ready),
     /// The launch has renamed its files. The message lists the files on disk.
     Placed(Vec<PlacedFile>),
-    /// The launch could not deliver the files or execute the command. It prints the errors itself,
-    /// so the message doesn't have them.
+    /// The launch could not rename the files or execute the command. It prints the error itself, so
+    /// the message doesn't have it.
     Failed,
-    /// The finished lines about a poll that failed. The parent prints them, for two reasons: a
-    /// reader that has stalled must not block the launch, and if several polls in a row fail, the
-    /// parent prints the lines of the first one, and later at most one set of lines in an hour.
+    /// The finished lines about a poll that failed. The parent prints them, because a stalled
+    /// reader must not block the launch, and because the parent limits how often such lines appear.
     PollFailed(String),
 }
 
@@ -61,16 +60,16 @@ pub struct Ready {
     pub lines: String,
 }
 
-/// The fingerprints of what earlier launches have read. Each forked launch gets a copy, with which
-/// it compares its own values.
+/// What earlier launches have found. Each forked launch gets a copy, with which it compares its own
+/// values.
 #[derive(Default)]
 pub struct Baseline {
     /// The random key for the hashes. The process that stays chooses it once.
-    pub key: RandomState,
+    pub hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,
     /// The values of the latest launch that has reached its gate. `None` once the command has these
-    /// values, or if the launch ended before its gate was opened.
+    /// values, and after a launch that has ended by itself before its gate was opened.
     pub latest_values: Option<Fingerprint>,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
@@ -78,8 +77,8 @@ pub struct Baseline {
 
 impl Baseline {
     /// Notes that the command has the latest values: it was just started with them, or a poll has
-    /// found the same values, perhaps with new version ids. If there are no latest values, keeps
-    /// the old ones.
+    /// found the same values, perhaps with new version ids. Without latest values, keeps the old
+    /// ones.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -94,9 +93,9 @@ pub struct GatedLaunch<'a, 'command> {
 }
 
 impl GatedLaunch<'_, '_> {
-    /// Runs the launch in the forked process. Returns the exit status, unless this process becomes
-    /// the command. A poll leaves the process group of the parent first, so that it doesn't get the
-    /// terminal's signals.
+    /// Runs the launch in the forked process, and reports its failures. Returns the exit status,
+    /// unless this process becomes the command. A poll leaves the process group of the parent
+    /// first, so that it doesn't get the terminal's signals.
     pub fn run(self) -> u8 {
         let is_poll = self.baseline.command_values.is_some();
         if is_poll {
@@ -106,25 +105,24 @@ impl GatedLaunch<'_, '_> {
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
         let retained = &mut self.launch.prepared.retained;
         retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
-        let run = self.read_and_deliver();
-        run.unwrap_or_else(|report| self.fail(&report))
+        let result = self.read_and_deliver();
+        result.unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// Reads the values, and reports to the parent what has changed. The first launch, and a poll
-    /// that finds a change, become the command or replace its files. The values are read and the
-    /// files are written before the gate opens, while the old command is still running. Returns the
-    /// exit status, which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. Then the first launch, and a
+    /// poll that finds a change, become the command. With `signal=NAME`, the poll replaces the
+    /// command's files instead. Returns the exit status, which is 0 if nothing has changed.
     ///
     /// # Errors
-    /// Every value that can't be read, and every file that can't be written.
+    /// Every value that can't be read, or the errors of [`Self::start`] or [`Self::replace_files`].
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
         let read = |deadline: &Deadline| launch.all_values(deadline);
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
-        let (key, on_rotation) = (&self.baseline.key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(key, on_rotation, &values);
+        let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
+        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
         let content = self.ready(fingerprint);
         let is_unchanged = is_poll && content.changed.is_none();
         let ready = Message::Ready(content);
@@ -141,10 +139,10 @@ impl GatedLaunch<'_, '_> {
         }
     }
 
-    /// Writes the files, waits at the gate and becomes the command. If the gate is closed, returns
-    /// the exit status 0. If the files can't be renamed or the command can't be executed, prints
-    /// the error and returns its exit status. Even a poll prints this error itself, because it is
-    /// the command as soon as the gate opens.
+    /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
+    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If that or
+    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
+    /// prints this error itself, because it is the command as soon as the gate opens.
     ///
     /// # Errors
     /// Every failure before the gate: files that can't be written, an environment that is too
@@ -169,8 +167,8 @@ impl GatedLaunch<'_, '_> {
     }
 
     /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files
-    /// without a path, because the running command doesn't see new ones. When the parent opens the
-    /// gate, renames the files and sends their paths. When it closes the gate, removes the
+    /// without a path, because the running command can't get new ones. When the parent opens the
+    /// gate, renames the files and sends their paths. When the parent closes the gate, removes the
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
@@ -178,7 +176,7 @@ impl GatedLaunch<'_, '_> {
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
-        // From here on, this process gets SIGTERM if the parent ends.
+        // Once the gate is open, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
@@ -195,7 +193,7 @@ impl GatedLaunch<'_, '_> {
         // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // If no later launch has read other values, the command has the latest ones.
+            // Without later values, every difference from the command's values is new.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -219,17 +217,16 @@ impl Reporter for GatedLaunch<'_, '_> {
         !self.launch.prepared.is_poll()
     }
 
-    /// Passes the assignments on to the parent, because systemd listens only to the parent. A poll
-    /// doesn't send any.
+    /// Passes the assignments on to the parent ([`Message::Notify`]). A poll doesn't send any.
     fn notify(&self, assignments: &str) {
-        if self.shows_progress() {
+        if !self.launch.prepared.is_poll() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// For the first launch, prints the report. For a poll, sends the parent one warning instead.
     fn fail(&self, failures: &Report) -> u8 {
-        if self.shows_progress() {
+        if !self.launch.prepared.is_poll() {
             return failures.print();
         }
         let command = quoted_program(self.launch.command);
@@ -245,9 +242,10 @@ impl Reporter for GatedLaunch<'_, '_> {
     }
 }
 
-/// Returns the warning about a poll that failed: the first of `errors`, and the number of the
-/// others. In JSON, it has the details of a single error, or the messages of several. `command` is
-/// in quotes. `since` is when the polls began to fail, if earlier ones have failed, too.
+/// Returns the warning about a poll that failed: the first of `errors` with its help, and the
+/// number of the others. In JSON, it has the details of a single error, or the messages of several.
+/// `command` is in quotes. `since` is when the polls began to fail, if earlier ones have failed,
+/// too.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -302,15 +300,15 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The key is a hash of the variable, path or systemd credential that the value sets.
-    values: BTreeMap<u64, Value>,
+    /// The key is a hash of the entry's claims.
+    values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,
 }
 
-/// The value of a variable, a file or a systemd credential, as a hash.
+/// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Value {
+struct HashedValue {
     /// The name in messages.
     label: String,
     hash: u64,
@@ -337,10 +335,11 @@ struct Change<'a> {
     pub name: &'a str,
     /// The id as references spell it.
     pub id: &'a str,
-    /// The version that was read before. It is `None` if the secret was not read, for example
-    /// because it is optional and did not exist.
+    /// The version that was read before. `None` if the secret was not read, for example because it
+    /// did not exist, or comes from a local file, which doesn't have versions.
     pub old_version: Option<&'a str>,
-    /// The version that was read now. It is `None` if the secret is no longer read.
+    /// The version that was read now. `None` if the secret is no longer read, or comes from a local
+    /// file.
     pub new_version: Option<&'a str>,
     /// The labels of the variables and files. The list is never empty.
     pub labels: Vec<String>,
@@ -369,13 +368,13 @@ impl Fingerprint {
             }
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
-            let value = Value {
+            let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
             let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
-            fingerprint.values.insert(target_hash, value);
+            fingerprint.values.insert(target_hash, hashed_value);
         }
 
         for (locator, answer) in &values.fetched {
@@ -411,9 +410,10 @@ impl Fingerprint {
             if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
+            // The two values may have been read from different secrets.
             for value in old_value.into_iter().chain(new_value) {
                 for key in &value.read_from {
-                    let content = |read: &Self| Some(read.secrets.get(key)?.content);
+                    let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {
                         labels_of.entry(key).or_default().insert(&value.label);
                     }
@@ -424,6 +424,7 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
+            // Their contents differ, so at least one of them exists.
             if let Some(Secret { name, id, .. }) = new.or(old) {
                 changes.push(Change {
                     name,

@@ -5,12 +5,11 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections. It turns what happens into events for the state machine in `supervise`, and
-//!   carries out the actions that the state machine orders. It also tracks which launch is running,
-//!   and which phase that launch has reached.
-//! - `child` is a launch in a forked process. The first start and each poll are launches of this
-//!   kind. A launch waits at the gate once its values are resolved. Its fingerprint lets the next
-//!   launch compare the values without keeping them.
-//! - `notices` prints the lines about all of this.
+//!   carries out the actions that the state machine orders. It also tracks the phase of the launch.
+//! - `child` is a launch in a forked process. The first start and each poll are such launches. A
+//!   launch waits at the gate once its values are resolved. The parent keeps only its fingerprint,
+//!   with which the next launch compares the values.
+//! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:
 //!
@@ -28,8 +27,8 @@
 //!    │                   │ changed, restart:
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
-//!                        ├── opens the gate ─────────────────────────▶│ Placing: renames the files
-//!                        │◀── Placed (paths, inodes) ─────────────────┤ Executed: execve closes the pipe
+//!                        ├── opens the gate ─────────────────────────▶│ Open: renames the files
+//!                        │◀── Placed (paths, inodes) ─────────────────┤ Placed: execve closes the pipe
 //!                        │◀── the end of the pipe ────────────────────┤
 //!                        │                                            │ command
 //! ```
@@ -39,7 +38,7 @@
 //! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
 //! opened immediately.
 //!
-//! A signal to the parent is passed on to the command in every phase. A launch has its own process
+//! A signal to the parent is passed on to the command in every phase. A poll has its own process
 //! group, which becomes the command's group when the gate opens. Between the gate and execve, the
 //! launch holds a SIGTERM, which ends it before or after it renames the files, or at execve.
 

@@ -1,7 +1,7 @@
-//! The lines about polls, and about when the command starts and ends.
+//! The messages about polls, and about when the command starts and ends.
 //!
-//! The text output has one note for each restart, signal or exit, and all warnings. The other notes
-//! are shown only with `--verbose`. JSON has all notes.
+//! The text output has all warnings, and a note for each restart, signal or exit, and when polls
+//! succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Notice, Pid};
 use crate::system::systemd::Notifier;
 
-/// The time between two warnings about polls that fail.
+/// The shortest time between two warnings about polls that fail in a row.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
 /// Prints the messages of the parent process. Keeps the facts that they report.
@@ -30,15 +30,14 @@ pub struct Notices<'a> {
     /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
     /// keep the unit in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
-    /// The time of the first of several polls in a row that have failed. `None` if the last poll
-    /// has succeeded.
+    /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
-    /// The time of the last warning about these polls. `None` if no warning was written yet.
+    /// When failing polls were last reported. `None` before that, and again once a poll
+    /// succeeds.
     pub warned: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
-    /// The rest of a line that was only written in part, because the line is longer than the room
-    /// that a ready pipe is sure to have.
+    /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
     pub rest_of_line: String,
 }
 
@@ -84,15 +83,16 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early.
+    /// Prints why the process of a poll could not be started, or why it ended too early, as
+    /// [`Self::print_failed_poll`] does.
     pub fn report_failed_poll(&mut self, why: &str) {
         let errors = [Record::error(why)];
         let warning = failed_poll_warning(&self.command, self.failing_since, &errors);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines
-    /// of the first one, and later at most one set of lines in an hour.
+    /// Prints the lines about a poll that failed, and notes that polls fail. If several polls in a
+    /// row fail, prints the lines of the first one, and later at most one set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
@@ -137,23 +137,23 @@ impl Notices<'_> {
             OnRotation::Exit => "will be stopped".to_owned(),
             OnRotation::Signal(signal) => format!("will get {signal}"),
         };
-        let seconds = length.as_secs();
-        let delay = humantime::format_duration(Duration::from_secs(seconds));
+        let whole_seconds = length.as_secs();
+        let delay = humantime::format_duration(Duration::from_secs(whole_seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
         let note = Record::note(text).event("delayed").detail();
-        self.write([note.with("seconds", seconds)]);
+        self.write([note.with("seconds", whole_seconds)]);
     }
 
-    /// Returns the record about the end of the command. It is normally a note. It is a warning if
-    /// the signal of `--on-rotation signal=` killed the command, because that means that the
-    /// command doesn't handle the signal.
+    /// Returns the record about the end of the command. It is normally a note for `--verbose`. It
+    /// is a warning if the signal of `--on-rotation signal=` killed the command, because that means
+    /// that the command doesn't handle the signal.
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.
     fn end_record(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
-            ExitStatus::Exited(status) => (format!("exited with status {status}"), None),
+            ExitStatus::Exited(code) => (format!("exited with status {code}"), None),
             ExitStatus::Killed(signal) => (format!("was killed by {signal}"), Some(signal)),
         };
         let record = Record::note(format!("{command} {how}"))
@@ -198,9 +198,9 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines without waiting for their reader. Returns false if lines were dropped, because
-    /// the reader is behind. The next lines that are written begin with a warning about the number
-    /// of dropped lines.
+    /// Writes lines, after the rest of an earlier one, without waiting for their reader. Returns
+    /// false if lines were dropped, because the reader is behind. The next lines that are written
+    /// begin with a warning about the number of dropped lines.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -216,7 +216,7 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`. It only has the warning if it is longer than `lines`.
+        // `dropped` is the end of `text`. It has the warning only if it is longer than `lines`.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

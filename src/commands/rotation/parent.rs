@@ -1,6 +1,6 @@
 //! The process that stays. It feeds events to the state machine and carries out the actions that
 //! the state machine orders. It waits in poll(2) for signals, for messages from a launch, and for
-//! the timer. Nothing else wakes it up.
+//! the timer.
 //!
 //! There is at most one launch at any time. Each launch is forked with a copy of the baseline, and
 //! its messages become events for the state machine.
@@ -28,14 +28,13 @@ use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
 /// The time between two checks whether processes of the group are left after the end of the
-/// command. These checks are necessary because the kernel reports the end of a process only to the
-/// parent of that process, which may be outside of the group.
+/// command. The kernel reports the end of a process only to the parent of that process, which may
+/// be outside of the group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
-/// signal for a change could reach a command that hasn't installed its handler yet. The signal
-/// would end that command.
-const PAUSE: Duration = Duration::from_secs(1);
+/// signal for a change could end a command that hasn't installed its handler yet.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The largest fraction by which a pause between polls is randomly shortened or lengthened.
 const JITTER: f64 = 0.1;
@@ -47,7 +46,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 /// and once its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// Runs the command until it has ended, and returns the exit status of this process.
+/// Reads the values in a first launch, which becomes the command, and supervises the command until
+/// this process has to exit. Returns the exit status.
 ///
 /// # Errors
 /// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -115,8 +115,8 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first launch and supervises the command. Returns the exit status once
-    /// the command has ended.
+    /// Opens the gate of the first launch and supervises the command. Once the command has ended
+    /// and its files are removed, returns the exit status of this process.
     fn run(mut self) -> u8 {
         let rotation = *self.launches.notices.rotation;
         let (mut state, actions) = begin();
@@ -134,8 +134,9 @@ impl Parent<'_> {
         }
     }
 
-    /// Returns the next event for the state machine. If the timer has elapsed, this event is
-    /// returned after all others, because they may set the timer again.
+    /// Takes the next event out of the queue. If the queue is empty and the timer has elapsed,
+    /// unsets the timer and returns [`Event::Elapsed`]. The queue comes first, because its events
+    /// may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
@@ -144,8 +145,8 @@ impl Parent<'_> {
         elapsed.map(|_| Event::Elapsed)
     }
 
-    /// Removes the command's files and returns the exit status of this process. If a change is the
-    /// reason for the exit, also prints a line about that.
+    /// Removes the command's files and returns the exit status of this process. Prints errors about
+    /// files that it can't remove and, if a change is the reason for the exit, a line about that.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
@@ -158,7 +159,7 @@ impl Parent<'_> {
         }
     }
 
-    /// Carries out an action of the state machine.
+    /// Carries out an action of the state machine, and queues the events that follow at once.
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
@@ -166,7 +167,7 @@ impl Parent<'_> {
             // The launch was killed while it was waiting at the gate.
             Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
-                self.earliest_poll = Instant::now() + PAUSE;
+                self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
                 self.events.extend(self.launches.start_poll());
             }
             Action::CancelPoll => self.launches.end_launch(),
@@ -188,7 +189,7 @@ impl Parent<'_> {
     }
 
     /// Turns the launch at the gate into the command. If the launch was killed while it was
-    /// waiting, this process exits, so that a service manager starts everything again.
+    /// waiting, this process exits as after a change, so that a service manager starts it again.
     fn start(&mut self) {
         let Some(pid) = self.launches.pid_at_gate() else {
             self.exit_reason = Some(ExitReason::Rotated);
@@ -196,17 +197,17 @@ impl Parent<'_> {
         };
         self.launches.notices.pid = pid;
         self.job.start_group(pid);
-        self.earliest_poll = Instant::now() + PAUSE;
+        self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
         self.launches.open_gate();
     }
 
-    /// Sleeps until something happens or the timer elapses, and queues the events for the state
-    /// machine.
+    /// Sleeps until something happens, the timer elapses or the group has to be checked. Reaps
+    /// children and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
         // The command has ended, but processes in its group may still be running.
-        let has_remains =
+        let awaits_group =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
-        let group_check = has_remains.then_some(GROUP_INTERVAL);
+        let group_check = awaits_group.then_some(GROUP_INTERVAL);
         let signals = [self.signals.0.as_fd()].into_iter();
         let descriptors = signals.chain(self.launches.descriptor());
         let now = Instant::now();
@@ -219,7 +220,7 @@ impl Parent<'_> {
         }
         self.events.extend(self.launches.receive());
         self.reap();
-        if has_remains && self.job.forget_empty_group() {
+        if awaits_group && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
     }
@@ -227,15 +228,16 @@ impl Parent<'_> {
     /// Reaps all children that have ended, adopted orphans included, and queues the events. If the
     /// command's state has changed several times, only the last change matters. Doesn't wait.
     fn reap(&mut self) {
-        let mut command = None;
+        let mut command_change = None;
         while let Some((pid, change)) = next_state_change() {
             if self.job.is_led_by(pid) {
-                command = Some(change);
+                command_change = Some(change);
             } else if let StateChange::Ended(status) = change {
                 self.events.extend(self.launches.note_reaped(pid, status));
             }
         }
-        if let Some(change) = command {
+        // All other zombies have been reaped, so `note_change` can see whether the group is empty.
+        if let Some(change) = command_change {
             // The command sent these messages while it was still a launch.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.note_change(change));
@@ -247,7 +249,7 @@ impl Parent<'_> {
 /// 0 and less than 1.
 fn delay_length(
     delay: Delay,
-    options: &RotationOptions,
+    rotation: &RotationOptions,
     until_poll: Duration,
     random: f64,
 ) -> Duration {
@@ -255,18 +257,19 @@ fn delay_length(
         Delay::RequestedPoll => until_poll,
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
-        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
-        // At least 9 s (10 s less JITTER). `until_poll` is at most PAUSE.
-        Delay::NextPoll { failures } => pause_before_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
-        Delay::Grace => options.grace,
+        Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
+        // This is at least 9 s, because `--poll-interval` is at least 10 s. `until_poll` is at most
+        // 1 s.
+        Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
+        Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
+        Delay::Grace => rotation.grace,
         Delay::Kill => Duration::from_secs(1),
     }
 }
 
 /// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
-/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` makes it up to a tenth
-/// shorter or longer.
+/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then makes it shorter or
+/// longer, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
@@ -276,9 +279,8 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The launch that is under way, and what earlier ones have found.
 struct Launches<'a> {
-    /// The launch that each of the forked processes carries out.
+    /// The plan, the command and its program, the same for each launch.
     launch: Launch<'a>,
-    /// The lines about this command. Most of them are about a launch.
     notices: Notices<'a>,
     baseline: Baseline,
     /// The launch that is under way. `None` before the first one, and once a launch has executed
@@ -364,24 +366,23 @@ impl Launches<'_> {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
+        // For the warning of this poll, if it fails, too.
         self.baseline.failing_since = self.notices.failing_since;
         let why = self.fork_launch().err()?;
         self.notices.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a launch. SIGALRM ends it if it isn't at its gate a few seconds after its deadline.
+    /// Forks a launch. SIGALRM ends it if it isn't at its gate [`TIME_TO_END`] after its deadline.
     ///
     /// # Errors
     /// The message that says why there isn't a process.
     fn fork_launch(&mut self) -> Result<(), String> {
         let (baseline, rotation) = (&self.baseline, self.notices.rotation);
         let options = &self.launch.prepared.options;
+        let is_first = baseline.command_values.is_none();
         // `--wait` doesn't apply to a poll, because the next one follows anyway.
-        let wait = match baseline.command_values {
-            None => options.wait.unwrap_or_default(),
-            Some(_) => Duration::ZERO,
-        };
+        let wait = options.wait.filter(|_| is_first).unwrap_or_default();
         let limit = options.timeout + wait + TIME_TO_END;
 
         let launch = &mut self.launch;
@@ -401,8 +402,9 @@ impl Launches<'_> {
     }
 
     /// Receives the messages of the launch that have arrived, and acts on them: passes
-    /// notifications on, prints lines, removes files that the new launch no longer has, and forgets
-    /// a launch that has ended. Returns the event that follows, if there is one. Doesn't wait.
+    /// notifications on, prints lines, and removes earlier files that the launch has not replaced.
+    /// After the last message of a launch whose gate was opened, forgets the launch. Returns the
+    /// event that follows, if there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         let messages = self.process.as_mut()?.receive();
@@ -434,17 +436,16 @@ impl Launches<'_> {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
-    /// Notes that the launch has reached its gate. Prints the lines about what has changed. If the
-    /// values haven't changed, ends the launch. Returns the result of the poll, or `None` for the
-    /// first launch.
+    /// Notes that the launch has reached its gate, and its fingerprint. Prints the lines about what
+    /// has changed. If the values haven't changed, ends the launch. Returns the result of the poll,
+    /// or `None` for the first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned) = (None, None);
         self.notices.write_lines(&ready.lines);
-        // Without values of a command, this is the first launch. It isn't a poll, so no event
-        // follows.
+        // Before there is a command, this is the first launch, which isn't a poll.
         self.baseline.command_values.as_ref()?;
 
         match ready.changed {
@@ -467,7 +468,8 @@ impl Launches<'_> {
         (self.phase == LaunchPhase::AtGate).then_some(process.pid)
     }
 
-    /// Opens the gate. The launch becomes the command or, with `signal=NAME`, replaces its files.
+    /// Opens the gate. The launch becomes the command. With `signal=NAME`, a poll replaces the
+    /// command's files instead.
     fn open_gate(&mut self) {
         self.phase = LaunchPhase::Open;
         if let Some(process) = &mut self.process {
@@ -475,9 +477,9 @@ impl Launches<'_> {
         }
     }
 
-    /// Acts on the end of a launch whose gate was opened: prints the line about it and, if the
-    /// launch has succeeded, notes that the command has its values. Returns the event that follows
-    /// if the launch was only meant to replace files.
+    /// Acts on the end of a launch whose gate was opened: notes the values that the command has
+    /// now, and prints what has happened to the command. Returns the event that follows if the
+    /// launch was only meant to replace files.
     fn note_end(&mut self) -> Option<Event> {
         // A failure after the renaming would have set the phase back to `Open`.
         let has_succeeded = self.phase == LaunchPhase::Placed;
@@ -542,10 +544,9 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the launch, if there is one. Waits for a launch that is replacing files, for at most
+    /// Ends the launch, if there is one. First waits for a launch whose gate is open, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
-        // A launch whose gate is open replaces files, or is about to become the command.
         if self.has_open_gate() {
             self.await_end();
         }
@@ -554,7 +555,8 @@ impl Launches<'_> {
         self.process = None;
     }
 
-    /// Waits until the launch has ended, for at most [`TIME_TO_END`], and acts on its messages.
+    /// Waits until the launch has ended or become the command, for at most [`TIME_TO_END`], and
+    /// acts on its messages. Nobody needs their events any more.
     ///
     /// A launch that a file system holds up doesn't end in this time. It has already received a
     /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
@@ -574,7 +576,7 @@ impl Launches<'_> {
 mod tests {
     use super::*;
 
-    fn options() -> RotationOptions {
+    fn rotation() -> RotationOptions {
         RotationOptions {
             on_rotation: OnRotation::Restart,
             poll_interval: Duration::from_secs(100),
@@ -598,13 +600,16 @@ mod tests {
             (Delay::Kill, 1),
         ] {
             assert_eq!(
-                delay_length(delay, &options(), until_poll, 0.25).as_secs(),
+                delay_length(delay, &rotation(), until_poll, 0.25).as_secs(),
                 seconds,
                 "{delay:?}"
             );
         }
         for delay in [Delay::FirstPoll, Delay::Splay] {
-            assert_eq!(delay_length(delay, &options(), until_poll, 0.0), until_poll);
+            assert_eq!(
+                delay_length(delay, &rotation(), until_poll, 0.0),
+                until_poll
+            );
         }
     }
 
