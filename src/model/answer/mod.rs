@@ -99,8 +99,8 @@ impl Document {
 
 /// Bytes that were read from a secret, or made of one.
 ///
-/// The type doesn't implement `Display`, `Clone`, `PartialEq` and `Serialize`, so that a value
-/// can't be printed or copied by accident. Overwriting shortens the time for which a value is in
+/// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
+/// be printed or copied by accident. Overwriting shortens the time for which a value is in
 /// memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
 /// environment block remain.
 #[derive(Default)]
@@ -127,8 +127,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Returns the bytes that the value encodes as base64, or `None` if it isn't base64. White
-    /// space is ignored, because base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64, or returns `None` if it isn't base64. White space is ignored,
+    /// because base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -171,7 +171,7 @@ impl fmt::Debug for SecretValue {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure of the request that this answer replaces. `None` if the answer is younger than
+    /// The failed answer that this one replaces. `None` if this answer is younger than
     /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }
@@ -202,6 +202,7 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);
+        // `Denial::Metadata` is only for an `Answer`.
         matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
     }
 }

@@ -4,7 +4,7 @@
 //! locator.
 //!
 //! The version is a staging label or a version id of a secret, or a label or a version number of a
-//! parameter. AWS has rules for all of them.
+//! parameter.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -125,12 +125,12 @@ impl Locator {
         format!("the parameter \"{name}\"")
     }
 
-    /// Returns a path, or `None` for a secret or a parameter.
+    /// Returns the requested path, or `None` for a secret or a parameter.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         self.id.path(self.store)
     }
 
-    /// Returns the variable that should name the secret, if that variable is empty.
+    /// Returns the name of the variable that should name the secret, if that variable is empty.
     pub fn empty_variable(&self) -> Option<&str> {
         let SecretId::Empty(name) = &self.id else {
             return None;
@@ -222,9 +222,8 @@ impl SecretRef {
 /// variable or of a secret that exists, which messages may show in any case.
 pub(super) const KNOWN: &str = "known";
 
-/// True if messages may show a reference with these fields, because it reads like a name. A
-/// JSONPath, AWS's staging labels and version ids are left out, because they have grammars of their
-/// own.
+/// True if messages may show a reference with these fields, because it reads like a name. Parts
+/// with a grammar of their own needn't: a JSONPath, AWS's staging labels and a version id.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
@@ -235,10 +234,10 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
-    // The prefix of an `env-from` in a declaration or in the wrong place: `prod/db=DB_`.
+    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`.
     let secret = match secret.split_once('=') {
-        Some((prefix, name)) if secret.contains('/') && (is_prefix(prefix) || is_name(name)) => {
-            &format!("{prefix}/{name}")
+        Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
+            &format!("{left}/{right}")
         }
         Some(_) | None => secret,
     };
@@ -436,8 +435,8 @@ impl Version {
         Err(defect)
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current
-    /// version.
+    /// Creates a version from STAGE and VERSION-ID. If neither is given, or only AWSCURRENT, the
+    /// result is the current version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,

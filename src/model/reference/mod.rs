@@ -118,7 +118,7 @@ impl Reference {
     }
 
     /// True if messages may show the reference as it was written: SECRET is an alias, or everything
-    /// reads like a name. Of a placeholder, only the default must read like one.
+    /// reads like a name. Of a placeholder, only the default must read like a name.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
             true => KNOWN.into(),
@@ -147,7 +147,7 @@ impl Reference {
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
         }
-        // A STAGE or VERSION-ID in the reference replaces both of the alias.
+        // A STAGE or a VERSION-ID in the reference replaces the whole version of the alias.
         let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
         locator.version = written.cloned().unwrap_or(Version::Current);
 
@@ -210,7 +210,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     }
 
     if without_path.contains("{{") {
-        // `${{ STAGE }}/db` or `{{STAGE}}/db`. In a URL, braces are more often a template's.
+        // `${{ STAGE }}/db` or `{{STAGE}}/db`, once. In a URL, braces are more often a template's.
         let is_variable = without_path.contains("${{")
             || without_path.contains("}}/") && !without_path.contains("://");
         let help = match is_variable && without_path.matches("{{").count() == 1 {
@@ -226,7 +226,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Expands `${NAME}` in an id, and parses the result: a request for the current version, without a
+/// Expands `${NAME}` in an id, and parses it. Returns a request for the current version, without a
 /// role. The value of a variable isn't split into fields. If the id consists of only a variable,
 /// the variable may be empty.
 ///
@@ -290,6 +290,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         true => literal.trim_end_matches('*'),
         false => &literal,
     };
+    // The only colons are those of an ARN or of `ssm:`.
     if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
         let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
@@ -320,6 +321,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
+    // Other tools write a key after `#`.
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
         '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
@@ -350,7 +352,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
 /// returns the text after the colon that follows SECRET, or `None` if there isn't a colon.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let fields = match text {
+    let fields_of_secret = match text {
         _ if text.starts_with("ssm:") => 2,
         _ if !Arn::has_prefix(text) => 1,
         _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
@@ -362,7 +364,7 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         c == ':' && !is_in_placeholder
     });
-    match colons.nth(fields - 1) {
+    match colons.nth(fields_of_secret - 1) {
         Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
         None => (text, None),
     }
@@ -466,9 +468,9 @@ fn replace_placeholders<'t>(
     let mut replaced = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = variable.split_once(":-").unzip();
-        let name = name.unwrap_or(variable);
+        let (placeholder, after) = after.split_once('}').ok_or_else(malformed)?;
+        let (name, default) = placeholder.split_once(":-").unzip();
+        let name = name.unwrap_or(placeholder);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
@@ -481,8 +483,7 @@ fn replace_placeholders<'t>(
 /// Replaces each placeholder in the path of a file.
 ///
 /// # Errors
-/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
-/// UTF-8.
+/// The errors of [`variable_value`], and an error for a malformed placeholder.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let value_of = |name, default| variable_value(name, default, inherited);
     replace_placeholders(path, value_of).map(Cow::into_owned)
@@ -517,7 +518,8 @@ fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<
 /// replaces an empty value.
 ///
 /// # Errors
-/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.
+/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8 or has
+/// something in it that people don't see.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
