@@ -67,13 +67,13 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
     let is_long_word = |part| consists_of_words(part) && has_three_letters(part);
-    let mut others = parts.clone().filter(|part| !consists_of_words(part));
-    match (others.next(), others.next()) {
+    let mut non_words = parts.clone().filter(|part| !consists_of_words(part));
+    match (non_words.next(), non_words.next()) {
         // A single word with a digit may be a password: `hunter2`.
         (None, _) if has_digit => parts.count() > 1,
         (None, _) => parts.count() > 0,
         // One part may be a code, next to a real word: `prod/s3/keys`.
-        (Some(other), None) => is_code(other) && parts.clone().any(is_long_word),
+        (Some(part), None) => is_code(part) && parts.clone().any(is_long_word),
         (Some(_), Some(_)) => false,
     }
 }
@@ -132,6 +132,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    // An acronym or a word may be missing.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {
@@ -152,8 +153,8 @@ fn consists_of_words(part: &str) -> bool {
     !letters.is_empty() && part.len() - letters.len() <= 4
 }
 
-/// True for the one part of a name that needn't be a word: a number, or up to five letters of one
-/// case and digits, such as `k8s` and `X509`.
+/// True for the one part of a name that needn't be a word: a number, or up to five digits and
+/// letters of one case, such as `k8s` and `X509`.
 fn is_code(part: &str) -> bool {
     let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
     let has_capitals = part.contains(|c: char| c.is_ascii_uppercase());

@@ -7,7 +7,7 @@
 //!
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
 //! proxy's password. It neither retries nor follows redirects. A failure names the host or the
-//! proxy, and never a password.
+//! proxy.
 //!
 //! A connection carries one request at a time. A request waits for one of the host's permits. Then
 //! it uses an idle connection, a connection that was opened in advance, or a new one. It returns
@@ -99,9 +99,8 @@ impl Host {
     /// of those that are being opened in advance. In the second case, waits until it is open. Drops
     /// idle connections that the server has closed.
     ///
-    /// Returns `None` if there isn't any, or if it could not be opened in advance. The host may be
-    /// reachable by now, so the caller opens a new one. If that fails, too, the caller reports the
-    /// new error.
+    /// Returns `None` if there isn't one, or if it could not be opened. The host may be reachable
+    /// by now, so the caller opens a new one. If that fails, too, the caller reports the new error.
     async fn take_spare_connection(&self) -> Option<Connection> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -310,7 +309,7 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Sets the target of a request to `uri` as its receiver expects it: only the path for a
+    /// Sets the target of a request for `uri` to what its receiver expects: only the path for a
     /// server, or the whole URL for a proxy that forwards the request (RFC 9112, section 3.2). Such
     /// a proxy also gets its password in a header. Returns the proxy, or `None` if the request goes
     /// to the server directly or through a tunnel.
@@ -396,7 +395,7 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
 }
 
 /// Conceals the tokens in an SDK request: those for a container's endpoint, for the instance
-/// metadata service and for an SSO session.
+/// metadata service and for an SSO session. Also conceals the session's client secret.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
         conceal_authorization(request.headers().get(name));

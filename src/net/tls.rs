@@ -290,7 +290,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // This failure is an outage, whose cause has the remedy.
+            // The cause of this outage has the remedy.
             (text, None)
         }
         CertificateError::NotValidForNameContext {

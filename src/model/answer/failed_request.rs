@@ -191,7 +191,7 @@ impl FailedRequest<'_> {
             about.name = self.locator.noun();
         }
         // Several secrets can be absent for one reason: a wrong region or account, or plain text
-        // instead of references. But only the usual headline is the same for all of them.
+        // instead of references. Only the usual headline is the same for all of them.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
@@ -440,7 +440,7 @@ impl FailedRequest<'_> {
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
-            // An empty field at the end of a reference leaves its colon.
+            // An empty last field would leave its colon.
             _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
         });
         Some(rewritten.collect())
@@ -449,8 +449,8 @@ impl FailedRequest<'_> {
     /// Returns the hint for a version that doesn't exist, never `None`. If messages may not show
     /// the reference, its third field may be a password, so the hint explains the fields.
     ///
-    /// Any other hint may show the id, because the id can't be a password: a secret with this name
-    /// exists, and a password isn't written after `ssm:`.
+    /// For any other reference, the hint may show the id, which can't be a password: a secret with
+    /// this name exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> Option<String> {
         if self.locator.is_hidden() {
             let fields = "the third field is a staging label, and the fourth a version id";

@@ -1,5 +1,6 @@
 //! The answers that a backend returns, one for each locator: a document, which has the value of one
-//! version, or the reason why there isn't one. With `check`, also descriptions of secrets.
+//! version, or the reason why there isn't one. For `check`, a backend also returns descriptions of
+//! secrets.
 //!
 //! The value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
@@ -59,7 +60,8 @@ pub struct Document {
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
-    /// document of a path has an empty body. Empty for a secret or a single parameter.
+    /// document of a path has an empty body. For a secret or a single parameter, the list is
+    /// empty.
     pub parameters: Vec<(String, Document)>,
 }
 
@@ -176,8 +178,8 @@ pub struct CachedAnswer {
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity to which the credentials belong, and the provider of the credentials. The JSON of
-/// `check` has this type as it is.
+/// The identity to which the credentials belong, and the provider of the credentials. `check`
+/// serializes it into its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account in the ARN. `None` without an ARN.
@@ -207,7 +209,7 @@ impl DescribedSecret {
     }
 }
 
-/// The rotation, the KMS key and the replicas of a secret.
+/// The facts about a secret that DescribeSecret returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub rotation: RotationSchedule,
@@ -240,7 +242,7 @@ pub struct RotationSchedule {
     pub days: Option<u64>,
     /// `rate(…)` or `cron(…)`
     pub schedule: Option<String>,
-    /// `None` for a secret that was never rotated.
+    /// The time of the last rotation, if there was one.
     pub last: Option<SystemTime>,
     /// The time by which AWS will have rotated the secret.
     pub next: Option<SystemTime>,

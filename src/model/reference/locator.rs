@@ -23,8 +23,8 @@ use crate::model::shown::{StandIn, reads_like_a_name};
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// The region. `None` for the default one. If an alias has a region and its id is an ARN, the
-    /// region of the ARN applies.
+    /// `None` for the default region. If an alias has a region and its id is an ARN, the region of
+    /// the ARN applies.
     pub region: Option<Region>,
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
@@ -282,6 +282,7 @@ impl Selector {
     }
 }
 
+/// Writes the KEY field, which is empty for the whole secret.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -329,9 +330,9 @@ pub struct Alias {
     /// `ssm:` and a name. `${NAME}` in it hasn't been expanded. An alias can't stand for another
     /// alias.
     pub id: String,
-    /// The version. It applies unless the reference names another one.
+    /// Applies unless the reference names another version.
     pub version: Version,
-    /// The region. It applies unless `id` is an ARN.
+    /// Applies unless `id` is an ARN.
     pub region: Option<Region>,
     pub role: Option<Role>,
 }

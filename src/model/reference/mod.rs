@@ -134,7 +134,7 @@ impl Reference {
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
     /// alias or an id. An alias can also have a version, a region and a role. A version in the
     /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
-    /// expanded in the id, and also in the id that an alias stands for.
+    /// expanded in the id, and in that of an alias.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
@@ -179,8 +179,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for a reference such as `prod/db:password`, as nearly all are: a slash before the first
-/// colon, and only colons and characters of names. [`misread_text`] finds nothing in it.
+/// True for nearly all references, such as `prod/db:password`: a slash before the first colon, and
+/// only colons and characters of names. [`misread_text`] finds nothing in them.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
@@ -193,11 +193,11 @@ fn is_ordinary(text: &str) -> bool {
 fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let [secret, key, stage, version] = fields;
     // A JSONPath isn't searched, because its brackets can contain anything.
-    let is_path = JsonPath::parse(key).is_some();
-    let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
-    let without_path = text.replacen(path, "", 1);
+    let is_json_path = JsonPath::parse(key).is_some();
+    let (json_path, plain_key) = if is_json_path { (key, "") } else { ("", key) };
+    let searched = text.replacen(json_path, "", 1);
     // Most texts don't have quotes, so the copy that `is_json` makes is saved.
-    if text.contains('"') && is_json(&without_path) {
+    if text.contains('"') && is_json(&searched) {
         let help = "write the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }
@@ -209,18 +209,18 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
         return found;
     }
 
-    if without_path.contains("{{") {
+    if searched.contains("{{") {
         // `${{ STAGE }}/db` or `{{STAGE}}/db`, once. In a URL, braces are more often a template's.
-        let is_variable = without_path.contains("${{")
-            || without_path.contains("}}/") && !without_path.contains("://");
-        let help = match is_variable && without_path.matches("{{").count() == 1 {
+        let is_variable =
+            searched.contains("${{") || searched.contains("}}/") && !searched.contains("://");
+        let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_HELP,
             false => "in a declaration, write { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);
         return helm_fault(text).or(Some(template));
     }
-    without_path.contains("://").then(|| {
+    searched.contains("://").then(|| {
         let defect = "is a URL or a connection string, not the name of a secret";
         Fault::new(defect).help(URL_REMEDY)
     })
@@ -234,7 +234,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // If a placeholder is the whole id, its only brace is the last character.
+    // If a placeholder is the whole id, its only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {

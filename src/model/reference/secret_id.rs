@@ -154,6 +154,7 @@ impl SecretId {
     }
 }
 
+/// Writes an empty variable as `${NAME}`.
 impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
