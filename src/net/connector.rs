@@ -420,8 +420,9 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`. Only the status of
-/// the answer is parsed, so that even a malformed header doesn't hide status 407.
+/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`, and returns
+/// `stream`. Only the status of the answer is parsed, so that even a malformed header doesn't hide
+/// status 407.
 ///
 /// # Errors
 /// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer

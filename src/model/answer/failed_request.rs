@@ -97,7 +97,7 @@ impl FetchFailure {
             // With `Unsigned::Refused`, AWS has answered the request itself. Any other variant is
             // about a request for credentials, which doesn't have the name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, this request isn't even sent to the agent.
+            // Usually, the agent hasn't even asked AWS.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
