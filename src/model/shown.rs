@@ -49,8 +49,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let name = name.strip_suffix("/*").unwrap_or(name);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
-    // Generated passwords have capitals and digits. After a name with a slash, such a KEY may be a
-    // token: `prod/chat:xoxb-1234-abcdEFGH`.
+    // Generated passwords have capitals and digits. A text with a slash is more often a name, but a
+    // KEY in it may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
     let may_be_token =
         |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
     let mut keys = name.split(':').skip(1);
@@ -67,13 +67,13 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
     let is_long_word = |part| consists_of_words(part) && has_three_letters(part);
-    let mut others = parts.clone().filter(|part| !consists_of_words(part));
-    match (others.next(), others.next()) {
+    let mut non_words = parts.clone().filter(|part| !consists_of_words(part));
+    match (non_words.next(), non_words.next()) {
         // A single word with a digit may be a password: `hunter2`.
         (None, _) if has_digit => parts.count() > 1,
         (None, _) => parts.count() > 0,
-        // `prod/s3/keys`
-        (Some(other), None) => is_code(other) && parts.clone().any(is_long_word),
+        // One part may be a code, next to a real word: `prod/s3/keys`.
+        (Some(part), None) => is_code(part) && parts.clone().any(is_long_word),
         (Some(_), Some(_)) => false,
     }
 }
@@ -122,8 +122,8 @@ fn index_of_region_number(name: &str) -> Option<usize> {
     let is_lowercase = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
     let start = triples.position(|((area, direction), number)| {
         let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
-        let has_letters = is_number && is_lowercase(area) && is_lowercase(direction);
-        has_letters && (2..=4).contains(&area.len()) && direction.len() >= 4
+        let have_right_lengths = (2..=4).contains(&area.len()) && direction.len() >= 4;
+        is_number && have_right_lengths && is_lowercase(area) && is_lowercase(direction)
     })?;
     Some(start + 2)
 }
@@ -132,17 +132,19 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    // An acronym or a word may be missing.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {
         let after_capitals = rest.trim_start_matches(|c: char| c.is_ascii_uppercase());
         let after_word = after_capitals.trim_start_matches(|c: char| c.is_ascii_lowercase());
         let capitals = rest.len() - after_capitals.len();
-        let smalls = after_capitals.len() - after_word.len();
+        let lowercase = after_capitals.len() - after_word.len();
         // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
-        let acronym = capitals - usize::from(smalls > 0 && capitals > 0);
-        let word = capitals - acronym + smalls;
+        let acronym = capitals - usize::from(lowercase > 0 && capitals > 0);
+        let word = capitals - acronym + lowercase;
         let are_words = has_length_of_word(acronym) && has_length_of_word(word);
+        // If `rest` doesn't begin with a letter, nothing was trimmed.
         if after_word == rest || !are_words {
             return false;
         }
@@ -151,13 +153,13 @@ fn consists_of_words(part: &str) -> bool {
     !letters.is_empty() && part.len() - letters.len() <= 4
 }
 
-/// True for the one part of a name that needn't be a word: a number, or up to five letters of one
-/// case and digits, such as `k8s` and `X509`.
+/// True for the one part of a name that needn't be a word: a number, or up to five digits and
+/// letters of one case, such as `k8s` and `X509`.
 fn is_code(part: &str) -> bool {
     let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
     let has_capitals = part.contains(|c: char| c.is_ascii_uppercase());
-    let has_smalls = part.contains(|c: char| c.is_ascii_lowercase());
-    is_number || part.len() <= 5 && !(has_capitals && has_smalls)
+    let has_lowercase = part.contains(|c: char| c.is_ascii_lowercase());
+    is_number || part.len() <= 5 && !(has_capitals && has_lowercase)
 }
 
 /// True if a part of a name has three letters in a row.
@@ -255,7 +257,8 @@ pub fn not_this_value(value: &str) -> String {
 }
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
-/// be …". The message shows the value only if it may be quoted.
+/// be …". The message shows the value only if it may be quoted. If the value is in quotes, the
+/// message says to remove them.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -332,6 +335,7 @@ const MIN_LETTERS: usize = 4;
 /// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
 /// else that isn't a letter or a digit. This works because letters and digits are never escaped.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
+/// Never `None`, because [`SKIPPED`] is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
 /// Makes [`one_line`] hide these credentials, tokens or passwords. Short ones are skipped
@@ -385,7 +389,8 @@ fn without_credentials(text: &str) -> String {
 
 /// Returns the letters and digits of a credential, and those of its three forms in base64. A form
 /// depends on whether zero, one or two bytes are encoded together with the first bytes of the
-/// credential. It has only the characters that depend on nothing but the credential.
+/// credential. It has only the characters that depend on nothing but the credential. Forms
+/// shorter than [`MIN_LETTERS`] are left out.
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {

@@ -25,10 +25,11 @@ impl HttpUrl {
         // address, or before a password, doesn't begin a port.
         let after_colon = authority.as_str().rsplit_once(':');
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
-        let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
+        let is_port_valid = !has_port || authority.port_u16().is_some();
+        let has_host = !authority.host().is_empty();
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
         let is_whole = text.matches('@').count() == authority.as_str().matches('@').count();
-        (is_host && is_http && is_whole).then(|| Self {
+        (has_host && is_port_valid && is_http && is_whole).then(|| Self {
             text: text.to_owned(),
             uri,
         })
@@ -54,8 +55,7 @@ impl HttpUrl {
     /// True if the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
         // An IPv6 address is in brackets.
-        let host = self.uri.host().unwrap_or_default();
-        let host = host.trim_matches(['[', ']']);
+        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_loopback = |address: IpAddr| address.is_loopback();
         host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
     }

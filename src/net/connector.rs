@@ -2,8 +2,7 @@
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
 //! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
-//! with a wrong password can lock the user's account. So [`ProxyLogin`] first lets only one
-//! connection try the password.
+//! with a wrong password can lock the user's account, so [`ProxyLogin`] first allows only one.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share
@@ -57,7 +56,7 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share the root certificates and the DNS answers.
+/// Opens connections. Clones share the root certificates, the DNS answers and the proxy's verdict.
 #[derive(Clone)]
 pub struct Connector {
     pub dns: DnsResolver,
@@ -143,8 +142,8 @@ impl Connector {
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
             let opened = timeout(limit, open_tunnel(stream, to, &proxy)).await;
-            let late = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
-            opened.unwrap_or_else(|_| Err(proxy.with_remedy(late, to)))
+            let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
+            opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
         Box::pin(login.attempt(&proxy, opening)).await
     }
@@ -256,9 +255,9 @@ impl Proxy {
         failure.with_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// Replaces the remedy of a failed TLS handshake with the proxy: to write `http://` instead of
-    /// `https://`, because hardly any proxy speaks TLS itself. If this one doesn't, the failure
-    /// becomes a refusal. Leaves any other failure unchanged.
+    /// If this is the failure of a TLS handshake with the proxy, sets the remedy to write `http://`
+    /// instead of `https://`, because hardly any proxy speaks TLS itself. If this proxy doesn't,
+    /// the failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -331,8 +330,8 @@ impl ProxySettings {
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
         let mut hosts = Vec::new();
         for entry in no_proxy.split(',').map(str::trim) {
-            // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So we
-            // leave out the entries for other ports, and remove the port from the others.
+            // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So an
+            // entry for this port loses the port, and an entry for a different one is left out.
             let authority = entry.parse::<Authority>();
             match authority.ok().and_then(|authority| authority.port_u16()) {
                 None => hosts.push(entry),
@@ -362,8 +361,8 @@ impl ProxySettings {
     }
 }
 
-/// Conceals the token in an Authorization header, if there is one, and, with the scheme Basic, the
-/// password in the token.
+/// Conceals the token in a header, if there is one. The scheme before the token may be missing.
+/// With the scheme Basic, also conceals the password in the token.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -421,8 +420,9 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`. Only the status of
-/// the answer is parsed, so that even a malformed header doesn't hide status 407.
+/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`, and returns
+/// `stream`. Only the status of the answer is parsed, so that even a malformed header doesn't hide
+/// status 407.
 ///
 /// # Errors
 /// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer
@@ -529,6 +529,7 @@ fn start_lookup(host: String) -> SharedLookup {
     });
     let lookup = async move {
         started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
+        // The thread always sends an answer.
         let answered = receiver.await;
         answered.map_err(|error| LookupError(Some(error.to_string())))?
     };
@@ -594,6 +595,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
             ..AddrInfoHints::default()
         };
         let found = getaddrinfo(Some(name), None, Some(hints))?;
+        // An address that isn't IPv4 or IPv6 is an error, which is skipped.
         Ok(found.flatten().map(|found| found.sockaddr).collect())
     };
     let any_family = 0; // AF_UNSPEC

@@ -118,8 +118,8 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve, because there is no such name or
-    /// for the reason `why`.
+    /// Returns the failure for a host whose name does not resolve, for the reason `why` or, without
+    /// one, because there is no such name.
     pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
@@ -184,7 +184,7 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
 }
 
 /// Returns the texts of an error and its sources on one line, leaving out those that an earlier
-/// text already contains. The body of a response is never included.
+/// text already contains.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = error_and_sources(error).peekable();

@@ -7,7 +7,7 @@
 //!
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
 //! proxy's password. It neither retries nor follows redirects. A failure names the host or the
-//! proxy, and never a password.
+//! proxy.
 //!
 //! A connection carries one request at a time. A request waits for one of the host's permits. Then
 //! it uses an idle connection, a connection that was opened in advance, or a new one. It returns
@@ -23,8 +23,7 @@
 //! A host has at most [`MAX_CONNECTIONS`] connections. This includes those that are idle or opened
 //! in advance. A server can close an idle connection just as a request is written to it. So a
 //! request that fails on an old connection is sent once more, on a new connection, without using up
-//! an attempt. If a connection is dropped before its response has been read, it is closed.
-//! Otherwise the next request would read the rest of that response.
+//! an attempt.
 
 mod connector;
 mod errors;
@@ -100,9 +99,8 @@ impl Host {
     /// of those that are being opened in advance. In the second case, waits until it is open. Drops
     /// idle connections that the server has closed.
     ///
-    /// Also returns `None` if the connection could not be opened in advance. The host may be
-    /// reachable by now, so the caller opens a new one. If that fails, too, the caller reports the
-    /// new error.
+    /// Returns `None` if there isn't one, or if it could not be opened. The host may be reachable
+    /// by now, so the caller opens a new one. If that fails, too, the caller reports the new error.
     async fn take_spare_connection(&self) -> Option<Connection> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -274,7 +272,7 @@ impl HttpClient {
         let (connection, _permit, response) = answered?;
         let (head, mut body) = response.into_parts();
         let whole = self.read_body(&mut body, &uri).await?;
-        // After an incomplete body, the connection can't be used for another request.
+        // After an incomplete body, the next request would read its rest.
         if whole.is_ok() {
             host.lock_spare().idle.push(connection);
         }
@@ -299,8 +297,7 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If this connection breaks before the head of the response, the server may have closed it
-        // while it was idle. So the request is sent again, on a new connection.
+        // If this connection breaks, the server may have closed it while it was idle.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -312,7 +309,7 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Sets the target of a request to `uri` as its receiver expects it: only the path for a
+    /// Sets the target of a request for `uri` to what its receiver expects: only the path for a
     /// server, or the whole URL for a proxy that forwards the request (RFC 9112, section 3.2). Such
     /// a proxy also gets its password in a header. Returns the proxy, or `None` if the request goes
     /// to the server directly or through a tunnel.
@@ -344,6 +341,7 @@ impl HttpClient {
         loop {
             let frame = timeout(self.read_limit, limited.frame()).await;
             match frame.map_err(|_| self.late(uri))? {
+                // A frame of trailers doesn't have data.
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
                     return Ok(Err(FetchError::from_exchange(error, host_and_port(uri))));
@@ -397,7 +395,7 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
 }
 
 /// Conceals the tokens in an SDK request: those for a container's endpoint, for the instance
-/// metadata service and for an SSO session.
+/// metadata service and for an SSO session. Also conceals the session's client secret.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
         conceal_authorization(request.headers().get(name));
@@ -418,7 +416,7 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds the Host header, without a default port, if it is missing. Replaces the User-Agent header,
+/// Adds a missing Host header, without the scheme's default port. Replaces the User-Agent header,
 /// because the SDK's credential providers don't have a setting for it. This also works for a signed
 /// request, because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {

@@ -14,10 +14,9 @@
 //!            └─ anything else ─────────────────────────────────────────────────────▶ trusted, or refused
 //! ```
 //!
-//! rustls itself does the verification. Every certificate is verified, and no option turns this
-//! off. The messages are ours: rustls' own messages print the names of Rust types, and times in
-//! seconds since 1970. They also don't name the issuer, which a user needs in order to find the
-//! missing root certificate.
+//! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
+//! own messages print the names of Rust types, and times in seconds since 1970. They also don't
+//! name the issuer, which a user needs in order to find the missing root certificate.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -129,7 +128,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
-        // Reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if one of them is set.
+        // This function reads SSL_CERT_FILE and SSL_CERT_DIR itself. If one of them is set, it
+        // reads no other roots.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
@@ -174,8 +174,8 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     roots
 }
 
-/// Verifies a chain with the first roots, and with the system's roots if the first ones do not
-/// contain the issuer of the chain.
+/// Verifies a chain with the first roots, which are the user's or Mozilla's, and with the system's
+/// roots if Mozilla's do not contain the issuer of the chain.
 ///
 /// It remembers the last verified chain of each host name, because all connections of a launch to a
 /// host get the same chain. This saves two of the three RSA verifications of a handshake. The third
@@ -290,7 +290,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // This failure is an outage, whose cause has the remedy.
+            // The cause of this outage has the remedy.
             (text, None)
         }
         CertificateError::NotValidForNameContext {
@@ -316,6 +316,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
             (text.to_owned(), Some("issue a certificate for the server"))
         }
+        // The root's key is of a different kind than the signature.
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
             "isn't trusted, because the root of its issuer's name has another key".to_owned(),
             Some("pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE"),

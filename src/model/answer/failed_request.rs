@@ -1,10 +1,10 @@
 //! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
 //! specific hint.
 //!
-//! What goes in is a failure, whose [`FetchError`] has the headline and AWS's
-//! message, and the reference that was requested. The hint shows the user what to write instead, in
-//! the user's own words. No part of the problem may show a name that may be a password. The locator
-//! and the subject say which of their names can be shown.
+//! What goes in is a failure, whose [`FetchError`] has the headline and AWS's message, and the
+//! reference that was requested. The hint shows the user what to write instead, in the user's own
+//! words. No part of the problem shows a name that may be a password. The locator and the subject
+//! say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -97,6 +97,7 @@ impl FetchFailure {
             // With `Unsigned::Refused`, AWS has answered the request itself. Any other variant is
             // about a request for credentials, which doesn't have the name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
+            // Usually, the agent hasn't even asked AWS.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
@@ -128,7 +129,7 @@ impl FetchFailure {
         }
         problem.help = request.hint();
         // The literal hint has the label of the entry, but must not keep problems with one reason
-        // apart.
+        // apart. Without any hint, this is irrelevant.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -190,7 +191,7 @@ impl FailedRequest<'_> {
             about.name = self.locator.noun();
         }
         // Several secrets can be absent for one reason: a wrong region or account, or plain text
-        // instead of references.
+        // instead of references. Only the usual headline is the same for all of them.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
@@ -210,7 +211,7 @@ impl FailedRequest<'_> {
             return format!("has no parameters{scope}");
         }
 
-        let Some(version) = self.absent_version() else {
+        let Some(no_version) = self.absent_version() else {
             let predicate = Absent(missing).facts().headline;
             return format!("{predicate}{scope}");
         };
@@ -219,8 +220,8 @@ impl FailedRequest<'_> {
         let is_existing_secret =
             missing == Missing::Version && self.locator.store == Store::SecretsManager;
         match is_existing_secret || self.failure.local_file.is_some() {
-            true => format!("has {version}{scope}"),
-            false => format!("doesn't exist{scope}, or has {version}"),
+            true => format!("has {no_version}{scope}"),
+            false => format!("doesn't exist{scope}, or has {no_version}"),
         }
     }
 
@@ -239,9 +240,9 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the most specific hint that applies: one that depends on the request, that of this
-    /// failure, the permission that the caller needs, or the remedy for every failure with this
-    /// cause.
+    /// Returns the most specific hint that applies: one that depends on the request, the help of
+    /// this failure, the permission that the caller needs, or the remedy for every failure with
+    /// this cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {
@@ -264,8 +265,8 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // The rows of `MISWRITTEN_NAMES` don't fit a path. Those that would match it quote the
-            // reference, so they don't apply to a hidden one.
+            // The rows of `MISWRITTEN_NAMES` that match a path are wrong for it. For a hidden path,
+            // they don't apply, because they quote the reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -287,8 +288,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
-    /// applies: check the name, the region and the account. For a `--local` file, this is its
-    /// advice or, without one, the line to add to the file.
+    /// applies: check the name, the region and the account. For a `--local` file, this is the
+    /// failure's advice or, without one, the line to add to the file.
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
@@ -370,11 +371,11 @@ impl FailedRequest<'_> {
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
-        let parameter = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
-        Some(match (&self.failure.local_file, parameter) {
-            // The id and the nearest key are keys of the file, so a colon follows them.
-            (Some(file), Some(id)) => {
-                format!("in {}, write {id}: instead of {nearest}:", file.display())
+        let right_key = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
+        Some(match (&self.failure.local_file, right_key) {
+            // A colon follows both, because they are keys of the file.
+            (Some(file), Some(key)) => {
+                format!("in {}, write {key}: instead of {nearest}:", file.display())
             }
             _ => did_you_mean_to_write(nearest, self.with_id(nearest)),
         })
@@ -436,22 +437,22 @@ impl FailedRequest<'_> {
                 .is_some_and(|(_, hint)| hint.contains('$'))
         };
         let rows = table.lines().filter(|row| !is_hidden || !is_quoting(row));
-        // The replacements that `hint_of_rows` leaves to its caller, without empty last fields.
+        // `hint_of_rows` leaves `CHECK` and «…» to its caller. Pieces with odd numbers were in «…».
         let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
-            // An empty field at the end of a reference leaves its colon.
+            // An empty last field would leave its colon.
             _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
         });
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist. If messages may not show the reference,
-    /// its third field may be a password, so the hint explains the fields.
+    /// Returns the hint for a version that doesn't exist, never `None`. If messages may not show
+    /// the reference, its third field may be a password, so the hint explains the fields.
     ///
-    /// Any other hint may show the id, because the id can't be a password: a secret with this name
-    /// exists, and a password isn't written after `ssm:`.
+    /// For any other reference, the hint may show the id, which can't be a password: a secret with
+    /// this name exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> Option<String> {
         if self.locator.is_hidden() {
             let fields = "the third field is a staging label, and the fourth a version id";
@@ -474,8 +475,8 @@ impl FailedRequest<'_> {
         Some(format!("list its versions: {list}"))
     }
 
-    /// Returns a command of the AWS CLI for the secret, with the region and the profile of the
-    /// launch.
+    /// Returns a command of the AWS CLI for the secret, with the region of the request and the
+    /// profile of `--profile`.
     fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {

@@ -1,16 +1,16 @@
 //! The reasons why a backend returns no document.
 //!
-//! A [`FetchError`] is made and worded where the failure is found, and stays as it is from there to
-//! the report. Code decides on its [`Cause`] and on [`Again`], never on its text: retries, the
-//! change to the next region, and `--wait` all decide by [`Again`]. The table at the end makes
-//! [`Cause::facts`]: what code and messages derive from a cause.
+//! A [`FetchError`] is made and worded where the failure is found. Retries, the change to the next
+//! region and `--wait` depend on its [`Again`], most other decisions on its [`Cause`], and none on
+//! our own words. The table at the end makes [`Cause::facts`]: what code and messages derive from a
+//! cause.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, Status};
 
-/// The code of the failure if AWS refuses the credentials that have signed a request.
+/// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
@@ -33,7 +33,8 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// Creates a failure with a headline of its own. Everything else gets the default of its cause.
+    /// Creates a failure with a headline of its own. The code, the exit status, `again` and
+    /// `mention` are those of its cause.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         let problem = Problem::new(facts.status, text).code(facts.code);
@@ -62,7 +63,7 @@ impl FetchError {
         Self::new(Cause::Refused(refusal), text)
     }
 
-    /// Creates the failure of a source that doesn't have credentials.
+    /// Creates the failure of one source that doesn't have credentials.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
@@ -81,8 +82,8 @@ impl FetchError {
         self
     }
 
-    /// Sets the exit status of a temporary failure. The source of credentials didn't answer, and a
-    /// later launch may succeed.
+    /// Sets the exit status of a temporary failure, because the source of credentials didn't answer
+    /// and a later launch may succeed.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
@@ -100,8 +101,8 @@ impl FetchError {
         self
     }
 
-    /// Sets AWS's message, and its detail, from the failure that this one explains. Without such a
-    /// message, sets the headline of that failure.
+    /// Takes over AWS's message and the detail of the failure that this one explains. If that
+    /// failure doesn't have AWS's message, its headline becomes the message.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -128,10 +129,10 @@ impl FetchError {
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// Returns the reason as a sentence that can be read without the name of the secret, and
-    /// without the id of the request.
+    /// Returns the reason as a sentence that can be read without the name of the secret. It doesn't
+    /// have the detail, such as the id of the request.
     pub fn sentence(&self) -> String {
-        // AWS's message, and the predicate of a headline, aren't such sentences.
+        // AWS's message, and a headline that begins with the secret, aren't such sentences.
         match (self.mention, &self.problem.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())

@@ -1,5 +1,6 @@
 //! The answers that a backend returns, one for each locator: a document, which has the value of one
-//! version, or the reason why there isn't one. With `check`, also descriptions of secrets.
+//! version, or the reason why there isn't one. For `check`, a backend also returns descriptions of
+//! secrets.
 //!
 //! The value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
@@ -59,7 +60,8 @@ pub struct Document {
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
-    /// document of a path has an empty body. Empty for a secret or a single parameter.
+    /// document of a path has an empty body. For a secret or a single parameter, the list is
+    /// empty.
     pub parameters: Vec<(String, Document)>,
 }
 
@@ -99,8 +101,8 @@ impl Document {
 
 /// Bytes that were read from a secret, or made of one.
 ///
-/// The type doesn't implement `Display`, `Clone`, `PartialEq` and `Serialize`, so that a value
-/// can't be printed or copied by accident. Overwriting shortens the time for which a value is in
+/// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
+/// be printed or copied by accident. Overwriting shortens the time for which a value is in
 /// memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
 /// environment block remain.
 #[derive(Default)]
@@ -127,8 +129,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Returns the bytes that the value encodes as base64, or `None` if it isn't base64. White
-    /// space is ignored, because base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64, or returns `None` if it isn't base64. White space is ignored,
+    /// because base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -171,13 +173,13 @@ impl fmt::Debug for SecretValue {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure of the request that this answer replaces. `None` if the answer is younger than
+    /// The failed answer that this one replaces. `None` if this answer is younger than
     /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity to which the credentials belong, and the provider of the credentials. The JSON of
-/// `check` has this type as it is.
+/// The identity to which the credentials belong, and the provider of the credentials. `check`
+/// serializes it into its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account in the ARN. `None` without an ARN.
@@ -202,11 +204,12 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);
+        // `Denial::Metadata` is only for an `Answer`.
         matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
     }
 }
 
-/// The rotation, the KMS key and the replicas of a secret.
+/// The facts about a secret that DescribeSecret returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub rotation: RotationSchedule,
@@ -239,7 +242,7 @@ pub struct RotationSchedule {
     pub days: Option<u64>,
     /// `rate(…)` or `cron(…)`
     pub schedule: Option<String>,
-    /// `None` for a secret that was never rotated.
+    /// The time of the last rotation, if there was one.
     pub last: Option<SystemTime>,
     /// The time by which AWS will have rotated the secret.
     pub next: Option<SystemTime>,

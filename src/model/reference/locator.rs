@@ -4,7 +4,7 @@
 //! locator.
 //!
 //! The version is a staging label or a version id of a secret, or a label or a version number of a
-//! parameter. AWS has rules for all of them.
+//! parameter.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +23,8 @@ use crate::model::shown::{StandIn, reads_like_a_name};
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// The region. `None` for the default one. If an alias has a region and its id is an ARN, the
-    /// region of the ARN applies.
+    /// `None` for the default region. If an alias has a region and its id is an ARN, the region of
+    /// the ARN applies.
     pub region: Option<Region>,
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
@@ -125,12 +125,12 @@ impl Locator {
         format!("the parameter \"{name}\"")
     }
 
-    /// Returns a path, or `None` for a secret or a parameter.
+    /// Returns the requested path, or `None` for a secret or a parameter.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         self.id.path(self.store)
     }
 
-    /// Returns the variable that should name the secret, if that variable is empty.
+    /// Returns the name of the variable that should name the secret, if that variable is empty.
     pub fn empty_variable(&self) -> Option<&str> {
         let SecretId::Empty(name) = &self.id else {
             return None;
@@ -222,9 +222,8 @@ impl SecretRef {
 /// variable or of a secret that exists, which messages may show in any case.
 pub(super) const KNOWN: &str = "known";
 
-/// True if messages may show a reference with these fields, because it reads like a name. A
-/// JSONPath, AWS's staging labels and version ids are left out, because they have grammars of their
-/// own.
+/// True if messages may show a reference with these fields, because it reads like a name. Parts
+/// with a grammar of their own needn't: a JSONPath, AWS's staging labels and a version id.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
@@ -235,10 +234,10 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
-    // The prefix of an `env-from` in a declaration or in the wrong place: `prod/db=DB_`.
+    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`.
     let secret = match secret.split_once('=') {
-        Some((prefix, name)) if secret.contains('/') && (is_prefix(prefix) || is_name(name)) => {
-            &format!("{prefix}/{name}")
+        Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
+            &format!("{left}/{right}")
         }
         Some(_) | None => secret,
     };
@@ -283,6 +282,7 @@ impl Selector {
     }
 }
 
+/// Writes the KEY field, which is empty for the whole secret.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -330,9 +330,9 @@ pub struct Alias {
     /// `ssm:` and a name. `${NAME}` in it hasn't been expanded. An alias can't stand for another
     /// alias.
     pub id: String,
-    /// The version. It applies unless the reference names another one.
+    /// Applies unless the reference names another version.
     pub version: Version,
-    /// The region. It applies unless `id` is an ARN.
+    /// Applies unless `id` is an ARN.
     pub region: Option<Region>,
     pub role: Option<Role>,
 }
@@ -436,8 +436,8 @@ impl Version {
         Err(defect)
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If neither is given, the result is the current
-    /// version.
+    /// Creates a version from STAGE and VERSION-ID. If neither is given, or only AWSCURRENT, the
+    /// result is the current version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,

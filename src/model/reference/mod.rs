@@ -127,7 +127,7 @@ impl Reference {
     }
 
     /// True if messages may show the reference as it was written: SECRET is an alias, or everything
-    /// reads like a name. Of a placeholder, only the default must read like one.
+    /// reads like a name. Of a placeholder, only the default must read like a name.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
             true => KNOWN.into(),
@@ -143,7 +143,7 @@ impl Reference {
     /// Returns the request for this reference, and what it selects from the response. SECRET is an
     /// alias or an id. An alias can also have a version, a region and a role. A version in the
     /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
-    /// expanded in the id, and also in the id that an alias stands for.
+    /// expanded in the id, and in that of an alias.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
@@ -156,7 +156,7 @@ impl Reference {
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
         }
-        // A STAGE or VERSION-ID in the reference replaces both of the alias.
+        // A STAGE or a VERSION-ID in the reference replaces the whole version of the alias.
         let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
         locator.version = written.cloned().unwrap_or(Version::Current);
 
@@ -188,8 +188,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for a reference such as `prod/db:password`, as nearly all are: a slash before the first
-/// colon, and only colons and characters of names. [`misread_text`] finds nothing in it.
+/// True for nearly all references, such as `prod/db:password`: a slash before the first colon, and
+/// only colons and characters of names. [`misread_text`] finds nothing in them.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
@@ -202,11 +202,11 @@ fn is_ordinary(text: &str) -> bool {
 fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let [secret, key, stage, version] = fields;
     // A JSONPath isn't searched, because its brackets can contain anything.
-    let is_path = JsonPath::parse(key).is_some();
-    let (path, plain_key) = if is_path { (key, "") } else { ("", key) };
-    let without_path = text.replacen(path, "", 1);
+    let is_json_path = JsonPath::parse(key).is_some();
+    let (json_path, plain_key) = if is_json_path { (key, "") } else { ("", key) };
+    let searched = text.replacen(json_path, "", 1);
     // Most texts don't have quotes, so the copy that `is_json` makes is saved.
-    if text.contains('"') && is_json(&without_path) {
+    if text.contains('"') && is_json(&searched) {
         let help = "write the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }
@@ -218,24 +218,24 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
         return found;
     }
 
-    if without_path.contains("{{") {
-        // `${{ STAGE }}/db` or `{{STAGE}}/db`. In a URL, braces are more often a template's.
-        let is_variable = without_path.contains("${{")
-            || without_path.contains("}}/") && !without_path.contains("://");
-        let help = match is_variable && without_path.matches("{{").count() == 1 {
+    if searched.contains("{{") {
+        // `${{ STAGE }}/db` or `{{STAGE}}/db`, once. In a URL, braces are more often a template's.
+        let is_variable =
+            searched.contains("${{") || searched.contains("}}/") && !searched.contains("://");
+        let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_HELP,
             false => "in a declaration, write { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);
         return helm_fault(text).or(Some(template));
     }
-    without_path.contains("://").then(|| {
+    searched.contains("://").then(|| {
         let defect = "is a URL or a connection string, not the name of a secret";
         Fault::new(defect).help(URL_REMEDY)
     })
 }
 
-/// Expands `${NAME}` in an id, and parses the result: a request for the current version, without a
+/// Expands `${NAME}` in an id, and parses it. Returns a request for the current version, without a
 /// role. The value of a variable isn't split into fields. If the id consists of only a variable,
 /// the variable may be empty.
 ///
@@ -243,7 +243,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // If a placeholder is the whole id, its only brace is the last character.
+    // If a placeholder is the whole id, its only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
@@ -299,6 +299,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         true => literal.trim_end_matches('*'),
         false => &literal,
     };
+    // The only colons are those of an ARN or of `ssm:`.
     if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
         let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
@@ -329,6 +330,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
+    // Other tools write a key after `#`.
     let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
     let defect = match character {
         '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
@@ -361,7 +363,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
 /// returns the text after the colon that follows SECRET, or `None` if there isn't a colon.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let fields = match text {
+    let fields_of_secret = match text {
         _ if text.starts_with("ssm:") => 2,
         _ if !Arn::has_prefix(text) => 1,
         _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
@@ -373,7 +375,7 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         c == ':' && !is_in_placeholder
     });
-    match colons.nth(fields - 1) {
+    match colons.nth(fields_of_secret - 1) {
         Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
         None => (text, None),
     }
@@ -477,9 +479,9 @@ fn replace_placeholders<'t>(
     let mut replaced = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (variable, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = variable.split_once(":-").unzip();
-        let name = name.unwrap_or(variable);
+        let (placeholder, after) = after.split_once('}').ok_or_else(malformed)?;
+        let (name, default) = placeholder.split_once(":-").unzip();
+        let name = name.unwrap_or(placeholder);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
@@ -492,8 +494,7 @@ fn replace_placeholders<'t>(
 /// Replaces each placeholder in the path of a file.
 ///
 /// # Errors
-/// If a placeholder is malformed, or if its variable isn't set and doesn't have a default, or isn't
-/// UTF-8.
+/// The errors of [`variable_value`], and an error for a malformed placeholder.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let value_of = |name, default| variable_value(name, default, inherited);
     replace_placeholders(path, value_of).map(Cow::into_owned)
@@ -528,7 +529,8 @@ fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<
 /// replaces an empty value.
 ///
 /// # Errors
-/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8.
+/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8 or has
+/// something in it that people don't see.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

@@ -97,7 +97,7 @@ impl SecretId {
     }
 
     /// Returns the name within an account and region. For an ARN, this is its resource without
-    /// `secret:` or `parameter/`.
+    /// `secret:` or `parameter/`. For an empty variable, it is empty.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -127,9 +127,9 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN of a secret is for the secret that this id names,
-    /// and not for another one. If the answer has both, both must be right. An answer to a request
-    /// with an ARN must have an ARN.
+    /// True if an answer with this name and ARN is for the secret that this id names, and not for
+    /// another one. If the answer has both, both must be right. An answer to a request with an ARN
+    /// must have an ARN. (Parameters aren't checked here.)
     ///
     /// AWS also accepts an ARN without the hyphen and the six random characters at its end.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
@@ -154,6 +154,7 @@ impl SecretId {
     }
 }
 
+/// Writes an empty variable as `${NAME}`.
 impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -433,8 +434,8 @@ impl Region {
     /// of regions would exclude new ones. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let has_ends = !text.starts_with('-') && !text.ends_with('-');
-        let is_label = (1..=63).contains(&text.len()) && text.bytes().all(is_legal) && has_ends;
+        let is_trimmed = text.trim_matches('-') == text;
+        let is_label = (1..=63).contains(&text.len()) && text.bytes().all(is_legal) && is_trimmed;
         is_label.then(|| Self(text.to_owned()))
     }
 
@@ -449,9 +450,9 @@ impl Region {
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;
-        let has_letters =
+        let is_word =
             |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
-        let has_form = words.split('-').all(has_letters) && number.parse::<u8>().is_ok();
+        let has_form = words.split('-').all(is_word) && number.parse::<u8>().is_ok();
         has_form.then_some(area)
     }
 
@@ -520,8 +521,8 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Checks the characters of an external id (STS, AssumeRole, ExternalId). STS would refuse
-    /// other characters with a message that shows the id.
+    /// Checks the characters of an external id (STS, AssumeRole, ExternalId), and returns the id.
+    /// STS would refuse other characters with a message that shows the id.
     ///
     /// # Errors
     /// A description of valid ids.
