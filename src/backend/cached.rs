@@ -207,10 +207,7 @@ impl Cached {
         let (directory, name) = (&self.directory.0, self.entry_name(locator));
         let (result, what) = match answer {
             Ok(document) => {
-                // `None` is for a time before 1970, which AWS's answers don't have.
-                let Some(bytes) = encode(&name, document, begun) else {
-                    return;
-                };
+                let bytes = encode(&name, document, begun);
                 let replaced = self.directory.replace(&name, &bytes);
                 if replaced.is_err() {
                     let _ = remove_file(directory, name.as_ref());
@@ -270,20 +267,20 @@ impl CacheEntry {
     }
 }
 
-/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped. Returns `None` for
-/// a document with a time before 1970, which AWS's answers don't have.
+/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped.
 ///
 /// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so that
 /// [`decode`] refuses an entry that was copied to a different name.
-pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
+pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
-    let json = Zeroizing::new(serde_json::to_vec(&parts).ok()?);
+    // Only a time before 1970 can't be written, and AWS's answers don't have one. `decode` would
+    // refuse such an entry, because its JSON is empty.
+    let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);
-    let bytes = [MAGIC, checksum.as_bytes(), b"\n", &json].concat();
-    Some(Zeroizing::new(bytes))
+    Zeroizing::new([MAGIC, checksum.as_bytes(), b"\n", &json].concat())
 }
 
 /// Parses the bytes of the entry with this name.

@@ -117,9 +117,7 @@ impl Backend {
 /// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
 /// denial, an absence or a refusal is such an answer, even if it is about a token or a role.
 fn is_final(answer: &Answer) -> bool {
-    let Err(failure) = answer else {
-        return true;
-    };
+    let Err(failure) = answer else { return true };
     match failure.error.cause {
         // AWS has refused the time in the agent's signature, and would refuse ours, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,

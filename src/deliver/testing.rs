@@ -53,7 +53,7 @@ pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
         path: Some(path.into()),
         once: false,
         env: None,
-        mode: Mode::PRIVATE,
+        mode: Mode::default(),
         owner: None,
     }
 }

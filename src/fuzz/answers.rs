@@ -191,8 +191,7 @@ pub fn cache_entry(data: &[u8]) {
         "{debugged}"
     );
 
-    let written = encode("name", &read.document, read.fetched).map(|bytes| decode("name", &bytes));
-    let again = written.and_then(Result::ok);
+    let again = decode("name", &encode("name", &read.document, read.fetched)).ok();
     assert!(
         again.is_some(),
         "{debugged} can't be written, or read again"

@@ -481,15 +481,15 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     Some((predicate, reference))
 }
 
-/// Returns the hint of the first row that matches a reference, or `None` if no row matches. A row
-/// has a pattern, ` => ` and the hint.
+/// Returns the hint of the first row that matches a reference and whose hint `is_usable`, or `None`
+/// without such a row. A row has a pattern, ` => ` and the hint.
 ///
 /// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
 /// two things in a hint: a reference between « and » by what the user has to write, and `CHECK` by
 /// the general hint to check the name.
-pub fn hint_of_rows<'t>(mut rows: impl Iterator<Item = &'t str>, text: &str) -> Option<String> {
-    rows.find_map(|row| {
-        let (pattern, hint) = row.split_once(" => ")?;
+pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -> Option<String> {
+    table.lines().find_map(|row| {
+        let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;
         let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
         let captures = Regex::new(&pattern).ok()?.captures(text)?;
         let mut expanded = String::new();

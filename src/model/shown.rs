@@ -297,9 +297,7 @@ pub fn escaped(line: &str) -> String {
         // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank
         // Braille pattern.
         '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
-        | '\u{ffa0}' => {
-            text.extend(c.escape_unicode());
-        }
+        | '\u{ffa0}' => text.extend(c.escape_unicode()),
         c => text.extend(c.escape_debug()),
     });
     text

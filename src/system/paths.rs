@@ -65,10 +65,8 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// different user's link, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, command, errno);
-    let mut reached = open_start(path).map_err(failed)?;
-    // The path of `reached` without symbolic links, for messages.
-    let is_absolute = Path::new(path).is_absolute();
-    let mut reached_path = PathBuf::from(if is_absolute { "/" } else { "" });
+    // `reached_path` is the path of `reached` without symbolic links, for messages.
+    let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
     // The components that still have to be opened. The next one is the last of the list.
     let mut rest = reversed_components(path);
     let mut links = 0;
@@ -101,8 +99,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             continue;
         }
         if Path::new(&link.target).is_absolute() {
-            reached = open_start(&link.target).map_err(failed)?;
-            reached_path = "/".into();
+            (reached, reached_path) = open_start(&link.target).map_err(failed)?;
         }
         rest.extend(reversed_components(&link.target));
     }
@@ -149,11 +146,13 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
     openat(reached, component, flags, Mode::empty())
 }
 
-/// Opens the root directory for an absolute path, and the working directory for a relative one.
-fn open_start(path: &OsStr) -> Result<OwnedFd, Errno> {
+/// Opens the directory at which a path begins: the root directory for an absolute path, and the
+/// working directory for a relative one. Also returns its path for messages, `/` or nothing.
+fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     let is_absolute = Path::new(path).is_absolute();
-    let base = if is_absolute { "/" } else { "." };
-    open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())
+    let (base, shown) = if is_absolute { ("/", "/") } else { (".", "") };
+    let start = open(base, COMPONENT_FLAGS | OFlag::O_DIRECTORY, Mode::empty())?;
+    Ok((start, shown.into()))
 }
 
 /// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we

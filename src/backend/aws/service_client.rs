@@ -262,23 +262,17 @@ impl Client {
     /// remedy, such as to correct the setting. An error keeps a remedy that it already has. For any
     /// other outage, the usual remedy of its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
+        use OutageKind::*;
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
         };
         let remedy = match kind {
-            OutageKind::Lookup => "check this machine's DNS settings",
-            OutageKind::MalformedResponse => {
-                "check that AWS or a simulation of it listens at this address"
-            }
-            OutageKind::Timeout => "check the service there, allow more time with --timeout",
-            OutageKind::Connection | OutageKind::Silent => "start the service there",
-            OutageKind::Throttled
-            | OutageKind::Service
-            | OutageKind::Handshake
-            | OutageKind::AgentConnection
-            | OutageKind::NotTls
-            | OutageKind::ClockSkew
-            | OutageKind::EarlyCertificate => return error,
+            Lookup => "check this machine's DNS settings",
+            MalformedResponse => "check that AWS or a simulation of it listens at this address",
+            Timeout => "check the service there, allow more time with --timeout",
+            Connection | Silent => "start the service there",
+            Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
+            | EarlyCertificate => return error,
         };
         error.with_outage_help(format!("{remedy}, or correct {setting}"))
     }

@@ -39,10 +39,8 @@ pub fn error_response<'a>(
 /// Returns the code and the message of an error. Services spell the keys of both in different ways.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
-    (
-        text(&["code", "__type"]).map(bare_code),
-        text(&["message", "Message", "errorMessage"]),
-    )
+    let code = text(&["code", "__type"]).map(bare_code);
+    (code, text(&["message", "Message", "errorMessage"]))
 }
 
 /// Returns the code without the namespace before it and the URL after it: `NAMESPACE#CODE:URL`.
@@ -97,12 +95,15 @@ impl<'a> ServiceError<'a> {
     /// Returns the meaning of the error. It depends on the code and, if the code is missing or
     /// unknown, on the HTTP status.
     pub fn classify(&self) -> FetchError {
+        use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
+        use Missing::{Secret, Version};
+        use OutageKind::{ClockSkew, Service, Throttled};
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
-        let skewed = || self.failure(Cause::Outage(OutageKind::ClockSkew), self.message);
+        let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
@@ -110,13 +111,11 @@ impl<'a> ServiceError<'a> {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
             // "… can't find the specified secret value for …": only the version doesn't exist.
-            "ResourceNotFound" if has(&["secret value"]) => absent(Missing::Version),
+            "ResourceNotFound" if has(&["secret value"]) => absent(Version),
             // The version exists, but it doesn't have this staging label.
-            "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => {
-                absent(Missing::Version)
-            }
-            "ParameterVersionNotFound" => absent(Missing::Version),
-            "ResourceNotFound" | "ParameterNotFound" => absent(Missing::Secret),
+            "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => absent(Version),
+            "ParameterVersionNotFound" => absent(Version),
+            "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
@@ -126,10 +125,8 @@ impl<'a> ServiceError<'a> {
             // The KMS key of a secret is disabled, missing or denied.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
-            "ExpiredToken" => rejected(CredentialsFault::Expired),
-            "InvalidSignature" | "SignatureDoesNotMatch" => {
-                rejected(CredentialsFault::WrongSecretKey)
-            }
+            "ExpiredToken" => rejected(Expired),
+            "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
@@ -143,16 +140,14 @@ impl<'a> ServiceError<'a> {
             | "UnauthorizedClient"
             | "InvalidClient"
             | "InvalidGrant"
-            | "InvalidIdentityToken" => rejected(CredentialsFault::Unrecognized),
+            | "InvalidIdentityToken" => rejected(Unrecognized),
             // IDPCommunicationError means that STS cannot reach the identity provider of a web
             // identity.
-            "IDPCommunicationError" | "RequestTimeout" => self.outage(OutageKind::Service),
+            "IDPCommunicationError" | "RequestTimeout" => self.outage(Service),
             // SSO answers SlowDown if it throttles the refresh of a token.
-            "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
-            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => {
-                self.outage(OutageKind::Throttled)
-            }
-            _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
+            "KMSThrottling" | "SlowDown" => self.outage(Throttled),
+            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
+            _ if self.status == 408 || self.status >= 500 => self.outage(Service),
             // Every error from AWS has a code. So a proxy has refused the request because of its
             // policy, and would do so again.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),

@@ -451,12 +451,12 @@ impl Inputs {
     /// can't be parsed. If two entries set the same variable, the second one is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let mut names = BTreeSet::new();
-        for option in [AssignmentOption::Env, AssignmentOption::AsFile] {
-            let texts = take_values::<String>(matches, option.name().trim_start_matches('-'));
+        for option in ASSIGNMENT_OPTIONS {
+            let texts = take_values::<String>(matches, option.trim_start_matches('-'));
             for (number, text) in (1..).zip(&texts) {
                 let shown_option = match texts.len() {
-                    1 => option.name().to_owned(),
-                    _ => format!("{} number {number}", option.name()),
+                    1 => option.to_owned(),
+                    _ => format!("{option} number {number}"),
                 };
                 self.add(match parse_entry(option, &shown_option, text) {
                     Ok(entry) if !names.insert(entry.target.variable().cloned()) => {
@@ -516,37 +516,23 @@ fn misspelling_warning(name: &str) -> Option<String> {
     ))
 }
 
-/// An option whose value is `NAME=REF`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AssignmentOption {
-    Env,
-    AsFile,
-}
-
-impl AssignmentOption {
-    /// Returns the name in messages.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Env => "--env",
-            Self::AsFile => "--as-file",
-        }
-    }
-}
+/// The options whose value is `NAME=REF`.
+const ASSIGNMENT_OPTIONS: [&str; 2] = ["--env", "--as-file"];
 
 /// Takes the values of an option out of `matches`. The list is empty if the option isn't given.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
 
-/// Parses the `NAME=REF` of `--env` or `--as-file`. `shown_option` is what a message calls the
-/// option if NAME isn't known: `--env`, or `--env number 2` if there are several.
+/// Parses the `NAME=REF` of `option`, which is `--env` or `--as-file`. `shown_option` is what a
+/// message calls the option if NAME isn't known: `--env`, or `--env number 2` if there are several.
 ///
 /// # Errors
 /// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
 /// from a secret.
-fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
-    let origin = Origin::Argument(option.name());
+    let origin = Origin::Argument(option);
     let subject = || Subject::plain(name.to_string(), origin.clone());
     if name.as_str() == "PATH" {
         let headline = "PATH can't come from a secret, because it decides which program runs";
@@ -557,11 +543,12 @@ fn parse_entry(option: AssignmentOption, shown_option: &str, text: &str) -> Resu
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed_reference(error).for_entry(subject(), Impact::None))?;
     let target = match option {
-        AssignmentOption::Env => Target::Env(name),
-        AssignmentOption::AsFile => Target::File(FileTarget {
+        // A file in memory. The variable gets its path.
+        "--as-file" => Target::File(FileTarget {
             env: Some(name),
             ..FileTarget::default()
         }),
+        _ => Target::Env(name),
     };
     let source = EntrySource::Reference(reference);
     Ok(Entry::new(target, source, origin))
@@ -578,13 +565,12 @@ const PASSED_ON: &str = "; a variable that is set is passed on anyway";
 /// `=`, or doesn't begin with a valid name. The error calls the option `shown_option`, because the
 /// name isn't known.
 fn split_assignment<'t>(
-    option: AssignmentOption,
+    option: &str,
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
-    let option_name = option.name();
     let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
-    let example = || format!("write {option_name} DB_PASSWORD=prod/db:password, without spaces");
+    let example = || format!("write {option} DB_PASSWORD=prod/db:password, without spaces");
     if assignment.starts_with(['\'', '"']) {
         return Err(problem("begins with a quote: remove the quotes"));
     }
@@ -599,9 +585,9 @@ fn split_assignment<'t>(
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
-            "write {option_name} before each of them, as in {option_name} A=prod/db:a {option_name} B=prod/db:b"
+            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
         );
-        let text = format!("one {option_name} can't set several variables");
+        let text = format!("one {option} can't set several variables");
         return Err(Problem::usage(text).help(help));
     }
 

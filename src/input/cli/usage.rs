@@ -415,11 +415,8 @@ impl Line<'_> {
             // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,
             "--as-file" => {
-                let section = "files: [{ from: prod/db:password, path: … }]";
-                (
-                    text,
-                    self.with_written_words(&format!("in a declaration, write {section}")),
-                )
+                let help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
+                (text, self.with_written_words(help))
             }
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),

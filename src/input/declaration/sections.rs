@@ -349,7 +349,8 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     };
     // Without the sign between the two, the prefix and the reference read like one name.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
-    let hint = hint_of_rows(MISWRITTEN_NAMES.lines(), &format!("env-from {assignment}"));
+    let text = format!("env-from {assignment}");
+    let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
     // A hint with a reference between « and » is about a mistake in the reference, not about a
     // prefix.
     hint.filter(|hint| is_shown && !hint.contains('«'))

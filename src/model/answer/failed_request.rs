@@ -432,13 +432,10 @@ impl FailedRequest<'_> {
             false => &**text,
         };
         // A hint with `$1` or `$2` quotes a part of the reference.
-        let is_quoting = |row: &str| {
-            row.split_once(" => ")
-                .is_some_and(|(_, hint)| hint.contains('$'))
-        };
-        let rows = table.lines().filter(|row| !is_hidden || !is_quoting(row));
+        let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
+        let found = hint_of_rows(table, written, is_usable)?;
         // `hint_of_rows` leaves `CHECK` and «…» to its caller. Pieces with odd numbers were in «…».
-        let hint = hint_of_rows(rows, written)?.replace("CHECK", &self.name_hint());
+        let hint = found.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
@@ -496,6 +493,7 @@ impl FailedRequest<'_> {
     /// of the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
+        use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {
             return None;
         };
@@ -507,22 +505,20 @@ impl FailedRequest<'_> {
                 let allow = format!("allow the caller to use kms:Decrypt with {key}");
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
-            (Denial::Metadata, Store::ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Denial::Metadata, Store::SecretsManager) => {
-                "secretsmanager:DescribeSecret on this secret"
-            }
-            (_, Store::ParameterStore) if self.locator.is_path() => {
+            (Denial::Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
+            (Denial::Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
+            (_, ParameterStore) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
-            (_, Store::ParameterStore) => "ssm:GetParameters on this parameter",
-            (_, Store::SecretsManager) => "secretsmanager:GetSecretValue on this secret",
+            (_, ParameterStore) => "ssm:GetParameters on this parameter",
+            (_, SecretsManager) => "secretsmanager:GetSecretValue on this secret",
         };
         let is_metadata = denial == Denial::Metadata;
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
-        if denial == Denial::PolicyOrMissing && store == Store::SecretsManager {
+        if denial == Denial::PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist; if it exists,";
             return Some(format!("{check} {allow}"));
         }

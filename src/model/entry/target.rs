@@ -48,16 +48,14 @@ pub struct FileTarget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
 
+/// Only the owner can read the file.
 impl Default for Mode {
     fn default() -> Self {
-        Self::PRIVATE
+        Self(0o400)
     }
 }
 
 impl Mode {
-    /// Only the owner can read the file.
-    pub const PRIVATE: Self = Self(0o400);
-
     /// Only the owner can read and write the file.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 

@@ -77,10 +77,7 @@ impl Locator {
     /// Returns what a trace calls `id`, the id of this locator in some region: `id` itself or, if
     /// messages may not show it, the locator with its stand-in.
     pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
-        match self.is_hidden() {
-            true => self,
-            false => id,
-        }
+        if self.is_hidden() { self } else { id }
     }
 
     /// Returns the id as it is written in a reference, or `None` if messages may not show it.
@@ -125,9 +122,13 @@ impl Locator {
         format!("the parameter \"{name}\"")
     }
 
-    /// Returns the requested path, or `None` for a secret or a parameter.
+    /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
+    /// or with `/*`, and the name of a parameter never does.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
-        self.id.path(self.store)
+        let name = self.id.name().trim_end_matches('*');
+        let is_path = self.store == Store::ParameterStore && name.ends_with('/');
+        let is_recursive = name == self.id.name();
+        is_path.then_some(ParameterPath { name, is_recursive })
     }
 
     /// Returns the name of the variable that should name the secret, if that variable is empty.
@@ -461,10 +462,8 @@ impl Version {
     /// Returns the label of a parameter to request, or `None` for any other version. Without a
     /// label and a version, AWS returns the newest version.
     pub fn label(&self) -> Option<&str> {
-        let Self::Stage(label) = self else {
-            return None;
-        };
-        Some(label)
+        let Self::Stage(name) = self else { return None };
+        Some(name)
     }
 
     /// True if an answer with this version id and these staging labels is for this version. The

@@ -274,7 +274,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     };
     Ok(Locator {
         store,
-        region: id.region(),
+        region: id.arn().and_then(Arn::region),
         id,
         role: None,
         version: Version::Current,

@@ -83,11 +83,6 @@ impl SecretId {
         Some(arn)
     }
 
-    /// Returns the region of an ARN, or `None` for a name.
-    pub fn region(&self) -> Option<Region> {
-        self.arn().and_then(Arn::region)
-    }
-
     /// Returns the id of the replica in another region: the ARN with that region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
@@ -109,15 +104,6 @@ impl SecretId {
                 name.unwrap_or(resource)
             }
         }
-    }
-
-    /// Returns the path that the id stands for, or `None` for a secret or a parameter. A path ends
-    /// with a slash or with `/*`, and the name of a parameter never does.
-    pub fn path(&self, store: Store) -> Option<ParameterPath<'_>> {
-        let name = self.name().trim_end_matches('*');
-        let is_path = store == Store::ParameterStore && name.ends_with('/');
-        let is_recursive = name == self.name();
-        is_path.then_some(ParameterPath { name, is_recursive })
     }
 
     /// True for an ARN that ends with a hyphen and six characters, as the complete ARN of a secret
