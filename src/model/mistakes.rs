@@ -178,21 +178,10 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// Returns the fault of an argument of the command line that consists of several arguments or
-/// lines, or has something in it that people don't see. An argument that is only a space or a
-/// carriage return is usually what follows the backslash at the end of a line in a script.
+/// Returns the fault of an argument of the command line that has several lines, or something in it
+/// that people don't see. An argument that is only a space or a carriage return is usually what
+/// follows the backslash at the end of a line in a script.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    if text.contains(" --") {
-        let help = "write each argument separately";
-        return Some(Fault::new("is several arguments in one").help(help));
-    }
-    // "-f app.yaml", which clap reads as `-f` with the value " app.yaml"
-    let (option, _) = text.trim_end().split_once(' ').unwrap_or_default();
-    if option.starts_with('-') && option.chars().all(|c| c == '-' || c.is_ascii_lowercase()) {
-        let predicate = format!("is \"{option} …\", but must be two arguments");
-        let help = format!("in an array, write \"{option}\", \"…\"");
-        return Some(Fault::new(predicate).help(help));
-    }
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     if text.is_empty() || !text.trim().is_empty() {
         return Some(found);

@@ -191,7 +191,7 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
-fn with_arguments(command: Command) -> Command {
+pub fn with_arguments(command: Command) -> Command {
     // clap calls this function only for the rows of the table, so there is always one.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;

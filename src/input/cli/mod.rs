@@ -39,10 +39,9 @@ use crate::model::problem::{Impact, Problem, Status, unless_errors};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script, man_page,
-    with_program, with_variables,
+    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
+    find_subcommand, man_page, with_arguments, with_program, with_variables,
 };
-use usage::one_hyphen_problem;
 
 /// The launch or the subcommand that the command line asks for.
 pub enum Invocation {
@@ -103,21 +102,29 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each of our own arguments that has something in it which people don't see,
-/// such as a line feed, or a hyphen too few. Leaves out an entry `NAME=REF`, because its parser's
-/// message says in which part of REF it is.
+/// Returns a problem for each of our own arguments that clap would misread, or that has something
+/// in it which people don't see, such as a line feed. Leaves out an entry `NAME=REF`, because its
+/// parser's message says in which part of REF it is.
 fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
+    let first = arguments.first().and_then(|first| first.to_str());
+    let row = first.and_then(find_subcommand);
+    let subcommand = row.map(|row| with_arguments(Command::new(row.name)));
+    let has_separator = arguments.iter().any(|argument| argument == "--");
+
     let mut problems = Vec::new();
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
-        // Without `--`, a later argument may be the program's, as in `java -version`.
-        if number == 1 || arguments.iter().any(|argument| argument == "--") {
-            problems.extend(one_hyphen_problem(&text, command));
+        if assigned_name(&text).is_some() {
+            continue;
+        }
+        // Without `--`, a later argument of a launch may be the program's, as in `java -version`.
+        if number == 1 || has_separator || subcommand.is_some() {
+            let command = subcommand.as_ref().unwrap_or(command);
+            problems.extend(usage::misread_option_problem(number, &text, command));
         }
         // Plain ASCII doesn't need the search.
         if !is_plain_ascii(&text)
-            && assigned_name(&text).is_none()
             && let Some(found) = overlooked_in_argument(&text)
         {
             let fault = found.about(&format!("argument {number}"));

@@ -34,14 +34,6 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
-    // For a launch, this has been checked before.
-    let mut own = line.words.iter().take_while(|word| **word != "--");
-    if line.subcommand.is_some()
-        && let Some(problem) = own.find_map(|word| one_hyphen_problem(word, line.command))
-    {
-        return problem;
-    }
-
     let argument = context(&error, ContextKind::InvalidArg);
     let value = context(&error, ContextKind::InvalidValue);
     match error.kind() {
@@ -246,6 +238,15 @@ impl Line<'_> {
 
     /// Returns the problem for an option that doesn't exist here.
     fn unknown_option(&self, option: &str) -> Problem {
+        // clap reports `-region` as the option `-r`.
+        let mut written = (1..)
+            .zip(&self.words)
+            .filter(|(_, word)| word.starts_with(option));
+        let misread = written.find_map(|(n, word)| misread_option_problem(n, word, self.command));
+        if let Some(problem) = misread {
+            return problem;
+        }
+
         // `--aws-region`
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
@@ -480,15 +481,35 @@ fn unexpected_argument_problem(number: usize) -> Problem {
     Problem::usage(text)
 }
 
-/// True if a command has this option in its long form, such as `--env`.
+/// True if a command has this option, which is in its long or its short form (`--env`, `-e`).
 fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
-    long.is_some() && command.get_arguments().any(|arg| arg.get_long() == long)
+    let short = option
+        .strip_prefix('-')
+        .and_then(|letter| letter.parse().ok());
+    let is_it = |arg: &Arg| match long {
+        Some(_) => arg.get_long() == long,
+        None => short.is_some() && arg.get_short() == short,
+    };
+    command.get_arguments().any(is_it)
 }
 
-/// Returns the problem for an option of this command with only one hyphen. clap doesn't recognize
-/// it: `-env` is `-e nv`, and `-version` is `-v -e rsion`. `-help`, however, prints the help.
-pub fn one_hyphen_problem(word: &str, command: &Command) -> Option<Problem> {
+/// Returns the problem for a word that clap would misread: several arguments in one word, such as
+/// `"-f app.yaml"`, which clap reads as `-f` with the value " app.yaml", or an option with a hyphen
+/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however, prints
+/// the help.
+pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
+    if word.contains(" --") {
+        let text = format!("argument {number} is several arguments in one");
+        return Some(Problem::usage(text).help("write each argument separately"));
+    }
+    if let Some((option, _)) = word.trim_end().split_once(' ')
+        && (option == "--" || has_option(command, option))
+    {
+        let text = format!("argument {number} is \"{option} …\", but must be two arguments");
+        let help = format!("in an array, write \"{option}\", \"…\"");
+        return Some(Problem::usage(text).help(help));
+    }
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
     let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
     let is_known = is_short && has_option(command, &format!("-{option}"));
