@@ -19,7 +19,7 @@ use crate::model::environment::CommandLine;
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
-use crate::model::reference::Locator;
+use crate::model::reference::{Locator, Reference};
 use crate::model::shown::quoted_program;
 use crate::time::Waiting;
 
@@ -136,7 +136,11 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// Returns a warning for each literal with an alias in an expression, as in `{{ db.host }}`, which
 /// is only replaced in a template, and for each literal that begins like the name of a parameter.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.value_entries().filter_map(|(entry, source)| {
+    // A reference that ends with a slash stands for the parameters below a path.
+    let is_parameter = |text: &str| {
+        text.starts_with("ssm:/") && !text.ends_with('/') && Reference::parse(text).is_ok()
+    };
+    plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -147,7 +151,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         });
         let (part, key) = match has_alias {
             true => ("{{", "template"),
-            false if text.starts_with("ssm:/") => ("ssm:/", "from"),
+            false if is_parameter(text) => ("ssm:/", "from"),
             false => return None,
         };
         let subject = &entry.subject;

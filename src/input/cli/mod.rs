@@ -562,7 +562,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 }
 
 /// The end of the help about a name without a reference, which `docker run -e` passes on.
-const PASSED_ON: &str = "; a variable that is set is passed on anyway";
+const PASSED_ON: &str = "; without --clean-env, a variable that is set is passed on anyway";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because the name of a secret can contain more.
@@ -600,7 +600,8 @@ fn split_assignment<'t>(
 
     let Some((name, reference)) = assignment.split_once('=') else {
         let problem = problem("has no \"=\" after the name of a variable");
-        let passed_on = if is_name(assignment) { PASSED_ON } else { "" };
+        let is_name_of_env = option == "--env" && is_name(assignment);
+        let passed_on = if is_name_of_env { PASSED_ON } else { "" };
         return Err(problem.help(example() + passed_on));
     };
     let Some(parsed_name) = EnvName::parse(name) else {

@@ -26,12 +26,13 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Kind, Node, parse_yaml};
+use crate::model::entry::shell_quoted;
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, quotable_name, reads_like_a_name};
+use crate::model::shown::{file_name, reads_like_a_name};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
@@ -272,13 +273,19 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let has_key = |key: &str| node.value_of(key).is_some();
     let mut texts = members.iter().filter_map(|(_, value)| value.scalar_text());
     let is_path = |text: &str| text.contains('/') && reads_like_a_name(text);
-    // `x:k` and `${STAGE}/db` are references, too.
-    let is_value = |text: &str| text.len() > 5 && !text.contains("${") && !reads_like_a_name(text);
-    let has_value = !texts.clone().any(is_path) && texts.any(is_value);
+    // References can be as short as `x:k`, or contain `${STAGE}`, `{{ db.host }}` or `:$.host`.
+    let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
+    let is_value = |text: &str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
+    let is_flat = texts.clone().count() == members.len();
+    let has_value = is_flat && !texts.clone().any(is_path) && texts.any(is_value);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
     let has_values = (has_secret_name || has_value) && !TOP_KEYS.split(' ').any(has_key);
-    let name = quotable_name(&members.first()?.0.text).unwrap_or("prod/db");
-    let local = format!("use --no-file --local {} --env NAME={name}", path.display());
+    let first = Some(&*members.first()?.0.text);
+    let name = first
+        .filter(|name| reads_like_a_name(name))
+        .unwrap_or("prod/db");
+    let file = shell_quoted(&path.to_string_lossy());
+    let local = format!("use --no-file --local {file} --env NAME={name}");
     foreign_file(has_key).or_else(|| has_values.then_some(("a file of values", local)))
 }
 

@@ -101,9 +101,15 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
+    let (id, reference_fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let mut help =
-            format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
+        let name_in_use = name.replace('-', "_");
+        let mut help = format!(
+            "write the key where you use it: {name_in_use}:password or {{{{ {name_in_use}.password }}}}"
+        );
+        if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
+            help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
+        }
         // A name in capitals is probably a variable's.
         if name == name.to_uppercase() {
             help = format!("write the variable {name} under \"env:\", not \"secrets:\"");
@@ -111,7 +117,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         let fault = Fault::new("must be a secret without a key or a version");
         item.refuse(fault.help(help));
     }
-    Some(split_secret(text).0.to_owned())
+    Some(id.to_owned())
 }
 
 /// Reads a staging label or a version id, or adds the mistake that the value is neither.

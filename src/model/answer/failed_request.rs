@@ -392,11 +392,18 @@ impl FailedRequest<'_> {
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
     /// The result is `None` for any other entry, and for a word that may be a password, unless the
-    /// word begins with a digit. In this case, the hint doesn't show the word.
+    /// word begins with a digit and isn't a key of a `--local` file. In this case, the hint doesn't
+    /// show the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
         let shown = self.subject.reference().unwrap_or("…");
-        let is_word = is_bare_word(&id) && (id.starts_with(char::is_numeric) || shown == id);
+        let Some(Written::Reference(written) | Written::Hidden(written)) = &self.subject.written
+        else {
+            return None;
+        };
+        let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
+        let is_plain = may_be_number || shown == id;
+        let is_word = is_bare_word(&id) && **written == id && is_plain;
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set the variable {label}={shown} without --env"),
