@@ -493,7 +493,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let text = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} replaces");
-    let help = format!("in {tool}, set a variable NAME to this, and write ${{NAME}} here");
+    let help = format!("in {tool}, set NAME to this, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))
 }
 

@@ -612,7 +612,7 @@ fn split_assignment<'t>(
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
-            Some(_) => "write the variable first, as in DB_PASSWORD=prod/db:password",
+            Some(_) => "write the variable first: DB_PASSWORD=prod/db:password",
             None => "use only letters, digits and \"_\", as in DB_PASSWORD2",
         }));
     };

@@ -289,7 +289,7 @@ impl<'a> Item<'a> {
                 let possible = match known.len() {
                     ..=13 => format!("the possible keys are {}", known.join(", ")),
                     // "defaults"
-                    _ => "only options belong here, as in region: us-east-1; the default of a variable belongs in its entry".to_owned(),
+                    _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
                 };
                 return item.refuse(Fault::new(not_shown).help(possible));
             }

@@ -406,7 +406,7 @@ const WRONG_CLOCK: CauseFacts = CauseFacts {
 };
 
 const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
-const RETRY: &str = "try again later, or allow more time for retries with --timeout";
+const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
 impl Cause {

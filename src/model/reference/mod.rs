@@ -341,7 +341,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
     let help = match character {
-        '$' if is_command => "write the name of the secret itself, as in prod/db:password",
+        '$' if is_command => "write the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_HELP,

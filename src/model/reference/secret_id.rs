@@ -460,7 +460,7 @@ impl Region {
         let mut beginnings = ends.map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
             return Some(format!(
-                "{self} is an availability zone: write its region, {region}"
+                "use the region of this availability zone: {region}"
             ));
         }
 
@@ -573,7 +573,7 @@ mod tests {
         for (code, expected) in [
             (
                 "us-gov-west-1b",
-                "us-gov-west-1b is an availability zone: write its region, us-gov-west-1",
+                "use the region of this availability zone: us-gov-west-1",
             ),
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {

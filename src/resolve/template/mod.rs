@@ -366,9 +366,7 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
         (None, UnknownFilter) => named().help(
             "the filters are MiniJinja's, and urlencode, tojson, fromjson, b64encode and b64decode",
         ),
-        (None, UnknownMethod) => {
-            named().help("use a filter instead of a method, as in {{ db.host | trim }}")
-        }
+        (None, UnknownMethod) => named().help("use a filter instead, as in {{ db.host | trim }}"),
         (None, UnknownFunction | UnknownTest) => named(),
         (None, ErrorKind::InvalidOperation) => {
             "an operator or filter can't be applied to these values".into()

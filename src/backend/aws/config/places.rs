@@ -355,9 +355,7 @@ impl Profiles {
             if let Some(intended) = intended_name(header)
                 && (intended == name || !has_others)
             {
-                return Some(format!(
-                    "in the AWS credentials file, write [{intended}] instead of [{header}]"
-                ));
+                return Some(format!("in the credentials file, write [{intended}]"));
             }
         }
         let section = self.profile(name)?.section;

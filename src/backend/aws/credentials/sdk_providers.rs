@@ -490,7 +490,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
-            let help = "try again later, or allow more time for retries with --timeout";
+            let help = "try again later, or allow more time with --timeout";
             return service_failure(why).help(help);
         }
         Some(_) => return unusable(why),
