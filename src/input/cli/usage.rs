@@ -496,8 +496,8 @@ fn has_option(command: &Command, option: &str) -> bool {
 
 /// Returns the problem for a word that clap would misread: several arguments in one word, such as
 /// `"-f app.yaml"`, which clap reads as `-f` with the value " app.yaml", or an option with a hyphen
-/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however, prints
-/// the help.
+/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however,
+/// prints the help.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
