@@ -132,9 +132,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         if command == "exec" {
             return not_found(&text, "leave it out");
         }
-        // The sh of Debian and Ubuntu has `.` instead of `source`.
-        let word = command.replace("source", ".");
-        let help = format!("use -- sh -c '{word} … && exec COMMAND'");
+        // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
+        let beginning = match command {
+            "." | "source" => ". ./",
+            _ => &format!("{command} "),
+        };
+        let help = format!("use -- sh -c '{beginning}… && exec COMMAND'");
         return not_found(&text, &help);
     }
     if command.starts_with('-') {

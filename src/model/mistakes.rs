@@ -260,7 +260,10 @@ env = secrets-exec export --format shell
 --default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
 --format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
 --env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
---config = -f secrets-exec.yaml
+--config -c = -f secrets-exec.yaml
+-p = --profile
+-r = --region
+-t = --timeout
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
@@ -286,7 +289,9 @@ exclude = except
 dest destination file filename mountPath target = path
 gid group uid user = owner
 AWS_DEFAULT_REGION AWS_REGION = region
-environment vars = env";
+environment vars = env
+fallback = default
+required = optional";
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";

@@ -19,7 +19,7 @@ use crate::model::environment::CommandLine;
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Reference};
+use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::quoted_program;
 use crate::time::Waiting;
 
@@ -140,6 +140,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
     let is_parameter = |text: &str| {
         text.starts_with("ssm:/") && !text.ends_with('/') && Reference::parse(text).is_ok()
     };
+    let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Literal(text) = source else {
             return None;
@@ -151,7 +152,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         });
         let (part, key) = match has_alias {
             true => ("{{", "template"),
-            false if is_parameter(text) => ("ssm:/", "from"),
+            false if is_parameter(text) || is_arn(text) => ("a reference", "from"),
             false => return None,
         };
         let subject = &entry.subject;

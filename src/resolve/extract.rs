@@ -209,7 +209,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
                 .help("correct the JSON in the secret")
         }
         Ok(text) if is_env_file(text) => Fault::new("is the text of a .env file, not JSON")
-            .help("store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+            .help("save it as .env, and store what `secrets-exec migrate .env --secret prod/app --values` prints"),
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
@@ -267,7 +267,9 @@ fn find_key<'j>(
     let Value::Object(map) = json else {
         let (kind, key) = (json_type(json), quoted_key(selector));
         let text = format!("is {kind}, not an object, so it has no {key}");
-        return Err(not_an_object(json, text, rewrite("")).into());
+        let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
+        let problem = not_an_object(json, text, rewrite(""));
+        return Err(problem.help_if_some(in_first_item).into());
     };
     if let Some(value) = map.get(key) {
         return Ok(value);
@@ -282,7 +284,7 @@ fn find_key<'j>(
     };
     let help = nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
-        .or(whole_value_hint(rewrite("")).filter(|_| key == "*"))
+        .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
     // A path has a help of its own, which would get lost in the list of all missing keys.
     let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));

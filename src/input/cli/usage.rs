@@ -262,8 +262,17 @@ impl Line<'_> {
         let owner = self.launch.get_subcommands().find(has_it);
         let owner_name = owner.map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
-        let help = match (self.subcommand, replacement(option), owner_name, similar) {
-            (None, Some(replacement), ..) => self.with_written_words(&format!("use {replacement}")),
+        let is_own = |text: &&str| {
+            let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
+            self.subcommand.is_none() || has_option(self.command, replacing_option)
+        };
+        let help = match (
+            self.subcommand,
+            replacement(option).filter(is_own),
+            owner_name,
+            similar,
+        ) {
+            (_, Some(replacement), ..) => self.with_written_words(&format!("use {replacement}")),
             (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),

@@ -278,6 +278,7 @@ impl<'a> Item<'a> {
             }
             // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
+            (Some("optional"), _, _) => "leave it out, or write optional: true".to_owned(),
             (Some(ours), _, _) => format!("write {ours:?} instead"),
             (None, Some(location), _) => format!("it belongs {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
