@@ -75,7 +75,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
-            // The file isn't in this directory, or the error already names an earlier file.
+            // The file isn't in this directory, or `not_executable` names an earlier file.
             Err(_) => {}
         }
     }

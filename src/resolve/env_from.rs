@@ -132,11 +132,16 @@ pub fn key_outcomes(
                 outcomes.push(outcome);
                 continue;
             }
-            (Ok(name), Some(earlier_key)) if is_quotable(key) && is_quotable(earlier_key) => {
+            (Ok(name), Some(earlier_key)) => {
                 let what = member_noun(object);
-                let text = format!(
-                    "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
-                );
+                let text = match is_quotable(key) && is_quotable(earlier_key) {
+                    true => format!(
+                        "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
+                    ),
+                    false => format!(
+                        "has two {what}s that would set the same variable (not shown, because one may be a value)"
+                    ),
+                };
                 let help = "under \"env-from\", rename one with \"rename\", or leave it out with \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
@@ -144,7 +149,7 @@ pub fn key_outcomes(
                 let subject = entry.subject.revealed_by(&object.reference);
                 name_problem(key, &why, object, &subject)
             }
-            (Ok(_) | Err(_), _) => {
+            (Err(_), _) => {
                 let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
                 let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
                 let problem = Problem::configuration(text).code("variable-name");

@@ -181,10 +181,13 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     name.as_str().strip_suffix("_FILE")?;
     entry.source.references().next()?;
     let text = str::from_utf8(value.expose()).unwrap_or_default();
+    // A relative path has a slash or a dot, or reads like a name, and has no unusual characters.
     let has_form_of_path = text.contains(['/', '.']) || reads_like_a_name(text);
-    let may_be_path = text.starts_with('/') || has_form_of_path && is_quotable(text);
+    let may_be_path = text.starts_with('/') || (has_form_of_path && is_quotable(text));
+    // A shorter text is rarely a secret.
+    let may_be_secret = text.len() >= 8;
     let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
-    (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
+    (may_be_secret && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 
 /// Returns the outcome of an entry without a value. If the value is absent and nothing else is
@@ -224,7 +227,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
-    /// Adds the texts of secrets that the value contains or encodes to `parts`.
+    /// Adds to `parts` the texts of secrets that the value contains or encodes.
     ///
     /// # Errors
     /// Every reason why the value is missing.

@@ -271,7 +271,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         ..FileTarget::default()
     };
 
-    // From here on, mistakes name the path or the variable of this entry instead of the section.
+    // From here on, messages name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
     let mode = fields.take_parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);

@@ -484,7 +484,7 @@ impl Subject {
     }
 }
 
-/// Returns an argument, in quotes if it has one of those special characters of a shell that are
+/// Returns an argument, in quotes if it has one of the characters that are special for a shell and
 /// common in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
@@ -498,8 +498,8 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so its option is the name. Its keys have the
-        // same kind, but other labels.
+        // An object on the command line has no name, so its option is the name. The label tells
+        // the object from its keys, which have the same kind and origin.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"
         {

@@ -85,14 +85,18 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.errors.push(error)).ok()?
     }
 
-    /// Returns the endpoint of a service in the `services` section that the profile names: below
-    /// `ssm`, for the service whose variable is AWS_ENDPOINT_URL_SSM. An invalid URL adds an error.
+    /// Returns the endpoint of a service in the `services` section that the profile names. For the
+    /// variable AWS_ENDPOINT_URL_SSM, it is the `endpoint_url` below `ssm`. An invalid URL adds an
+    /// error.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
-        let value = profile.profiles.sections.get(&key)?.get(&service);
-        let lines_below = value.filter(|text| has_no_value(text))?.lines();
+        let settings_of_service = profile.profiles.sections.get(&key)?.get(&service);
+        // After `ssm =`, nothing follows on the same line. The indented lines are its settings.
+        let lines_below = settings_of_service
+            .filter(|text| has_no_value(text))?
+            .lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");

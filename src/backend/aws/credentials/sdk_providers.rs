@@ -67,7 +67,9 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
-    let config = link_local_config(context.clients, |_, status| status >= 300);
+    // The SDK's error shows none of these responses.
+    let is_hidden = |_: &str, status: u16| status >= 300;
+    let config = link_local_config(context.clients, is_hidden);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
@@ -486,7 +488,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     with_help(failure, known_remedy(&why))
 }
 
-/// Returns the failure of a provider whose request was sent by the SDK. `why` is the whole message.
+/// Returns the failure of a provider whose request was sent by the SDK. It depends on the HTTP
+/// status, or on the failure of our connector if there isn't a status. `why` is the whole message.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
@@ -498,10 +501,12 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     }
 
     let mut failure = classify_sdk_error(error);
-    // The response may come from something in front of the service, such as a proxy.
+    // The connector hasn't failed, so there was a response that the SDK couldn't use. It may come
+    // from something in front of the service, such as a proxy.
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
+    // Any other failure keeps its own message.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }
