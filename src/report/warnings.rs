@@ -168,7 +168,7 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
     );
     open.map(|(entry, _)| {
-        let text = format!("with its mode, any user can write to {}", entry.subject);
+        let text = format!("the mode of {} lets any user write to it", entry.subject);
         Record::warning(text).with_help("write mode: \"0400\", which is octal")
     })
 }

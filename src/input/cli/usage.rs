@@ -416,7 +416,7 @@ impl Line<'_> {
         let (text, help) = match option {
             "-e" | "--env" | "--as-file" if is_name(name) => (
                 format!("{option} {first} has no \"=\" followed by a secret"),
-                format!("join the two words, as in {option} {name}=prod/db:password"),
+                format!("write {option} {name}=prod/db:password"),
             ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),

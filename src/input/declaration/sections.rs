@@ -274,7 +274,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     // From here on, messages name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
-    let mode = fields.take_parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
+    let mode = fields.take_parsed("mode", "octal, from \"0000\" to \"0777\"", Mode::parse);
     target.mode = mode.unwrap_or_default();
     target.owner = fields.take_parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
     if let Some(once) = fields.take("once") {

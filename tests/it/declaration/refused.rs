@@ -135,7 +135,7 @@ has the character "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
 an entry in "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
 must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
-must be a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
+must be octal, from "0000" to "0777" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
 "once" of K can't be used with "path", because such a file can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
