@@ -317,7 +317,7 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Removes the entries that the asker doesn't need from `layers`.
+    /// Removes from `layers` the entries that the asker doesn't need.
     ///
     /// # Errors
     /// If the requested credential isn't declared, or if several patterns match its unit.

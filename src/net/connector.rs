@@ -56,7 +56,7 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share the root certificates, the DNS answers and the proxy's verdict.
+/// Opens connections. Clones share root certificates, DNS answers and the result of the login.
 #[derive(Clone)]
 pub struct Connector {
     pub dns: DnsResolver,

@@ -140,14 +140,14 @@ impl Report {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
         let keyed = problems.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
-        let (mut records, mut has_sent_note) = (Vec::new(), false);
+        let (mut records, mut is_note_added) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let Some(mut record) = error_record(&problems) else {
                 continue;
             };
-            if !has_sent_note && problems.iter().any(|problem| problem.has_sent_hidden_name) {
+            if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
-                has_sent_note = true;
+                is_note_added = true;
             }
             records.push(record);
         }

@@ -144,6 +144,7 @@ pub fn key_outcomes(
                 let subject = entry.subject.revealed_by(&object.reference);
                 name_problem(key, &why, object, &subject)
             }
+            // Also for two keys that set the same variable, if one of them must not be shown.
             (Ok(_) | Err(_), _) => {
                 let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
                 let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";

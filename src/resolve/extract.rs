@@ -73,10 +73,10 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
-/// the first byte that is wrong, counted from 1. The text after the position is the most common
-/// mistake with this byte. It is left out if there isn't a common one.
+/// the first wrong byte, counted from 1. The mistake that most often leads to this byte follows, if
+/// there is one.
 ///
-/// If the wrong byte is a line feed, serde_json's position is column 0 of the next line.
+/// serde_json itself reports a wrong line feed at column 0 of the next line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
@@ -310,9 +310,9 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. `code` is that of the error: a KEY
-/// of a parameter that isn't JSON may be a label. The result is `None` for any other KEY, and if
-/// the reference must not be shown.
+/// of a parameter, and a stage is often written after one colon. If `code` says that a parameter
+/// isn't JSON, the KEY may be a label. Returns `None` for any other KEY, and if the reference must
+/// not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
     let (what, fields) = match reference.locator.store {

@@ -181,9 +181,11 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     name.as_str().strip_suffix("_FILE")?;
     entry.source.references().next()?;
     let text = str::from_utf8(value.expose()).unwrap_or_default();
-    let has_form_of_path = text.contains(['/', '.']) || reads_like_a_name(text);
-    let may_be_path = text.starts_with('/') || has_form_of_path && is_quotable(text);
+    // A relative path is quotable, and has a slash or a dot, or reads like a name.
+    let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
+    let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
     let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
+    // A shorter text may be anything, such as a flag or the name of a file.
     (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 
@@ -224,7 +226,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
-    /// Adds the texts of secrets that the value contains or encodes to `parts`.
+    /// Adds to `parts` the texts of secrets that the value contains or encodes.
     ///
     /// # Errors
     /// Every reason why the value is missing.

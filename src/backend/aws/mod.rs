@@ -465,8 +465,8 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
     answers
 }
 
-/// Sends requests, which all have the same store and role, in a region. Returns one result for each
-/// request, in the same order.
+/// Sends requests with the same store and role to a region. Returns one result for each request, in
+/// the same order.
 async fn send(
     session: &Session,
     region: &Region,

@@ -223,7 +223,7 @@ pub enum CredentialsFault {
     Expired,
     /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// AWS doesn't recognize the access key or the token, or the session token is wrong or missing.
+    /// The access key, the session token, or an SSO or web identity token is wrong or missing.
     Unrecognized,
 }
 

@@ -77,7 +77,7 @@ pub enum Takes {
 }
 
 impl OptionSpec {
-    /// True if `defaults:` can set the option. A declaration must not replace AWS by a local file.
+    /// True if `defaults:` can set the option. A declaration can't replace AWS with a local file.
     pub fn is_for_declarations(&self) -> bool {
         self.id != OptionId::Local
     }

@@ -209,7 +209,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
-    // Without these two, `sso_session` is for services that accept the user's token itself.
+    // Without an account and a role, `sso_session` is for services that accept the user's token.
     let sso_setting = profile.setting("sso_account_id");
     if sso_setting.or(profile.setting("sso_role_name")).is_some() {
         return sso_source(profile).map(Some);
