@@ -454,6 +454,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
     }
+    // The option is only for Secrets Manager, and is never ignored.
     if let Some(url) = &options.endpoint_url {
         let secrets_manager = Api::Store(Store::SecretsManager);
         configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
