@@ -417,7 +417,7 @@ impl Subject {
     }
 
     /// Returns the subject for messages about the secret of `reference`, which is known to exist.
-    /// So they may show a reference that was hidden until then.
+    /// So they may show a hidden reference, unless a field after the secret may be a password.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();

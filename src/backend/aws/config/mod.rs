@@ -387,7 +387,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 }
 
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
-/// As in botocore, it has precedence.
+/// As in botocore, the older name has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");

@@ -170,7 +170,7 @@ pub fn region_code(text: &str) -> Parsed<Region> {
     Region::parse(text).ok_or(Region::EXPECTED)
 }
 
-/// Parses a URL, which can contain a password.
+/// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name and a password.
 pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
