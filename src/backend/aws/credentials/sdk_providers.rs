@@ -67,7 +67,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
-    // The SDK's error never has the status, so every failed response is hidden from the SDK.
+    // The SDK's error never has the status, so each failed response becomes an error of our own.
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let found = provider.provide_credentials().await;
