@@ -1,6 +1,6 @@
 //! The command: how it is found in PATH (as execvp(3) does it), the kernel's limits, and `execve`.
 //!
-//! The look-up happens before any request, so that a typo in the command costs no time. `execve` is
+//! The lookup happens before any request, so that a typo in the command costs no time. `execve` is
 //! the last step of a launch. Most of this file explains what went wrong, because the kernel only
 //! says "no such file" or "exec format error".
 
@@ -75,7 +75,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if not_executable.is_none() => {
                 not_executable = Some(not_executable_problem(&file, errno));
             }
-            // The file isn't in this directory, or `not_executable` names an earlier file.
+            // The file isn't in this directory, or `not_executable` has an earlier file.
             Err(_) => {}
         }
     }
@@ -271,6 +271,7 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
     if errno != Errno::ENOEXEC || !may_be_script() {
         return errno;
     }
+    // The shell opens its first argument, so the path replaces the name of the command.
     let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];
     words.extend(arguments.into_iter().skip(1));
     let Err(errno_of_shell) = execve(c"/bin/sh", &words, &environment.0);

@@ -101,8 +101,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the time at which the launch ends, even if [`Self::with_limit`] has set an earlier
-    /// end for what runs now. Returns `None` while the user is being asked for something.
+    /// Returns the moment of the deadline, even if [`Self::with_limit`] has set an earlier end for
+    /// what runs now. Returns `None` while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -375,9 +375,9 @@ impl<'r> RetryBudget<'r> {
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
     /// Jitter").
     fn pause_for(&self, attempts: u32, last: &FetchError, random: fn() -> f64) -> Option<Duration> {
-        let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
+        let is_used_up = self.max_attempts.is_some_and(|max| attempts >= max);
         let left = self.left();
-        if is_last || left < SHORTEST_ATTEMPT {
+        if is_used_up || left < SHORTEST_ATTEMPT {
             return None;
         }
 

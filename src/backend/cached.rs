@@ -431,7 +431,7 @@ const USE_TMPFS: &str =
 
 /// Adds the option to the problem for a directory that can't be opened, and a note that the
 /// directory must be in memory. The help of `problem` is to create the directory at `path`. Outside
-/// of /run and /dev/shm, that is probably on a disk, so the help names a different path instead.
+/// of /run and /dev/shm, `path` is probably on a disk, so the help names a different one instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");

@@ -121,8 +121,8 @@ fn is_final(answer: &Answer) -> bool {
     match failure.error.cause {
         // AWS has refused the time in the agent's signature, and would refuse ours, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        // `Never`: the agent has refused the token or the role. `Later`: the token is missing, so
-        // the agent hasn't refused anything.
+        // `Never`: the agent has refused the token or the role. `Later`: there is no token, so the
+        // agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
         // The agent's host doesn't speak TLS, so the agent hasn't received the request.
         Cause::Refused(Refusal::Endpoint) => false,

@@ -40,8 +40,8 @@ pub fn reference(data: &[u8]) {
 }
 
 /// Looks up the reference with some variables and an alias. Checks that no placeholder is left in
-/// the id and that, since neither the reference nor the alias has a region, exactly an ARN gives
-/// the request one.
+/// the id. Only an ARN can name a region here, so also checks that the request has one exactly if
+/// its id is an ARN.
 fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
@@ -177,7 +177,7 @@ fn unquoted(argument: &str) -> String {
     }
 }
 
-/// Returns true if the path matches exactly one node, which may be null.
+/// True if the path matches exactly one node, which may be null.
 fn finds_one(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }

@@ -402,7 +402,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
-    let is_after_value = before.contains(": ");
+    let is_in_value = before.contains(": ");
     let (message, help) = match scan.kind() {
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
@@ -418,7 +418,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::ExpectedFlowMappingSeparator
         | ErrorKind::ExpectedFlowSequenceSeparator
-            if is_after_value && after.starts_with(':') =>
+            if is_in_value && after.starts_with(':') =>
         {
             (
                 "a value that ends with a colon, or contains a colon and a space, needs quotes",
@@ -454,7 +454,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         | ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
         | ErrorKind::ExpectedDocumentStart
-            if !is_after_value =>
+            if !is_in_value =>
         {
             return name_fault(line, &lines_above);
         }

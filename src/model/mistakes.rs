@@ -56,7 +56,7 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// The number of misspelled names of one kind that get a suggestion. Each look-up reads all
+/// The number of misspelled names of one kind that get a suggestion. Each lookup reads all
 /// candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
@@ -479,8 +479,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
 /// without such a row. A row has a pattern, ` => ` and the hint.
 ///
 /// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
-/// two things in a hint: a reference between « and » by what the user has to write, and `CHECK` by
-/// the general hint to check the name.
+/// two things in a hint: a reference between « and » with what the user has to write, and `CHECK`
+/// with the general hint to check the name.
 pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -> Option<String> {
     table.lines().find_map(|row| {
         let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;

@@ -90,9 +90,9 @@ pub struct Outcomes {
 }
 
 impl EntryOutcome {
-    /// Creates the outcome of an entry. For a key of an `env-from` object, `entry` is the object,
-    /// and the caller replaces the id and the label with those of the key. If the key has a value,
-    /// the caller also replaces the target.
+    /// Creates the outcome of an entry. For a key of an `env-from` object, pass the entry of the
+    /// object, and then replace the id and the label with those of the key. If the key has a
+    /// value, also replace the target.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,

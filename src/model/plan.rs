@@ -495,14 +495,15 @@ impl Lookup<'_> {
 }
 
 /// Returns what to write in a template instead of a variable that this launch sets. If messages
-/// don't show a reference for it, that is its text. For a reference that has a slash or begins with
-/// an alias, such as `prod/db:host`, it is the corrected expression, and otherwise an example.
+/// show no reference for the variable, this is its text. For a reference that has a slash or begins
+/// with an alias, such as `prod/db:host`, it is the corrected expression. For any other reference,
+/// it is an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja reads such a reference as a calculation. The help of that error has the correction.
+    // Jinja reads such a reference as a calculation, so the help of that error is the correction.
     let help = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,

@@ -66,14 +66,14 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
-    let is_long_word = |part| consists_of_words(part) && has_three_letters(part);
+    let is_real_word = |part| consists_of_words(part) && has_three_letters(part);
     let mut non_words = parts.clone().filter(|part| !consists_of_words(part));
     match (non_words.next(), non_words.next()) {
         // A single word with a digit may be a password: `hunter2`.
         (None, _) if has_digit => parts.count() > 1,
         (None, _) => parts.count() > 0,
         // One part may be a code, next to a real word: `prod/s3/keys`.
-        (Some(part), None) => is_code(part) && parts.clone().any(is_long_word),
+        (Some(part), None) => is_code(part) && parts.clone().any(is_real_word),
         (Some(_), Some(_)) => false,
     }
 }
@@ -159,7 +159,7 @@ fn is_code(part: &str) -> bool {
     let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
     let has_capitals = part.contains(|c: char| c.is_ascii_uppercase());
     let has_lowercase = part.contains(|c: char| c.is_ascii_lowercase());
-    is_number || part.len() <= 5 && !(has_capitals && has_lowercase)
+    is_number || (part.len() <= 5 && !(has_capitals && has_lowercase))
 }
 
 /// True if a part of a name has three letters in a row.

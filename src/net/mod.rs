@@ -238,7 +238,7 @@ impl HttpClient {
     /// with that error, because the status may say enough.
     ///
     /// # Errors
-    /// When no response arrives, when a proxy does not accept the password, or when a part of the
+    /// When no response arrives, when a proxy does not accept the password, or when part of the
     /// body is late.
     pub async fn send(
         &self,

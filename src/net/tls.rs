@@ -266,8 +266,8 @@ impl ServerCertVerifier for Verifier {
 /// the issuer's name, but another key, isn't the issuer.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let why = verified.as_ref().err();
-    let is = |other: CertificateError| why == Some(&other.into());
-    is(CertificateError::UnknownIssuer) || is(CertificateError::BadSignature)
+    let has = |reason: CertificateError| why == Some(&reason.into());
+    has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at

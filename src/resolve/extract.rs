@@ -76,7 +76,7 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 /// the first wrong byte, counted from 1. The mistake that most often leads to this byte follows, if
 /// there is one.
 ///
-/// If that byte is a line feed, serde_json itself says that it is column 0 of the next line.
+/// serde_json itself reports a wrong line feed at column 0 of the next line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);

@@ -181,13 +181,12 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     name.as_str().strip_suffix("_FILE")?;
     entry.source.references().next()?;
     let text = str::from_utf8(value.expose()).unwrap_or_default();
-    // A relative path has a slash or a dot, or reads like a name, and has no unusual characters.
-    let has_form_of_path = text.contains(['/', '.']) || reads_like_a_name(text);
-    let may_be_path = text.starts_with('/') || (has_form_of_path && is_quotable(text));
-    // A shorter text is rarely a secret.
-    let may_be_secret = text.len() >= 8;
+    // A relative path is quotable, and has a slash or a dot, or reads like a name.
+    let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
+    let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
     let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
-    (may_be_secret && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
+    // A shorter text may be anything, such as a flag or the name of a file.
+    (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 
 /// Returns the outcome of an entry without a value. If the value is absent and nothing else is

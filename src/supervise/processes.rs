@@ -345,9 +345,9 @@ impl Job {
     /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
     /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
-    /// PID 1 and a process in an orphaned group can't be stopped. In that case, this function
-    /// continues the command, because no shell would, and returns immediately. The command stays
-    /// stopped in two cases: after SIGTTIN and SIGTTOU, because it would only stop again at the
+    /// PID 1 and a process in an orphaned group can't be stopped, so this function then continues
+    /// the command, because no shell would, and returns immediately. It leaves the command stopped
+    /// in two cases: after SIGTTIN and SIGTTOU, because the command would only stop again at the
     /// terminal, and after SIGSTOP, because someone has stopped the command itself on purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();

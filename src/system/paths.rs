@@ -163,8 +163,8 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
     Vec::from_iter(named.map(|name| OsStr::from_bytes(name).to_owned()))
 }
 
-/// Creates an empty file with mode 0600, less the umask, under a temporary name in an open
-/// directory, for writing. Returns the file and its name, `.START.xxxxxxxx`, whose end is random.
+/// Creates an empty file in an open directory, with mode 0600 (less the umask), and opens it for
+/// writing. Also returns its temporary name, `.START.xxxxxxxx`, whose end is random.
 ///
 /// # Errors
 /// The error of openat(2).

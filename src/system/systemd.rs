@@ -185,7 +185,7 @@ fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
 }
 
-/// Returns the reason why standard input isn't a connection that can be answered.
+/// Returns the problem that standard input isn't a connection that can be answered.
 pub fn no_connection_problem() -> Problem {
     if cfg!(not(target_os = "linux")) {
         return Problem::usage("the subcommand `credential` needs systemd, which only Linux has");

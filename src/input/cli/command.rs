@@ -285,7 +285,7 @@ fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
 
-/// Adds the options that name declarations, and the options of the table.
+/// Adds the options that choose the declarations, and the options of the table.
 fn with_declarations(command: Command) -> Command {
     let file = entry_option("file", "FILE")
         .short('f')
@@ -311,7 +311,8 @@ fn with_declarations(command: Command) -> Command {
 
 /// Shortens the help of a subcommand. Neither `-h` nor `--help` shows the options of the topic
 /// `ignored` and those about a running command, because the subcommand doesn't use them. Of the
-/// options that a launch has, too, `-h` only shows the most common ones, and refers to `--help`.
+/// options that it shares with a launch, `-h` shows only the most common ones, and refers to
+/// `--help`.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")

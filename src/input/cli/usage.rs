@@ -126,7 +126,7 @@ impl Line<'_> {
         our_format.map_or(as_written, str::to_owned)
     }
 
-    /// Replaces the reference and the variable of an example by those of the command line:
+    /// Replaces the reference and the variable of an example with those of the command line:
     /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
@@ -302,7 +302,7 @@ impl Line<'_> {
         // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
         let option = before.trim_end_matches('=');
-        let is_detached = before == "--agent" || before.starts_with("--") && before != option;
+        let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
         if is_detached && find_subcommand(word).is_none() {
             let text = format!("the value of {option} must follow an equals sign");
             return Problem::usage(text).help(format!("write {option}=… without a space"));
@@ -363,7 +363,7 @@ impl Line<'_> {
         let is_help = self.words[0] == "help";
         let names = SUBCOMMANDS.iter().map(|row| row.name);
         let similar = nearest(word, names).filter(|_| number == 1 || is_help);
-        if similar.is_some() || is_help && self.begins_command(number) {
+        if similar.is_some() || (is_help && self.begins_command(number)) {
             let list = "secrets-exec --help lists the subcommands".to_owned();
             return Problem::usage(format!("argument {number} isn't a subcommand"))
                 .help(similar.map_or(list, did_you_mean));

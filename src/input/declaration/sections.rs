@@ -132,13 +132,13 @@ fn label(item: Item<'_>) -> Option<String> {
 /// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
 /// mistake. The result is `None` without a valid role.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
-    let (arn, id_item) = (fields.take("role-arn"), fields.take("external-id"));
+    let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        id_item?.refuse("works only together with \"role-arn\"");
+        external_id?.refuse("works only together with \"role-arn\"");
         return None;
     };
     let parse = |text| Role::check_external_id(text).ok();
-    let external_id = id_item.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
+    let external_id = external_id.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 

@@ -239,7 +239,7 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
     // which a pattern matches literally.
-    let is_symbol = |c| ":-_.\\@".contains(c) || is_pattern && "*?[]!".contains(c);
+    let is_symbol = |c| ":-_.\\@".contains(c) || (is_pattern && "*?[]!".contains(c));
     let is_legal = |c: char| c.is_ascii_alphanumeric() || is_symbol(c);
     let has_type = is_pattern || UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix));
     if !has_type || !text.chars().all(is_legal) {
@@ -417,7 +417,7 @@ impl Subject {
     }
 
     /// Returns the subject for messages about the secret of `reference`, which is known to exist.
-    /// So they may show a reference that was hidden until then.
+    /// So they may show a hidden reference, unless a field after the secret may be a password.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();
@@ -484,8 +484,8 @@ impl Subject {
     }
 }
 
-/// Returns an argument, in quotes if it has one of the characters that are special for a shell and
-/// common in references and paths.
+/// Returns an argument, quoted for a shell if it has one of the special characters that are common
+/// in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
@@ -499,7 +499,7 @@ pub fn shell_quoted(argument: &str) -> String {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An object on the command line has no name, so its option is the name. The label tells
-        // the object from its keys, which have the same kind and origin.
+        // the object from its keys, which have the same origin.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"
         {

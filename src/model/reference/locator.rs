@@ -85,8 +85,8 @@ impl Locator {
         (!self.is_hidden()).then(|| self.written_id())
     }
 
-    /// Returns the locator without its stand-in, so that messages show the id. This is only for a
-    /// secret that exists, because its id can't be a password in the wrong place.
+    /// Returns the locator without its stand-in, so that messages show the id. Only for a secret
+    /// that exists, because its id can't be a password in the wrong place.
     #[must_use]
     pub fn revealed(&self) -> Self {
         let mut revealed = self.clone();
@@ -404,7 +404,7 @@ fn is_uuid(text: &str) -> bool {
 fn has_form_of_version_id(text: &str) -> bool {
     let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     text.bytes().all(|byte| byte.is_ascii_digit())
-        || ID_LENGTHS.contains(&text.len()) && text.bytes().all(is_id_character)
+        || (ID_LENGTHS.contains(&text.len()) && text.bytes().all(is_id_character))
 }
 
 impl Version {

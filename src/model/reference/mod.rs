@@ -221,7 +221,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     if searched.contains("{{") {
         // `${{ STAGE }}/db` or `{{STAGE}}/db`, once. In a URL, braces are more often a template's.
         let is_variable =
-            searched.contains("${{") || searched.contains("}}/") && !searched.contains("://");
+            searched.contains("${{") || (searched.contains("}}/") && !searched.contains("://"));
         let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_HELP,
             false => "in a declaration, write { template: \"…\" }",
@@ -331,7 +331,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
-    let is_key = character == '#' || is_name(word) && reads_like_a_name(before);
+    let is_key = character == '#' || (is_name(word) && reads_like_a_name(before));
     let defect = match character {
         '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),

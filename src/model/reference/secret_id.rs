@@ -432,7 +432,7 @@ impl Region {
 
     /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. All of AWS's codes have the
     /// form AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
-    /// zone, or the name that a simulation uses.
+    /// zone or the name that a simulation uses.
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;

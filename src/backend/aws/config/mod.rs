@@ -315,15 +315,14 @@ pub fn apply_profile(
 /// the spelling of the profile. Returns all profiles.
 ///
 /// # Errors
-/// The first error in the files or in these settings.
+/// The first error in the files or in these settings, or a profile that doesn't exist.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_advice = profile_advice(settings, &profiles);
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
-        // A profile that an option or a variable names must exist. If they don't name one,
-        // "default" is used, which doesn't have to exist.
+        // A profile that an option or a variable names must exist. The default one doesn't have to.
         return match source {
             Some(setting) => Err(profiles.no_profile(name, setting)),
             None => Ok(profiles),
@@ -388,7 +387,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 }
 
 /// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
-/// As in botocore, it has precedence.
+/// As in botocore, the older name has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
@@ -455,6 +454,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
     }
+    // The option is only for Secrets Manager, and is never ignored.
     if let Some(url) = &options.endpoint_url {
         let secrets_manager = Api::Store(Store::SecretsManager);
         configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
@@ -466,7 +466,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the paths of the root certificates that the user names.
+/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
@@ -492,6 +492,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
+        // The default of the AWS CLI.
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
         may_exist: !is_fargate && lambda_api.is_none(),

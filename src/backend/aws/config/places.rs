@@ -57,7 +57,7 @@ impl<'a> Places<'a> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
             let help = || format!("correct or unset {name}");
-            // The message about quotes has its remedy.
+            // The message about quotes already says what to do.
             if !is_in_quotes(&value.to_string_lossy()) {
                 error.help.get_or_insert_with(help);
             }
@@ -92,11 +92,9 @@ impl<'a> Places<'a> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
-        let settings_of_service = profile.profiles.sections.get(&key)?.get(&service);
-        // After `ssm =`, nothing follows on the same line. The indented lines are its settings.
-        let lines_below = settings_of_service
-            .filter(|text| has_no_value(text))?
-            .lines();
+        let service_text = profile.profiles.sections.get(&key)?.get(&service);
+        // Without a value after `ssm =`, its text is the indented lines below it.
+        let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
@@ -130,7 +128,7 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 /// A parsed value, or the expected one.
 pub type Parsed<T> = Result<T, &'static str>;
 
-/// The remedy for a setting of several lines, such as the content of a file.
+/// The remedy for a value of several lines, such as the content of a file.
 const FILE_REMEDY: &str = "write one line, such as the path of the file";
 
 /// Parses the value of a variable or a setting. Messages call it `name`.
@@ -172,7 +170,7 @@ pub fn region_code(text: &str) -> Parsed<Region> {
     Region::parse(text).ok_or(Region::EXPECTED)
 }
 
-/// Parses a URL, which can contain a password.
+/// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name and a password.
 pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
@@ -212,8 +210,8 @@ pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)
     chosen.map(|(_, meaning)| meaning.clone()).ok_or(expected)
 }
 
-/// The paths of AWS's configuration files. A path is `None` if its variable isn't set
-/// and there is no home directory. The files don't have to exist.
+/// The paths of AWS's configuration files. A path is `None` if its variable isn't set and there is
+/// no home directory. The files don't have to exist.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
@@ -354,10 +352,10 @@ impl Profiles {
             let (kind, intended) = split_header(header)?;
             (kind == PROFILE && intended != header).then_some(intended)
         };
-        let has_others = self.names().any(|header| intended_name(header).is_none());
+        let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
         for header in self.names() {
             if let Some(intended) = intended_name(header)
-                && (intended == name || !has_others)
+                && (intended == name || all_have_the_word)
             {
                 return Some(format!("in the credentials file, write [{intended}]"));
             }
@@ -394,7 +392,7 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only its header is kept. Warns about a
+    /// `None` for a section of an unknown kind, of which only the header is kept. Warns about a
     /// `[default]` section that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
@@ -551,8 +549,7 @@ fn has_no_value(text: &str) -> bool {
 }
 
 /// Splits `NAME = VALUE` at the first of `separators`. As in botocore, these are `=` and `:`, but
-/// only `=` for the indented settings in another one. Returns `None` if there is no separator or no
-/// name.
+/// only `=` for an indented setting. Returns `None` if there is no separator or no name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())

@@ -209,7 +209,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
-    // Without these two, `sso_session` is for services that accept the user's token itself.
+    // Without an account and a role, `sso_session` is for services that accept the user's token.
     let sso_setting = profile.setting("sso_account_id");
     if sso_setting.or(profile.setting("sso_role_name")).is_some() {
         return sso_source(profile).map(Some);
@@ -264,7 +264,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
 }
 
 /// Returns the access key and the secret key in a profile, if it has both. `aws_security_token` is
-/// the older name of `aws_session_token`. As in botocore, it has precedence.
+/// the older name of `aws_session_token`. As in botocore, the older name has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);

@@ -1,4 +1,4 @@
-//! The search for credentials: the chain of providers, in which order they are asked, and what a
+//! The search for credentials: the providers, the order in which they are asked, and what a
 //! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
 //! need. `sts` assumes roles.
 //!
@@ -317,8 +317,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Returns the failure of the source that the profile names, without its remedy. No other provider
-/// must be asked after this failure, because the profile is configured.
+/// Replaces a failure of the profile's source after which the next provider would be asked: the
+/// profile is configured, so none must be asked. The new failure doesn't have the remedy. Returns
+/// any other failure unchanged.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -107,8 +107,8 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // The program may have left a process behind, such as an agent. After a success, it isn't
-    // killed.
+    // From here on, dropping `program` doesn't kill anything, because the program may have left a
+    // process behind on purpose, such as an agent.
     waiting::locked_program().take();
     Ok(credentials)
 }

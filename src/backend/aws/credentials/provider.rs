@@ -209,12 +209,12 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
     let looks_like_secret = id.len() == 40 || id.contains(['/', '+']);
     let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
-    if !looks_like_secret && (secret.len() == 40 || !begins_like_id) {
-        return None;
-    }
-    let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-    let subject = CredentialsOrigin::from_credentials(credentials).name_of(names);
-    Some(format!("{subject} look swapped"))
+    let looks_like_id = begins_like_id && secret.len() != 40;
+    (looks_like_secret || looks_like_id).then(|| {
+        let origin = CredentialsOrigin::from_credentials(credentials);
+        let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        format!("{} look swapped", origin.name_of(names))
+    })
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
@@ -266,7 +266,7 @@ fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
     }
-    // AKIA and ASIA, as in a Kubernetes Secret
+    // AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is encoded with base64".to_owned());
     }

@@ -67,9 +67,8 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
-    // The SDK's error shows none of these responses.
-    let is_hidden = |_: &str, status: u16| status >= 300;
-    let config = link_local_config(context.clients, is_hidden);
+    // The SDK's error never has the status, so each failed response becomes an error of our own.
+    let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let found = provider.provide_credentials().await;
     found.map_err(|error| {
@@ -173,8 +172,8 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     })
 }
 
-/// Converts the credentials in an answer from the portal. Returns `None` if a part is missing or if
-/// the expiration isn't a valid time.
+/// Converts the credentials in a response from the portal. Returns `None` if a part is missing, or
+/// if the expiration isn't a valid time.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
@@ -285,9 +284,9 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for an answer to the request for a token, if the SDK's error would hide this status.
-fn hides_token_status(uri: &str, status: u16) -> bool {
-    uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
+/// True for a response to the request for a token, if the SDK's error would hide this status.
+fn hides_token_status(url: &str, status: u16) -> bool {
+    url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
 /// Asks for the instance's region and asks again after each outage.
@@ -489,7 +488,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 }
 
 /// Returns the failure of a provider whose request was sent by the SDK. It depends on the HTTP
-/// status, or on the failure of our connector if there isn't a status. `why` is the whole message.
+/// status or, without one, on the failure of our connector. `why` is the whole message.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
@@ -501,12 +500,12 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     }
 
     let mut failure = classify_sdk_error(error);
-    // The connector hasn't failed, so there was a response that the SDK couldn't use. It may come
-    // from something in front of the service, such as a proxy.
+    // Our connector hasn't failed, so the SDK couldn't use the response. It may come from something
+    // in front of the service, such as a proxy.
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
-    // Any other failure keeps its own message.
+    // Any other failure already has a complete message.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }

@@ -156,8 +156,8 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Adds to an error which role could not be assumed, and the remedy. [`request_failure`] returns
-/// errors about the base credentials, a certificate or a proxy unchanged.
+/// Returns the error that a role could not be assumed, with its reason and a remedy. An error about
+/// the base credentials, a certificate or a proxy is returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
