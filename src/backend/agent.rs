@@ -324,8 +324,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
-        let denied = FetchError::from(Cause::Denied(Denial::PolicyOrMissing));
-        return Err(denied.explaining(error));
+        return Err(FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error));
     }
     Err(error)
 }

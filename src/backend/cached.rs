@@ -296,8 +296,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     }
 
     let parsed: Option<CacheEntry> = serde_json::from_slice(json).ok();
-    let named = parsed.filter(|entry| entry.name == name);
-    named.ok_or(DAMAGED)
+    parsed.filter(|entry| entry.name == name).ok_or(DAMAGED)
 }
 
 /// Returns the SHA-256 hash of bytes in hexadecimal digits.

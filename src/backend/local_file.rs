@@ -52,8 +52,7 @@ impl LocalFile {
         // Versions in the file don't have ids, so a version with an id is never found.
         let has_id = locator.version.id().is_some();
         let stage = locator.version.stage().filter(|_| !has_id);
-        let found = stage.and_then(|stage| stages.get_key_value(stage));
-        let Some((stage, value)) = found else {
+        let Some((stage, value)) = stage.and_then(|stage| stages.get_key_value(stage)) else {
             return Err(self.not_found(Missing::Version));
         };
         Ok(Document {

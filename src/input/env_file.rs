@@ -132,9 +132,8 @@ pub fn parse_env_file(
     // Python's universal newlines treat all of these as the end of a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     if lines.trim_start().starts_with('{') {
-        let help = "store the JSON itself as the secret";
-        let json = error(file, "this file is JSON, not a .env file").help(help);
-        return Err(vec![json]);
+        let json = error(file, "this file is JSON, not a .env file");
+        return Err(vec![json.help("store the JSON itself as the secret")]);
     }
     let statements = statements(&lines);
     let unmatched = |patterns| unmatched_patterns(file, &statements, patterns);

@@ -41,8 +41,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets to their values";
         let help = "for example: prod/db: { password: … }";
-        let fault = Fault::new(text).help(help);
-        return Err(vec![error((node.position, fault))]);
+        return Err(vec![error((node.position, Fault::new(text).help(help)))]);
     };
     // A secret that the file has twice is one of the syntax errors.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());

@@ -118,8 +118,7 @@ pub fn refuse_encoded(
     path: Option<&str>,
 ) -> Result<(), Problem> {
     if is_utf16(bytes) {
-        let problem = Problem::configuration(format!("{file} is UTF-16"));
-        return Err(problem.help("save it as UTF-8"));
+        return Err(Problem::configuration(format!("{file} is UTF-16")).help("save it as UTF-8"));
     }
     let Some((tool, command)) = encryption(bytes) else {
         return Ok(());

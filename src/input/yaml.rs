@@ -387,8 +387,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
 /// has something in it that people don't see. For a tab, the parser may report an earlier line, and
 /// for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
-    let numbered = (1..).zip(text.lines());
-    let mut near = numbered.skip(line.saturating_sub(2)).take(4);
+    let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
     near.find_map(|(number, content)| {
         let fault = overlooked_in_line(content)?.about("this line");
         Some((position(number, 0), fault))

@@ -195,8 +195,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
-        let found = overlooked_unless_empty(text)?;
-        Some(found.about(&format!("has a {name} that")))
+        Some(overlooked_unless_empty(text)?.about(&format!("has a {name} that")))
     })
 }
 

@@ -272,8 +272,7 @@ impl Outcomes {
 
     /// Returns the locators that the entries with a matching result read.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
-        let outcomes = self.list.iter();
-        let matching = outcomes.filter(|outcome| is_match(&outcome.result));
+        let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
         reads.map(|read| read.locator.clone()).collect()
     }

@@ -373,8 +373,7 @@ impl Lookup<'_> {
             EntrySource::Object(reference, naming) => {
                 // An object can be a path, which stands for all parameters below it.
                 let located = self.try_locate(&reference, subject);
-                let accepted = located.map_err(|fault| self.refuse(subject, fault));
-                let reference = accepted.ok()?;
+                let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
             }
         };

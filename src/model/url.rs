@@ -46,8 +46,7 @@ impl HttpUrl {
             let has_login = authority.is_some_and(|name| name.as_str().contains('@'));
             !has_login && url.uri.query().is_none()
         };
-        let url = Self::parse(text).filter(is_sent_whole);
-        url.ok_or(
+        Self::parse(text).filter(is_sent_whole).ok_or(
             "a URL that begins with http:// or https://, without a user name, password or query",
         )
     }

@@ -453,8 +453,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
                 let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
-                let failure = FetchError::outage(OutageKind::Connection, why);
-                return Err(proxy.with_remedy(failure, to));
+                return Err(proxy.with_remedy(FetchError::outage(OutageKind::Connection, why), to));
             }
             Some(status) => {
                 let shown = status.escape_ascii();

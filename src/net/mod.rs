@@ -112,8 +112,7 @@ impl Host {
         }
 
         let opening = self.lock_spare().preconnected.pop_front()?;
-        let opened = opening.await.ok()?;
-        opened.ok()
+        opening.await.ok()?.ok()
     }
 
     /// Locks the connections that no request is using.
@@ -201,13 +200,11 @@ impl HttpClient {
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            Arc::new(Host {
-                permits: Semaphore::new(MAX_CONNECTIONS),
-                spare: Mutex::default(),
-            })
+        let new = || Host {
+            permits: Semaphore::new(MAX_CONNECTIONS),
+            spare: Mutex::default(),
         };
-        Arc::clone(hosts.entry(key).or_insert_with(new))
+        Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(new())))
     }
 
     /// Starts opening `count` connections for later requests, but not more than [`MAX_CONNECTIONS`]

@@ -101,8 +101,7 @@ impl Aws {
         session.settings.check_regions(wanted)?;
         let reading = async {
             let (requests, mut answers) = requests_for(session, wanted).await;
-            let sent = requests.keys().cloned().collect();
-            let answered = read_in_regions(session, sent).await;
+            let answered = read_in_regions(session, requests.keys().cloned().collect()).await;
             answers.extend(distribute(requests, answered.into_iter().flatten()));
             with_advice(session, answers)
         };

@@ -168,8 +168,7 @@ pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResul
             let what = "a response with a parameter of another path, region or account";
             return Err(FetchError::malformed(what));
         };
-        let document = parameter.into_document(&locator.version, region)?;
-        parameters.push((name, document));
+        parameters.push((name, parameter.into_document(&locator.version, region)?));
     }
     Ok((parameters, page.next_token))
 }

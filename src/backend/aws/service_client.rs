@@ -381,8 +381,7 @@ pub fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
     }
-    let elapsed = Duration::try_from_secs_f64(seconds).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(elapsed)
+    SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 /// One of AWS's services.

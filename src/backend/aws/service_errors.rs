@@ -190,8 +190,7 @@ impl<'a> ServiceError<'a> {
         // Only the host is shown, because the rest of the URL may contain a token.
         let url = self.location.and_then(|url| url.parse::<Uri>().ok());
         let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
-        let outage = malformed_response(self.status, redirect.as_deref().or(self.content_type));
-        outage.again(again)
+        malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
     /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no

@@ -200,8 +200,7 @@ pub fn with_arguments(command: Command) -> Command {
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
     // The function in `arguments` may replace the text at the end of `-h`.
-    let command = command.after_help(examples);
-    with_variables((subcommand.arguments)(command))
+    with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
         .about(subcommand.about())
         .long_about(long_about)

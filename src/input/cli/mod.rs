@@ -594,8 +594,7 @@ fn split_assignment<'t>(
         let help = format!(
             "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
         );
-        let text = format!("one {option} can't set several variables");
-        return Err(Problem::usage(text).help(help));
+        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {

@@ -67,8 +67,7 @@ pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections
     if finds_file {
         match open_default_declaration() {
             Ok(Some((path, file))) => {
-                let text = read_yaml(path, file, FileKind::Declaration);
-                declarations.add(path, text, sections);
+                declarations.add(path, read_yaml(path, file, FileKind::Declaration), sections);
             }
             Ok(None) => {}
             Err(problem) => declarations.errors.push(problem),
@@ -185,8 +184,7 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
             return Some(format!("use -f {}{name}", "../".repeat(depth)));
         }
     }
-    let paths = DEFAULT_NAMES.iter().map(Path::new);
-    let mut similar = paths.filter_map(similar_file);
+    let mut similar = DEFAULT_NAMES.iter().map(Path::new).filter_map(similar_file);
     let is_local = |file: &str| matches!(source, SourceOption::Local(path) if path.ends_with(file));
     if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml") && !is_local(file)) {
         return Some(format!("use -f {file}"));
@@ -301,8 +299,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         key: "",
     };
     if let Some((what, help)) = other_file(node, &source.path) {
-        let fault = Fault::new(format!("is {what}, not a declaration"));
-        item.refuse(fault.help(help));
+        item.refuse(Fault::new(format!("is {what}, not a declaration")).help(help));
         return Declaration::default();
     }
 

@@ -114,8 +114,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         if name == name.to_uppercase() {
             help = format!("write the variable {name} under \"env:\", not \"secrets:\"");
         }
-        let fault = Fault::new("must be a secret without a key or a version");
-        item.refuse(fault.help(help));
+        item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
     Some(id.to_owned())
 }
@@ -526,8 +525,7 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 
 /// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
-    let parsed = Reference::parse(text);
-    item.parsed_or_refused(parsed.map_err(|error| error.about("the reference")))
+    item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
 /// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if the text isn't

@@ -73,8 +73,7 @@ impl FetchFailure {
 
     /// Returns the errors in all regions that were tried.
     pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
-        let elsewhere = self.elsewhere.iter().map(|(_, error)| error);
-        iter::once(&self.error).chain(elsewhere)
+        iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }
 
     /// True if the failure proves that the secret exists, so that its name isn't a password.
@@ -358,8 +357,7 @@ impl FailedRequest<'_> {
             return None;
         }
         let stage = self.locator.version.stage()?;
-        let found = nearest(stage, AWS_STAGES.into_iter());
-        let similar = found.filter(|similar| *similar != stage)?;
+        let similar = nearest(stage, AWS_STAGES.into_iter()).filter(|similar| *similar != stage)?;
         let write = self.subject.rewritten_with_fields(stage, similar);
         Some(did_you_mean_to_write(similar, write))
     }

@@ -230,8 +230,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
         return helm_fault(text).or(Some(template));
     }
     searched.contains("://").then(|| {
-        let defect = "is a URL or a connection string, not the name of a secret";
-        Fault::new(defect).help(URL_REMEDY)
+        Fault::new("is a URL or a connection string, not the name of a secret").help(URL_REMEDY)
     })
 }
 
@@ -406,8 +405,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 /// If one of them contains a space.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     if stage.contains(' ') || id.contains(' ') {
-        let defect = "has a space in its stage or version id";
-        return Err(Fault::new(defect).help(VALUE_REMEDY));
+        return Err(Fault::new("has a space in its stage or version id").help(VALUE_REMEDY));
     }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (non_empty(stage), non_empty(id)) {
