@@ -107,8 +107,8 @@ impl Deadline {
         self.lock().end
     }
 
-    /// Returns the time that is left for what runs now. While the user is being asked for
-    /// something, this is the whole timeout.
+    /// Returns the time until the deadline or, if that is earlier, until the limit of
+    /// [`Self::with_limit`]. While the user is being asked for something, it is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -391,6 +391,7 @@ impl<'r> RetryBudget<'r> {
         if pause <= longest_that_fits {
             return Some(pause);
         }
+        // The first pause is always shortened, so that there is a second attempt.
         if attempts > 1 && left < SHORTEST_REST {
             return None;
         }

@@ -312,8 +312,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {
-        // The agent's own errors about a role contain the role's ARN, and so does its error about
-        // too many roles. AWS's errors have the ARN of the role's session instead.
+        // Only the agent's own errors contain the role's ARN, also if it has too many roles. AWS's
+        // errors have the ARN of the role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
         let error = FetchError::credentials_refused("role-denied", text);

@@ -74,7 +74,7 @@ impl Backend {
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
-        // `None` means that only the deadline limits the time. The cache has a limit of its own.
+        // For `Aws::answers`, `None` means no limit but the deadline. The cache has its own limit.
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,

@@ -63,7 +63,7 @@ fn needed_policy(
         apply_settings(&mut settings, deadline.progress())?;
     } else {
         chain = apply_profile(&mut settings, deadline.progress())?;
-        // A policy is for AWS itself, whatever endpoint a variable has.
+        // A policy is for AWS itself, whatever endpoint is configured.
         settings.endpoints.configured.clear();
         settings.check_regions(&locators)?;
     }

@@ -161,8 +161,8 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     }
 }
 
-/// Returns the fault of a text that has several lines, such as a private key, instead of a name.
-/// Line feeds at its ends don't count. Returns `None` for any other text.
+/// Returns the fault of a text that has several lines where one is expected, such as a private key.
+/// Ignores line feeds at its ends. Returns `None` for any other text.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let has_lines = text.trim().contains('\n');
     has_lines.then(|| Fault::new("has several lines").help(remedy))
@@ -267,7 +267,8 @@ env = secrets-exec export --format shell
 --interval = --on-rotation restart --poll-interval 5m
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
 --clear-env --ignore-env --ignore-environment --inherit --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
---debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
+--log = --log-format json, or --verbose
+--debug --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
 --silent = --quiet
 --param-path --parameter-path --parameters-path --ssm-path --ssm-prefix = --env-from, with ssm: before the path
 --assume-role --role = --role-arn with the ARN of the role

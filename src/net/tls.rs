@@ -239,6 +239,7 @@ impl ServerCertVerifier for Verifier {
         Ok(verified)
     }
 
+    // The roots don't matter for a signature, so `first` can check that of any chain.
     fn verify_tls12_signature(
         &self,
         message: &[u8],

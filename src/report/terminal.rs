@@ -499,6 +499,7 @@ pub fn show_progress(text: &str) {
 
 /// Erases the progress line.
 pub fn erase_progress() {
+    // Every write erases the progress line first.
     write_error(b"");
 }
 

@@ -82,7 +82,7 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
 /// Returns an outcome for each key that sets a variable, and every error in the object. `check`
 /// lists the keys in this order: first those with a value, then the overridden ones.
 ///
-/// If another entry sets the variable of a key already, the key is overridden. In that case, even
+/// If another entry already sets the variable of a key, the key is overridden. In that case, even
 /// an unsafe name isn't an error. The errors are predicates of sentences about the secret.
 pub fn key_outcomes(
     members: Members<'_>,
@@ -109,6 +109,7 @@ pub fn key_outcomes(
     let mut outcomes = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
+        // The entry doesn't select this key, or the key is null.
         let Some(value) = value else { continue };
 
         let name = object.naming.variable_name(key);

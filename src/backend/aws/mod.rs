@@ -515,9 +515,9 @@ async fn explained(
     session.explain_refused(role, error)
 }
 
-/// Returns the failure of a request from its errors, in the order in which the regions were tried.
-/// The main error is that of the first region, which is the secret's own. A denial or an absence in
-/// a fallback region does not prove anything about the secret.
+/// Returns the failure of a request from its errors, which are in the order in which the regions
+/// were tried. The main error is that of the first region, which is the secret's own. A denial or
+/// an absence in a fallback region does not prove anything about the secret.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

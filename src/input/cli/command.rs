@@ -155,7 +155,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 /// The JSON schema of declarations.
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The name of the subcommand that answers systemd on standard input.
+/// The name of the subcommand that sends systemd a credential.
 pub const CREDENTIAL: &str = "credential";
 
 /// The texts of a subcommand for `--help`, and the function that adds its arguments.

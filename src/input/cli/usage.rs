@@ -238,6 +238,8 @@ impl Line<'_> {
 
     /// Returns the problem for an option that doesn't exist here.
     fn unknown_option(&self, option: &str) -> Problem {
+        // What follows a space may be a password.
+        let option = option.split(' ').next().unwrap_or_default();
         // clap reports `-region` as the option `-r`.
         let mut written = (1..)
             .zip(&self.words)

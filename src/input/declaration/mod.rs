@@ -277,7 +277,9 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let is_flat = texts.clone().count() == members.len();
     let has_value = is_flat && !texts.clone().any(is_path) && texts.any(is_value);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
-    let has_values = (has_secret_name || has_value) && !TOP_KEYS.split(' ').any(has_key);
+    // `--local` doesn't read standard input.
+    let is_ours = path == Path::new("-") || TOP_KEYS.split(' ').any(has_key);
+    let has_values = (has_secret_name || has_value) && !is_ours;
     let first = Some(&*members.first()?.0.text);
     let name = first
         .filter(|name| reads_like_a_name(name))

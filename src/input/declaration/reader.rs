@@ -198,7 +198,7 @@ impl<'a> Item<'a> {
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=']).next().unwrap_or_default();
-        // A name, or base64, which can end with equals signs.
+        // A mere name, or base64 with `=` at its end, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
@@ -461,6 +461,7 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             let (subject, fault) = (mistake.subject, mistake.fault);
+            // The subject ends with the entry's name, which may be in quotes: `"mode" of DB_HOST`.
             let last_word = subject.rsplit(' ').next().unwrap_or_default();
             let is_entry = |word: &str| word == last_word.trim_matches('"');
             // A help that names its entry is an example, which also helps with the other entries.

@@ -316,8 +316,8 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Only the three
-    /// switches in the tables above are treated in this way. Any other switch is on if it is set.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Any switch that
+    /// is neither in [`NEEDS`] nor in [`COMPANIONS`] is on if it is set, whatever its value is.
     fn is_on(&self, option: OptionId) -> bool {
         let off = [
             (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),

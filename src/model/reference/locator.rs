@@ -220,8 +220,8 @@ impl SecretRef {
     }
 }
 
-/// A text for [`may_be_shown`] that reads like a name. It replaces the name of an alias, of a
-/// variable or of a secret that exists, which messages may show in any case.
+/// A text that [`may_be_shown`] takes for a name. Callers pass it instead of the name of an alias,
+/// a variable or an existing secret, because messages may always show such a name.
 pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields, because it reads like a name. Parts
