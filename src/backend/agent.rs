@@ -263,9 +263,9 @@ impl Agent {
     }
 }
 
-/// Adds a headline to an outage, to say that the agent was asked and not AWS. If the agent couldn't
-/// be reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about
-/// the agent. Any other error is returned unchanged.
+/// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
+/// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
+/// agent. Any other error is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {

@@ -234,8 +234,8 @@ impl Cached {
     }
 }
 
-/// Returns AWS's answer or, if AWS has an outage in every region, the answer of the stale entry
-/// `substitute`. If there isn't such an entry, a note in the failure says so.
+/// Returns AWS's answer or, if AWS has an outage in every region, the stale one in `substitute`. If
+/// there is no substitute, a note in the failure says so.
 fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {

@@ -145,7 +145,7 @@ impl Checked {
         let mut problems = self.values.problems(exec::argument_limits());
         // `--offline` checks only the declaration, not the directories of this machine.
         if self.depth != CheckDepth::Offline {
-            // Nothing is written to find the problems of files.
+            // This finds problems with files, but writes nothing.
             problems.extend(files.undeliverable());
         }
         self.print_notices(&files, command);
@@ -256,7 +256,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 
     let begun = Instant::now();
     let purpose = Purpose {
-        // No poll sends these requests.
+        // A user can type an MFA code.
         is_unattended: false,
         asks_identity: true,
     };

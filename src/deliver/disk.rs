@@ -80,8 +80,8 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to its own name. From then on, a file that has replaced another
-    /// one is kept.
+    /// Renames the temporary file to the file's own name. If this replaces a file, dropping the
+    /// value no longer removes anything.
     ///
     /// # Errors
     /// If something other than a regular file has the file's name by now, or if the kernel refuses

@@ -231,6 +231,7 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
 /// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no
 /// message may quote the text, because the user may have written a password instead.
 pub fn quotable_name(name: &str) -> Option<&str> {
+    // Messages always show the names of variables.
     (is_name(name) || is_quotable_value(name)).then_some(name)
 }
 

@@ -319,8 +319,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request, or `None` for a direct connection. Conceals the proxy's
-    /// password.
+    /// Returns the proxy for a request, or `None` for a direct connection. From then on, messages
+    /// don't show the proxy's password.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };

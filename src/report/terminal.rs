@@ -417,7 +417,7 @@ pub fn print_text(text: &str) {
 }
 
 /// Prints a record to standard error like [`print_unless_hidden`]. If the reader is stalled, the
-/// record is lost, because nothing must delay the end of this process, and a note must not delay a
+/// record is lost, because nothing may delay the end of this process, and a note must not delay a
 /// launch.
 pub fn print_unless_stalled(record: Record) {
     let rest_of_line = 0;

@@ -45,7 +45,7 @@ fn awaited_text(status: &Waiting) -> String {
     }
 }
 
-/// Returns the note that is a line of `-vv`.
+/// Returns the note for a line of `-vv`.
 pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }

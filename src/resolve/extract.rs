@@ -253,7 +253,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`.
+/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` makes what to
+/// write instead, for the help.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
@@ -282,11 +283,14 @@ fn find_key<'j>(
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("a shell has probably replaced ${name}: {hint}"))
     };
+    // People write these two for the whole value.
+    let means_whole_value = matches!(key, "*" | "SecretString");
     let help = nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
-        .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
+        .or(whole_value_hint(rewrite("")).filter(|_| means_whole_value))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    // A path has a help of its own, which would get lost in the list of all missing keys.
+    // The report lists several missing keys in one message, without the help of each. Anything
+    // like a path keeps its own message, because its help says more.
     let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     Err(Unresolved::Absent(Problem {

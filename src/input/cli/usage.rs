@@ -400,9 +400,8 @@ impl Line<'_> {
         self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain.eq([true, true]))
     }
 
-    /// Returns the problem for a second value of an option, as in `--timeout 5 min` and
-    /// `-e PASSWORD= prod/db:password`, if the second value has this number. Returns `None` for any
-    /// other word.
+    /// Returns the problem for the word with this number if it is an option's second value, as in
+    /// `--timeout 5 min` and `-e PASSWORD= prod/db:password`. Returns `None` for any other word.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
             return None;

@@ -78,7 +78,7 @@ impl FetchFailure {
 
     /// True if the failure proves that the secret exists, so that its name isn't a password.
     pub fn proves_existence(&self, store: Store) -> bool {
-        // For a parameter, AWS doesn't say whether only the version or the permission is missing.
+        // If a version or a permission is missing, AWS doesn't say whether a parameter exists.
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         // AWS names the ARN of a secret only if the secret exists.
         let names_arn = || self.error.reason().contains("resource: arn:");
@@ -111,7 +111,7 @@ impl FetchFailure {
     /// temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
-        // Even if the secret exists, a third field that isn't a version's label may be a password.
+        // Even if the secret exists, what the reference has as a label may be a password.
         if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
             subject = subject.revealed_by(&reference);
             reference.locator = reference.locator.revealed();

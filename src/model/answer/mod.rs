@@ -271,9 +271,9 @@ impl RotationSchedule {
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// Returns the time by which the next rotation should have happened, computed from the
-    /// schedule. AWS chooses the time of day, so this is the end of the scheduled day. Returns
-    /// `None` if the secret was never rotated, or if its schedule isn't given in days.
+    /// Returns a time by which the next rotation must have happened, computed from the schedule.
+    /// AWS chooses the time of day, so this is one day later than the schedule says. Returns `None`
+    /// if the secret was never rotated, or if its schedule isn't given in days.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

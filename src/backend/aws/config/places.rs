@@ -134,8 +134,8 @@ const FILE_REMEDY: &str = "write one line, such as the path of the file";
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
 /// # Errors
-/// When the value isn't UTF-8, is invalid, has several lines, or has something in it that people
-/// don't see. The message quotes the value only if it can't be a secret.
+/// When the value is invalid, isn't UTF-8, has several lines, or has characters that are easy to
+/// overlook. The message quotes the value only if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if !is_plain_ascii(&text)
@@ -282,6 +282,7 @@ impl<'a> Profile<'a> {
     /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
+        // Such a profile doesn't provide credentials.
         Problem::new(Status::Denied, text)
     }
 }

@@ -201,10 +201,10 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended and has closed its output, and returns the output. A child
-    /// that the program has left behind can keep the output open. So this function also returns
-    /// once the program has ended and its output is complete. Waits without a time limit: at the
-    /// deadline, the caller drops the program, which kills it.
+    /// Waits until the program has ended, and until its output has ended or can be parsed. Then
+    /// returns the output. The end of the output isn't required, because a child that the program
+    /// has left behind can keep the output open. Waits without a time limit: at the deadline, the
+    /// caller drops the program, which kills it.
     ///
     /// # Errors
     /// The predicate of a message about a program that failed or printed too much.
