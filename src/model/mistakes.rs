@@ -351,6 +351,7 @@ pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, writ
 ^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
 ^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
 ^SECRET:([^:]+):v?[0-9]+$ => a secret has stages instead of version numbers: for the value before the last change, write «$1:$2:AWSPREVIOUS»
+^SECRET:(AWSCURRENT|AWSPENDING|AWSPREVIOUS):([^:]+)$ => write «$1:$3:$2»
 ^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
 ^SECRET:([A-Za-z_]\w*):([B-Za-z_]\w*)$ => the third field is a staging label; for a nested key, write «$1:$$.$2.$3»
 ^SECRET:([^:]+):[^:A][^:]*$ => the third field is a staging label, as in «$1:$2:AWSPREVIOUS»

@@ -283,11 +283,10 @@ fn find_key<'j>(
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("a shell has probably replaced ${name}: {hint}"))
     };
-    // People write these two for the whole value.
-    let means_whole_value = matches!(key, "*" | "SecretString");
     let help = nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
-        .or(whole_value_hint(rewrite("")).filter(|_| means_whole_value))
+        // People write these two for the whole value.
+        .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
     // The report lists several missing keys in one message, without the help of each. Anything
     // like a path keeps its own message, because its help says more.

@@ -103,10 +103,8 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let reference = parse_reference(item, text)?;
     let (id, reference_fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let name_in_use = name.replace('-', "_");
-        let mut help = format!(
-            "write the key where you use it: {name_in_use}:password or {{{{ {name_in_use}.password }}}}"
-        );
+        let mut help =
+            format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
         }
@@ -407,7 +405,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 /// and the name together aren't a valid name for a variable.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    for entry in item.expect_entries(Some("for example: api_key: KEY")) {
+    for entry in item.expect_entries(Some("for example: { api_key: KEY }")) {
         let value = entry.value.named("rename");
         if let Some(name) = value.expect_text(TEXT)
             && value.expect_variable(&format!("{prefix}{name}")).is_some()

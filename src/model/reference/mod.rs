@@ -450,6 +450,13 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
         Some(arn) => ("has ssm: before an ARN".to_owned(), arn.to_owned()),
         None => foreign_reference(text)?,
     };
+    // `{{resolve:ssm:/prod/level:3}}` has the version where a reference has a key.
+    let corrected = match corrected.rsplit_once(':') {
+        Some((name, version)) if name.starts_with("ssm:/") && version.parse::<u32>().is_ok() => {
+            format!("{name}:::{version}")
+        }
+        Some(_) | None => corrected,
+    };
     let parsed = Reference::parse(&corrected);
     let help = match parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default())) {
         true => format!("write {corrected}"),
