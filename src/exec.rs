@@ -133,11 +133,9 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             return not_found(&text, "leave it out");
         }
         // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
-        let beginning = match command {
-            "." | "source" => ". ./",
-            _ => &format!("{command} "),
-        };
-        let help = format!("use -- sh -c '{beginning}… && exec COMMAND'");
+        let word = command.replace("source", ".");
+        let operand = if word == "." { "./…" } else { "…" };
+        let help = format!("use -- sh -c '{word} {operand} && exec COMMAND'");
         return not_found(&text, &help);
     }
     if command.starts_with('-') {

@@ -17,6 +17,7 @@ use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
+use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The sections of the man page that are written by hand.
@@ -188,6 +189,40 @@ impl Subcommand {
 /// Looks up the row of a subcommand by its name.
 pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
+}
+
+/// True if a command has this option, which is in its long or its short form (`--env`, `-e`).
+pub fn has_option(command: &Command, option: &str) -> bool {
+    let long = option.strip_prefix("--");
+    let short = option
+        .strip_prefix('-')
+        .and_then(|letter| letter.parse().ok());
+    let is_it = |arg: &Arg| {
+        (long.is_some() && arg.get_long() == long) || (short.is_some() && arg.get_short() == short)
+    };
+    command.get_arguments().any(is_it)
+}
+
+/// Returns the problem for a word that clap would misread: several arguments in one word, such as
+/// `"-f app.yaml"`, which clap reads as `-f` with the value " app.yaml", or an option with a hyphen
+/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however,
+/// prints the help.
+pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
+    if word.contains(" --") {
+        let text = format!("argument {number} is several arguments in one");
+        return Some(Problem::usage(text).help("write each argument separately"));
+    }
+    if let Some((option, _)) = word.trim_end().split_once(' ')
+        && (option == "--" || has_option(command, option))
+    {
+        let text = format!("argument {number} is \"{option} …\", but must be two arguments");
+        let help = format!("in an array, write \"{option}\", \"…\"");
+        return Some(Problem::usage(text).help(help));
+    }
+    let (option, _) = word.split_once('=').unwrap_or((word, ""));
+    let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
+    let is_known = is_short && has_option(command, &format!("-{option}"));
+    is_known.then(|| Problem::usage(format!("{option} has only one hyphen: write -{option}")))
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.

@@ -40,7 +40,8 @@ use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
-    find_subcommand, man_page, with_arguments, with_program, with_variables,
+    find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
+    with_variables,
 };
 
 /// The launch or the subcommand that the command line asks for.
@@ -106,8 +107,8 @@ pub fn parse_command_line(
 /// in it which people don't see, such as a line feed. Leaves out an entry `NAME=REF`, because its
 /// parser's message says in which part of REF it is.
 fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
-    let first = arguments.first().and_then(|first| first.to_str());
-    let row = first.and_then(find_subcommand);
+    let first = arguments.first();
+    let row = first.and_then(|first| find_subcommand(first.to_str()?));
     let subcommand = row.map(|row| with_arguments(Command::new(row.name)));
     let has_separator = arguments.iter().any(|argument| argument == "--");
 
@@ -121,7 +122,7 @@ fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem
         // Without `--`, a later argument of a launch may be the program's, as in `java -version`.
         if number == 1 || has_separator || subcommand.is_some() {
             let command = subcommand.as_ref().unwrap_or(command);
-            problems.extend(usage::misread_option_problem(number, &text, command));
+            problems.extend(misread_option_problem(number, &text, command));
         }
         // Plain ASCII doesn't need the search.
         if !is_plain_ascii(&text)

@@ -12,7 +12,9 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::command::{CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand};
+use super::command::{
+    CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand, has_option, misread_option_problem,
+};
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::mistakes::{did_you_mean, nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
@@ -489,39 +491,4 @@ fn missing_option_problem(reference: &str, number: usize) -> Problem {
 fn unexpected_argument_problem(number: usize) -> Problem {
     let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)
-}
-
-/// True if a command has this option, which is in its long or its short form (`--env`, `-e`).
-fn has_option(command: &Command, option: &str) -> bool {
-    let long = option.strip_prefix("--");
-    let short = option
-        .strip_prefix('-')
-        .and_then(|letter| letter.parse().ok());
-    let is_it = |arg: &Arg| match long {
-        Some(_) => arg.get_long() == long,
-        None => short.is_some() && arg.get_short() == short,
-    };
-    command.get_arguments().any(is_it)
-}
-
-/// Returns the problem for a word that clap would misread: several arguments in one word, such as
-/// `"-f app.yaml"`, which clap reads as `-f` with the value " app.yaml", or an option with a hyphen
-/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however,
-/// prints the help.
-pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
-    if word.contains(" --") {
-        let text = format!("argument {number} is several arguments in one");
-        return Some(Problem::usage(text).help("write each argument separately"));
-    }
-    if let Some((option, _)) = word.trim_end().split_once(' ')
-        && (option == "--" || has_option(command, option))
-    {
-        let text = format!("argument {number} is \"{option} …\", but must be two arguments");
-        let help = format!("in an array, write \"{option}\", \"…\"");
-        return Some(Problem::usage(text).help(help));
-    }
-    let (option, _) = word.split_once('=').unwrap_or((word, ""));
-    let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
-    let is_known = is_short && has_option(command, &format!("-{option}"));
-    is_known.then(|| Problem::usage(format!("{option} has only one hyphen: write -{option}")))
 }

@@ -400,8 +400,7 @@ impl FailedRequest<'_> {
             return None;
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_plain = may_be_number || shown == id;
-        let is_word = is_bare_word(&id) && **written == id && is_plain;
+        let is_word = is_bare_word(&id) && **written == id && (may_be_number || shown == id);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set the variable {label}={shown} without --env"),
