@@ -103,9 +103,9 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. The report says why nothing
-    /// could be read. It is empty if a request was possible, because the failure of a single value
-    /// is an outcome.
+    /// Resolves the plan, with the requests that the options allow. The report says why nothing at
+    /// all could be read. Otherwise it is empty, because the failure of a single value is an
+    /// outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let depth = match arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Offline,
@@ -145,7 +145,6 @@ impl Checked {
         let mut problems = self.values.problems(exec::argument_limits());
         // `--offline` checks only the declaration, not the directories of this machine.
         if self.depth != CheckDepth::Offline {
-            // This finds problems with files, but writes nothing.
             problems.extend(files.undeliverable());
         }
         self.print_notices(&files, command);
@@ -183,7 +182,7 @@ impl Checked {
     }
 
     /// Prints the warnings about the command and, without `--offline`, those about files on a disk.
-    /// With `--verbose`, also prints the source of each value.
+    /// With `--verbose`, also prints the notes about secrets, overridden entries and requests.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let outcomes = &self.values.outcomes;
         // `--offline` doesn't look at the file systems of this machine.
@@ -199,7 +198,7 @@ impl Checked {
         if let Some(command) = command {
             let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
-            // A script may start several programs, but only one of them can read such a file.
+            // A script may start several programs, but only one of them can read a pipe.
             let is_script = command.program.as_ref().is_ok_and(exec::is_script);
             let read_once = report::read_once_warning(outcomes, command.line, is_script);
             terminal::print_unless_hidden(read_once);

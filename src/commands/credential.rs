@@ -32,8 +32,7 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Reads the credential that the client asks for, and sends its value. Waits until the client reads
-/// the value.
+/// Reads the credential that a unit asks for, and sends its value. Waits until systemd has read it.
 ///
 /// # Errors
 /// Every reason why the value was not sent.
@@ -54,8 +53,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
-    // The plan has only this entry, and a report without problems means that the entry has a value.
-    // So the loop runs once.
+    // The plan has only one entry, and without problems, it has a value. So the loop runs once.
     for (credential, value) in values.outcomes.values() {
         let subject = || credential.subject.clone();
         let sent = connection.answer(value.expose());

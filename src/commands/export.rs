@@ -78,7 +78,7 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
-            // Opened first, so that nothing is printed if the file can't be used.
+            // The file is opened first, so that nothing is printed if it can't be used.
             let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
             let opened = opened.transpose()?;
             // Without the masks, GitHub would print the values in the log of the job.

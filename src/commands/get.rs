@@ -14,7 +14,7 @@ use crate::model::problem::Problem;
 use crate::report::{self, Report, terminal};
 
 /// Prints the value of the reference in `inputs`, and after it a newline if standard output is a
-/// terminal.
+/// terminal. Warns of an empty value.
 ///
 /// # Errors
 /// Every reason why the value can't be read, or why the output can't be written.

@@ -82,6 +82,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
     let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
     let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
+    // The working directory of a service or container is often `/`.
     let help = match directory == Path::new("/") {
         true => {
             "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"

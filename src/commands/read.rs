@@ -27,7 +27,7 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, FetchFailure, Fetched};
+use crate::model::answer::{Answer, Document, FetchFailure, Fetched};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
@@ -66,8 +66,8 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
-/// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. Only
-/// for `check`, fills in the other fields of [`Values`].
+/// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. For
+/// `check`, also fills in `cached`, `caller` and `secrets`.
 ///
 /// # Errors
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
@@ -294,8 +294,8 @@ pub struct Fetching<'a> {
 }
 
 impl Fetching<'_> {
-    /// Sends the requests of a round, waits for the answers, and resolves the plan with all answers
-    /// so far.
+    /// Sends the requests of a round, waits for the answers, adds suggestions to the failures, and
+    /// resolves the plan with all answers so far.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region are invalid.
@@ -404,7 +404,5 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
 
 /// True for a cached answer that was only used because AWS failed.
 fn is_stale(answer: &Answer) -> bool {
-    let document = answer.as_ref().ok();
-    let cached = document.and_then(|document| document.cached.as_ref());
-    cached.is_some_and(|cached| cached.replaces.is_some())
+    matches!(answer, Ok(Document { cached: Some(cached), .. }) if cached.replaces.is_some())
 }

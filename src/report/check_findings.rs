@@ -187,7 +187,7 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     parts.join("\n")
 }
 
-/// A sentence about each status other than `ok`. It begins with the status.
+/// A sentence about each status of a value, except `ok` and `failed`. It begins with the status.
 const STATUS_SENTENCES: [&str; 9] = [
     "default: the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
     "unset: the secret or key doesn't exist, or its name is empty, and the entry is optional.",
@@ -200,7 +200,7 @@ const STATUS_SENTENCES: [&str; 9] = [
     "valid: the reference is well-formed. Nothing was requested, because of --offline.",
 ];
 
-/// Returns a line for each status other than `ok` in the rows, and one line for all error codes.
+/// Returns the sentence about each status in the rows, and one line for all error codes.
 fn status_lines(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
@@ -262,7 +262,7 @@ fn aligned_table<'r>(
     for (cells, is_failed) in lines {
         let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            // `format!` limits a width to 16 bits.
+            // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
             let is_red = has_colours && is_failed && at + 1 == cells.len();
             line += &if is_red { red(cell) } else { cell.clone() };
@@ -274,8 +274,8 @@ fn aligned_table<'r>(
     text
 }
 
-/// Returns the row of an entry. A template, or an entry with several secrets, gets an indented row
-/// for each secret below it.
+/// Returns the row of an entry. For a template or an entry with several secrets, an indented row
+/// for each secret follows.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),

@@ -83,8 +83,7 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // The rows for the keys of an object are before the object, which doesn't need a row of
-            // its own.
+            // The keys of an object precede it. If one has a row, the object doesn't need one.
             let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
             let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
@@ -108,7 +107,7 @@ impl CheckedValues<'_> {
             Outcome::Default(_) => "default",
             Outcome::Value(_) => "ok",
             Outcome::Keys(0) => "empty",
-            // `rows` skips an object if one of its keys has a row.
+            // `rows` skips an object if one of its keys has a row, so all keys are overridden.
             Outcome::Keys(_) => "overridden",
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
@@ -134,7 +133,7 @@ impl CheckedValues<'_> {
             false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
-        // For a key, the variable in the label is already set.
+        // For a key, `Row::new` has taken the variable from the label.
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
@@ -277,7 +276,7 @@ impl CheckedValues<'_> {
     }
 }
 
-/// Remarks that a variable gets a whole JSON object, because the KEY may be missing from its
+/// Returns the remark that a variable gets a whole JSON object: the KEY may be missing from its
 /// reference. A key of `env-from` doesn't get this remark, and neither does a template, which may
 /// be written as JSON on purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
@@ -425,6 +424,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     [
         rotation_text,
         last,
+        // The default key doesn't appear in a description.
         kms_key.unwrap_or("aws/secretsmanager").to_owned(),
         copies.join(", "),
     ]

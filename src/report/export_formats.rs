@@ -107,12 +107,12 @@ const DOCKER_HELP: &str =
 /// When the value isn't UTF-8, or when the line would be broken or too long.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "Docker's --env-file")?;
-    let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') || value.ends_with('\r') {
         let why = "the value contains a line break, but Docker's --env-file has one line for each variable";
         let help = format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}");
         return Err(Problem::configuration(why).help(help));
     }
+    let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
             "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"

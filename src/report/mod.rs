@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
-/// The problems of a launch. If there aren't any, the command can run.
+/// The problems that end a launch or a subcommand. Without any, it goes on.
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
@@ -135,7 +135,8 @@ impl Report {
     }
 
     /// Returns an error for each problem. Problems with the same reason share one error, which
-    /// lists all their entries.
+    /// lists all their entries. The first error about a hidden name that AWS has received has a
+    /// note.
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
@@ -154,20 +155,20 @@ impl Report {
         records
     }
 
-    /// Returns the highest exit status of the problems. For an empty report, returns the status for
-    /// a bug, because no command ends with one.
+    /// Returns the highest exit status of the problems. An empty report doesn't end a command, so
+    /// its status is that of a bug.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
         status.unwrap_or_default() as u8
     }
 
-    /// Returns the last line of the report: the consequence, and the number of values that the
-    /// command doesn't get. A report without a consequence, or without a problem about a value,
-    /// doesn't have this line.
+    /// Returns the last line of the report: the consequence, and the number of values that are
+    /// missing or, if any of them was read, that can't be used. A report without a consequence, or
+    /// without a problem about a value, doesn't have this line.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
-        let mut are_missing = true;
+        let mut are_unread = true;
         let problems = self.problems.iter();
         for problem in problems.filter(|problem| problem.impact != Impact::None) {
             for entry in &problem.entries {
@@ -176,9 +177,9 @@ impl Report {
                 let key = (entry.kind == SubjectKind::EnvFrom).then_some(&problem.text);
                 affected.insert((entry, key));
             }
-            are_missing &= problem.impact == Impact::Unread;
+            are_unread &= problem.impact == Impact::Unread;
         }
-        let values = match (affected.len(), are_missing) {
+        let values = match (affected.len(), are_unread) {
             (0, _) => return None,
             (count, true) => counted(count, "value is missing", "values are missing"),
             (count, false) => counted(count, "value can't be used", "values can't be used"),
@@ -236,6 +237,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);
     record.entries = entries;
+    // Without AWS's message, the headline has the detail.
     record.aws_says = common.aws_says.map(|text| text + &common.detail);
     (record.notes, record.help) = (common.notes, common.help);
     record.is_abridged = common.is_general;
@@ -245,8 +247,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
 /// help lists the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let all = problems.iter();
-    let missing_keys = all.filter_map(|problem| problem.missing_key.as_ref());
+    let missing_keys = problems.iter().flat_map(|problem| &problem.missing_key);
     let keys = BTreeSet::from_iter(missing_keys.map(|missing| format!("{:?}", missing.key)));
     let mut problem = first.clone();
     if let Some(missing) = &first.missing_key

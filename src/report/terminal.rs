@@ -134,7 +134,7 @@ impl Record {
         self
     }
 
-    /// Text output shows this record only with `--verbose`.
+    /// Marks the record, so that text output shows it only with `--verbose`.
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -304,7 +304,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     let time = humantime::format_rfc3339_millis(now).to_string();
     let mut object = json!({
         "time": time,
-        // The command writes to the same stream.
+        // The command may write JSON to the same stream.
         "logger": "secrets-exec",
         "level": level,
         "event": record.event,
@@ -356,7 +356,7 @@ struct PrintMode {
     has_details: bool,
 }
 
-/// The settings that all threads share. This mutex is never locked during a write.
+/// The settings that all threads share. This mutex is never locked during a write, which may block.
 static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     format: LogFormat::Text,
     has_colours: false,
@@ -401,7 +401,7 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
 /// hides, and those that only `--verbose` shows.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
-    // Without a record, it doesn't matter whether standard error is a terminal, so it isn't asked.
+    // Without a record, the kernel isn't asked whether standard error is a terminal.
     if records.peek().is_some() {
         print_text(&visible_lines(records));
     }
@@ -515,7 +515,7 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
 }
 
-/// Locks a mutex, even if a thread has panicked while it held the lock.
+/// Locks a mutex. A thread that has panicked while it held the lock can still print its error.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

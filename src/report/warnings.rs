@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. If nothing is known to be awaited, it can only be a file or a template.
+/// more`. Anything that isn't listed is a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -133,12 +133,14 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each literal with an alias in an expression, as in `{{ db.host }}`, which
-/// is only replaced in a template, and for each literal that begins like the name of a parameter.
+/// Returns a warning for each literal with an alias or `env` in an expression, as in
+/// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
+/// a reference to a parameter, or an ARN with a KEY, a STAGE or a VERSION-ID.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    // A reference that ends with a slash stands for the parameters below a path.
+    // A reference that ends like this stands for the parameters below a path, which a single
+    // variable can't have.
     let is_parameter = |text: &str| {
-        text.starts_with("ssm:/") && !text.ends_with('/') && Reference::parse(text).is_ok()
+        text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
     let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
     plan.value_entries().filter_map(move |(entry, source)| {
@@ -162,7 +164,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
 }
 
 /// Returns a warning for each file that every user can write. Such a mode is usually a decimal
-/// number: in JSON, `"defaultMode": 256` of Kubernetes is 0400.
+/// number that is read as octal: `"defaultMode": 256` of Kubernetes means 0400.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let open = plan.value_entries().filter(
         |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
@@ -287,9 +289,9 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     let warnings = after_dollars.filter_map(|text| {
-        let name = text.trim_matches(['{', '(']).split(is_end).next();
+        let name = text.trim_start_matches(['{', '(']).split(is_end).next();
         let name = name.filter(is_set_name)?;
-        // A shell would run NAME for `$(NAME)`.
+        // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
         let (shown, variable) = match text.starts_with('(') {
             true => (format!("$({name})"), format!(" with ${name}")),
             false => (format!("${name}"), String::new()),
@@ -334,7 +336,7 @@ fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
     names.any(|name| programs.split(' ').any(|program| program == name))
 }
 
-/// True if an entry sets its target. An entry that has not been read counts as setting it.
+/// True if an entry sets its target, or may set it: it is unread, or has failed.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }
@@ -353,8 +355,8 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
     let outcomes = &values.outcomes;
-    let read = outcomes.values().map(|(outcome, _)| outcome);
-    let literals = read.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
+    let resolved = outcomes.values().map(|(outcome, _)| outcome);
+    let literals = resolved.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
     let literals: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
     if !literals.is_empty() {
         let text = counted(literals.len(), "value is a literal", "values are literals");
@@ -458,17 +460,17 @@ pub fn total_note(values: &Values) -> Option<Record> {
     let outcomes = &values.outcomes;
     let documents = values.fetched.values().flatten();
     let cached = documents.clone().filter(|read| read.cached.is_some());
-    let (values, secrets) = (outcomes.values().count(), documents.count());
+    let (value_count, secrets) = (outcomes.values().count(), documents.count());
     let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
 
     let text = format!(
         "{} of {} in {milliseconds} ms, {}",
-        counted(values, "value", "values"),
+        counted(value_count, "value", "values"),
         counted(secrets, "secret", "secrets"),
         counted(requests, "request", "requests"),
     );
     let note = Record::note(text).event("resolution");
-    let note = note.with("values", values).with("secrets", secrets);
+    let note = note.with("values", value_count).with("secrets", secrets);
     let note = note.with("milliseconds", milliseconds);
     let note = note.with("requests", requests);
     Some(note.with("from_cache", cached.count()))

@@ -91,9 +91,8 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number in its object. Its target is still that of
-    // the object. Messages name it by the variable `name` or, if the key itself may be a value, by
-    // the number.
+    // Creates the outcome of the key with this number, but still with the target of the object.
+    // Messages name the key by its variable or, if the key itself may be a value, by the number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);
@@ -133,16 +132,11 @@ pub fn key_outcomes(
                 outcomes.push(outcome);
                 continue;
             }
-            (Ok(name), Some(earlier_key)) => {
+            (Ok(name), Some(earlier_key)) if is_quotable(key) && is_quotable(earlier_key) => {
                 let what = member_noun(object);
-                let text = match is_quotable(key) && is_quotable(earlier_key) {
-                    true => format!(
-                        "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
-                    ),
-                    false => format!(
-                        "has two {what}s that would set the same variable (not shown, because one may be a value)"
-                    ),
-                };
+                let text = format!(
+                    "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
+                );
                 let help = "under \"env-from\", rename one with \"rename\", or leave it out with \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
@@ -150,11 +144,15 @@ pub fn key_outcomes(
                 let subject = entry.subject.revealed_by(&object.reference);
                 name_problem(key, &why, object, &subject)
             }
-            (Err(_), _) => {
-                let text = "has a key that can't be the name of a variable (not shown, because it may be a value)";
+            // One of the keys can't be quoted.
+            (named, _) => {
+                let (what, code) = match named {
+                    Ok(_) => ("would set the same variable as another key", "same-name"),
+                    Err(_) => ("can't be the name of a variable", "variable-name"),
+                };
+                let text = format!("has a key that {what} (not shown, because it may be a value)");
                 let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
-                let problem = Problem::configuration(text).code("variable-name");
-                problem.help(help)
+                Problem::configuration(text).code(code).help(help)
             }
         };
         errors.push(problem);
@@ -169,9 +167,9 @@ pub fn key_outcomes(
 /// invisible character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
-    let is_unknown = |key: &&String| !members.iter().any(|(name, _)| name == key);
-    let unknown = naming.except.iter().filter(is_unknown);
-    let nouns = unknown.map(move |key| noun_with_name(what, key));
+    let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
+    let missing = naming.except.iter().filter(is_missing);
+    let nouns = missing.map(move |key| noun_with_name(what, key));
     let unknown = nouns.map(|noun| format!("there is no {noun}, but \"except\" lists it"));
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
@@ -206,15 +204,15 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
                 let noun = noun_with_name(what, key);
                 let text = format!("has no {noun}, but \"{list}\" lists it");
                 let quotable_names = names.clone().filter(|name| is_quotable(name));
-                // `DB_HOST` instead of `host`, if the prefix is `DB_`
+                // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
                 let upper = key.to_uppercase();
-                let written = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
-                // `rename: { DB_PASS: password }`, if the key is `password`
+                let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
+                // In `rename: { DB_PASS: password }`, the key `password` is on the wrong side.
                 let new_name = naming.rename.get(key).map(String::as_str);
                 let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
                 let hint = twin_hint(names.clone(), key)
-                    .or(swapped.map(|name| format!("write rename: {{ {name}: {written} }}")))
-                    .or(nearest(written, quotable_names).map(did_you_mean));
+                    .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
+                    .or(nearest(bare, quotable_names).map(did_you_mean));
                 let problem = Problem::configuration(text).code("key-not-found");
                 errors.push(problem.help_if_some(hint));
             }
@@ -281,6 +279,7 @@ fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Opti
     if locator.is_path() {
         return Some(below_path(secret, key));
     }
+    // Without a KEY, this begins with the colon before the version.
     let version = version.unwrap_or_default();
     (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
 }

@@ -26,9 +26,9 @@ impl Json {
     /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
-    /// The first syntax error. Because of serde_json's recursion limit, more than 127 nested levels
-    /// are one, too. serde_json doesn't read an object whose first key is
-    /// `$serde_json::private::Number` or `…::RawValue` as an object.
+    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit.
+    /// serde_json doesn't read an object whose first key is `$serde_json::private::Number` or
+    /// `…::RawValue` as an object.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
@@ -135,7 +135,8 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Adds the entry and the secret of `reference` to the problem, which doesn't have them yet.
+    /// Adds the entry and the secret of `reference` to the problem, which doesn't have them yet. If
+    /// the KEY looks like a version, changes the help.
     #[must_use]
     pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
         let named = |problem: Problem| {
@@ -231,13 +232,13 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint for the whole value, which `write` refers to. `None` if the reference must not
-/// be shown.
+/// Returns the hint to write `write` for the whole value, or `None` if the reference must not be
+/// shown.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
 
-/// Creates the problem for JSON that isn't an object. What to write for the whole value is `write`,
+/// Creates the problem for JSON that isn't an object. `write` is what to write for the whole value,
 /// or `None` if the reference must not be shown.
 pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
     let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
@@ -339,7 +340,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
 
 /// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write
 /// `$.db.host`. If `db` is a string with JSON, the hint is that of [`encoded_twice_hint`]. The
-/// result is `None` for any other key, and if the reference must not be shown.
+/// result is `None` for any other key.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.contains(['.', '[']) {
         return None;
@@ -354,7 +355,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
         };
     }
     let path = JsonPath::parse(&path)?;
-    // The hint is only for a path that exists.
+    // Only a path that exists is suggested.
     if find_node(json, &path).is_err() {
         return encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?);
     }

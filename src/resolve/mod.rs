@@ -43,8 +43,8 @@ use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
 ///
 /// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets
 /// its target. If it is absent and `optional`, an entry of an earlier layer can set the target. If
-/// it fails, it still overrides the entries of earlier layers, because a value that the user has
-/// replaced must not come back when its replacement is broken.
+/// it is unread or fails, it still overrides the entries of earlier layers, because a value that
+/// the user has replaced must not come back when its replacement is broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
@@ -129,8 +129,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable,
-    /// followed by one for the object itself. If the object wasn't read, only the object gets an
-    /// outcome.
+    /// followed by one for the object itself, and warnings. If the keys can't be read, only the
+    /// object gets an outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry, with the parts of the value that was resolved last.
+    /// Adds the outcome of an entry. Moves the parts of the value that was resolved last to it.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -316,7 +316,7 @@ impl<'a> ParsedAnswers<'a> {
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
             // `prod/app:*` is meant as all keys.
-            Selector::Key(part) if part == "*" => subject.rewritten_with_fields(part, ""),
+            Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
             // The document isn't an object, so `env-from` can't use the whole value.
             Selector::Key(_) | Selector::Path(_) => None,
@@ -356,7 +356,8 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Returns a value that consists of text and of the values of references.
+    /// Returns a value that consists of text and of the values of references, which also become
+    /// `parts`.
     ///
     /// # Errors
     /// Every reason why the value of a reference is missing.
@@ -378,18 +379,18 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`.
+    /// `env`. Adds to `parts` the texts of secrets that it looks up.
     ///
     /// # Errors
     /// Every reason why a secret is missing or, if there isn't one, the errors of the template.
     fn rendered_template(
         &mut self,
         template: &Template,
-        aliases: &'a TemplateInputs,
+        references: &'a TemplateInputs,
         subject: &Subject,
     ) -> ResolvedAll<SecretValue> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
-        for (alias, reference) in aliases {
+        for (alias, reference) in references {
             let input = self.document(reference, subject).and_then(|document| {
                 let input = input_of(self.parsed(&reference.locator, document), document);
                 input.ok_or_else(|| {
@@ -407,13 +408,13 @@ impl<'a> ParsedAnswers<'a> {
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
-        // Only now, because the inherited variables aren't parts that a log must hide.
+        // The inherited variables are added last, because a log needn't hide them.
         let variables = Json::from_variables(&self.plan.inherited);
         inputs.insert(ENV.into(), Arc::new(variables));
         let rendering = Rendering {
             template,
             inputs: &inputs,
-            references: aliases,
+            references,
             plan: self.plan,
             subject,
         };
@@ -451,9 +452,9 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
 /// the entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
-    // Some people write `/^[a-z]+$/i`, as in JavaScript.
-    let source = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
-    let is_delimited = source.len() > 1 && source.starts_with('/') && source.ends_with('/');
+    // Some people write `/^[a-z]+$/i`, with slashes and flags as in JavaScript.
+    let bare = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
+    let is_delimited = bare.len() > 1 && bare.starts_with('/') && bare.ends_with('/');
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
@@ -512,10 +513,11 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
     for (id, failure) in absences.take(MOST_SUGGESTIONS) {
-        // To suggest an alias of the same name would change nothing.
+        // Suggesting what the user has written would change nothing.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         let similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
+        // The suggestion quotes the id, which may be a password unless it reads like a name.
         let alias_and_key = id
             .split_once('.')
             .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));

@@ -67,8 +67,8 @@ const MOST_TRIES: usize = 100;
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The secret of each alias that a template uses, and the variables of `env`: an object, whose keys
-/// the template looks up, or a text. A JSON array or number is text, too.
+/// The secret of each alias that a template uses, and the variables as `env`. Each is an object,
+/// whose keys the template looks up, or a text. A JSON array or number is text, too.
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
 /// Returns a document as a template reads it: an object if the document is one, and text otherwise.
@@ -156,8 +156,8 @@ impl Rendering<'_> {
     }
 
     /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the look-ups that have failed in this rendering, which `misses`
-    /// has. `misses.empty` are the look-ups that were found before.
+    /// else did. The candidates are the look-ups that have failed in this rendering, which are
+    /// taken from `misses`. `misses.empty` are the look-ups that were found before.
     ///
     /// For each candidate, this renders the template again, and lets the look-up return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
@@ -224,8 +224,8 @@ impl Rendering<'_> {
     }
 
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
-    /// the message says that `env` has only the inherited variables. Otherwise, `nearest` is an
-    /// inherited variable with a similar name, if there is one.
+    /// the message says that `env` has only the inherited variables. Otherwise, the help suggests
+    /// `nearest`, an inherited variable with a similar name, if there is one.
     fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
@@ -259,7 +259,7 @@ impl Rendering<'_> {
     fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
-        // A secret that is text isn't an object for any look-up.
+        // No key can be looked up in a secret that is text, whatever `parent` is.
         if text_of_secret.is_none() {
             let keys: Vec<_> = parent.split('.').skip(1).collect();
             let value = value_at(input.value(), &keys)?;
@@ -349,7 +349,7 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     });
     values::add_filters(&mut environment, misses);
 
-    // Every name is looked up in `names`, also that of a function of MiniJinja.
+    // Every name is looked up in `names`, so MiniJinja's functions have to be there, too.
     for (name, value) in environment.globals() {
         names.0.insert(name.into(), value);
     }
@@ -360,14 +360,14 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
 /// the problem only has unknown names from it, and the text of a fault of our own.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
-    let named = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
+    let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
         (Some(fault), _) => fault,
-        (None, UnknownFilter) => named().help(
+        (None, UnknownFilter) => unknown().help(
             "the filters are MiniJinja's, and urlencode, tojson, fromjson, b64encode and b64decode",
         ),
-        (None, UnknownMethod) => named().help("use a filter instead, as in {{ db.host | trim }}"),
-        (None, UnknownFunction | UnknownTest) => named(),
+        (None, UnknownMethod) => unknown().help("use a filter instead, as in {{ db.host | trim }}"),
+        (None, UnknownFunction | UnknownTest) => unknown(),
         (None, ErrorKind::InvalidOperation) => {
             "an operator or filter can't be applied to these values".into()
         }
