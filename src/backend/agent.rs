@@ -315,7 +315,14 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         // Only the agent's own errors contain the role's ARN, also if it has too many roles. AWS's
         // errors have the ARN of the role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
-        let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
+        let help = match code {
+            "MaxRolesExceeded" => {
+                "raise max_roles in the agent's configuration, or restart the agent"
+            }
+            _ => {
+                "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role"
+            }
+        };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
         return Err(error.aws_says(reason).help(help));

@@ -139,6 +139,7 @@ pub fn prepare(
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    // Few launches have such a variable, so the others only look for one.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
     if (has_reference || !inputs.resolve_env.is_empty()) && report.is_empty() {

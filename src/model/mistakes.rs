@@ -259,7 +259,7 @@ env = secrets-exec export --format shell
 --default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
 --format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
 --env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
---config -c = -f secrets-exec.yaml
+--config --declaration -c = -f
 -p = --profile
 -r = --region
 -t = --timeout

@@ -191,7 +191,8 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
-/// True if a command has this option, which is in its long or its short form (`--env`, `-e`).
+/// True if a command has this option. The text is its long or its short form, such as `--env` or
+/// `-e`.
 pub fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     let short = option
@@ -203,10 +204,10 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     command.get_arguments().any(is_it)
 }
 
-/// Returns the problem for a word that clap would misread: several arguments in one word, such as
-/// `"-f app.yaml"`, which clap reads as `-f` with the value " app.yaml", or an option with a hyphen
-/// too few. `-env` would be `-e nv`, and `-version` would be `-v -e rsion`. `-help`, however,
-/// prints the help.
+/// Returns the problem for a word that clap would misread, or `None` for any other word. Such a
+/// word is several arguments in one, as in `"-f app.yaml"`, which clap reads as `-f` with the value
+/// " app.yaml". Or it is a long option with only one hyphen: clap reads `-env` as `-e nv`, and
+/// `-version` as `-v -e rsion`. `-help`, however, prints the help.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");

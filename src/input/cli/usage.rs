@@ -270,13 +270,9 @@ impl Line<'_> {
             let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
-        let help = match (
-            self.subcommand,
-            replacement(option).filter(is_own),
-            owner_name,
-            similar,
-        ) {
-            (_, Some(replacement), ..) => self.with_written_words(&format!("use {replacement}")),
+        let ours = replacement(option).filter(is_own);
+        let help = match (self.subcommand, ours, owner_name, similar) {
+            (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
             (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (.., None) => self.example(),

@@ -269,24 +269,25 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
         return None;
     };
     let has_key = |key: &str| node.value_of(key).is_some();
-    let mut texts = members.iter().filter_map(|(_, value)| value.scalar_text());
-    let is_path = |text: &str| text.contains('/') && reads_like_a_name(text);
+    // Without texts, the file has lists or mappings.
+    let texts = members.iter().map(|(_, value)| value.scalar_text());
+    let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
+    let is_path = |text: &&str| text.contains('/') && reads_like_a_name(text);
     // References can be as short as `x:k`, or contain `${STAGE}`, `{{ db.host }}` or `:$.host`.
     let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
-    let is_value = |text: &str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
-    let is_flat = texts.clone().count() == members.len();
-    let has_value = is_flat && !texts.clone().any(is_path) && texts.any(is_value);
+    let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
+    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_path);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
+    let is_declaration = TOP_KEYS.split(' ').any(has_key);
     // `--local` doesn't read standard input.
-    let is_ours = path == Path::new("-") || TOP_KEYS.split(' ').any(has_key);
-    let has_values = (has_secret_name || has_value) && !is_ours;
+    let is_for_local = (has_secret_name || has_value) && !is_declaration && path != Path::new("-");
     let first = Some(&*members.first()?.0.text);
     let name = first
         .filter(|name| reads_like_a_name(name))
         .unwrap_or("prod/db");
     let file = shell_quoted(&path.to_string_lossy());
     let local = format!("use --no-file --local {file} --env NAME={name}");
-    foreign_file(has_key).or_else(|| has_values.then_some(("a file of values", local)))
+    foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
 }
 
 /// Reads the sections of a declaration from its tree. For a file of a different kind, adds a

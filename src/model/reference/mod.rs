@@ -250,8 +250,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         let value = variable_value(name, default, inherited)?;
         // `${DB:-prod/db:password}`: the user wants a reference unless the variable is set.
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
-            let help =
-                format!("write only the reference; --keep-existing keeps {name} if it is set");
+            let help = "write only the reference; --keep-existing keeps a variable that is set";
             let defect = format!("has a colon in the default of ${{{name}:-…}}");
             return Err(Fault::new(defect).help(help));
         }
