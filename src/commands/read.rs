@@ -223,7 +223,7 @@ async fn fetch_and_resolve(
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;
-        // Failed look-ups of the region and of credentials are repeated, too.
+        // Failed lookups of the region and of credentials are repeated, too.
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }

@@ -128,8 +128,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
-        // This function reads SSL_CERT_FILE and SSL_CERT_DIR itself. If one of them is set, it
-        // reads no other roots.
+        // This function reads SSL_CERT_FILE and SSL_CERT_DIR itself. It doesn't read any other
+        // roots if one of these variables is set.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };

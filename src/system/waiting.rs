@@ -361,9 +361,9 @@ pub struct AskedProgram {
     pub terminal: Option<(File, Termios)>,
 }
 
-/// The program that is asked for credentials, until [`kill_program`] takes it. Only whoever holds
-/// the lock or has taken the program may reap it, so that nobody kills a different process that has
-/// been given the same id.
+/// The program that is asked for credentials, until [`kill_program`] takes it. A thread may reap
+/// the program only while it holds the lock, or after it has taken the program. Otherwise, a
+/// different process that has been given the same id could be killed.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it

@@ -267,7 +267,7 @@ impl Statements<'_> {
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
-    ///   Whether the path is recursive makes no difference.
+    ///   It doesn't matter whether the path is recursive.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();

@@ -268,7 +268,7 @@ impl Parameter {
         (path.includes(below) && agree).then(|| below.to_owned())
     }
 
-    /// Returns the name and the ARN, as far as the response has them.
+    /// Returns the name and the ARN, if the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }

@@ -159,7 +159,7 @@ impl Parent<'_> {
         }
     }
 
-    /// Carries out an action of the state machine, and queues the events that follow at once.
+    /// Carries out an action of the state machine, and queues the events that follow immediately.
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),

@@ -85,8 +85,8 @@ impl Locator {
         (!self.is_hidden()).then(|| self.written_id())
     }
 
-    /// Returns the locator without its stand-in, so that messages show the id. Only for a secret
-    /// that exists, because its id can't be a password in the wrong place.
+    /// Returns the locator without its stand-in, so that messages show the id. Call this only for
+    /// a secret that exists, because its id can't be a password in the wrong place.
     #[must_use]
     pub fn revealed(&self) -> Self {
         let mut revealed = self.clone();

@@ -10,17 +10,17 @@
 //! env        DB_HOST=db.internal               ── SecretObject ──┼──▶ MiniJinja ──┬──▶ text
 //! filters    urlencode, b64encode, …           ──────────────────┘        │       └──▶ error ──▶ problem
 //!                                                                         │                         ▲
-//!                                               each look-up that fails ──┴─▶ Misses ───────────────┘
+//!                                               each lookup that fails ──┴─▶ Misses ───────────────┘
 //! ```
 //!
 //! Two things are harder than they look:
 //!
 //! - **Is a key missing?** A missing key of a secret makes the entry absent, so that its `default`
 //!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
-//!   undefined, but not why. So a [`SecretObject`] notes each look-up that fails.
-//!   [`Rendering::lookup_at_fault`] finds the look-up that made the rendering fail: it renders the
-//!   template again, and lets one of the look-ups return a marked value. With an empty text for
-//!   this look-up, the next rendering finds the next missing key. A look-up in something that isn't
+//!   undefined, but not why. So a [`SecretObject`] notes each lookup that fails.
+//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail: it renders the
+//!   template again, and lets one of the lookups return a marked value. With an empty text for
+//!   this lookup, the next rendering finds the next missing key. A lookup in something that isn't
 //!   an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
@@ -54,14 +54,14 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text before a template that is rendered again to find out which look-up made it fail. The
-/// text makes an undefined value, the mark, and one of the failed look-ups returns this mark.
+/// The text before a template that is rendered again to find out which lookup made it fail. The
+/// text makes an undefined value, the mark, and one of the failed lookups returns this mark.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
 const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
-/// The maximum number of failed look-ups that are tried as the cause of an error.
+/// The maximum number of failed lookups that are tried as the cause of an error.
 const MOST_TRIES: usize = 100;
 
 /// The maximum number of MiniJinja instructions that a template runs.
@@ -99,7 +99,7 @@ impl Rendering<'_> {
     /// Renders the template, once or several times.
     ///
     /// # Errors
-    /// Every missing key, or a different failure of the template. A look-up of a key in a secret
+    /// Every missing key, or a different failure of the template. A lookup of a key in a secret
     /// that is plain text is an error even if the template has a `default` for the key, because
     /// that would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
@@ -144,7 +144,7 @@ impl Rendering<'_> {
         Err(errors.collect())
     }
 
-    /// Renders the text of a template with its secrets. Failed look-ups are noted in `misses`.
+    /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
@@ -155,21 +155,21 @@ impl Rendering<'_> {
         render_with(text, Names(values), misses)
     }
 
-    /// Returns the failed look-up that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the look-ups that have failed in this rendering, which are
-    /// taken from `misses`. `misses.empty` are the look-ups that were found before.
+    /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
+    /// else did. The candidates are the lookups that have failed in this rendering, which are
+    /// taken from `misses`. `misses.empty` are the lookups that were found before.
     ///
-    /// For each candidate, this renders the template again, and lets the look-up return the mark.
+    /// For each candidate, this renders the template again, and lets the lookup return the mark.
     /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
-    /// now names the mark, this look-up is the cause. (Only `'key' in db` has a different result
+    /// now names the mark, this lookup is the cause. (Only `'key' in db` has a different result
     /// with the mark, but it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
-        // A look-up in a value that isn't an object has a problem of its own.
+        // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
-        // The last look-up is the most likely one.
+        // The last lookup is the most likely one.
         let mut lookups = misses.take().into_iter().enumerate().rev().take(MOST_TRIES);
         let (_, lookup) = lookups.find(|(number, _)| {
             let marked = Misses::new(Some(*number), &misses.empty);
@@ -243,8 +243,8 @@ impl Rendering<'_> {
         problem.help(help)
     }
 
-    /// Returns the problem of the first look-up of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null. Skips look-ups in inputs for which `is_relevant`
+    /// Returns the problem of the first lookup of a key, such as `name` in `db.host.name`, in a
+    /// value that is neither an object nor null. Skips lookups in inputs for which `is_relevant`
     /// is false.
     fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
@@ -254,8 +254,8 @@ impl Rendering<'_> {
         })
     }
 
-    /// Returns the problem for the look-up of a key in a value that is neither an object nor null,
-    /// or `None` for any other look-up. `input` is the secret of `alias`.
+    /// Returns the problem for the lookup of a key in a value that is neither an object nor null,
+    /// or `None` for any other lookup. `input` is the secret of `alias`.
     fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
@@ -328,7 +328,7 @@ pub fn unknown_name_problem(
 }
 
 /// Renders the text of a template with a value for each name. The filter `fromjson` notes failed
-/// look-ups in `misses`.
+/// lookups in `misses`.
 ///
 /// # Errors
 /// MiniJinja's first error. It may quote a value.

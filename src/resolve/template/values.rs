@@ -46,20 +46,20 @@ impl Object for Names {
     }
 }
 
-/// The look-ups of keys that don't exist or are null, in one rendering.
+/// The lookups of keys that don't exist or are null, in one rendering.
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that [`super::MARK`] makes. The failed look-up with the number `marked`
+    /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
     /// returns it. For any other one, MiniJinja makes an undefined value.
     pub mark: OnceLock<Value>,
     marked: Option<usize>,
-    /// The look-ups whose result is an empty text. They aren't noted.
+    /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
 }
 
 impl Misses {
-    /// Creates an empty list. The look-up with the number `marked` will return the mark, and those
+    /// Creates an empty list. The lookup with the number `marked` will return the mark, and those
     /// in `empty` an empty text.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
@@ -69,14 +69,14 @@ impl Misses {
         })
     }
 
-    /// Returns the look-ups in their order, and empties the list.
+    /// Returns the lookups in their order, and empties the list.
     pub fn take(&self) -> Vec<FailedLookup> {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut *lookups)
     }
 
-    /// Adds a look-up to the list, unless it is in `empty`. Returns the value that replaces
-    /// MiniJinja's undefined value, if there is one: an empty text for a look-up in `empty`, or
+    /// Adds a lookup to the list, unless it is in `empty`. Returns the value that replaces
+    /// MiniJinja's undefined value, if there is one: an empty text for a lookup in `empty`, or
     /// [`Self::mark`] for the one with the number `marked`.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.empty.contains(&lookup) {
@@ -89,7 +89,7 @@ impl Misses {
     }
 }
 
-/// A look-up of a key that doesn't exist or is null.
+/// A lookup of a key that doesn't exist or is null.
 #[derive(Clone, PartialEq)]
 pub struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
@@ -113,7 +113,7 @@ pub struct SecretObject {
 
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
-    /// parsed. A null is undefined. Failed look-ups in the value are noted in `misses`.
+    /// parsed. A null is undefined. Failed lookups in the value are noted in `misses`.
     pub fn root(alias: Option<Arc<str>>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let root = Self {
             alias,
@@ -324,7 +324,7 @@ fn own_error(fault: impl Into<Fault>) -> Error {
     Error::from(ErrorKind::InvalidOperation).with_source(fault.into())
 }
 
-/// Adds our filters and tests to an environment. `fromjson` notes failed look-ups in `misses`.
+/// Adds our filters and tests to an environment. `fromjson` notes failed lookups in `misses`.
 pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);

@@ -393,8 +393,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind, of which only the header is kept. Warns about a
-    /// `[default]` section that is ignored. Adds nothing if the file doesn't exist.
+    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns
+    /// about a `[default]` section that is ignored. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
