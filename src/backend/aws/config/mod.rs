@@ -1,6 +1,6 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from
-//! the profile, in this order of precedence, and they are checked before any request. They
-//! are read twice, first without the files:
+//! the profile, in this order of precedence, and they are checked before any request. They are read
+//! twice, the first time without the files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -87,7 +87,7 @@ pub struct Settings {
     pub profile_advice: Option<String>,
 }
 
-/// Two facts about a run that change its requests.
+/// Two facts about a run, which decide whether it may ask the user and whether it asks STS.
 #[derive(Clone, Copy)]
 pub struct Purpose {
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
@@ -363,7 +363,7 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
         if inherited.non_empty(name).is_none() {
-            // SAFETY: no other thread runs before the values are read.
+            // SAFETY: `commands::worker` calls this before it starts a second thread.
             #[allow(clippy::disallowed_methods, unsafe_code, reason = "the SDK reads it")]
             unsafe {
                 std::env::remove_var(name)
@@ -534,8 +534,8 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
-/// the home directory. If HOME isn't set, that is the one in /etc/passwd, as in botocore. If the
-/// user isn't listed there either, a file only has a path if a variable names it.
+/// the home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in
+/// botocore. If the user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

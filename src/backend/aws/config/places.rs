@@ -303,7 +303,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a
+    /// Reads the files. Warns if a `[default]` section is ignored because the file also has a
     /// `[profile default]`.
     ///
     /// # Errors
@@ -344,7 +344,8 @@ impl Profiles {
     /// isn't one:
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If this header was meant
-    ///   to be the profile, or if every header has the word `profile`, the advice is to remove it.
+    ///   to be the profile, or if every header has the word `profile`, the advice is to remove the
+    ///   word.
     /// - If the profile has an access key under a different name, the advice is to write
     ///   `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {

@@ -83,7 +83,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 /// such as `the service account token`.
 pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
-    // Somebody may have written the token itself instead of its path.
+    // The setting may have the token itself instead of a path, so it isn't shown.
     if !path.is_absolute() {
         return unusable(format!("{name} can't be read from its file: {why}"));
     }

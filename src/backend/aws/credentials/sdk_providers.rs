@@ -1,8 +1,8 @@
 //! The SDK's providers: for SSO, for a container and for an instance.
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
-//! depend on them. So each answer first passes through one of our functions, which notes what the
-//! SDK would hide.
+//! depend on them. So the result of each request first passes through one of our functions, which
+//! notes what the SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
 //! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
@@ -60,7 +60,7 @@ use crate::time::RetryBudget;
 ///
 /// # Errors
 /// When the file or the credentials can't be read. If the variables of a container aren't set, the
-/// error lets the search ask the next provider.
+/// search asks the next provider after the error.
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -195,7 +195,7 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// The message about a role that doesn't trust EC2.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 
-/// The remedy for such a role.
+/// The remedy for a role that doesn't trust EC2.
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
@@ -205,7 +205,7 @@ const TRUST_EC2_REMEDY: &str =
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the error lets the search ask the next provider.
+/// instance doesn't have a role, the search asks the next provider after the error.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -323,7 +323,7 @@ fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// Returns the region that an answer contains.
+/// Returns the region in an answer of the metadata service.
 ///
 /// # Errors
 /// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
@@ -373,7 +373,7 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
         let status = response.status().as_u16();
         if is_hidden(url, status) {
             let reason = stated_reason(response.body().bytes().unwrap_or_default());
-            return Err(ConnectorError::user(HiddenAnswer(status, reason).into()));
+            return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
         }
         Ok(response)
     });
@@ -431,10 +431,10 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
 /// colon.
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
-struct HiddenAnswer(u16, String);
+struct HiddenResponse(u16, String);
 
 /// Returns the reason in the body of an error, after a colon: the `message` in a JSON object, or
-/// any other text that isn't a web page. Otherwise returns an empty text.
+/// otherwise the whole text, unless it is a web page. Returns an empty text if there is no reason.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -448,7 +448,7 @@ fn stated_reason(body: &[u8]) -> String {
 /// [`link_local_config`] has hidden, or the one in the error itself. Returns `None` if there was
 /// no response, or if the error doesn't have its status.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    if let Some(HiddenAnswer(status, _)) = find_source(error) {
+    if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
     }
     match find_source(error)? {
