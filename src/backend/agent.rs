@@ -339,8 +339,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Takes the place of the headers of an error from the agent, whose code and message are in its
-/// body.
+/// Passed instead of the headers of the agent's errors, whose code and message are in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
 /// Returns the failure for an error response without one of AWS's codes. Such a response isn't from

@@ -72,7 +72,7 @@ pub struct CacheEntry {
     pub document: Document,
 }
 
-/// The time that AWS has for its answers if the cache could provide every value.
+/// The time that AWS has for its answers if the cache could provide every value instead.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
@@ -154,8 +154,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries of the locators in `wanted`, as far as they exist. Adds a notice for each
-    /// entry that can't be used.
+    /// Reads the entries that exist for the locators in `wanted`. Adds a notice for each entry that
+    /// can't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -276,8 +276,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
-    // Only a time before 1970 can't be written, and AWS's answers don't have one. The JSON would be
-    // empty, so `decode` would refuse the entry.
+    // Only a time before 1970 can't be written, and AWS's answers don't have one. With one, the
+    // JSON would be empty, so `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);

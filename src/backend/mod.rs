@@ -67,7 +67,7 @@ impl Backend {
     /// are not used.
     ///
     /// # Errors
-    /// The errors of [`Aws::answers`]. A failed request is an answer.
+    /// The errors of [`Aws::answers`].
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,

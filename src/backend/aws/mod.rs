@@ -108,7 +108,7 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
-            // This doesn't use stored credentials, so it doesn't happen again.
+            // The second call doesn't use stored credentials, so there isn't a third one.
             return Box::pin(self.answers(wanted, limit)).await;
         }
         Ok(answers)
@@ -224,13 +224,13 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // As in `answers`, this doesn't happen again.
+            // As in `answers`, there isn't a third call.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
     }
 
-    /// Returns the session. The first call opens it: it reads AWS's configuration files, and may
+    /// Returns the session. Opens it if necessary, which reads AWS's configuration files, and may
     /// ask the user for an MFA code.
     ///
     /// # Errors
@@ -356,8 +356,8 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
     answers
 }
 
-/// Starts opening connections for the requests that have to wait for credentials, while these are
-/// looked for.
+/// Starts opening connections for the requests that have to wait for credentials, so that both
+/// happen at the same time.
 ///
 /// Does nothing for a request that can be sent immediately: if an earlier try of `--wait` has found
 /// credentials, or if the credentials are in variables and the request doesn't have a role.

@@ -92,8 +92,7 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns the meaning of the error. It depends on the code and, if the code is missing or
-    /// unknown, on the HTTP status.
+    /// Returns the meaning of the error.
     pub fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -134,7 +133,7 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient"
-            // From here on, the codes are about tokens: an SSO token or session has expired, or STS
+            // The rest of this arm is about tokens: an SSO token or session has expired, or STS
             // doesn't accept the token of a web identity.
             | "Unauthorized"
             | "UnauthorizedClient"
@@ -179,7 +178,7 @@ impl<'a> ServiceError<'a> {
     /// [`Refusal`] of its own.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
-        // A secret with AWS's own key can't be read from a different account.
+        // A secret that is encrypted with AWS's own key can't be read from a different account.
         if failure.reason().contains("different AWS account") {
             return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }

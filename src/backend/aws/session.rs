@@ -114,8 +114,9 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // If a code is still missing, the error is stored instead of the base credentials. So
-            // secrets-exec doesn't look for credentials, and every request fails with this error.
+            // If the user hasn't typed a code, the error is stored instead of the base credentials.
+            // So secrets-exec doesn't look for credentials, and every request fails with this
+            // error.
             let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }

@@ -114,7 +114,8 @@ pub struct MetadataSettings {
     /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
     /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
     pub endpoint: Option<HttpUrl>,
-    /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
+    /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
+    /// part of a response.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,
@@ -175,9 +176,9 @@ impl Settings {
         unless_errors(places.errors, settings)
     }
 
-    /// Sets the settings that a variable or the profile can have. This is done twice: first only
-    /// with the variables, and again once the profile has been read. The second time replaces the
-    /// earlier values. An invalid value adds an error to `places`.
+    /// Sets the settings that can be in a variable or in the profile. This is done twice: first
+    /// only with the variables, and again once the profile has been read. The second time replaces
+    /// the earlier values. An invalid value adds an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
@@ -380,7 +381,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
-        // The path isn't shown, because inside its task it works like a password.
+        // The path isn't shown, because within the task, it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.errors.push(Problem::usage(text));
     }

@@ -71,8 +71,8 @@ impl<'a> Places<'a> {
         self.variable(name, any_text)
     }
 
-    /// Returns a variable with the id or the secret of an access key. As in the SDKs, a variable
-    /// that consists of blanks is treated as unset.
+    /// Returns the text of a variable with the id or the secret of an access key. As in the SDKs, a
+    /// variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
@@ -93,7 +93,7 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let service_text = profile.profiles.sections.get(&key)?.get(&service);
-        // Without a value after `ssm =`, its text is the indented lines below it.
+        // Without a value after `ssm =`, the text has the indented lines below it.
         let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
@@ -293,8 +293,8 @@ pub struct Profiles {
     /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
     /// kind.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The headers in the configuration file that don't have a known kind. Perhaps the word
-    /// `profile` is missing.
+    /// The headers of the sections in the configuration file that don't have a known kind. Perhaps
+    /// the word `profile` is missing.
     bare_sections: Vec<String>,
 }
 

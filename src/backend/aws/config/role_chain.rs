@@ -226,7 +226,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         None if profile.setting("aws_access_key_id").is_some() => {
             Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
         }
-        // As in variables, a secret key without an access key is ignored.
+        // As with AWS's variables, a secret key without an access key is ignored.
         keys => Ok(keys.map(RoleSource::Keys)),
     }
 }

@@ -117,9 +117,9 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted can
-/// be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
-/// returned unchanged, because every other request would fail with it, too.
+/// A denial is final, and has a remedy if AWS's reason is a known one. But a token that isn't
+/// accepted can be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or
+/// a proxy is returned unchanged, because every other request would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {

@@ -60,7 +60,7 @@ use crate::time::RetryBudget;
 ///
 /// # Errors
 /// When the file or the credentials can't be read. If the variables of a container aren't set, the
-/// search asks the next provider after the error.
+/// search asks the next provider after this error.
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -83,7 +83,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     })
 }
 
-/// The remedy for variables of a container that are wrong, or that are set outside of one.
+/// The remedy for a container's variables that are invalid, or that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CONTAINER_*";
 
 /// The remedy for a URL of a container's credentials that the SDK refuses.
@@ -205,7 +205,7 @@ const TRUST_EC2_REMEDY: &str =
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the search asks the next provider after the error.
+/// instance doesn't have a role, the search asks the next provider after this error.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -246,18 +246,18 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
-            let why = "this EC2 instance doesn't have a role";
-            not_configured(why).help("attach an IAM role to this instance")
+            let text = "this EC2 instance doesn't have a role";
+            not_configured(text).help("attach an IAM role to this instance")
         }
         // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
         // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
-            let why = format!("the instance metadata service didn't answer: {why}");
+            let text = format!("the instance metadata service didn't answer: {why}");
             if (is_silent || is_unreachable(error)) && settings.may_exist {
-                unanswered(why)
+                unanswered(text)
             } else {
-                not_configured(why)
+                not_configured(text)
             }
         }
         _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),

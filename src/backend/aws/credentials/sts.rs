@@ -1,7 +1,6 @@
-//! STS, which returns the credentials of roles. AssumeRole returns the credentials of a role that
-//! trusts the caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account
-//! for the credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the
-//! caller is.
+//! STS. AssumeRole returns the credentials of a role that trusts the caller.
+//! AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for the
+//! credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
 //!
 //! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
