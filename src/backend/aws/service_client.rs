@@ -473,8 +473,8 @@ impl Endpoints {
         Ok(https.path_and_query("/").build()?)
     }
 
-    /// Finds an endpoint with the SDK's rules. Parameter Store and SSO have the same rules as STS,
-    /// except for the name of the service.
+    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. The other
+    /// services have the same rules as STS, except for the name of the service.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.

@@ -368,8 +368,8 @@ impl Profiles {
         is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
     }
 
-    /// Returns the error for a profile that does not exist. `setting` is the option, the variable
-    /// or the setting that names the profile.
+    /// Returns the error for a profile that does not exist, with the most likely remedy. `setting`
+    /// is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} ({setting})");

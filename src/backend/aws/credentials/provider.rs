@@ -118,8 +118,9 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// such as `the role "…" couldn't be assumed`.
 ///
 /// A denial is final, and has a remedy if AWS's reason is a known one. But a token that isn't
-/// accepted can be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or
-/// a proxy is returned unchanged, because every other request would fail with it, too.
+/// accepted can be replaced, so `--wait` tries again. An outage only gets the headline. An error
+/// about a certificate, a CA bundle or a proxy is returned unchanged, because every other request
+/// would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {

@@ -55,8 +55,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{SdkAnswer, error_text, find_source};
 use crate::time::RetryBudget;
 
-/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First reads
-/// the file with the token, because the SDK's error would not name the file.
+/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
+/// that the file with the token can be read, because the SDK's error would not name it.
 ///
 /// # Errors
 /// When the file or the credentials can't be read. If the variables of a container aren't set, the
@@ -505,7 +505,7 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
-    // Any other failure already has a complete message.
+    // `why` includes the text of an outage. Any other failure already has a complete message.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }
