@@ -424,7 +424,7 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or this setting in the profile, only
+    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, only
     /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
