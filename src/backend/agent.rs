@@ -6,8 +6,9 @@
 //! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
 //! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
-//! roles only since version 2.1. [`Agent::unsupported`] finds unsupported requests before anything
-//! is sent. If the agent denies a request, AWS is never asked, not even with `--agent-fallback`.
+//! roles only since version 2.1. [`Agent::unsupported`] finds the requests that no version supports
+//! before anything is sent. If the agent denies a request, AWS is never asked, not even with
+//! `--agent-fallback`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -100,8 +101,8 @@ pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
-    /// AWS's settings. The agent uses only the region, the role, the token, the number of attempts
-    /// and the root certificates.
+    /// AWS's settings. This backend uses only the region, the role, the token, the number of
+    /// attempts and the root certificates.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
@@ -111,7 +112,7 @@ impl Agent {
     /// Creates the backend. It reads AWS's configuration files and opens connections only when they
     /// are needed.
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
-        // With a fallback, AWS is asked instead of making a second attempt.
+        // With a fallback, AWS is asked after the first failed attempt.
         let configured = settings.max_attempts;
         let max_attempts = if has_fallback { Some(1) } else { configured };
         // The parts of a response don't need a limit, because the budget limits the whole request.
@@ -159,14 +160,14 @@ impl Agent {
         distribute(requests, answered)
     }
 
-    /// Returns why the agent can't read a locator, as the rest of a sentence about the agent, or
-    /// `None` for a locator that the agent supports. The agent reads only from its own region,
+    /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent,
+    /// or `None` for a locator that the agent supports. The agent reads only from its own region,
     /// doesn't pass on an external id, and can't read parameters.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        // The agent's region should be the configured one. If it isn't, `read_response` notices
-        // that.
+        // The agent's region should be the configured one. If it isn't, `read_response` finds that
+        // out.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
@@ -204,8 +205,9 @@ impl Agent {
         in_flight(stream::iter(reading)).await
     }
 
-    /// If no connection to the agent can be opened, returns that failure, because a token wouldn't
-    /// help. Otherwise, returns `error`, which is about the missing token.
+    /// Tries to connect to the agent. If that fails, returns the failure, because a token wouldn't
+    /// help. Otherwise, or if the budget ends first, returns `error`, which is about the missing
+    /// token.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.uri());
         match self.budget.within(connecting).await {
@@ -238,7 +240,7 @@ impl Agent {
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is treated like one that isn't from AWS.
+        // A body that breaks off or is too long is an outage, like one that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }
@@ -270,15 +272,15 @@ fn with_agent_headline(mut error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
         error.cause = Cause::Outage(AgentConnection);
-        // The code is still that of the earlier cause.
+        // The problem still has the code of the earlier cause.
         error.problem.code = error.cause.facts().code;
         return error.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
     error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }
 
-/// Returns the failure of a request that the agent doesn't support. `why` is the rest of a sentence
-/// about the agent.
+/// Returns the failure of a request that the agent doesn't support. `why` is the predicate of a
+/// sentence about the agent.
 fn unsupported_error(why: &str) -> FetchError {
     let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
     FetchError::refused(Refusal::Agent, text)
@@ -312,8 +314,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {
-        // Only the agent's own errors contain the role's ARN, also if it has too many roles. AWS's
-        // errors have the ARN of the role's session instead.
+        // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
+        // role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let help = match code {
             "MaxRolesExceeded" => {
@@ -330,19 +332,18 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
 
     let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
-        // A 403 is a denial, whatever code it has, so neither the agent nor AWS is asked again.
+        // A 403 is a denial even if its code is that of an outage, so neither the agent nor AWS is
+        // asked again.
         return Err(FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error));
     }
     Err(error)
 }
 
-/// Takes the place of the headers of an error from the agent, whose code and message are in its
-/// body.
+/// Passed instead of the headers of the agent's errors, whose code and message are in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// Returns the failure for an error response without one of AWS's codes. Such a response is from
-/// the agent itself. Agents older than version 2.1 answer with status 400 if a request names a
-/// role.
+/// Returns the failure for an error response without one of AWS's codes. Such a response isn't from
+/// AWS. Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

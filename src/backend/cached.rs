@@ -23,8 +23,8 @@
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
 //! can change without a new request. An entry is a file with three parts: a line with the format's
 //! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
-//! hash of everything that the answer depends on, so that a launch with a different role or
-//! endpoint never gets the answer.
+//! hash of the request, and of the options and variables that choose its credentials and its
+//! endpoint. So a launch with a different `--role-arn` or endpoint never gets the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -55,7 +55,7 @@ const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
-/// The predicate of the notice about an entry that can't be decoded.
+/// The predicate of the notice about an invalid entry.
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from another version of secrets-exec";
 
@@ -72,7 +72,7 @@ pub struct CacheEntry {
     pub document: Document,
 }
 
-/// How long AWS is asked if the cache could provide every value.
+/// The time that AWS has for its answers if the cache could provide every value instead.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
@@ -113,10 +113,10 @@ impl Cached {
             entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
-        let answered = |(locator, entry): (&Locator, CacheEntry)| {
+        let to_answer = |(locator, entry): (&Locator, CacheEntry)| {
             (locator.clone(), Ok(entry.into_document(None)))
         };
-        let mut answers = Answers::from_iter(fresh.into_iter().map(answered));
+        let mut answers = Answers::from_iter(fresh.into_iter().map(to_answer));
         if asked.is_empty() {
             return Ok(answers);
         }
@@ -154,7 +154,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries of these locators. Adds a notice for each entry that can't be used.
+    /// Reads the entries that exist for the locators in `wanted`. Adds a notice for each entry that
+    /// can't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -180,8 +181,8 @@ impl Cached {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // Files in memory don't survive a boot, so such an entry is from a different time
-        // namespace, which has a boot time of its own.
+        // This time is in the future. Files in memory don't survive a boot, so the entry was
+        // written in a different time namespace, which has its own boot time.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
@@ -192,8 +193,8 @@ impl Cached {
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
-    /// other failure, keeps the entry. `entry` is the existing entry, and `begun` is the time from
-    /// boot to the fetch. Adds a notice if the entry can't be stored or removed.
+    /// other failure, keeps the entry. `entry` is the existing entry, if there is one, and `begun`
+    /// is the time from boot to the fetch. Adds a notice if the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -234,8 +235,8 @@ impl Cached {
     }
 }
 
-/// Returns AWS's answer or, if AWS has an outage in every region, the stale one in `substitute`. If
-/// there is no substitute, a note in the failure says so.
+/// Returns AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`.
+/// An outage for which there is no substitute gets a note that says so.
 fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
@@ -256,8 +257,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the entry's document with the age of the answer. `replaces` is the failure of AWS
-    /// that made a stale entry necessary, and `None` for a fresh entry.
+    /// Returns the entry's document with the age of the answer. For a stale entry, `replaces` is
+    /// the failure of AWS that made it necessary. For a fresh entry, it is `None`.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -275,8 +276,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
-    // Only a time before 1970 can't be written, and AWS's answers don't have one. `decode` would
-    // refuse such an entry, because its JSON is empty.
+    // Only a time before 1970 can't be written, and AWS's answers don't have one. With one, the
+    // JSON would be empty, so `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);
@@ -286,8 +287,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
 /// Parses the bytes of the entry with this name.
 ///
 /// # Errors
-/// When the bytes are not an entry, or when they are the entry with a different name. The error is
-/// the predicate of a message and does not quote the bytes.
+/// When the bytes are not an entry, or are an entry with a different name. The error is the
+/// predicate of a message and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
@@ -346,19 +347,20 @@ const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 /// The permissions of everyone except the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
-/// The predicate of the notice about a file that another user could have written.
+/// The predicate of the notice about a file that isn't private to this user.
 const NOT_OURS: &str =
     "couldn't be used, because its file doesn't belong to this user or doesn't have mode 0600";
 
-/// The size limit for reading a file, in bytes. All parameters below a path together are smaller.
+/// The size limit for reading a file, in bytes. Even the document of a path with the maximum number
+/// of parameters is smaller.
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
     /// Opens the directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
-    /// If the directory can't be opened or examined, or every reason why values must not be stored
-    /// in it.
+    /// One error if the directory can't be opened or examined. Otherwise, one for each reason why
+    /// values must not be stored in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         // If the directory doesn't exist, the help suggests this command.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
@@ -428,9 +430,10 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
 
-/// Adds the option to the problem for a directory that can't be opened, and a note that the
-/// directory must be in memory. The help of `problem` is to create the directory at `path`. Outside
-/// of /run and /dev/shm, `path` is probably on a disk, so the help names a different one instead.
+/// Adds `--cache` to the text of the problem for a directory that can't be opened, and a note that
+/// the directory must be in memory. If the directory doesn't exist, the help of `problem` is to
+/// create it. But outside of /run and /dev/shm, it would probably be on a disk, so the help names a
+/// different directory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
@@ -461,17 +464,17 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
     // An ACL that gives access to other users appears in the permissions of the group.
-    let has_others = mode.intersects(OTHERS);
+    let is_open_to_others = mode.intersects(OTHERS);
     // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or
     // chmod, nobody else could use it any more.
-    let is_shared = has_others && mode.contains(Mode::S_ISVTX);
+    let is_shared = is_open_to_others && mode.contains(Mode::S_ISVTX);
     if owner != own_uid && !is_shared {
         problems.push(problem(
             format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),
             format!("give it to user {own_uid}: chown {own_uid} {path}"),
         ));
     }
-    if has_others {
+    if is_open_to_others {
         let install = format!("install -d -m 700 {path}/secrets-exec");
         let help = match is_shared {
             true => format!("make a directory in it, and use that one: {install}"),

@@ -14,14 +14,15 @@ const REMEDY: &str = "that is a declaration: name a file with prod/db: { passwor
 /// The file of `--local`.
 pub struct LocalFile {
     pub path: PathBuf,
-    /// The values by the id of the secret, and then by the staging label.
+    /// The values by the id of the secret, and then by the staging label. As in references, the id
+    /// of a parameter begins with `ssm:`.
     pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
 impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
     /// secrets or parameters, the answer also has the most similar id in the file, if there is one.
-    /// A path isn't an id.
+    /// There is no suggestion for a path, which isn't an id.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut searches) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {
@@ -49,7 +50,7 @@ impl LocalFile {
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        // Versions in the file don't have ids, so a version with an id is never found.
+        // Versions in the file don't have ids, so a request for a version id never finds one.
         let has_id = locator.version.id().is_some();
         let stage = locator.version.stage().filter(|_| !has_id);
         let Some((stage, value)) = stage.and_then(|stage| stages.get_key_value(stage)) else {
@@ -64,7 +65,7 @@ impl LocalFile {
     /// Returns the failure for a secret or a version that the file doesn't have. If the file is
     /// probably a declaration, the failure says so.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        // A declaration has no other keys than these, and isn't empty.
+        // A declaration has only these keys, and isn't empty.
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
         let mut ids = self.secrets.keys();
         let is_declaration = !self.secrets.is_empty() && ids.all(is_key_of_declaration);
@@ -106,9 +107,10 @@ impl LocalFile {
     }
 }
 
-/// Returns the names that a secret can have in the file: its id, and for an ARN also the name in
-/// the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name, and leaves
-/// out the leading slash of a parameter's name, so the forms with and without these are tried.
+/// Returns the names that a secret or parameter can have in the file: its id, and for an ARN also
+/// the name in the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name,
+/// and leaves out the leading slash of a parameter's name, so the list has the name with and
+/// without them.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -1,6 +1,6 @@
-//! Backends return a document for each locator. A locator is one request: a secret's id, version,
-//! region and role. The backends are AWS, AWS with the cache of `--cache`, the Secrets Manager
-//! Agent, and the file of `--local`.
+//! Backends return an answer for each locator: a document, or the failure of the request. A locator
+//! is one request: a secret's id, version, region and role. The backends are AWS, AWS with the
+//! cache of `--cache`, the Secrets Manager Agent, and the file of `--local`.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -43,8 +43,8 @@ pub enum Backend {
 
 impl Backend {
     /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
-    /// backend. What the agent can read depends on the profile, so this reads AWS's configuration
-    /// files, unless `plan` doesn't have any locators. Doesn't send a request.
+    /// backend. What the agent can read depends on the profile, so if `plan` has any locators, this
+    /// reads AWS's configuration files. Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -59,7 +59,7 @@ impl Backend {
     }
 
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
-    /// ([`Agent::unsupported`]). Each backend has its own batches, concurrency limits, retries and
+    /// ([`Agent::unsupported`]). The backend decides about batches, concurrency, retries and
     /// fallback regions.
     ///
     /// The last two parameters are for the cache. `suffices` returns true if the answers that it
@@ -67,14 +67,15 @@ impl Backend {
     /// are not used.
     ///
     /// # Errors
-    /// The errors of [`Aws::answers`]. A failed request is an answer.
+    /// The errors of [`Aws::answers`].
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
-        // For `Aws::answers`, `None` means no limit but the deadline. The cache has its own limit.
+        // For `Aws::answers`, `None` means no limit but the deadline. `Cached` passes a limit of
+        // its own.
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,
@@ -104,8 +105,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity with which AWS was asked, if it is known. Returns `None` with the
-    /// agent, because the agent asks with its own credentials. Doesn't send a request.
+    /// Returns the identity with which AWS was asked, if it is known. With the agent, returns
+    /// `None` even if AWS was asked, too, because the agent has its own credentials. Doesn't send a
+    /// request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;
@@ -114,14 +116,14 @@ impl Backend {
     }
 }
 
-/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`. A
-/// denial, an absence or a refusal is such an answer, even if it is about a token or a role.
+/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`: a
+/// document, an absence, or a denial or refusal, even of the token or the role.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
         // AWS has refused the time in the agent's signature, and would refuse ours, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        // `Never`: the agent has refused the token or the role. `Later`: there is no token, so the
+        // `Never`: the agent has refused the token or the role. `Later`: no token was found, so the
         // agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
         // The agent's host doesn't speak TLS, so the agent hasn't received the request.

@@ -1,9 +1,9 @@
 //! The least-privilege IAM policy for a launch. It is derived from the requests that the launch
 //! would make, without sending any.
 //!
-//! A launch works with exactly this policy, and fails if any of its unconditional statements is
-//! missing. There is one statement for each action. The order of statements and resources is fixed,
-//! so that a policy can be compared with an earlier one.
+//! A launch works with exactly this policy. It needs every statement, except perhaps the one for
+//! the keys of `--kms-key`. There is one statement for each action. The order of statements and
+//! resources is fixed, so that a policy can be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,8 +68,8 @@ struct PolicyOwner<'a> {
 impl<'a> PolicyOwner<'a> {
     /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
     ///
-    /// `chain` has the roles that a web identity or a profile assumes, one after the other, to get
-    /// the credentials of the launch. The last one is the role of the caller.
+    /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
+    /// launch. The last one is the role of the caller.
     ///
     /// # Errors
     /// When the launch does not assume the role that `options` names.
@@ -133,7 +133,7 @@ fn statements<'a>(
     requests: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
-    // A secret whose id doesn't have an account is in that of the role that reads it.
+    // A secret whose id doesn't have an account is in the account of the role that reads it.
     let named_account = owner.named.and_then(Arn::account);
     let account = named_account.or(options.account.as_deref());
     let mut statements = Statements {
@@ -223,9 +223,9 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Adds the permission to read what a locator names, in one region or, without `region`, in
-    /// every region. Also notes which service decrypts the value. AWS can't limit a permission to
-    /// one version.
+    /// Adds the permission to read or describe what a locator names, in one region or, without
+    /// `region`, in every region. Also notes which service decrypts the value. AWS can't limit a
+    /// permission to one version.
     ///
     /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
     /// parameter.
@@ -274,7 +274,7 @@ impl Statements<'_> {
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
                 let mut secrets = vec![format!("secret:{name}-??????")];
-                // The end of this ARN may already be the six random characters.
+                // The name from an ARN may already end with the six random characters.
                 if locator.id.may_be_complete() {
                     secrets.push(format!("secret:{name}"));
                 }

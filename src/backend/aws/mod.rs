@@ -1,5 +1,5 @@
-//! The backend that reads from AWS. Each distinct request is sent once, in its region and with its
-//! role, and many are sent at the same time.
+//! The backend that reads from AWS. Equal requests become one, and many requests are sent at the
+//! same time, each in its region and with its role.
 //!
 //! ```text
 //! locators ─▶ requests_for ─▶ requests ─▶ read_in_regions ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
-//! regions, one after the other. A denial or an absence is an answer, so no other region is asked
-//! after it. If every region fails, the message is about the secret's own region: what a fallback
-//! region says is only about the replica there.
+//! regions, one after the other. A denial or an absence is final, so no other region is asked after
+//! it. If every region fails, the message is about the secret's own region: what a fallback region
+//! says is only about the replica there.
 //!
 //! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
 //! `session` keeps them, together with the assumed roles and the region, for all requests of a
@@ -64,7 +64,7 @@ pub struct Aws {
     pub settings: Settings,
     purpose: Purpose,
     deadline: Deadline,
-    /// The region, credentials and roles. It is `None` before the first fetch.
+    /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
     session: Option<Session>,
     /// The codes that the user has typed. The key is the serial number of the MFA device.
     mfa_codes: BTreeMap<String, String>,
@@ -83,7 +83,8 @@ impl Aws {
     }
 
     /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
-    /// files, and may ask the user for an MFA code.
+    /// files, and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
+    /// stored, everything is requested again without them.
     ///
     /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
     /// the time that the user takes to type a code.
@@ -107,7 +108,7 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
-            // The next try doesn't use stored credentials, so there is only one more.
+            // The second call doesn't use stored credentials, so there isn't a third one.
             return Box::pin(self.answers(wanted, limit)).await;
         }
         Ok(answers)
@@ -135,10 +136,10 @@ impl Aws {
         }
     }
 
-    /// Returns a key that is hashed to name the cache entry of a locator. The key is made from
-    /// options and variables, but not from files. It says what is read, where it is read, and which
-    /// options and variables choose the caller, so two requests that can have different answers
-    /// have different keys. The key is never printed, because it contains an access key id.
+    /// Returns a key that is hashed to name the cache entry of a locator. It says what is read,
+    /// where it is read, and which options and variables choose the caller, so a request for which
+    /// one of these is different has a different key. Files aren't read for it. The key is never
+    /// printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let request = settings.with_defaults(locator);
@@ -223,13 +224,13 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // As in `answers`, there is only one more try.
+            // As in `answers`, there isn't a third call.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
     }
 
-    /// Returns the session. The first call opens it: it reads AWS's configuration files, and may
+    /// Returns the session. Opens it if necessary, which reads AWS's configuration files, and may
     /// ask the user for an MFA code.
     ///
     /// # Errors
@@ -253,7 +254,8 @@ impl Aws {
 }
 
 /// True if AWS's answer was about this secret and the secret may exist, so that its description can
-/// help. After any other error, the request for the description would only fail in the same way.
+/// help. After any other error, the request for the description would probably fail in the same
+/// way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
@@ -311,7 +313,7 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure the sources of the default region and account, the advice about the
+/// Adds to each failure where the default region and account come from, the advice about the
 /// profile, and the profile that `--profile` names.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
@@ -324,10 +326,10 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Returns one answer for each request, grouped by batch. Starts opening connections, finds the
+/// Returns one answer for each request, grouped by batch. Starts opening connections, looks for
 /// credentials, and then sends many requests at the same time. Each role is assumed once. With
 /// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search.
+/// sent, and each answer is the error of the search for them.
 async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -338,7 +340,8 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
     }
     let (session, begun) = (&*session, Instant::now());
 
-    // Each role is assumed separately, so that a slow STS only delays the requests with that role.
+    // Each role is assumed separately, so that the wait for STS only delays the requests with this
+    // role.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
@@ -411,8 +414,8 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. If there are no credentials for the role, every answer is the error of
-/// their search.
+/// answer for each request. If there are no credentials for the role, every answer is the error
+/// that says why.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so that later batches don't get longer shares.
@@ -494,9 +497,9 @@ async fn send(
     }
 }
 
-/// Adds the caller's identity to a denial whose message does not name the caller. This may send a
-/// request to STS. If AWS refused the credentials, the error says which ones and where they come
-/// from. Any other error is returned unchanged.
+/// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
+/// authorized …`. This may send a request to STS. If AWS refused the credentials, the error says
+/// which ones and where they come from. Any other error is returned unchanged.
 async fn explained(
     session: &Session,
     request: &Request,

@@ -135,17 +135,17 @@ async fn read_path(
 ) -> FetchResult<Document> {
     // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
     // needs the slash at the beginning, so the path from an ARN gets one.
-    let (path, is_recursive) = (&format!("/{}", bare_name(path.name)), path.is_recursive);
-    let input = json!({ "Path": path, "Recursive": is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let name = &format!("/{}", bare_name(path.name));
+    let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
     let request_page = async |input: &Value| {
-        let calling = client.call_json(GET_BY_PATH, locator.traced(path), input, budget, read);
+        let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
         calling.await
     };
     // The map sorts the parameters. One more than the maximum shows that there are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
-        let why = format!("the path {path:?} has more than 10,000 parameters: use a longer path");
+        let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
     let found = Document::of_path(found.into_iter().collect());
@@ -236,7 +236,7 @@ impl GetParametersResponse {
             return None;
         }
         let selector = version_selector(locator);
-        // AWS doesn't say whether only the version is missing.
+        // AWS doesn't say whether the whole parameter is missing, or only its version.
         let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
@@ -244,7 +244,8 @@ impl GetParametersResponse {
 
 impl Parameter {
     /// True unless both the request and the parameter have an ARN, and the two differ in the
-    /// partition, region or account.
+    /// partition, region or account. `region` replaces the region in the request's ARN, because it
+    /// can be a fallback region.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -355,8 +356,8 @@ fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }
 
-/// True if DescribeParameters can find the parameter. It finds neither AWS's own parameters nor
-/// those of another account, which only an ARN can name.
+/// True if DescribeParameters finds the parameter, if it exists. It finds neither AWS's own
+/// parameters nor those of another account, and an ARN may be of another account.
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }

@@ -190,14 +190,14 @@ impl From<DescribeSecretOutput> for Description {
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
 
-        // AWS leaves out versions without labels, but moto includes them.
+        // AWS leaves out versions without labels, but moto, a simulation of AWS, includes them.
         let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
         versions.retain(|_, stages| !stages.is_empty());
 
         Self {
             rotation: RotationSchedule {
                 is_enabled: output.rotation_enabled == Some(true),
-                // AWS allows 1 to 1000 days, so 0 means that there is no such schedule.
+                // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
                 days: days.filter(|days| *days > 0),
                 schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
                 last: time(output.last_rotated_date),

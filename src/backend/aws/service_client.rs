@@ -1,12 +1,12 @@
 //! The clients of AWS's services. A [`Client`] is for one service, one region and one set of
-//! credentials. It signs a request, sends it to the service's endpoint once, and reads the whole
+//! credentials. It signs a request, sends it to the service's endpoint, and reads the whole
 //! response.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
-//! and to read the response. For every response with a value, and for Parameter Store,
-//! [`Client::call_json`] does this, because it is faster and wipes the body. We don't use the SDK's
-//! clients, because retries, endpoints and connections are ours anyway. Each client would cost half
-//! a million instructions, and each of its requests a quarter of a million.
+//! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
+//! both without the SDK. This is faster, and wipes the body. We don't use the SDK's clients,
+//! because retries, endpoints and connections are ours anyway. Each client would cost half a
+//! million instructions, and each of its requests a quarter of a million.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
@@ -114,7 +114,7 @@ impl Clients {
     }
 }
 
-/// A client. It sends each request once, without retries.
+/// A client for one service, one region and one set of credentials.
 #[derive(Clone)]
 pub struct Client {
     pub api: Api,
@@ -182,7 +182,7 @@ impl Client {
     /// After an outage that may pass, the request is repeated, as long as the budget lasts.
     ///
     /// `target` is the name of the service and the operation, as in
-    /// `secretsmanager.GetSecretValue`. `about` is the subject of the request, for `-vv`.
+    /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
     ///
     /// # Errors
     /// AWS's error, the error of `parse`, or the last outage when there are no more attempts.
@@ -204,12 +204,12 @@ impl Client {
         called.await.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response, which may be an error of AWS.
+    /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
     /// When the request is invalid, or when the response did not arrive completely. If the head of
-    /// an incomplete response has status 500 or more, or if its body is invalid, the error is that
-    /// of the status.
+    /// an incomplete response has status 500 or more, or if its body is invalid, the error is the
+    /// one for this status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
         let sending = self.http.send(signed);
@@ -237,10 +237,11 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without a response: `failure`, with a remedy if the user has
-    /// configured the endpoint. If the region is probably misspelled, such as `us-eats-1`, the
-    /// error is a refusal instead, because no later attempt can succeed. A region is probably
-    /// misspelled if AWS doesn't have a host for it, but has one for a similar region.
+    /// Returns the error for a request without a response: `failure` or, if the user has configured
+    /// the endpoint, a failure whose remedy names the setting. If the region is probably
+    /// misspelled, such as `us-eats-1`, the error is a refusal instead, because no later attempt
+    /// can succeed. A region is probably misspelled if AWS doesn't have a host for it, but has one
+    /// for a similar region.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
@@ -259,8 +260,8 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds a
-    /// remedy, such as to correct the setting. An error keeps a remedy that it already has. For any
-    /// other outage, the usual remedy of its kind is right.
+    /// remedy, which names the setting. An error keeps a remedy that it already has. For any other
+    /// outage, the usual remedy of its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
@@ -376,7 +377,7 @@ pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
 }
 
 /// Returns the time that is this many seconds after the beginning of 1970. Returns `None` before
-/// 1970 and after 9999, which RFC 3339 can't express.
+/// 1970, and after 9999, because a year has four digits in RFC 3339.
 pub fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
@@ -423,7 +424,7 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. With AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or this setting in the profile, only
+    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, only
     /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
@@ -439,9 +440,9 @@ impl Endpoints {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// Returns a part of the key for a cached answer. If requests to this store or to STS go to
-    /// different endpoints, this part is different, too. STS is included, because it provides the
-    /// credentials of the role that reads from the store.
+    /// Returns a part of the key for a cached answer. It depends on everything that changes the
+    /// endpoint of this store or of STS. STS is included, because it provides the credentials of
+    /// the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         let variants = [self.use_fips, self.use_dual_stack];
@@ -472,8 +473,8 @@ impl Endpoints {
         Ok(https.path_and_query("/").build()?)
     }
 
-    /// Finds an endpoint with the SDK's rules. Parameter Store and SSO have the same rules as STS,
-    /// except for the name of the service.
+    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. The other
+    /// services have the same rules as STS, except for the name of the service.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.

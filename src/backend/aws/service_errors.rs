@@ -1,8 +1,8 @@
 //! The meaning of an error response from one of AWS's services.
 //!
-//! An error is an absence, a denial, a wrong clock, an outage, or a request that AWS refuses. The
-//! error's code decides which of them it is and, for a few codes, the message. Without a known
-//! code, the HTTP status decides.
+//! An error means an absence, a denial, an outage, or a request that AWS refuses. The error's code
+//! decides which of them it is, for a few codes together with the message. Without a known code,
+//! the HTTP status decides.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
@@ -92,8 +92,7 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns the meaning of the error. It depends on the code and, if the code is missing or
-    /// unknown, on the HTTP status.
+    /// Returns the meaning of the error.
     pub fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -134,8 +133,8 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient"
-            // The SSO token has expired, or its session is over. With a web identity, STS doesn't
-            // accept the token, and its message says why.
+            // The rest of this arm is about tokens: an SSO token or session has expired, or STS
+            // doesn't accept the token of a web identity.
             | "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"
@@ -175,10 +174,11 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a request that AWS refuses for a reason without a cause of its own.
+    /// Returns the failure for a request that AWS refuses for a reason that doesn't have a
+    /// [`Refusal`] of its own.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
-        // A secret with AWS's own key can't be read from a different account.
+        // A secret that is encrypted with AWS's own key can't be read from a different account.
         if failure.reason().contains("different AWS account") {
             return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }

@@ -31,7 +31,7 @@ use crate::time::{Deadline, RetryBudget};
 /// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// The locator with its region. Its role is the role that reads the secret.
+    /// The locator, with the region and the role of the request, which may be the defaults.
     pub locator: Locator,
     /// The locator's region, which is never missing here.
     pub region: Region,
@@ -114,8 +114,9 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // An error is stored instead of the base credentials. So secrets-exec doesn't look for
-            // credentials, and every request fails with this error.
+            // If the user hasn't typed a code, the error is stored instead of the base credentials.
+            // So secrets-exec doesn't look for credentials, and every request fails with this
+            // error.
             let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
@@ -188,7 +189,7 @@ impl Session {
     /// request, and then in the fallback regions. If there is no request either, does nothing.
     ///
     /// # Errors
-    /// When no provider has credentials.
+    /// The error of the search for the base credentials.
     pub async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
@@ -277,8 +278,9 @@ impl Session {
         }
     }
 
-    /// Explains an error for credentials that AWS refused: it says which ones, and where they come
-    /// from. Any other error is returned unchanged.
+    /// If `error` means that AWS refused the credentials for a role or, without a role, the base
+    /// credentials, adds which ones these are, and where they come from. Any other error is
+    /// returned unchanged.
     pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -342,7 +344,7 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // Only the credentials of a role name their account.
+        // Only a role's ARN says which account the credentials belong to.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {

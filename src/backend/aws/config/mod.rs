@@ -1,6 +1,6 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from
-//! the profile, in this order of precedence, and they are checked before any request. They
-//! are read twice, first without the files:
+//! the profile, in this order of precedence, and they are checked before any request. They are read
+//! twice, the first time without the files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -87,7 +87,7 @@ pub struct Settings {
     pub profile_advice: Option<String>,
 }
 
-/// Two facts about a run that change its requests.
+/// Two facts about a run, which decide whether it may ask the user and whether it asks STS.
 #[derive(Clone, Copy)]
 pub struct Purpose {
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
@@ -114,7 +114,8 @@ pub struct MetadataSettings {
     /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
     /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
     pub endpoint: Option<HttpUrl>,
-    /// AWS_METADATA_SERVICE_TIMEOUT, which limits an attempt, including the time for a connection.
+    /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
+    /// part of a response.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,
@@ -175,9 +176,9 @@ impl Settings {
         unless_errors(places.errors, settings)
     }
 
-    /// Sets the settings that a variable or the profile can have. This is done twice: first only
-    /// with the variables, and again once the profile has been read. The second time replaces the
-    /// earlier values. An invalid value adds an error to `places`.
+    /// Sets the settings that can be in a variable or in the profile. This is done twice: first
+    /// only with the variables, and again once the profile has been read. The second time replaces
+    /// the earlier values. An invalid value adds an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         // Our own retries don't have modes, so AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
@@ -363,7 +364,7 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     ] {
         if inherited.non_empty(name).is_none() {
-            // SAFETY: no other thread runs before the values are read.
+            // SAFETY: `commands::worker` calls this before it starts a second thread.
             #[allow(clippy::disallowed_methods, unsafe_code, reason = "the SDK reads it")]
             unsafe {
                 std::env::remove_var(name)
@@ -380,7 +381,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     let path = places.text(relative);
     if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
-        // The path isn't shown, because inside its task it works like a password.
+        // The path isn't shown, because within the task, it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.errors.push(Problem::usage(text));
     }
@@ -534,8 +535,8 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
 }
 
 /// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
-/// the home directory. If HOME isn't set, that is the one in /etc/passwd, as in botocore. If the
-/// user isn't listed there either, a file only has a path if a variable names it.
+/// the home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in
+/// botocore. If the user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

@@ -71,8 +71,8 @@ impl<'a> Places<'a> {
         self.variable(name, any_text)
     }
 
-    /// Returns a variable with the id or the secret of an access key. As in the SDKs, a variable
-    /// that consists of blanks is treated as unset.
+    /// Returns the text of a variable with the id or the secret of an access key. As in the SDKs, a
+    /// variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
@@ -93,7 +93,7 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let service_text = profile.profiles.sections.get(&key)?.get(&service);
-        // Without a value after `ssm =`, its text is the indented lines below it.
+        // Without a value after `ssm =`, the text has the indented lines below it.
         let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
@@ -293,8 +293,8 @@ pub struct Profiles {
     /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
     /// kind.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The headers in the configuration file that don't have a known kind. Perhaps the word
-    /// `profile` is missing.
+    /// The headers of the sections in the configuration file that don't have a known kind. Perhaps
+    /// the word `profile` is missing.
     bare_sections: Vec<String>,
 }
 
@@ -303,7 +303,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns about a `[default]` section that is ignored, because there is also a
+    /// Reads the files. Warns if a `[default]` section is ignored because the file also has a
     /// `[profile default]`.
     ///
     /// # Errors
@@ -344,7 +344,8 @@ impl Profiles {
     /// isn't one:
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If this header was meant
-    ///   to be the profile, or if every header has the word `profile`, the advice is to remove it.
+    ///   to be the profile, or if every header has the word `profile`, the advice is to remove the
+    ///   word.
     /// - If the profile has an access key under a different name, the advice is to write
     ///   `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
@@ -367,8 +368,8 @@ impl Profiles {
         is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
     }
 
-    /// Returns the error for a profile that does not exist. `setting` is the option, the variable
-    /// or the setting that names the profile.
+    /// Returns the error for a profile that does not exist, with the most likely remedy. `setting`
+    /// is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} ({setting})");

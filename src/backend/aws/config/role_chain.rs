@@ -135,8 +135,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
     }
 }
 
-/// Returns the role that a profile assumes with other credentials, if there is one. A web
-/// identity's role doesn't count: it is part of the source.
+/// Returns the role that a profile assumes with other credentials, if there is one. The role of a
+/// web identity isn't returned, because it is part of the source.
 ///
 /// # Errors
 /// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
@@ -226,7 +226,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         None if profile.setting("aws_access_key_id").is_some() => {
             Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
         }
-        // As in variables, a secret key without an access key is ignored.
+        // As with AWS's variables, a secret key without an access key is ignored.
         keys => Ok(keys.map(RoleSource::Keys)),
     }
 }

@@ -2,7 +2,7 @@
 //! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
 //! need. `sts` assumes roles.
 //!
-//! The providers are asked in the same order as by every AWS tool:
+//! The providers are asked in the same order as in every AWS tool:
 //!
 //! ```text
 //! variables      AWS_ACCESS_KEY_ID (not with --profile)       ┐
@@ -140,7 +140,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         };
 
         // The last provider, the instance metadata service, can be late or broken on any machine.
-        // So the search ends with its error only if its settings are invalid.
+        // So its error only ends the search if waiting wouldn't help.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -152,7 +152,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
 /// each provider, and why it doesn't have credentials. The last one, the instance metadata, may
-/// answer later, so its status can be temporary.
+/// answer later, so the status of its problem can be temporary.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut status, mut last_reason) = (Status::Denied, String::new());
@@ -181,8 +181,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 
     let mut text = "no AWS credentials were found".to_owned();
     let mut note = format!("looked in {}", looked_at.join(", "));
-    // Temporary means that the metadata service hasn't answered. On an instance whose hop limit is
-    // 1, its answer doesn't reach a container.
+    // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
+    // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
@@ -261,8 +261,8 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
 ///
 /// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, so that the next provider is asked, or when only
-/// AWS_SECRET_ACCESS_KEY is missing, so that the search ends.
+/// When AWS_ACCESS_KEY_ID is not set, after which the next provider is asked, or when only
+/// AWS_SECRET_ACCESS_KEY is missing, which ends the search.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
@@ -280,8 +280,8 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// credentials. May run a program, read files and send requests.
 ///
 /// # Errors
-/// When the profile doesn't have credentials, so that the next provider is asked, or when its
-/// source or one of its roles fails, so that the search ends.
+/// When the profile doesn't have credentials, after which the next provider is asked, or when its
+/// source or one of its roles fails, which ends the search.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -317,9 +317,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Replaces a failure of the profile's source after which the next provider would be asked: the
-/// profile is configured, so none must be asked. The new failure doesn't have the remedy. Returns
-/// any other failure unchanged.
+/// Replaces a failure of the profile's source after which the next provider would be asked. Because
+/// the profile is configured, the new failure ends the search, or the source is asked again. It
+/// doesn't have a remedy. Returns any other failure unchanged.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -55,8 +55,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// When the program can't be started, fails, or prints something other than valid credentials that
-/// have not expired.
+/// The errors of [`printed_credentials`].
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -68,8 +67,7 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// When the AWS CLI can't be started, fails, or prints something other than valid credentials that
-/// have not expired. The remedy is to log in again.
+/// The errors of [`printed_credentials`]. Their remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -264,9 +262,10 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process for the program, between fork and execve. The child gets the signals
-/// as this process inherited them. On Linux, it is killed when `parent`, the process that has
-/// forked it, ends. With `has_own_session`, it gets its own session, which doesn't have a terminal.
+/// Prepares the child process for the program, between fork and execve. The child gets the signal
+/// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
+/// that has forked it, ends. With `has_own_session`, it gets its own session, which doesn't have a
+/// terminal.
 ///
 /// # Errors
 /// The error of a system call, or ESRCH if `parent` has already ended.

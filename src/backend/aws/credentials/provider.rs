@@ -83,7 +83,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 /// such as `the service account token`.
 pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
-    // Somebody may have written the token itself instead of its path.
+    // The setting may have the token itself instead of a path, so it isn't shown.
     if !path.is_absolute() {
         return unusable(format!("{name} can't be read from its file: {why}"));
     }
@@ -117,9 +117,10 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denial is final, and has a remedy if its cause is known. But a token that isn't accepted can
-/// be replaced, so `--wait` tries again. An error about a certificate, a CA bundle or a proxy is
-/// returned unchanged, because every other request would fail with it, too.
+/// A denial is final, and has a remedy if AWS's reason is a known one. But a token that isn't
+/// accepted can be replaced, so `--wait` tries again. An outage only gets the headline. An error
+/// about a certificate, a CA bundle or a proxy is returned unchanged, because every other request
+/// would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {

@@ -1,8 +1,8 @@
 //! The SDK's providers: for SSO, for a container and for an instance.
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
-//! depend on them. So each answer first passes through one of our functions, which notes what the
-//! SDK would hide.
+//! depend on them. So the result of each request first passes through one of our functions, which
+//! notes what the SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
 //! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
@@ -55,12 +55,12 @@ use crate::model::url::HttpUrl;
 use crate::net::{SdkAnswer, error_text, find_source};
 use crate::time::RetryBudget;
 
-/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First reads
-/// the file with the token, because the SDK's error would not name the file.
+/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
+/// that the file with the token can be read, because the SDK's error would not name it.
 ///
 /// # Errors
 /// When the file or the credentials can't be read. If the variables of a container aren't set, the
-/// error lets the search ask the next provider.
+/// search asks the next provider after this error.
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -83,7 +83,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     })
 }
 
-/// The remedy for variables of a container that are wrong, or that are set outside of one.
+/// The remedy for a container's variables that are invalid, or that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CONTAINER_*";
 
 /// The remedy for a URL of a container's credentials that the SDK refuses.
@@ -195,7 +195,7 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// The message about a role that doesn't trust EC2.
 const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
 
-/// The remedy for such a role.
+/// The remedy for a role that doesn't trust EC2.
 const TRUST_EC2_REMEDY: &str =
     "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
@@ -205,7 +205,7 @@ const TRUST_EC2_REMEDY: &str =
 ///
 /// # Errors
 /// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the error lets the search ask the next provider.
+/// instance doesn't have a role, the search asks the next provider after this error.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -246,18 +246,18 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
-            let why = "this EC2 instance doesn't have a role";
-            not_configured(why).help("attach an IAM role to this instance")
+            let text = "this EC2 instance doesn't have a role";
+            not_configured(text).help("attach an IAM role to this instance")
         }
         // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
         // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
-            let why = format!("the instance metadata service didn't answer: {why}");
+            let text = format!("the instance metadata service didn't answer: {why}");
             if (is_silent || is_unreachable(error)) && settings.may_exist {
-                unanswered(why)
+                unanswered(text)
             } else {
-                not_configured(why)
+                not_configured(text)
             }
         }
         _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),
@@ -323,7 +323,7 @@ fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// Returns the region that an answer contains.
+/// Returns the region in an answer of the metadata service.
 ///
 /// # Errors
 /// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
@@ -373,7 +373,7 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
         let status = response.status().as_u16();
         if is_hidden(url, status) {
             let reason = stated_reason(response.body().bytes().unwrap_or_default());
-            return Err(ConnectorError::user(HiddenAnswer(status, reason).into()));
+            return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
         }
         Ok(response)
     });
@@ -431,10 +431,10 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
 /// colon.
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
-struct HiddenAnswer(u16, String);
+struct HiddenResponse(u16, String);
 
 /// Returns the reason in the body of an error, after a colon: the `message` in a JSON object, or
-/// any other text that isn't a web page. Otherwise returns an empty text.
+/// otherwise the whole text, unless it is a web page. Returns an empty text if there is no reason.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -448,7 +448,7 @@ fn stated_reason(body: &[u8]) -> String {
 /// [`link_local_config`] has hidden, or the one in the error itself. Returns `None` if there was
 /// no response, or if the error doesn't have its status.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
-    if let Some(HiddenAnswer(status, _)) = find_source(error) {
+    if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
     }
     match find_source(error)? {
@@ -505,7 +505,7 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
-    // Any other failure already has a complete message.
+    // `why` includes the text of an outage. Any other failure already has a complete message.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }

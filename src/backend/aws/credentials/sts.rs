@@ -1,7 +1,6 @@
-//! STS, which returns the credentials of roles. AssumeRole returns the credentials of a role that
-//! trusts the caller. AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account
-//! for the credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the
-//! caller is.
+//! STS. AssumeRole returns the credentials of a role that trusts the caller.
+//! AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for the
+//! credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
 //!
 //! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
 //! roles, so that its user doesn't have to type a code for each command. A session that is still
@@ -69,13 +68,13 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which is in the same answer. `mfa_codes` has the
-/// codes that the user has typed, by the serial number of the MFA device.
+/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the codes
+/// that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
 /// AWS's refusal. If AWS refuses the credentials of the client, the error says which credentials
-/// these are, and where they come from. If AWS doesn't answer, or if its answer doesn't have valid
-/// credentials, the error is an outage.
+/// these are, and where they come from. If AWS doesn't respond, or if its response doesn't have
+/// valid credentials, the error is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -134,10 +133,10 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in an answer from STS.
+/// Converts the credentials in a response from STS.
 ///
 /// # Errors
-/// When the answer doesn't have valid credentials.
+/// When the response doesn't have valid credentials.
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let Some(found) = found else {
         return Err(FetchError::malformed("a response without credentials"));
@@ -179,8 +178,8 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
     output.arn.map(|arn| one_line(&arn))
 }
 
-/// The remedy for a missing role. Somebody must have set the other variable by hand, because EKS
-/// sets both.
+/// The remedy if AWS_ROLE_ARN is missing. Somebody must have set AWS_WEB_IDENTITY_TOKEN_FILE by
+/// hand, because EKS sets both.
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
@@ -192,7 +191,7 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// AWS_ROLE_ARN. Reads the file, and sends a request to STS.
 ///
 /// # Errors
-/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, so that the next provider is asked. When
+/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, after which the next provider is asked. When
 /// AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
@@ -309,9 +308,10 @@ pub fn with_stored_session(
     chain
 }
 
-/// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used, or why
-/// it isn't. The result is `None` if the role doesn't require a code, if there isn't a session of
-/// this role that is valid for one more minute, or if a different user could have written the file.
+/// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used. The
+/// result is `None` if the role doesn't require a code, or if there isn't a session of this role
+/// that is valid for one more minute. It is also `None`, with a note, if a different user could
+/// have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
@@ -329,7 +329,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 
     let stored: Value = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
     let text = |name: &str| stored["Credentials"][name].as_str();
-    // Python writes a time such as `2030-01-31T12:00:00UTC`.
+    // The AWS CLI writes a time such as `2030-01-31T12:00:00UTC`.
     let expires = parse_time(&text("Expiration")?.replace("UTC", "Z"))?;
     let session = stored["AssumedRoleUser"]["Arn"].as_str()?;
     if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(session, &role.arn) {
@@ -360,8 +360,8 @@ fn stored_session_name(role: &ProfileRole) -> String {
     format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
-/// True if `session`, the ARN of an AssumedRoleUser, is that of a session of `role`. Such an ARN
-/// has the name of the role, but not its path.
+/// True if `session`, the ARN of an AssumedRoleUser, belongs to a session of `role`. Such an ARN
+/// has the name of the role, but not the role's path.
 fn is_session_of(session: &str, role: &str) -> bool {
     let fields: Vec<&str> = role.split([':', '/']).collect();
     let [_, partition, _, _, account, .., name] = fields[..] else {
