@@ -45,7 +45,7 @@ use zeroize::Zeroizing;
 use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
@@ -371,7 +371,8 @@ impl CacheDirectory {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
-        unless_errors(problems, Self(descriptor))
+        let directory = Self(descriptor);
+        problems.is_empty().then_some(directory).ok_or(problems)
     }
 
     /// Reads a file. Returns `None` if it does not exist.

@@ -43,7 +43,7 @@ use crate::model::entry::Subject;
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::plan::EntryId;
-use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::model::problem::{Impact, Problem};
 use crate::system::paths::is_in_memory;
 use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
@@ -144,7 +144,7 @@ impl Delivery {
                 errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
-        unless_errors(errors, delivery)
+        errors.is_empty().then_some(delivery).ok_or(errors)
     }
 
     /// Writes a file on a disk under a temporary name, or a file in memory. Adds it, and the

@@ -13,7 +13,7 @@ use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
 use crate::model::mistakes::foreign_prefix;
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
@@ -51,7 +51,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
     }
 
-    unless_errors(errors, layer)
+    errors.is_empty().then_some(layer).ok_or(errors)
 }
 
 /// Returns a warning for each pattern that doesn't match any variable, and for each variable that

@@ -12,7 +12,7 @@ use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::mistakes::Fault;
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 
 /// The secrets by id. Each of them has its values by staging label.
@@ -53,7 +53,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Err((position, sentence)) => errors.push(error((position, sentence.into()))),
         }
     }
-    unless_errors(errors, secrets)
+    errors.is_empty().then_some(secrets).ok_or(errors)
 }
 
 /// Adds the help to the problem of a path that can't be opened: a different file for `--local` in

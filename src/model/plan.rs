@@ -38,7 +38,7 @@ use crate::model::entry::{
 };
 use crate::model::environment::{EnvName, Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
-use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::{StandIn, is_quotable_value};
 
@@ -130,7 +130,7 @@ impl Plan {
             inherited: inherited.clone(),
             variables,
         };
-        unless_errors(errors, plan)
+        errors.is_empty().then_some(plan).ok_or(errors)
     }
 
     /// Returns the locators to request: everything that the entries read, except those that are

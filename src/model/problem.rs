@@ -70,14 +70,6 @@ pub struct Problem {
     pub has_sent_hidden_name: bool,
 }
 
-/// Returns `value` if there aren't any errors, and otherwise all of them.
-pub fn unless_errors<T, E>(errors: Vec<E>, value: T) -> Result<T, Vec<E>> {
-    match errors.is_empty() {
-        true => Ok(value),
-        false => Err(errors),
-    }
-}
-
 /// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {

@@ -13,7 +13,7 @@ use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{Outcomes, Variable, variable_problem};
-use crate::model::problem::{Impact, Problem, unless_errors};
+use crate::model::problem::{Impact, Problem};
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -73,7 +73,8 @@ pub fn export(
     }
 
     // This value is wiped when it is dropped, also if there is an error.
-    unless_errors(errors, SecretValue::new(text))
+    let text = SecretValue::new(text);
+    errors.is_empty().then_some(text).ok_or(errors)
 }
 
 /// Writes a variable as a member of a JSON object. The first member also writes the start of the

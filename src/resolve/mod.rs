@@ -28,7 +28,7 @@ use crate::model::entry::{Claims, OnMissing, Part, Subject, Target};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
-use crate::model::problem::{About, Impact, Problem, unless_errors};
+use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
 use crate::model::url::percent_encode;
@@ -375,7 +375,8 @@ impl<'a> ParsedAnswers<'a> {
                 },
             }
         }
-        unless_errors(errors, SecretValue::new(composed.as_slice()))
+        let value = SecretValue::new(composed.as_slice());
+        errors.is_empty().then_some(value).ok_or(errors)
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -404,7 +405,7 @@ impl<'a> ParsedAnswers<'a> {
                 Err(error) => errors.push(error),
             }
         }
-        let mut inputs = unless_errors(errors, inputs)?;
+        let mut inputs = errors.is_empty().then_some(inputs).ok_or(errors)?;
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }

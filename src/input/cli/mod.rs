@@ -35,7 +35,7 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, Status, unless_errors};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
 use command::{
@@ -79,7 +79,10 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    unless_errors(overlooked_problems(&arguments, &command), ())?;
+    let overlooked = overlooked_problems(&arguments, &command);
+    if !overlooked.is_empty() {
+        return Err(overlooked);
+    }
 
     let arguments_for_clap = with_help_options(&arguments);
     // Only the long help names the variables. A launch doesn't spend the time for these texts.

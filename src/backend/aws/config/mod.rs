@@ -36,7 +36,7 @@ use nix::unistd::{User, getuid};
 use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
-use crate::model::problem::{Problem, Status, unless_errors};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
@@ -173,7 +173,8 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        unless_errors(places.errors, settings)
+        let errors = places.errors;
+        errors.is_empty().then_some(settings).ok_or(errors)
     }
 
     /// Sets the settings that can be in a variable or in the profile. This is done twice: first
