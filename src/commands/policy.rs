@@ -50,7 +50,7 @@ fn needed_policy(
             let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
             return Err(Problem::usage(text).into());
         }
-        // `check --metadata` asks AWS directly.
+        // Even with `--agent`, `check --metadata` asks AWS.
         SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
         source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
     };

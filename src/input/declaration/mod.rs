@@ -7,8 +7,8 @@
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So
-//! this declaration is only read if nobody but root and this user can write it: a file that someone
-//! left in /tmp must not be read.
+//! this declaration is only read if nobody but root and this user can write it: someone else may
+//! have left it in /tmp.
 
 mod reader;
 mod sections;
@@ -132,7 +132,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     are_files.then(|| format!("use -f {}", files.join(" -f ")))
 }
 
-/// The names under which a declaration is found.
+/// The names of the declaration in the working directory.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns
@@ -262,14 +262,15 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Recognizes a file that isn't a declaration: a file of another tool, or a file of values, which
-/// `--local` reads. Its keys are the names of secrets. Returns what the file is, and the help.
+/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
+/// whose keys are the names of secrets. Returns what the file is, and the help, or `None` for any
+/// other file.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let Kind::Mapping(members) = &node.kind else {
         return None;
     };
     let has_key = |key: &str| node.value_of(key).is_some();
-    // Without texts, the file has lists or mappings.
+    // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());
     let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
     let is_path = |text: &&str| text.contains('/') && reads_like_a_name(text);
