@@ -89,7 +89,7 @@ pub fn check(
     report.into_result()
 }
 
-/// The command after `--`, and its program, or the reason why it has none that can be executed.
+/// The command after `--`, and its program, or the reason why none can be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
@@ -142,7 +142,7 @@ impl Checked {
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // `--offline` checks only the declaration, not the directories of this machine.
+        // `--offline` doesn't look at the directories of this machine.
         if self.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }

@@ -56,7 +56,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     unless_errors(errors, secrets)
 }
 
-/// Adds help to the problem of a path that can't be opened. If its directory has a file for
+/// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
 /// `--local`, the help names this file, unless the problem already has help. Otherwise, for the
 /// path `true`, the help asks for a path, because someone has probably taken the option for a
 /// switch.

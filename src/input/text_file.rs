@@ -138,11 +138,11 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Recognizes an encrypted file, or a file with encrypted values. Returns the tool and, if the tool
-/// can decrypt the file, the command for that, without the path of the file. Returns `None` for any
-/// other file.
+/// Returns the tool of an encrypted file or of a file with encrypted values, or `None` for any
+/// other file. If the tool can decrypt the file, also returns the command, without the path of the
+/// file.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    // A PGP message begins with the header of a packet with a session key (RFC 9580, section 4.2).
+    // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
     // UTF-8 text can't begin with such a byte.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
         return Some(("PGP", Some("gpg --decrypt")));

@@ -161,15 +161,16 @@ impl Line<'_> {
     }
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
-    /// empty, and the reference. Skips the values of `-f` and of the options in the table.
+    /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
+    /// `--OPTION=…` except `--env=…`.
     fn written_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
-            let is_setting = ["f", "file"].contains(&option) || find_option(option).is_some();
+            let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             let assignment = word.strip_prefix("--env=").unwrap_or(word);
             let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
-            if !is_setting && !name.starts_with('-') && is_shown_reference(reference) {
+            if !is_value && !name.starts_with('-') && is_shown_reference(reference) {
                 return Some((name, reference));
             }
             previous = word;

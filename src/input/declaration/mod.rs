@@ -174,8 +174,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. It names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. The result is `None` without any of these files. A file for `--local` isn't a
-/// declaration.
+/// declaration. The result is `None` without any of these files. A file for `--local` isn't
+/// suggested.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -211,6 +211,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     if let Some(reason) = distrust(&directory) {
         return Err(untrusted("the working directory", reason));
     }
+    // O_NOFOLLOW refuses a link, too, but without this message.
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", ("is a symbolic link", "")));
     }
@@ -273,11 +274,11 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());
     let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
-    let is_path = |text: &&str| text.contains('/') && reads_like_a_name(text);
+    let is_reference = |text: &&str| text.contains('/') && reads_like_a_name(text);
     // References can be as short as `x:k`, or contain `${STAGE}`, `{{ db.host }}` or `:$.host`.
     let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
     let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
-    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_path);
+    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_reference);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
     let is_declaration = TOP_KEYS.split(' ').any(has_key);
     // `--local` doesn't read standard input.
