@@ -118,7 +118,6 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         return Err(Problem::usage(text).help(help));
     }
     if arguments.format == GithubMasks {
-        // The masks go to standard output, and the variables nowhere.
         return Ok(Destination::Github(None));
     }
     let by_user = output.map(|path| (path, NamedBy::User));

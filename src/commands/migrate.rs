@@ -27,7 +27,7 @@ use crate::report::{Record, Report, terminal};
 ///
 /// # Errors
 /// When values would be printed to a terminal without `--reveal`, when an existing declaration has
-/// mistakes, when the .env file has malformed lines, or when the output can't be written.
+/// mistakes, when the .env file can't be read or parsed, or when the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;
@@ -97,7 +97,7 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
 }
 
 /// Returns a YAML mapping with one key, below which each variable has a line with the result of
-/// `value`. `key` and these results are YAML already. Without variables, the inner mapping is `{}`.
+/// `value`. `key` and these results are YAML.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,

@@ -14,8 +14,8 @@ use crate::time::Deadline;
 /// Prints the policy as JSON, and its warnings and notes on standard error.
 ///
 /// # Errors
-/// Every error in the inputs, every reference that the agent can't read, or the reason why standard
-/// output can't be written.
+/// Every error in the inputs, an error of `needed_policy`, or the reason why standard output can't
+/// be written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
@@ -37,8 +37,8 @@ pub fn policy(
 /// `check --metadata`. Reads AWS's configuration files, but sends no request.
 ///
 /// # Errors
-/// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a
-/// reference.
+/// If `--local` is given, if a setting or the profile is invalid, if the agent can't read a
+/// reference, or if a launch doesn't assume the role of `--for-role`.
 fn needed_policy(
     prepared: Prepared,
     mut arguments: PolicyArguments,

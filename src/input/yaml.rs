@@ -212,6 +212,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
+                // A node with an anchor is only stored once it is complete.
                 let text = "this YAML alias is used inside of its own anchor";
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;

@@ -268,8 +268,8 @@ pub struct Inputs {
     pub has_misplaced_option: bool,
     /// The errors of the command line and of `SECRETS_EXEC_*`.
     pub errors: Vec<Problem>,
-    /// Warnings about arguments that look like references, and about variables whose names look
-    /// like misspelled options.
+    /// Warnings about references on the command line, and about variables whose names look like
+    /// misspelled options.
     pub warnings: Vec<String>,
 }
 

@@ -122,6 +122,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     {
         return Some(format!("use --as-file {name}={reference}"));
     }
+    // A file was refused for a different reason.
     if path.is_file() {
         return None;
     }

@@ -47,8 +47,7 @@ pub struct MappingEntry<'a> {
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping whose possible keys are known. A reader takes them out one after the
-/// other.
+/// The entries of a mapping whose possible keys are known.
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
