@@ -67,13 +67,14 @@ use system::waiting::hold_signals;
 /// of the exit codes in docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
-    // that credential. `credential` takes any connection, and then says what is wrong with it.
+    // that credential. The subcommand `credential` accepts any connection, and then reports what is
+    // wrong with its address.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if has_connection(expects_connection) {
         // From here on, no signal ends this process before it has refused the connection.
         hold_signals();
         if take_connection().is_err() {
-            // An error message could still become the credential.
+            // Standard error may still be the connection, so nothing is printed.
             finish(Ok(Status::Temporary as u8));
         }
     }
@@ -94,7 +95,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         return Err(unanswered_request(connection).into());
     }
 
-    let done = match invocation {
+    let result = match invocation {
         Invocation::Launch(inputs, command) => {
             return match start(*inputs, &command, inherited)? {
                 // `become_program` returns only if it fails.
@@ -119,5 +120,5 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Credential(inputs) => credential(*inputs, inherited),
         Invocation::Install(directory) => install(&directory).map_err(Into::into),
     };
-    done.map(|()| 0)
+    result.map(|()| 0)
 }

@@ -20,7 +20,7 @@ mod aws_lc_memory {
     const HEADER: usize = 16;
 
     /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
-    /// for the first time. Returns false if aws-lc has done so already.
+    /// for the first time. Returns false if aws-lc has already allocated memory.
     pub fn install() -> bool {
         // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
         // thread yet.
@@ -78,7 +78,7 @@ mod aws_lc_memory {
         if memory.is_null() {
             return;
         }
-        // SAFETY: `allocate` returned the memory, behind a header with the length of both.
+        // SAFETY: before the memory is the header of `allocate`, with a length that has a layout.
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();

@@ -1,5 +1,5 @@
-//! `secrets-exec check`: reads every value as a launch would, and prints the source of each value.
-//! No value is ever printed.
+//! `secrets-exec check`: reads every value as a launch would, except with `--metadata` or
+//! `--offline`. Prints the source of each value, but never a value.
 //!
 //! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
 //! returns them at the end.
@@ -30,7 +30,7 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files as a table, or as JSON.
+/// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
 ///
 /// # Errors
 /// Every reason why a launch would not start its command, or why the output can't be written.
@@ -45,7 +45,7 @@ pub fn check(
         let prepared = prepare(inputs, Asker::Check { describes }, inherited, deadline)?;
         Ok(Checked::read(prepared, arguments, deadline))
     });
-    // `not_read` says why nothing could be read. If something was read, it is empty.
+    // `not_read` says why nothing could be read. Otherwise, it is empty.
     let (checked, not_read) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),
         Err(not_read) => (None, not_read),
@@ -89,7 +89,7 @@ pub fn check(
     report.into_result()
 }
 
-/// The command after `--`, and its program or the reason why there isn't one that can be executed.
+/// The command after `--`, and its program, or the reason why none can be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
@@ -103,9 +103,8 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. The report says why nothing at
-    /// all could be read. Otherwise it is empty, because the failure of a single value is an
-    /// outcome.
+    /// Resolves the plan, with the requests that the options allow. The report is empty unless
+    /// nothing at all could be read, because the failure of a single value is an outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let depth = match arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Offline,
@@ -125,8 +124,8 @@ impl Checked {
             }
         };
 
-        // The row of a secret without a description would only show its name, which may be a
-        // password.
+        // Without a description, the row of a secret would only show its name. A hidden name may be
+        // a password.
         let secrets = &mut values.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
@@ -143,7 +142,7 @@ impl Checked {
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // `--offline` checks only the declaration, not the directories of this machine.
+        // `--offline` doesn't look at the directories of this machine.
         if self.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
@@ -152,9 +151,8 @@ impl Checked {
 
         let quoted = command.map(|command| format!(" {}", quoted_program(command.line)));
         let name = quoted.unwrap_or_default();
-        // `check --metadata` needs permissions that a launch doesn't need. So a launch may succeed
-        // although AWS denies a request of `check --metadata`. In this case, the report doesn't say
-        // that the command wouldn't be started.
+        // `check --metadata` needs permissions that a launch doesn't need. So after a denial, the
+        // report doesn't say that the command wouldn't be started.
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
@@ -190,7 +188,7 @@ impl Checked {
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
-            // The table already lists the literals.
+            // Literals don't have notes, because the table lists them.
             terminal::print_always(report::secret_notes(&self.values));
             terminal::print_always(outcomes.overridden().map(override_note));
             terminal::print_always(report::total_note(&self.values));
@@ -205,8 +203,8 @@ impl Checked {
         }
     }
 
-    /// Returns everything that the table and the JSON show, except for the command and the
-    /// messages.
+    /// Returns everything that the table and the JSON show, except for the command, the messages
+    /// and the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let (values, now) = (&self.values, SystemTime::now());
         let checked = CheckedValues {
@@ -220,6 +218,7 @@ impl Checked {
         let secrets = values.secrets.iter();
         let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
+            // `--agent` doesn't apply to `--metadata`.
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
@@ -238,8 +237,9 @@ impl Checked {
     }
 }
 
-/// Asks AWS whether everything that the plan names exists, and resolves the entries that don't need
-/// a value. `--agent` doesn't apply, because the agent can't describe secrets.
+/// Asks AWS whether everything that the plan names exists. Resolves the entries that don't read a
+/// secret, and those whose request failed. All other entries stay unread. `--agent` doesn't apply,
+/// because the agent can't describe secrets.
 ///
 /// # Errors
 /// If `--local` is given, or if AWS can't be asked at all.
@@ -249,6 +249,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     }
+    // A mistake in a template is reported without sending a request.
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Ok(Values::new(outcomes, Fetched::default()));
     }

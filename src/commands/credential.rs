@@ -18,7 +18,8 @@ use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// Returns the error for a connection from systemd that isn't answered, because the arguments
-/// aren't those of `secrets-exec credential`. If the connection itself has a problem, returns that.
+/// aren't those of `secrets-exec credential`. If the connection has a problem, returns that
+/// problem.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {
         Ok(request) => request,
@@ -53,7 +54,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
-    // The plan has only one entry, and without problems, it has a value. So the loop runs once.
+    // The plan has only one entry, which has a value without problems. So the loop runs once.
     for (credential, value) in values.outcomes.values() {
         let subject = || credential.subject.clone();
         let sent = connection.answer(value.expose());

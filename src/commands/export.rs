@@ -1,7 +1,6 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
 //!
-//! Either all variables are printed or written, or none: a value that is missing, or that the
-//! format can't hold, is an error.
+//! If a value is missing, or if the format can't hold it, nothing is printed or written.
 
 use std::path::PathBuf;
 
@@ -40,8 +39,9 @@ enum Destination {
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. Also prints the warnings about them, and one for
-/// each entry that is a file, because only a launch writes such files.
+/// Prints the variables, or writes them to a file. With a format for GitHub, prints the masks. Also
+/// prints the warnings about the variables, and one for each entry that is a file, because only a
+/// launch writes such files.
 ///
 /// # Errors
 /// Every reason why a value can't be exported, or why the output or the file can't be written.
@@ -51,6 +51,7 @@ pub fn export(
     inherited: &Inherited,
 ) -> Result<(), Report> {
     let found = destination(arguments, inherited);
+    // GitHub's masks, which contain the values, go to standard output, too.
     if !matches!(found, Ok(Destination::File(_))) {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
         let refused = refuse_terminal(arguments.reveal, remedy);
@@ -81,7 +82,8 @@ pub fn export(
             // The file is opened first, so that nothing is printed if it can't be used.
             let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
             let opened = opened.transpose()?;
-            // Without the masks, GitHub would print the values in the log of the job.
+            // If the masks can't be printed, the file stays as it is, because GitHub would show its
+            // values in the log of the job.
             terminal::output_whole(masks.expose())?;
             if let Some(file) = opened {
                 file.append(&text)?;
@@ -91,8 +93,8 @@ pub fn export(
     }
 }
 
-/// Returns the destination of the variables. For GitHub, this is the file that GITHUB_ENV names,
-/// unless `--output` names another file.
+/// Returns the destination of the variables. For GitHub, unless only the masks are wanted, this is
+/// the file that `--output` names or, without `--output`, the one that GITHUB_ENV names.
 ///
 /// # Errors
 /// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither
@@ -109,14 +111,13 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
         });
     }
 
-    let in_github = inherited.get("GITHUB_ACTIONS");
-    if in_github.is_none_or(|value| value != "true") {
+    let github_actions = inherited.get("GITHUB_ACTIONS");
+    if github_actions.is_none_or(|value| value != "true") {
         let text = "secrets-exec isn't running in a GitHub Actions job (GITHUB_ACTIONS isn't \"true\"), so nothing would mask the printed values";
         let help = "use another format, such as --format dotenv --output FILE";
         return Err(Problem::usage(text).help(help));
     }
     if arguments.format == GithubMasks {
-        // The masks go to standard output, and the variables nowhere.
         return Ok(Destination::Github(None));
     }
     let by_user = output.map(|path| (path, NamedBy::User));
@@ -131,7 +132,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
-/// Returns the warning about a file that a launch would write. `export` doesn't write it.
+/// Returns the warning about a file that a launch would write, but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
@@ -148,8 +149,8 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     })
 }
 
-/// Writes a file that only its owner can read, completely or not at all. If the file is on a disk,
-/// there isn't a warning about that, because a `.env` file belongs in the directory of a project.
+/// Writes a file that only its owner can read, completely or not at all. Prints no warning about a
+/// file on a disk, because a `.env` file belongs in the directory of a project.
 ///
 /// # Errors
 /// The reason why the file can't be written.
@@ -163,7 +164,7 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         owner: None,
     };
     let files = Files::open_directories([FileValue {
-        // Only `Files::undeliverable` uses the id.
+        // Only `Files::undeliverable` uses the id, and it isn't called.
         id: EntryId::default(),
         target: &target,
         value: &value,

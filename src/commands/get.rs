@@ -23,15 +23,15 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let refused = refuse_terminal(reveal, remedy);
     inputs.errors.extend(refused.err());
 
-    // If the argument is the name of an entry, `error_of_entry_name` needs these.
+    // `subcommand_values` consumes the inputs, but `entry_name_problem` needs these.
     let first_entry = inputs.layer.entries.first();
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let consequence = "nothing was printed";
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, consequence)?;
     if let (Some(argument), [failed]) = (argument, report.problems())
-        && values.fetched.values().any(is_unknown_secret)
-        && let Some(problem) = error_of_entry_name(&argument, files, finds_file, failed)
+        && values.fetched.values().any(is_absent_or_denied)
+        && let Some(problem) = entry_name_problem(&argument, files, finds_file, failed)
     {
         return Err(problem.into());
     }
@@ -48,8 +48,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// True if the secret doesn't exist, or if AWS has denied the request, which can mean the same.
-fn is_unknown_secret(answer: &Answer) -> bool {
+/// True if the secret doesn't exist, or if the caller may not read it. AWS often doesn't say which.
+fn is_absent_or_denied(answer: &Answer) -> bool {
     let Err(failure) = answer else { return false };
     matches!(
         failure.error.cause,
@@ -59,18 +59,19 @@ fn is_unknown_secret(answer: &Answer) -> bool {
 }
 
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
-/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Reads the declarations
-/// again, because only their options and aliases have been read so far.
+/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Returns `None` if no
+/// declaration has an entry with this name and a reference.
 ///
-/// `failed` is the failure to read the argument as a secret. Returns `None` if no declaration has
-/// an entry with this name and a reference.
-fn error_of_entry_name(
+/// Reads the declarations again, because only their options and aliases have been read so far:
+/// `files` and, with `finds_file`, the one in the working directory. `failed` is the failure to
+/// read the argument as a secret.
+fn entry_name_problem(
     argument: &Subject,
     mut files: Vec<PathBuf>,
     finds_file: bool,
     failed: &Problem,
 ) -> Option<Problem> {
-    // A pipe can be read only once.
+    // A pipe can be read only once, so a declaration that came from a pipe is skipped.
     files.retain(|path| path.is_file());
 
     let declarations = load_declarations(&files, finds_file, Sections::All);

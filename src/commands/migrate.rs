@@ -1,7 +1,7 @@
 //! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the values of the
 //! file as a secret.
 //!
-//! The values are only printed if `--values` or `--for-local` asks for them.
+//! Except for literals, values are only printed with `--values` or `--for-local`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,14 +20,14 @@ use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
 /// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints the
-/// warnings about the .env file, unless `--quiet` or SECRETS_EXEC_QUIET is set.
+/// warnings about the .env file, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
 /// When values would be printed to a terminal without `--reveal`, when an existing declaration has
-/// mistakes, when the .env file has malformed lines, or when the output can't be written.
+/// mistakes, when the .env file can't be read or parsed, or when the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;
@@ -80,8 +80,8 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     Ok(literals)
 }
 
-/// Returns a declaration with an entry for each variable: the value of a literal, and the reference
-/// of any other variable.
+/// Returns a declaration with an entry for each variable: the value of a literal and, for any other
+/// variable, a reference to its key in the secret.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let entry = |variable: &EnvVariable| match variable.is_literal {
         true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
@@ -90,14 +90,14 @@ fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping("env", variables.iter(), entry)
 }
 
-/// Returns the file for `--local` with the values of the secret.
+/// Returns a file for `--local` with the values that move to the secret.
 fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
 /// Returns a YAML mapping with one key, below which each variable has a line with the result of
-/// `value`. `key` and these results are YAML already. Without variables, the inner mapping is `{}`.
+/// `value`. `key` and these results are YAML.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,

@@ -14,8 +14,8 @@ use crate::time::Deadline;
 /// Prints the policy as JSON, and its warnings and notes on standard error.
 ///
 /// # Errors
-/// Every error in the inputs, every reference that the agent can't read, or the reason why standard
-/// output can't be written.
+/// Every error in the inputs, an error of `needed_policy`, or the reason why standard output can't
+/// be written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
@@ -37,8 +37,8 @@ pub fn policy(
 /// `check --metadata`. Reads AWS's configuration files, but sends no request.
 ///
 /// # Errors
-/// If `--local` is given, if a setting or the profile is invalid, or if the agent can't read a
-/// reference.
+/// If `--local` is given, if a setting or the profile is invalid, if the agent can't read a
+/// reference, or if a launch doesn't assume the role of `--for-role`.
 fn needed_policy(
     prepared: Prepared,
     mut arguments: PolicyArguments,
@@ -50,7 +50,7 @@ fn needed_policy(
             let text = "policy can't be used with --local, because a launch that reads a local file doesn't need permissions";
             return Err(Problem::usage(text).into());
         }
-        // `check --metadata` asks AWS directly.
+        // Even with `--agent`, `check --metadata` asks AWS.
         SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
         source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
     };

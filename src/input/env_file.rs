@@ -1,10 +1,9 @@
 //! Reads the .env file of `migrate`. Its variables become the JSON object of a secret, or literals
 //! of a declaration. Neither an error nor a warning shows a value.
 //!
-//! The file is parsed in the same way as python-dotenv 1.2 with interpolation turned off. The
-//! grammar is the one in that package's `parser.py`, and a test compares the two parsers. Crates
-//! such as dotenvy can't be used, because they expand `$`, and read escapes and comments
-//! differently.
+//! The grammar is that of `parser.py` in python-dotenv 1.2 with interpolation turned off, and a
+//! test compares the two parsers. Crates such as dotenvy can't be used, because they expand `$`,
+//! and read escapes and comments differently.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -23,16 +22,16 @@ use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::system::os_error::unreadable;
 
-/// The most bytes that a secret can have. A longer file is not read.
-const MOST_BYTES: usize = 65_536;
+/// The most bytes that a secret can have. A longer file is an error.
+const MAX_BYTES: usize = 65_536;
 
 /// The variables of a file that move to a secret or a declaration, and what to report about the
-/// others.
+/// file.
 #[derive(Default)]
 pub struct EnvFile {
     /// The variables in the order of the file.
     pub variables: Vec<EnvVariable>,
-    /// Warnings. From a value, they show at most the names of variables in it.
+    /// The warnings. Of a value, they show at most the names of variables in it.
     pub warnings: Vec<String>,
     /// The errors about lines, and about the whole file.
     errors: Vec<Problem>,
@@ -104,9 +103,9 @@ pub fn read_env_file(
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let file = text_file::open(path, "the argument of migrate")?;
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(name, &error))?;
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(too_large(name));
     }
     text_file::refuse_encoded(&bytes, name, "", path.to_str())?;
@@ -115,7 +114,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
 
 /// Returns the error for a file or an object that is larger than a secret can be.
 fn too_large(file: &str) -> Problem {
-    let what = format!("the text is larger than {MOST_BYTES} bytes, the limit for a secret");
+    let what = format!("the text is larger than {MAX_BYTES} bytes, the limit for a secret");
     error(file, what).help("split the file")
 }
 
@@ -163,7 +162,7 @@ pub fn parse_env_file(
         });
     }
     // Escapes can make the JSON larger than the file.
-    if secret_json(&found.variables).len() > MOST_BYTES {
+    if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
     if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
@@ -186,7 +185,7 @@ pub fn parse_env_file(
     Ok(found)
 }
 
-/// Returns the warnings about values with a dollar sign, which other readers of .env files expand:
+/// Returns the warnings about values with a dollar sign, which some readers of .env files expand:
 /// one for each value that needs a template or the text of a literal, and one that lists the rest.
 /// Templates are only suggested if the declaration is printed, because no other output has them.
 fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
@@ -229,10 +228,10 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 }
 
 impl EnvFile {
-    /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
-    /// variable that `--only` and `--except` don't select. For any other statement that doesn't
-    /// give a variable, adds an error or a warning, or lists the variable in `left_out`. A variable
-    /// is a literal if `--literal` selects it, or if it is in `declared_literals`.
+    /// Adds the variable that a statement sets, and removes an earlier one with this name. Adds a
+    /// warning if systemd and shells read its value differently. Skips a variable that `--only` and
+    /// `--except` don't select. For any other statement that doesn't give a variable, adds an error
+    /// or a warning, or lists the variable in `left_out`.
     fn add(
         &mut self,
         statement: Statement,
@@ -313,10 +312,11 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 
 /// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
 /// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
-/// may be secret. The result is `None` if the value doesn't refer to such a variable.
+/// may be secret. `app` is the secret's alias in the warning. The result is `None` if the value
+/// doesn't refer to such a variable.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = variable.text();
-    // Each part has its position in the value, so the set is in the order of the value.
+    // The set sorts the parts by their positions in the value.
     let mut parts = BTreeSet::new();
     for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
         if let Some(at) = value.find(&format!("${{{name}}}"))

@@ -1,9 +1,9 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
 //! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains
-//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use an
-//! alias or `${NAME}`, and the KEY of a dynamic reference is always a top-level key, never a
-//! JSONPath. No error quotes the value, which may have a secret next to the reference.
+//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use an alias
+//! or `${NAME}`, and the KEY of a dynamic reference is never a JSONPath. No error quotes the value,
+//! which may have a secret next to the reference.
 
 use std::ffi::OsStr;
 
@@ -74,8 +74,8 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
         let reason = match matches_any(patterns, &name) {
-            // `prod/db:password`. With a pattern other than `*`, all other mistakes are errors of
-            // `inherited_layer`.
+            // Only a reference such as `prod/db:password` gets a warning here. All other mistakes
+            // are errors of `inherited_layer`.
             true if matches_closely(patterns, &name) => {
                 let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
@@ -86,7 +86,7 @@ pub fn unresolved_warnings(
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
-        // Few variables have a reason, so this is checked last.
+        // Few variables have a reason, so `is_replaced` is only called for those.
         warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));
@@ -216,7 +216,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
-            // `ID::STAGE:VERSION-ID`. KEY follows below, because it is never a JSONPath.
+            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_reference` could take it
+            // for a JSONPath.
             let mut found = parse_reference(format!("{id}::{version}").trim_end_matches(':'))?;
             if !key.is_empty() {
                 found.selector = Selector::Key(key.to_owned());

@@ -43,7 +43,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let help = "for example: prod/db: { password: … }";
         return Err(vec![error((node.position, Fault::new(text).help(help)))]);
     };
-    // A secret that the file has twice is one of the syntax errors.
+    // No secret overwrites another one, because a key that occurs twice is a syntax error.
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match values_by_stage(value) {
@@ -56,9 +56,10 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     errors.is_empty().then_some(secrets).ok_or(errors)
 }
 
-/// Adds the help to the problem of a path that can't be opened: a different file for `--local` in
-/// the same directory, unless the help already names a similar one. Without such a file, the help
-/// for the path `true`, which someone may take for the value of a flag, says what is expected.
+/// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
+/// `--local`, the help names this file, unless the problem already has help. Otherwise, for the
+/// path `true`, the help asks for a path, because someone has probably taken the option for a
+/// switch.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),

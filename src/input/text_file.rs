@@ -22,7 +22,7 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
-        // The help about quotes is better than the name without them.
+        // For a path in quotes, the help of `unreadable` is better: it says to remove them.
         let is_missing = error.kind() == ErrorKind::NotFound;
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
@@ -51,7 +51,7 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 /// Returns the names of the files in a directory, sorted. Leaves out names that aren't UTF-8. The
 /// list is empty if the directory can't be read.
 fn names_in(directory: &Path) -> Vec<String> {
-    // The directory of `secrets.yaml` is an empty path.
+    // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.
     let path = Path::new(".").join(directory);
     let files = fs::read_dir(path).into_iter().flatten();
     let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
@@ -67,9 +67,7 @@ pub enum FileKind {
     LocalSecrets,
 }
 
-/// Reads the text of a YAML or JSON file from `source`. `path` is only for messages. The help about
-/// a .env file or an encrypted file shows the command that converts or decrypts it. The help about
-/// a .env file with references shows a declaration.
+/// Reads the text of a YAML or JSON file from `source`. `path` is only for messages.
 ///
 /// # Errors
 /// When `source` can't be read, is too large for its kind, is encrypted, isn't UTF-8, or has the
@@ -85,7 +83,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     let content = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
-    // No YAML file begins with `NAME=`.
+    // Neither a declaration nor a file for `--local` begins with `NAME=`.
     if env_file_name(&content).is_none() {
         return Ok(content);
     }
@@ -95,10 +93,10 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let mut help = format!(
         "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
     );
-    // `migrate` would take references for values.
-    let mut values = content.lines().filter_map(|line| line.split_once('='));
+    // `migrate` would take references for values, so a file of references needs different help.
+    let mut assignments = content.lines().filter_map(|line| line.split_once('='));
     let has_separators = |value: &str| value.contains('/') && value.contains(':');
-    if values.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
+    if assignments.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
         help = "write it as YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
     }
     Err(Problem::configuration(text).help(help))
@@ -109,8 +107,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
 /// `path` is `None` for standard input.
 ///
 /// # Errors
-/// When the file, or a value in it, is encrypted, or the file is in UTF-16. The help says how to
-/// make it readable.
+/// When the file, or a value in it, is encrypted, or the file is in UTF-16.
 pub fn refuse_encoded(
     bytes: &[u8],
     file: &str,
@@ -131,8 +128,8 @@ pub fn refuse_encoded(
     }))
 }
 
-/// The beginning of an encrypted file, the tool, and the start of the command that decrypts the
-/// file.
+/// For each kind of encrypted file: its beginning, the tool, and the start of the command that
+/// decrypts the file.
 const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
     ("age-encryption.org/", "age", "age --decrypt -i KEY"),
@@ -141,10 +138,12 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Recognizes an encrypted file, or a file with encrypted values. Returns the tool and, if the tool
-/// can decrypt the file, the command for that, without the path of the file.
+/// Returns the tool of an encrypted file or of a file with encrypted values, or `None` for any
+/// other file. If the tool can decrypt the file, also returns the command, without the path of the
+/// file.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    // RFC 9580, section 4.2: the first packet has a session key. UTF-8 doesn't begin like that.
+    // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
+    // UTF-8 text can't begin with such a byte.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
         return Some(("PGP", Some("gpg --decrypt")));
     }
@@ -155,7 +154,7 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
         return Some((tool, Some(command)));
     }
 
-    // Only values in the file are encrypted.
+    // The file itself is readable, but values in it are encrypted.
     if text.contains("ENC[AES256_GCM,") {
         return Some(("sops", Some("sops decrypt")));
     }

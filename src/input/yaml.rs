@@ -4,10 +4,10 @@
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together, with their lines.
 //!
-//! For a frequent mistake in the syntax, such as a colon in a value, the parser's message would
-//! only make sense to someone who knows the grammar of YAML. So these mistakes have messages and
-//! remedies of our own. A line of the file may contain a secret, so a message shows at most one
-//! character of the line or its tag. A remedy shows only names, references and templates.
+//! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and remedies,
+//! because the parser's messages only make sense to someone who knows the grammar of YAML. A line
+//! of the file may contain a secret, so a message shows at most one character of the line or its
+//! tag. A remedy shows only names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -146,7 +146,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// tree is an empty mapping.
     ///
     /// # Errors
-    /// The first error of the syntax. A second document is such an error, too.
+    /// The first syntax error. A second document is a syntax error, too.
     fn document(&mut self) -> Result<Node, SyntaxError> {
         let mut document = None;
         loop {
@@ -212,6 +212,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
+                // A node with an anchor is only stored once it is complete.
                 let text = "this YAML alias is used inside of its own anchor";
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;
@@ -383,9 +384,9 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Returns the error for the first line, from the one before `line` to the second after it, that
-/// has something in it that people don't see. For a tab, the parser may report an earlier line, and
-/// for other characters the next line.
+/// Searches for a character that people take for a space, from the line before `line` to the second
+/// line after it. Returns the error for the first line with such a character. For a tab, the parser
+/// may report an earlier line, and for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
     near.find_map(|(number, content)| {
@@ -466,7 +467,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
 /// of the one above, is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    // `env` above an entry
+    // For example, the line above is `env`.
     if above.is_some_and(|line| is_name(line.trim())) {
         return Fault::new("the line above has only a name, without a colon")
             .help("write a colon after it, as in env:");
@@ -497,7 +498,7 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
 }
 
 /// Returns the error for the first comment of JavaScript in a JSON file, or `None` if there isn't
-/// one. A comment isn't inside quotes.
+/// one. Inside quotes, `//` and `/*` don't begin a comment.
 fn comment_error(text: &str) -> Option<SyntaxError> {
     let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();

@@ -75,10 +75,9 @@ fn without_program() -> Command {
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
-    // This corrects a mistake of clap_complete 4.6: in the bash script for a program with a hyphen
-    // in its name, the state after a subcommand has one name where it is set, and a different one
-    // where its options are listed. Without the correction, bash would not complete the options of
-    // subcommands.
+    // In the bash script for a program with a hyphen in its name, clap_complete 4.6 sets the state
+    // after a subcommand under one name, and looks it up under another. Without this correction,
+    // bash would not complete the options of subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
@@ -140,7 +139,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     }
     roff.to_writer(page)?;
 
-    // The options under a heading also belong to a launch, which has described them already.
+    // A launch also has the options under a heading, so the page has already described them.
     let all = subcommand.get_arguments();
     let own = all.filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
     let without_launch_options = Command::new("").disable_help_flag(true).args(own);
@@ -191,8 +190,7 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
-/// True if a command has this option. The text is its long or its short form, such as `--env` or
-/// `-e`.
+/// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
 pub fn has_option(command: &Command, option: &str) -> bool {
     let long = option.strip_prefix("--");
     let short = option
@@ -228,7 +226,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // clap calls this function only for the rows of the table, so there is always one.
+    // clap calls this function only for the rows of the table, so there is always a row.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -337,17 +335,16 @@ fn with_declarations(command: Command) -> Command {
         .hide_short_help(true)
         .help("Ignore secrets-exec.yaml, .yml or .json in the working directory")
         .help_heading(ENTRIES);
-    // If an option is given twice, the last one wins, as in most programs.
+    // If an option that isn't repeatable is given twice, the last one wins, as in most programs.
     command
         .args_override_self(true)
         .args([file, no_file])
         .args(OPTIONS.iter().map(option_argument))
 }
 
-/// Shortens the help of a subcommand. Neither `-h` nor `--help` shows the options of the topic
-/// `ignored` and those about a running command, because the subcommand doesn't use them. Of the
-/// options that it shares with a launch, `-h` shows only the most common ones, and refers to
-/// `--help`.
+/// Shortens the help of a subcommand. `-h` and `--help` hide the options of the topic `ignored` and
+/// those about a running command, because the subcommand doesn't use them. Of the options that it
+/// shares with a launch, `-h` shows only the most common ones, and refers to `--help`.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")

@@ -1,11 +1,11 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an [`Invocation`]: what to run, with its
-//! arguments and its [`Inputs`], which are the entries and options that a launch and most
-//! subcommands have in common.
+//! arguments and its [`Inputs`], which are the entries and options of a launch and of most
+//! subcommands.
 //!
 //! Only this folder uses clap. `command` declares the options and the subcommands, and `usage`
 //! rewrites clap's errors.
 //!
-//! Nothing here reads a file. After an invalid value, the reading goes on: every error is added to
+//! Nothing here reads a file. Parsing goes on after an invalid value: every error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
 //! an argument that may be a secret, or quotes the text of an entry. A user who is used to `docker
 //! run -e` may write a password there, and the message would end up in a log.
@@ -67,10 +67,9 @@ pub enum Invocation {
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// An error for each argument with something in it that people don't see. Otherwise, the first
-/// error that clap finds or, for a launch without a command, every error of its inputs. All other
-/// errors are in [`Inputs::errors`], so that they are reported together with the errors of the
-/// declarations.
+/// An error for each argument that clap would misread, or that has characters that are easy to
+/// overlook. Otherwise, the first error that clap finds or, for a launch without a command, every
+/// error of its inputs. All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -79,9 +78,9 @@ pub fn parse_command_line(
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let overlooked = overlooked_problems(&arguments, &command);
-    if !overlooked.is_empty() {
-        return Err(overlooked);
+    let problems = argument_problems(&arguments, &command);
+    if !problems.is_empty() {
+        return Err(problems);
     }
 
     let arguments_for_clap = with_help_options(&arguments);
@@ -106,10 +105,10 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each of our own arguments that clap would misread, or that has something
-/// in it which people don't see, such as a line feed. Leaves out an entry `NAME=REF`, because its
-/// parser's message says in which part of REF it is.
-fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
+/// Returns a problem for each of our own arguments that clap would misread, or that has a character
+/// that is easy to overlook, such as a line feed. Leaves out an entry `NAME=REF`, because its
+/// parser's message says which part of REF has the character.
+fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
     let first = arguments.first();
     let row = first.and_then(|first| find_subcommand(first.to_str()?));
     let subcommand = row.map(|row| with_arguments(Command::new(row.name)));
@@ -127,7 +126,7 @@ fn overlooked_problems(arguments: &[OsString], command: &Command) -> Vec<Problem
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII doesn't need the search.
+        // Plain ASCII has no such character.
         if !is_plain_ascii(&text)
             && let Some(found) = overlooked_in_argument(&text)
         {
@@ -272,8 +271,8 @@ pub struct Inputs {
     pub has_misplaced_option: bool,
     /// The errors of the command line and of `SECRETS_EXEC_*`.
     pub errors: Vec<Problem>,
-    /// Warnings about arguments that look like references, and about variables whose names look
-    /// like misspelled options.
+    /// Warnings about references on the command line, and about variables whose names look like
+    /// misspelled options.
     pub warnings: Vec<String>,
 }
 
@@ -283,7 +282,7 @@ impl Inputs {
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
-        // The final colon is the only one, except in an ARN.
+        // Then the final colon is the only one. An ARN has more, and isn't checked.
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         for entry in entries.filter(|entry| entry.ends_with(':')) {
             if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {
@@ -431,8 +430,7 @@ impl Inputs {
     }
 
     /// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for
-    /// each value that the option doesn't accept, or that has something in it that people don't
-    /// see.
+    /// each value that the option doesn't accept, or that has a character that is easy to overlook.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,
@@ -504,7 +502,7 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 
 /// Returns the warning about a variable for an option that variables can't set or that another tool
 /// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`. The
-/// result is `None` for `SECRETS_EXEC_FILE` itself.
+/// result is `None` for any other name, and for `SECRETS_EXEC_FILE` itself.
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");

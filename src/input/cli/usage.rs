@@ -24,7 +24,7 @@ use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
-    // clap builds a subcommand only when the command line names it.
+    // clap has built only the named subcommand, but `unknown_option` searches all of them.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
     let subcommand = words.first().and_then(|first| find_subcommand(first));
@@ -70,8 +70,8 @@ fn rare_problem(mut error: clap::Error) -> Problem {
     Problem::usage(Vec::from_iter(words).join(" "))
 }
 
-/// Returns what clap has added to an error, such as the option that the error is about. The text is
-/// empty if clap hasn't added anything of this kind.
+/// Returns the first text of this kind that clap has added to an error, such as the option that the
+/// error is about. The result is empty if there isn't one.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -145,7 +145,7 @@ impl Line<'_> {
         }
 
         let variable_of_reference = variable_for(reference);
-        // A variable needs a key. If the reference doesn't have one, it gets that of the example.
+        // A variable needs a key. A reference without a key gets the key of the example.
         let replaced = match variable_of_reference {
             Some(_) => "prod/db:password",
             None => "prod/db",
@@ -161,15 +161,16 @@ impl Line<'_> {
     }
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
-    /// empty, and the reference. A value of an option that accepts a file or a setting isn't one.
+    /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
+    /// `--OPTION=…` except `--env=…`.
     fn written_reference(&self) -> Option<(&str, &str)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
-            let is_setting = ["f", "file"].contains(&option) || find_option(option).is_some();
+            let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             let assignment = word.strip_prefix("--env=").unwrap_or(word);
             let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
-            if !is_setting && !name.starts_with('-') && is_shown_reference(reference) {
+            if !is_value && !name.starts_with('-') && is_shown_reference(reference) {
                 return Some((name, reference));
             }
             previous = word;
@@ -221,12 +222,12 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
-    /// that the argument's parser expects. It is `None` if there is a fixed list of values,
+    /// that the argument's parser expects. If it is `None`, the message lists the possible values,
     /// and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
-        // A positional argument may be a secret, so it isn't shown. The argument's name, such as
-        // SHELL, would read like a variable.
+        // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
+        // because SHELL would read like a variable.
         let positional_name = format!("the argument of {}", self.name());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
@@ -242,7 +243,7 @@ impl Line<'_> {
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
-        // clap reports `-region` as the option `-r`.
+        // clap reports `-region` as the option `-r`, so the words that begin with it are checked.
         let mut written = (1..)
             .zip(&self.words)
             .filter(|(_, word)| word.starts_with(option));
@@ -251,13 +252,13 @@ impl Line<'_> {
             return problem;
         }
 
-        // `--aws-region`
+        // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
         // options with other meanings.
         let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
-        // `check --output json`
+        // `check --output json` means `--json`.
         let is_value = |long: &&str| self.value_of(option) == Some(long);
         let similar = options().find(is_value).or(nearest(name, options()));
         let similar = similar.or_else(|| options().find(is_part));
@@ -429,7 +430,7 @@ impl Line<'_> {
             }
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),
-            // The shell has expanded the pattern.
+            // The shell has probably expanded the pattern.
             _ if is_pattern => (text, "write the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),
         };

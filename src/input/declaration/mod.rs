@@ -7,8 +7,8 @@
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So
-//! this declaration is only read if nobody but root and this user can write it: a file that someone
-//! left in /tmp must not be read.
+//! this declaration is only read if nobody but root and this user can write it: someone else may
+//! have left it in /tmp.
 
 mod reader;
 mod sections;
@@ -122,6 +122,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     {
         return Some(format!("use --as-file {name}={reference}"));
     }
+    // A file was refused for a different reason.
     if path.is_file() {
         return None;
     }
@@ -132,7 +133,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     are_files.then(|| format!("use -f {}", files.join(" -f ")))
 }
 
-/// The names under which a declaration is found.
+/// The names of the declaration in the working directory.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns
@@ -174,8 +175,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. It names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. The result is `None` without any of these files. A file for `--local` isn't a
-/// declaration.
+/// declaration. The result is `None` without any of these files. A file for `--local` isn't
+/// suggested.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -211,6 +212,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     if let Some(reason) = distrust(&directory) {
         return Err(untrusted("the working directory", reason));
     }
+    // O_NOFOLLOW refuses a link, too, but without this message.
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", ("is a symbolic link", "")));
     }
@@ -262,21 +264,22 @@ pub fn parse_declaration(
     (declaration.unwrap_or_default(), source.problems())
 }
 
-/// Recognizes a file that isn't a declaration: a file of another tool, or a file of values, which
-/// `--local` reads. Its keys are the names of secrets. Returns what the file is, and the help.
+/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
+/// whose keys are the names of secrets. Returns what the file is, and the help, or `None` for any
+/// other file.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let Kind::Mapping(members) = &node.kind else {
         return None;
     };
     let has_key = |key: &str| node.value_of(key).is_some();
-    // Without texts, the file has lists or mappings.
+    // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());
     let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
-    let is_path = |text: &&str| text.contains('/') && reads_like_a_name(text);
+    let is_reference = |text: &&str| text.contains('/') && reads_like_a_name(text);
     // References can be as short as `x:k`, or contain `${STAGE}`, `{{ db.host }}` or `:$.host`.
     let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
     let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
-    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_path);
+    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_reference);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
     let is_declaration = TOP_KEYS.split(' ').any(has_key);
     // `--local` doesn't read standard input.

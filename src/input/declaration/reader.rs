@@ -1,10 +1,10 @@
 //! Reads typed values from a declaration's syntax tree, and collects the mistakes in it.
 //!
-//! An [`Item`] is a node that can name itself in messages. Each of its `expect_…` methods returns
-//! `None`, or no entries, if the node has a different type. In that case, the method adds the
-//! mistake to the [`SourceFile`], which turns all mistakes into problems at the end. So a reader
-//! can go on after a mistake, and the user sees all mistakes in one report. No mistake shows text
-//! that may be a secret.
+//! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
+//! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
+//! `None` or no entries. At the end, the [`SourceFile`] turns all mistakes into problems. So a
+//! reader can go on after a mistake, and the user sees all mistakes in one report. No mistake shows
+//! text that may be a secret.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -40,14 +40,14 @@ pub struct Item<'a> {
 /// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The value at the position of the key, with the subject of the mapping.
+    /// The item for messages about the key: the value at the position of the key, with the subject
+    /// of the mapping.
     pub key: Item<'a>,
     /// The value. Its subject is the key.
     pub value: Item<'a>,
 }
 
-/// The entries of a mapping whose possible keys are known. A reader takes them out one after the
-/// other.
+/// The entries of a mapping whose possible keys are known.
 pub struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
@@ -76,8 +76,8 @@ pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 /// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The keys of each level of a declaration, and where that is. If several levels have a key, the
-/// help about a misplaced key names the first of them.
+/// The keys of each level of a declaration, and where this level is. If several levels have a key,
+/// the help about a misplaced key names the first of them.
 const LEVELS: [(&str, &str); 5] = [
     (TOP_KEYS, "at the beginning of a line"),
     (VARIABLE_KEYS, "under \"env\""),
@@ -132,8 +132,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text is not `expected` or, if there is something in it that people
-    /// don't see, that mistake. The text is only shown if it can't be a secret.
+    /// Adds the mistake that the text has a character that is easy to overlook, or otherwise that
+    /// it is not `expected`. The text is only shown if it can't be a secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -289,7 +289,6 @@ impl<'a> Item<'a> {
                 // Only the list of the options is longer.
                 let possible = match known.len() {
                     ..=13 => format!("the possible keys are {}", known.join(", ")),
-                    // "defaults"
                     _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
                 };
                 return item.refuse(Fault::new(not_shown).help(possible));
@@ -298,8 +297,8 @@ impl<'a> Item<'a> {
         item.refuse(Fault::new(format!("has an unknown key {key:?}")).help(help));
     }
 
-    /// Adds a mistake if a text has something in it that people don't see, and returns true in that
-    /// case. An empty text isn't such a mistake.
+    /// Adds a mistake if a text has a character that is easy to overlook, and returns true in that
+    /// case.
     pub fn refuse_if_overlooked(&self, text: &str) -> bool {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
@@ -308,9 +307,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Adds a mistake if a key at the position of this item has something in it that people don't
-    /// see, and returns true in that case. In the first column, that is probably meant as
-    /// indentation, so the mistake is about the line.
+    /// Adds a mistake if a key at the position of this item has a character that is easy to
+    /// overlook, and returns true in that case. In the first column, such a character is probably
+    /// meant as indentation, so the mistake is about the line.
     pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {

@@ -339,8 +339,9 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     items.iter().flatten().filter_map(env_from_entry).collect()
 }
 
-/// Returns the remedy for a prefix instead of a list: `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`.
-/// Returns `None` for anything else, and if the text may be a password.
+/// Returns the remedy for a section that has one prefix instead of a list: `PREFIX: REF`,
+/// `PREFIX=REF` or `REF=PREFIX`. Returns `None` for anything else, and if the text may be a
+/// password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
@@ -350,7 +351,7 @@ fn prefix_remedy(section: &Node) -> Option<String> {
         Kind::Text(text) | Kind::Plain(text) => text.clone(),
         Kind::List(_) => return None,
     };
-    // Without the sign between the two, the prefix and the reference read like one name.
+    // A name can't have an equals sign, but with a slash instead, the whole can read like one.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
     let text = format!("env-from {assignment}");
     let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
