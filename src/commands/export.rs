@@ -64,7 +64,8 @@ pub fn export(
     let (Values { outcomes, .. }, mut report) =
         subcommand_values(inputs, Asker::Export, inherited, consequence)?;
     let variables = variables(&outcomes, exec::argument_limits());
-    let exported = report.value_of(export_variables(&variables, arguments.format));
+    let exported = export_variables(&variables, arguments.format);
+    let exported = exported.map_err(|problems| report.extend(problems)).ok();
     // If another value is missing, nothing is exported.
     let exported = exported.filter(|_| report.is_empty());
     let (Some(text), Some(destination)) = (exported, destination) else {

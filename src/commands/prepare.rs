@@ -108,7 +108,7 @@ pub fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
-    let mut report = Report::from(take(&mut inputs.errors));
+    let mut errors = take(&mut inputs.errors);
 
     let mut typed = take(&mut inputs.options);
     let (mut layers, mut read_files) = (Vec::new(), Vec::new());
@@ -119,18 +119,19 @@ pub fn prepare(
             false => Sections::All,
         };
         let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-        report.extend(declarations.errors);
+        errors.extend(declarations.errors);
         // The command line wins over every declaration.
         typed = typed.over(declarations.options);
         (layers, read_files) = (declarations.layers, declarations.names);
     }
     if !inputs.resolve_env.is_empty() {
-        layers.extend(report.value_of(inherited_layer(inherited, &inputs.resolve_env)));
+        let layer = inherited_layer(inherited, &inputs.resolve_env);
+        layers.extend(layer.map_err(|found| errors.extend(found)).ok());
     }
     layers.push(take(&mut inputs.layer));
 
     let (mut options, unmet_requirements) = typed.to_options(inherited);
-    report.extend(unmet_requirements);
+    errors.extend(unmet_requirements);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
     if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;
@@ -142,14 +143,14 @@ pub fn prepare(
     // Few launches have such a variable, so the others only look for one.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
-    if (has_reference || !inputs.resolve_env.is_empty()) && report.is_empty() {
+    if (has_reference || !inputs.resolve_env.is_empty()) && errors.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
     // Only a launch passes inherited variables on.
     let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
-    if is_launch && is_pass_useless && report.is_empty() {
+    if is_launch && is_pass_useless && errors.is_empty() {
         let text = "--pass has no effect without --clean-env: the command gets all variables";
         inputs.warnings.push(text.to_owned());
     }
@@ -158,36 +159,38 @@ pub fn prepare(
         inputs.warnings.extend(unmatched);
     }
     // After an error, such as a missing file of `-f`, the advice to add another `-f` wouldn't help.
-    inputs.replaces_file &= report.is_empty();
+    inputs.replaces_file &= errors.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
     let narrowed = asker.narrow(&mut layers);
-    if report.is_empty() {
-        report.extend(narrowed.err());
+    if errors.is_empty() {
+        errors.extend(narrowed.err());
     }
     // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
     // don't have references. `check`, however, reports that there is nothing to check.
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
-    if report.is_empty() && is_empty && !may_be_empty {
+    if errors.is_empty() && is_empty && !may_be_empty {
         let mut problem = no_entry_problem(&read_files, &inputs, &options.source);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
-        report.extend([problem]);
+        errors.push(problem);
     }
 
-    let settings = report.value_of(Settings::new(&options, inherited));
+    let settings = Settings::new(&options, inherited);
+    let settings = settings.map_err(|found| errors.extend(found)).ok();
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
-    let plan = report.value_of(Plan::new(layers, inherited, existing));
+    let plan = Plan::new(layers, inherited, existing);
+    let plan = plan.map_err(|found| errors.extend(found)).ok();
     if let Some(plan) = &plan {
-        report.extend(useless_signal_problem(&options, plan));
+        errors.extend(useless_signal_problem(&options, plan));
     }
 
     match (settings, plan) {
-        (Some(settings), Some(plan)) if report.is_empty() => {
+        (Some(settings), Some(plan)) if errors.is_empty() => {
             let locators = plan.locators();
             // A server may repeat a name that may be a password.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
@@ -202,7 +205,7 @@ pub fn prepare(
                 plan,
             })
         }
-        (_, _) => Err(report),
+        (_, _) => Err(errors.into()),
     }
 }
 

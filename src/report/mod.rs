@@ -83,12 +83,6 @@ impl Report {
         report
     }
 
-    /// Returns the value of `result`. If `result` is an error, adds its problems to the report and
-    /// returns `None`.
-    pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
-        result.map_err(|problems| self.extend(problems)).ok()
-    }
-
     /// Adds the problems of a second report, and takes over its consequence if it has one.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
