@@ -65,7 +65,7 @@ pub struct Variable<'a> {
 /// A file and its content.
 #[derive(Clone, Copy, Debug)]
 pub struct FileValue<'a> {
-    /// The outcome that has the content.
+    /// The id of the outcome that has the content.
     pub id: EntryId,
     pub target: &'a FileTarget,
     pub value: &'a SecretValue,
@@ -98,7 +98,8 @@ impl EntryOutcome {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            // A vector reserves space for four items, but there is nearly always one.
+            // A vector would reserve space for four references, but there is nearly always only
+            // one.
             reads: Box::from_iter(entry.source.references().cloned()).into_vec(),
             parameter_name: None,
             parts: Vec::new(),

@@ -226,7 +226,7 @@ const SAFE_NAMES: &str = "\
 
 /// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
 /// `production`. An interactive shell runs the file that ENV names, and expands ENV first. .NET
-/// reads a file whose name contains DOTNET_ENVIRONMENT.
+/// reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].

@@ -78,8 +78,8 @@ impl Template {
     }
 }
 
-/// Returns the message about a syntax error: one of ours for the most common mistakes, such as
-/// unclosed braces or the syntax of other template languages, and otherwise MiniJinja's.
+/// Returns the fault of a syntax error: one of ours for the most common mistakes, such as unclosed
+/// braces or the syntax of other template languages, and otherwise MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
