@@ -22,7 +22,7 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
-/// The remedy for text that is probably a value. It fits every place where a reference can be.
+/// The remedy for text that is probably a value. It applies wherever a reference can be written.
 pub const VALUE_REMEDY: &str =
     "write the name of a secret; under \"env\", plain text is { value: … }";
 
@@ -58,7 +58,7 @@ impl<T: Into<String>> From<T> for Fault {
 }
 
 /// The maximum number of misspelled names, such as aliases, that get a suggestion. Each suggestion
-/// compares all candidates, so thousands of them would take minutes.
+/// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
 /// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter:
@@ -70,7 +70,7 @@ pub const MOST_SUGGESTIONS: usize = 20;
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
-    let mut near = Vec::new();
+    let mut similar = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
         let other_length = lower.chars().count();
@@ -83,10 +83,10 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         }
         let distance = strsim::osa_distance(&lower_name, &lower);
         if distance <= limit {
-            near.push((distance, candidate));
+            similar.push((distance, candidate));
         }
     }
-    near.into_iter().min().map(|(_, candidate)| candidate)
+    similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
 /// Returns the first candidate that becomes the name if one letter is changed, added or removed, or
@@ -116,8 +116,8 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns the fault of an empty text, or of what people overlook in a text, such as a space at its
-/// end or curly quotes. Returns `None` for any other text.
+/// Returns the fault of a text that is empty or has a character that people overlook, such as a
+/// space at its end or a curly quote. Returns `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -185,7 +185,8 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 /// Like [`overlooked`], but for an argument of the command line, which must not have several lines.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
-    // A space or carriage return after the last backslash of a script's line becomes an argument.
+    // A space or carriage return that follows the backslash of a continued line becomes an
+    // argument.
     if !text.is_empty() && text.trim().is_empty() {
         let help = "remove what follows the backslash at the end of the line before";
         return Some(found.help(help));
@@ -202,9 +203,8 @@ pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Returns the fault of a line of YAML whose indentation, or the space after its colon, has a
-/// character that only looks like a space. After the colon, YAML allows a tab. Returns `None` for
-/// any other line.
+/// Returns the fault of a line of YAML in which a character of the indentation, or after the colon,
+/// only looks like a space. After the colon, YAML allows a tab. Returns `None` for any other line.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -309,14 +309,14 @@ services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
 /// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
-/// If that is nothing, only the tag is left out.
+/// If the latter is empty, only the tag is left out.
 const TAGS: &str = "\
 findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
 file secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead. If that is
-/// nothing, the secret isn't in AWS, and a slash must follow, because `vault:token` may be the key
-/// of a secret "vault".
+/// The beginnings of references in the syntax of other tools, and what to write instead. If the
+/// latter is empty, the secret isn't in AWS, and a slash must follow, because `vault:token` may be
+/// the key of a secret "vault".
 const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: = ssm:/
@@ -387,7 +387,7 @@ pub fn replacement(word: &str) -> Option<&'static str> {
 }
 
 /// Returns our key for a key of another tool: `exclude` → `except`. Returns `None` unless all of
-/// our keys in its row are `known`.
+/// our keys in a row with this key are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
@@ -478,7 +478,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     let fields = fields.replace("#/", ":").replace('#', ":");
     let reference = match ours {
         "" => String::new(),
-        // The name of a secret doesn't need its prefix.
+        // In our references, only parameters have a prefix.
         ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
     };
     Some((predicate, reference))
@@ -494,6 +494,7 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
     table.lines().find_map(|row| {
         let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;
         let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
+        // All patterns are valid, so `ok` drops none.
         let captures = Regex::new(&pattern).ok()?.captures(text)?;
         let mut expanded = String::new();
         captures.expand(hint, &mut expanded);
@@ -541,7 +542,6 @@ mod tests {
             ),
             Some("password")
         );
-        // If several names are equally close, the first one in the alphabet is suggested.
         assert_eq!(
             nearest("host3", ["host2", "host1"].into_iter()),
             Some("host1")

@@ -30,7 +30,7 @@ pub struct EntryOutcome {
     /// For a parameter below a path, the part of its name after the path. `None` for any other
     /// outcome.
     pub parameter_name: Option<String>,
-    /// The texts of secrets that the value is composed of, or that it encodes.
+    /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
     pub parts: Vec<SecretValue>,
     pub result: Outcome,
 }
@@ -289,7 +289,7 @@ pub struct Values {
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
-    /// The identity that AWS sees; `None` if AWS wasn't asked.
+    /// The identity that AWS sees. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }
 

@@ -66,7 +66,7 @@ pub struct Plan {
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
     /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets one is
-    /// overridden, unless it is the variable itself, as a reference.
+    /// overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
@@ -75,7 +75,6 @@ pub struct Plan {
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
-/// An entry of a plan.
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
@@ -169,7 +168,7 @@ impl Plan {
         })
     }
 
-    /// True if an entry that isn't overridden is a file with a `path`, whose value may be absent.
+    /// True if an entry that isn't overridden is a file with a `path`. Its value may be absent.
     pub fn has_path(&self) -> bool {
         self.value_entries()
             .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))

@@ -40,7 +40,7 @@ pub struct Problem {
     /// problem can't occur there.
     pub code: &'static str,
     /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
-    /// secret, that secret is the subject of the sentence, and this is the predicate.
+    /// secret, that secret is the subject of the sentence, and this field has only the predicate.
     pub text: String,
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
@@ -57,7 +57,6 @@ pub struct Problem {
     pub detail: String,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
-    /// The remedy.
     pub help: Option<String>,
     /// True if the help shows what to write for the entry itself. A group of problems prints only
     /// the help of the first one.

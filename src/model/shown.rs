@@ -78,8 +78,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 }
 
-/// What messages name instead of the id, the version and the KEY of a secret, such as
-/// `DB_PASSWORD`, because these may be a password. `None` if messages may show the id.
+/// What messages name, such as `DB_PASSWORD`, instead of the id, the version and the KEY of a
+/// secret, because these may be a password. `None` if messages may show the id.
 ///
 /// Two locators that differ only in their stand-ins are the same request, so all stand-ins are
 /// equal.
@@ -133,7 +133,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-    // The acronym or the word may be missing.
+    // One of the two may be missing: `db` is only a word, and `PROD` only an acronym.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {

@@ -137,7 +137,7 @@ pub struct Transform {
 /// an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
-    /// This is an error, and the command isn't started.
+    /// The absence is an error, and the command isn't started.
     Fail,
     /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
     /// layer applies.
@@ -146,7 +146,7 @@ pub enum OnMissing {
     Default(String),
 }
 
-/// The selection of keys, and the rules for the names of their variables.
+/// Which keys of an `env-from` object are selected, and how their variables are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
     /// The beginning of every name. It is used as written.

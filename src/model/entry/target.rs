@@ -122,8 +122,8 @@ impl Account {
 
 /// A variable, a path or a systemd credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers do, the
-/// entry of the later layer overrides the other one.
+/// Two entries of one layer must not have the same claim. If entries of different layers have the
+/// same claim, that of the latest layer wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -286,17 +286,16 @@ pub enum Holder {
 /// 5. base.yaml: env-from: [prod/app]                each key's variable   each key for itself
 /// ```
 ///
-/// The rule is applied twice. The plan applies it to the entries that certainly set something, so
-/// that the secrets of the entries that these override aren't read. `resolve` applies it again,
-/// once it is known whether an optional entry is absent and which keys an object has.
+/// The rule is applied twice. The plan applies it to the entries that certainly set something,
+/// because the secrets of overridden entries needn't be read. `resolve` applies it again, once it
+/// is known whether an optional entry is absent and which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
 }
 
 impl<'a> Claims<'a> {
-    /// Creates the claims before any entry is added: only the variables that `--keep-existing`
-    /// keeps are held.
+    /// Creates the claims of a launch, before any entry is added.
     pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
         Self {
             kept_names,
@@ -579,7 +578,6 @@ mod tests {
                 group: Some(Account::Number(0))
             })
         );
-        // chown(2) reads -1, which is the same number, as "unchanged".
         assert_eq!(Owner::parse("4294967295"), None);
     }
 

@@ -74,7 +74,7 @@ impl Locator {
         self.stand_in.0.is_some()
     }
 
-    /// Returns what traces name for `id`, which is this locator's id in a region: `id` itself or,
+    /// Returns what traces show for `id`, which is this locator's id in a region: `id` itself or,
     /// if messages may not show it, the locator, whose text has the stand-in.
     pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         if self.is_hidden() { self } else { id }
@@ -152,7 +152,7 @@ pub fn below_path(path: &str, rest: &str) -> String {
     format!("{}{rest}", path.trim_end_matches('*'))
 }
 
-/// A reference that has been looked up: the request, and the part of the answer that becomes the
+/// A reference that has been looked up: the request, and the part of the document that becomes the
 /// value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {

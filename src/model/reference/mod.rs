@@ -4,7 +4,7 @@
 //!
 //! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the
 //! inherited variables, it becomes a [`SecretRef`], which has a [`Locator`] (one request) and a
-//! [`Selector`] (one value in the answer):
+//! [`Selector`] (one value in the document):
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -243,7 +243,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // If a placeholder is the whole id, its only closing brace is the last character.
+    // If a placeholder is the whole id, the only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
@@ -497,7 +497,7 @@ fn replace_placeholders<'t>(
     Ok(replaced + rest)
 }
 
-/// Returns the path of a file with each placeholder replaced.
+/// Returns the path of a file with the values of its placeholders.
 ///
 /// # Errors
 /// The errors of [`variable_value`], and an error for a malformed placeholder.

@@ -125,6 +125,7 @@ impl SecretId {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
+            // A name doesn't say which account it is in.
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
@@ -288,8 +289,8 @@ impl Store {
         }
     }
 
-    /// Returns the number of fields, separated by colons, that an ARN of the store has. The
-    /// resource of a secret has two.
+    /// Returns the number of fields, separated by colons, that an ARN of the store has. A secret's
+    /// resource has two of them.
     pub fn arn_fields(self) -> usize {
         match self {
             Self::SecretsManager => 7,
