@@ -423,8 +423,8 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. The latter is empty if the secret
 /// isn't in AWS.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // Nearly every reference has a slash before its first colon, but no prefix does. So the table
-    // is rarely searched.
+    // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
+    // the table is rarely searched.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
@@ -494,7 +494,7 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
     table.lines().find_map(|row| {
         let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;
         let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
-        // All patterns are valid, so `ok` drops none.
+        // All patterns are valid.
         let captures = Regex::new(&pattern).ok()?.captures(text)?;
         let mut expanded = String::new();
         captures.expand(hint, &mut expanded);

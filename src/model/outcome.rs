@@ -209,7 +209,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns each outcome that has a value, together with the value.
+    /// Returns each outcome that has a value, and the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -231,7 +231,7 @@ impl Outcomes {
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// Returns the outcome of each overridden entry, together with the holder that overrides it.
+    /// Returns the outcome of each overridden entry, and its holder.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Outcome::Overridden(holder) = &outcome.result else {
@@ -334,7 +334,7 @@ impl Values {
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    // The limit includes the final NUL.
+    // The limit is for `NAME=value` and its final NUL.
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")

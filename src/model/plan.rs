@@ -216,6 +216,7 @@ pub struct ObjectSource {
 impl PlannedSource {
     /// Returns the references that the entry reads.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        // At most one of these has references.
         let (single, parts, inputs) = match self {
             Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
             Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
@@ -333,7 +334,7 @@ impl Lookup<'_> {
                 // placeholder, that is the whole path.
                 let rest = written.rsplit('}').next().unwrap_or_default();
                 let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
-                // A shorter text could occur anywhere in a message by chance.
+                // A text of up to three bytes could occur anywhere in a message.
                 if beginnings[0].len() > 3 {
                     subject.expanded = beginnings.map(str::to_owned);
                 }
@@ -345,8 +346,8 @@ impl Lookup<'_> {
         }
     }
 
-    /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and
-    /// adds the error.
+    /// Returns a source with its references looked up. If that fails, adds the error, and returns
+    /// `None`.
     fn planned_source(&mut self, source: EntrySource, subject: &Subject) -> Option<PlannedSource> {
         let value = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
@@ -503,10 +504,10 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     };
     let secret = reference.split(':').next().unwrap_or_default();
     // Jinja reads such a reference as a calculation, so the help of that error is the correction.
-    let help = match aliases.contains_key(secret) || secret.contains('/') {
+    let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,
     };
     let general = "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}";
-    help.unwrap_or(general.to_owned())
+    correction.unwrap_or(general.to_owned())
 }

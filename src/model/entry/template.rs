@@ -125,10 +125,9 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let start = expression.trim_start_matches(['-', ' ']);
         let text = match closing {
             _ if start.starts_with(['.', '$']) => "a name must not begin with a dot or \"$\"",
-            _ if !is_unclosed => continue,
-            "}}" => continue,
-            "}" => "\"{{\" is closed by a single \"}\"",
-            _ => "\"{{\" is never closed",
+            "}" if is_unclosed => "\"{{\" is closed by a single \"}\"",
+            "" if is_unclosed => "\"{{\" is never closed",
+            _ => continue,
         };
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);

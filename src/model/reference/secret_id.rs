@@ -390,8 +390,7 @@ impl Arn {
         (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
 
-    /// Returns a field by its index, from 0 to 5. Only the first field of [`Self::any`] isn't
-    /// empty.
+    /// Returns a field by its index, from 0 to 5. Of [`Self::any`], only the first isn't empty.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -418,8 +417,8 @@ impl Region {
     /// A description of valid regions. It completes the message "… must be …".
     pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
 
-    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). No list
-    /// of regions is used, because it would exclude new ones. Returns `None` for any other text.
+    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
+    /// of regions would exclude new ones. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let is_trimmed = text.trim_matches('-') == text;
