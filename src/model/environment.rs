@@ -122,7 +122,7 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command gets. secrets-exec itself reads the other ones, too.
+    /// Returns the variables that the command gets. secrets-exec itself reads all of them.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));

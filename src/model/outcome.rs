@@ -195,8 +195,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns an outcome for each entry of a plan for which nothing has been read, in the order
-    /// of the plan. An entry that is overridden in the plan is overridden here, too.
+    /// Returns the outcomes of a plan before anything is read: one for each entry, in the same
+    /// order. An entry that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -271,7 +271,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators that the entries with a matching result read.
+    /// Returns the locators of the entries with a matching result.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);

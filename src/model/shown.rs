@@ -133,7 +133,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-    // Of an acronym and the word after it, one may be missing: `db` has no acronym.
+    // Of an acronym and the word after it, one may be missing: `db` has only the word.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {

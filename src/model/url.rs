@@ -81,8 +81,8 @@ impl fmt::Display for HttpUrl {
     }
 }
 
-/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in
-/// any part of a URL.
+/// The characters to encode: all except the unreserved ones (RFC 3986, section 2.3), so that the
+/// result can be in any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -327,7 +327,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let after_opening = key.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
-    let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+    let both_are_names =
+        reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
@@ -346,8 +347,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
         '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
-        ',' | ' ' | '|' if are_names && key.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
+        ',' | ' ' | '|' if both_are_names && key.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if both_are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // `*db:password`, as if `db` were a YAML alias
@@ -466,8 +467,8 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in the path of a file with what
-/// `value_of` returns for the name and the default.
+/// Returns SECRET or the path of a file with what `value_of` returns for the name and the default,
+/// instead of each `${NAME}` and `${NAME:-default}`.
 ///
 /// # Errors
 /// If `${` isn't followed by the name of a variable and `}`, if a default contains `${`, or if

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::mistakes::{Fault, did_you_mean, nearest};
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
-/// because the locator has the store.
+/// because the locator says which store it is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(Arc<str>),
