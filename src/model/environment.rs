@@ -52,8 +52,8 @@ pub fn assigned_name(word: &str) -> Option<&str> {
 }
 
 /// Returns the first name in a .env file: NAME if the first line that is neither empty nor a
-/// comment is `NAME=value`, also after `export`. Returns `None` for any other text, such as a YAML
-/// file.
+/// comment is `NAME=value` or `export NAME=value`. Returns `None` for any other text, such as a
+/// YAML file.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
@@ -91,8 +91,8 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }
 
-/// The inherited variables, or the part of them that the command gets. They don't have to be UTF-8,
-/// and each name occurs once. A clone shares the memory.
+/// The inherited variables, or those that the command gets. They don't have to be UTF-8, and each
+/// name occurs once. A clone shares the memory.
 #[derive(Clone, Default)]
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
@@ -117,13 +117,12 @@ impl Inherited {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// Returns the names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         let variables = self.0.iter();
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command gets. secrets-exec itself reads the other ones, too.
+    /// Returns the variables that the command gets. secrets-exec itself reads all of them.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));

@@ -7,21 +7,22 @@ use regex_lite::Regex;
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
 /// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text. The type implements `Error`, so that it can pass
-/// through MiniJinja.
+/// The caller adds the position of the text. A fault implements `Error`, so that MiniJinja can pass
+/// it on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
 pub struct Fault {
-    /// A whole sentence, or the predicate of a sentence about the text: `is an incomplete ARN`.
+    /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
+    /// `is an incomplete ARN`.
     ///
-    /// A reference may be a misplaced password. Unless it reads like a name, the text quotes only a
-    /// single character and the names of variables from it.
+    /// A reference may be a misplaced password. Unless the reference reads like a name, the message
+    /// quotes only a single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
 }
 
-/// The remedy for text that is probably a value. It works wherever a reference can be written.
+/// The remedy for text that is probably a value. It applies wherever a reference can be written.
 pub const VALUE_REMEDY: &str =
     "write the name of a secret; under \"env\", plain text is { value: … }";
 
@@ -37,7 +38,7 @@ impl Fault {
         }
     }
 
-    /// Adds the remedy.
+    /// Sets the remedy.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -56,40 +57,41 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// The number of misspelled names of one kind that get a suggestion. Each lookup reads all
-/// candidates, so thousands of them would take minutes.
+/// The maximum number of misspelled names, such as aliases, that get a suggestion. Each suggestion
+/// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
 /// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter:
 /// `password` finds `PASSWORD`.
 ///
-/// Names are compared by their optimal string alignment distance. For similar names, this distance
-/// is less than the length of the shorter name, and at most a third (rounded) of the length of the
-/// longer one. If several candidates are equally close, the first one in the alphabet is returned.
+/// Two names are similar if their optimal string alignment distance is less than the length of the
+/// shorter name, and at most a third (rounded) of the length of the longer one. If several
+/// candidates are equally close, the first one in the alphabet is returned.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
-    let mut near = Vec::new();
+    let mut similar = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
         let other_length = lower.chars().count();
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // Nothing is similar to an empty name. Otherwise, the distance is at least the difference
-        // of the lengths, so it is above the limit here.
+        // Nothing is similar to an empty name. The distance is at least the difference of the
+        // lengths, so it would be above the limit, too.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
         let distance = strsim::osa_distance(&lower_name, &lower);
         if distance <= limit {
-            near.push((distance, candidate));
+            similar.push((distance, candidate));
         }
     }
-    near.into_iter().min().map(|(_, candidate)| candidate)
+    similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
-/// Returns a candidate that becomes the name if one letter is changed, added or removed, or if two
-/// letters are swapped. Names with other digits are different on purpose: `prod/web1`, `prod/web2`.
+/// Returns the first candidate that becomes the name if one letter is changed, added or removed, or
+/// if two neighboring letters are swapped. Names such as `prod/web1` and `prod/web2` differ on
+/// purpose, so the digits must be the same.
 pub fn one_letter_away<'a>(
     name: &str,
     mut candidates: impl Iterator<Item = &'a str>,
@@ -106,7 +108,7 @@ pub fn did_you_mean(nearest: &str) -> String {
 }
 
 /// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`. If
-/// what to write is only the name, or `None`, the hint has only the name.
+/// `write` is `None` or only the name, the hint is only the question.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
@@ -114,8 +116,8 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns what people don't see in a text, such as a space at its end or curly quotes, or `None`
-/// if they see all of it. An empty text is a fault, too, except for [`overlooked_unless_empty`].
+/// Returns the fault of a text that is empty or has a character that people overlook, such as a
+/// space at its end or a curly quote. Returns `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -124,6 +126,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if is_plain_ascii(text) {
         return None;
     }
+    // Usually, this is a single character.
     if text.trim().is_empty() {
         let name = character_name(last);
         return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));
@@ -153,7 +156,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("contains a {name}")).help(help))
 }
 
-/// Returns what people don't see in a text, or `None` for an empty text.
+/// Like [`overlooked`], but returns `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     match text {
         "" => None,
@@ -162,14 +165,15 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
-/// Ignores line feeds at its ends. Returns `None` for any other text.
+/// Line feeds at the ends of the text don't count. Returns `None` for any other text.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
-    let has_lines = text.trim().contains('\n');
-    has_lines.then(|| Fault::new("has several lines").help(remedy))
+    let is_multiline = text.trim().contains('\n');
+    is_multiline.then(|| Fault::new("has several lines").help(remedy))
 }
 
-/// Returns the fault of a text that is a URL or the content of a file instead of its path. Both may
-/// have a password, so the text isn't shown. Returns `None` for any other text.
+/// Returns the fault of a text that is a URL or the content of a file, although a path is expected.
+/// Both may have a password, so the fault doesn't quote the text. Returns `None` for any other
+/// text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // These occur in a URL, a key or certificate, YAML, and JSON.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
@@ -178,20 +182,20 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// Returns the fault of an argument of the command line that has several lines, or something in it
-/// that people don't see. An argument that is only a space or a carriage return is usually what
-/// follows the backslash at the end of a line in a script.
+/// Like [`overlooked`], but for an argument of the command line, which must not have several lines.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
-    if text.is_empty() || !text.trim().is_empty() {
-        return Some(found);
+    // A space or carriage return that follows the backslash of a continued line becomes an
+    // argument.
+    if !text.is_empty() && text.trim().is_empty() {
+        let help = "remove what follows the backslash at the end of the line before";
+        return Some(found.help(help));
     }
-    let help = "remove what follows the backslash at the end of the line before";
-    Some(Fault::new(found.text).help(help))
+    Some(found)
 }
 
-/// Returns what people don't see in the fields of a reference: SECRET, KEY, STAGE and VERSION-ID.
-/// Fields can be empty.
+/// Like [`overlooked`], but for the fields of a reference, which can be empty: SECRET, KEY, STAGE
+/// and VERSION-ID.
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -199,8 +203,8 @@ pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Returns the fault of a character that people take for a space, in the indentation of a line of
-/// YAML or after the colon of a name. A tab matters only in the indentation.
+/// Returns the fault of a line of YAML in which a character of the indentation, or after the colon,
+/// only looks like a space. After the colon, YAML allows a tab. Returns `None` for any other line.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -218,7 +222,8 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help("use ordinary spaces"))
 }
 
-/// True for text in UTF-16, which some editors on Windows write. Text in UTF-8 doesn't have zeros.
+/// True for text in UTF-16, which some editors on Windows write. It begins with a byte order mark,
+/// or with two ASCII characters, each with a zero byte.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     let is_little_endian = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, _, 0, ..]);
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
@@ -226,7 +231,7 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 
 const NO_BREAK_SPACE: char = '\u{a0}';
 
-/// True for a space, and for a character that a terminal or an editor doesn't show.
+/// True for white space, and for a character that terminals and editors don't show.
 fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
@@ -244,8 +249,8 @@ fn character_name(c: char) -> String {
     }
 }
 
-/// The subcommands and options of other tools. A line has some of them, ` = `, and what to write
-/// instead.
+/// The subcommands and options of other tools. Each line has words, ` = `, and what to write
+/// instead of them.
 const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
@@ -279,8 +284,8 @@ env = secrets-exec export --format shell
 --format=bash --format=export --format=sh --format=zsh = --format shell
 --max-attempts --retries = the variable AWS_MAX_ATTEMPTS"#;
 
-/// The keys of other tools. A line has some of them, ` = `, and keys of ours. It applies only where
-/// all of these keys of ours are allowed. The first one is what to write.
+/// The keys of other tools. Each line has such keys, ` = `, and keys of ours. The first of our keys
+/// is what to write, and the line applies only where all of them are allowed.
 const KEYS: &str = "\
 name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
@@ -296,22 +301,22 @@ required = optional";
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
-/// Files that aren't declarations, by a key that only such a file has: what the file is, and the
-/// help. The AWS CLI prints a task definition below `taskDefinition`.
+/// Files that aren't declarations. Each line has keys that only such a file has, what the file is,
+/// and the help. The AWS CLI prints a task definition below `taskDefinition`.
 const FILES: &str = "\
 containerDefinitions taskDefinition = an ECS task definition = a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
 services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
-/// The YAML tags of other tools, in lower case, and what to write instead of the tag and its value.
-/// If that is empty, only the tag is left out.
+/// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
+/// If the latter is empty, only the tag is left out.
 const TAGS: &str = "\
 findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
 file secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead. Without a
-/// text to write, the secret isn't in AWS. Such a line applies only to a name with a slash, because
-/// `vault:token` may be the key of a secret "vault".
+/// The beginnings of references in the syntax of other tools, and what to write instead. If the
+/// latter is empty, the secret isn't in AWS, and a slash must follow, because `vault:token` may be
+/// the key of a secret "vault".
 const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: = ssm:/
@@ -319,14 +324,14 @@ ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: 
 $${ = ${
 op:// vault: ref+ = ";
 
-/// More such beginnings. They apply only to references, and only if a slash follows, because
-/// `secret:token` may be the key of a secret.
+/// More beginnings, only for a text that was meant as a reference. A slash must follow, because
+/// `secret:token` may be the key of a secret "secret".
 const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: SecretsManager: secret: sm: = secretsmanager:
 awsps: param: = ssm:";
 
-/// References whose secret has a common mistake, and the hints, in rows for [`hint_of_rows`]. The
-/// text of an `env-from` begins with `--env-from ` or, in a declaration, `env-from `.
+/// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
+/// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
 pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
@@ -345,7 +350,8 @@ env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, u
 env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
 
 /// References whose key or staging label has a common mistake, and the hints, in rows for
-/// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it can be one of AWS's.
+/// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it may be one of AWS's
+/// labels.
 pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, write { from: "prod/db:port", default: "5432" } in a declaration
 ^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
 ^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
@@ -364,7 +370,7 @@ ${AWS:: = CloudFormation
 ${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
 ${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitHub Actions";
 
-/// The hosts of AWS's console, in all partitions.
+/// What the addresses of AWS's console contain, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
 /// Returns the words of other tools in a table, each with what to write instead.
@@ -380,15 +386,15 @@ pub fn replacement(word: &str) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Returns our key for a key of another tool: `exclude` → `except`. The result is `None` unless all
-/// of our keys in its row are `known`.
+/// Returns our key for a key of another tool: `exclude` → `except`. Returns `None` unless all of
+/// our keys in a row with this key are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
     ours.split(' ').next()
 }
 
-/// Returns what kind of file this is, and the help, if it has a key that no declaration has.
+/// If a file has a key that no declaration has, returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     let (what, help) = file.split_once(" = ")?;
@@ -396,7 +402,7 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, Str
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
-/// after the exclamation mark. The result is `None` for an unknown tag, and for one without a
+/// after the exclamation mark. The result is `None` for an unknown tag, and for a tag without a
 /// value, because a password can begin with `!`.
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
@@ -414,10 +420,11 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 }
 
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
-/// it: `awssm:prod/db` → `awssm:` and `secretsmanager:`.
+/// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. The latter is empty if the secret
+/// isn't in AWS.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // Nearly every name has a slash before its first colon, but no prefix does. So the table is
-    // rarely searched.
+    // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
+    // the table is rarely searched.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
@@ -427,9 +434,10 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Returns what is wrong with a reference in the syntax of another tool, as a predicate, and our
-/// reference, such as `prod/db:password`. The reference is empty if the secret isn't in AWS, or if
-/// the page of AWS's console isn't about one secret.
+/// Returns what is wrong with a reference in the syntax of another tool, a damaged ARN or the
+/// address of a page in AWS's console, as a predicate, and our reference, such as
+/// `prod/db:password`. The reference is empty if the secret isn't in AWS, or if the page isn't
+/// about one secret.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let mut fields = text.split(['?', '&']);
@@ -439,12 +447,12 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         return Some((predicate.to_owned(), decoded.into_owned()));
     }
 
-    // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, has at least
-    // five fields.
+    // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, still has at
+    // least five fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        // The colon in front isn't in `text`, so this is the index of `aws`, even in the first
-        // field.
+        // With a colon in front, the partition is found even in the first field, and its index in
+        // `text` is that of `:aws`.
         let partition_start = format!(":{text}").find(":aws")?;
         let arn = format!("arn:{}", &text[partition_start..]);
         return Some(("is an incomplete ARN".to_owned(), arn));
@@ -464,20 +472,20 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     // Some tools write two slashes before the name: `secretsmanager://prod/db`.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
-    let end = if prefix.starts_with("${") { "}" } else { "}}" };
+    let closing = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.
-    let fields = rest.trim_end_matches(end).replace(":SecretString", "");
+    let fields = rest.trim_end_matches(closing).replace(":SecretString", "");
     let fields = fields.replace("#/", ":").replace('#', ":");
     let reference = match ours {
         "" => String::new(),
-        // The name of a secret doesn't need its prefix.
+        // In our references, only parameters have a prefix.
         ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
     };
     Some((predicate, reference))
 }
 
-/// Returns the hint of the first row that matches a reference and whose hint `is_usable`, or `None`
-/// without such a row. A row has a pattern, ` => ` and the hint.
+/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`, or
+/// `None` without such a row. A row has a pattern, ` => ` and the hint.
 ///
 /// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
 /// two things in a hint: a reference between « and » with what the user has to write, and `CHECK`
@@ -486,6 +494,7 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
     table.lines().find_map(|row| {
         let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;
         let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
+        // All patterns are valid.
         let captures = Regex::new(&pattern).ok()?.captures(text)?;
         let mut expanded = String::new();
         captures.expand(hint, &mut expanded);
@@ -533,7 +542,6 @@ mod tests {
             ),
             Some("password")
         );
-        // If several names are equally close, the first one in the alphabet is suggested.
         assert_eq!(
             nearest("host3", ["host2", "host1"].into_iter()),
             Some("host1")

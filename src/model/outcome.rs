@@ -30,7 +30,7 @@ pub struct EntryOutcome {
     /// For a parameter below a path, the part of its name after the path. `None` for any other
     /// outcome.
     pub parameter_name: Option<String>,
-    /// The texts of secrets that the value is composed of, or that it encodes.
+    /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
     pub parts: Vec<SecretValue>,
     pub result: Outcome,
 }
@@ -65,7 +65,7 @@ pub struct Variable<'a> {
 /// A file and its content.
 #[derive(Clone, Copy, Debug)]
 pub struct FileValue<'a> {
-    /// The outcome that has the content.
+    /// The id of the outcome that has the content.
     pub id: EntryId,
     pub target: &'a FileTarget,
     pub value: &'a SecretValue,
@@ -98,7 +98,8 @@ impl EntryOutcome {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            // A vector reserves space for four items, but there is nearly always one.
+            // A vector would reserve space for four references, but there is nearly always only
+            // one.
             reads: Box::from_iter(entry.source.references().cloned()).into_vec(),
             parameter_name: None,
             parts: Vec::new(),
@@ -194,8 +195,8 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns an outcome for each entry of a plan for which nothing has been read, in the order
-    /// of the plan. An entry that is overridden in the plan is overridden here, too.
+    /// Returns the outcomes of a plan before anything is read: one for each entry, in the same
+    /// order. An entry that is overridden in the plan is overridden here, too.
     pub fn unread(plan: &Plan) -> Self {
         let mut outcomes = Self::default();
         for entry in &plan.entries {
@@ -208,7 +209,7 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns each outcome that has a value, together with the value.
+    /// Returns each outcome that has a value, and the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -230,7 +231,7 @@ impl Outcomes {
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// Returns the outcome of each overridden entry, together with the holder that overrides it.
+    /// Returns the outcome of each overridden entry, and its holder.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Outcome::Overridden(holder) = &outcome.result else {
@@ -270,7 +271,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators that the entries with a matching result read.
+    /// Returns the locators of the entries with a matching result.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
@@ -288,7 +289,7 @@ pub struct Values {
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,
-    /// The identity that AWS sees; `None` if AWS wasn't asked.
+    /// The identity that AWS sees. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }
 
@@ -333,7 +334,7 @@ impl Values {
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    // The limit includes the final NUL.
+    // The limit is for `NAME=value` and its final NUL.
     let most = limits.string - 1;
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")

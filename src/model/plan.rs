@@ -65,8 +65,8 @@ pub struct Plan {
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
-    /// The names of the inherited variables that `--keep-existing` keeps. Entries for them are
-    /// overridden.
+    /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets one is
+    /// overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
@@ -75,7 +75,6 @@ pub struct Plan {
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
-/// An entry of a plan.
 pub type Planned = Entry<PlannedSource>;
 
 impl Plan {
@@ -86,7 +85,7 @@ impl Plan {
     /// `--keep-existing`.
     ///
     /// # Errors
-    /// An error for each reference that can't be looked up.
+    /// Every mistake in the entries, such as a reference that can't be looked up.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -144,8 +143,8 @@ impl Plan {
         references.map(|found| &found.locator).collect()
     }
 
-    /// Returns the entries that can set a single value, in the order of precedence. Objects of
-    /// `env-from` and overridden entries aren't among them.
+    /// Returns the entries that can set a single value, each with its source, in the order of
+    /// precedence. Objects of `env-from` and overridden entries aren't among them.
     pub fn value_entries(&self) -> impl Iterator<Item = (&Planned, &ValueSource)> {
         self.entries.iter().filter_map(|entry| match &entry.source {
             PlannedSource::Value(source) => Some((entry, source)),
@@ -154,7 +153,7 @@ impl Plan {
     }
 
     /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
-    /// `${NAME}` is only expanded in references.
+    /// `${NAME}` isn't expanded there.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
         self.value_entries().filter_map(|(entry, source)| {
             let text = match source {
@@ -169,7 +168,7 @@ impl Plan {
         })
     }
 
-    /// True if an entry of the plan is a file with a `path`, even if it turns out to be absent.
+    /// True if an entry that isn't overridden is a file with a `path`. Its value may be absent.
     pub fn has_path(&self) -> bool {
         self.value_entries()
             .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
@@ -202,8 +201,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
 pub enum PlannedSource {
     Value(ValueSource),
     Object(ObjectSource),
-    /// The entry has no effect, because the holder has the target. Its references haven't been
-    /// looked up.
+    /// The entry has no effect, because this holder already has the target. The references of the
+    /// entry haven't been looked up.
     Overridden(Holder),
 }
 
@@ -217,6 +216,7 @@ pub struct ObjectSource {
 impl PlannedSource {
     /// Returns the references that the entry reads.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        // At most one of these has references.
         let (single, parts, inputs) = match self {
             Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
             Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
@@ -271,7 +271,7 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     /// Returns the entries of a layer with their ids, the overridden ones last. Adds what they
     /// certainly set to `claims`, so that the entries of earlier layers are overridden. Adds each
-    /// error, and leaves out an entry whose reference can't be looked up.
+    /// error to `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
@@ -314,8 +314,7 @@ impl Lookup<'_> {
             });
         }
 
-        // Of the entries on one line, or on the command line, `check` shows the overridden ones
-        // last.
+        // `check` keeps this order for entries on one line, and for those of the command line.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -323,8 +322,8 @@ impl Lookup<'_> {
         planned
     }
 
-    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. If that
-    /// fails, adds the error.
+    /// If the target is a file, expands the placeholders in its path, and sets
+    /// [`Subject::expanded`]. If that fails, adds the error.
     fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
@@ -335,7 +334,7 @@ impl Lookup<'_> {
                 // placeholder, that is the whole path.
                 let rest = written.rsplit('}').next().unwrap_or_default();
                 let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
-                // A shorter text could occur anywhere in a message.
+                // A text of up to three bytes could occur anywhere in a message.
                 if beginnings[0].len() > 3 {
                     subject.expanded = beginnings.map(str::to_owned);
                 }
@@ -347,8 +346,8 @@ impl Lookup<'_> {
         }
     }
 
-    /// Looks up the references of a source. Returns `None` if one of them can't be looked up, and
-    /// adds the error.
+    /// Returns a source with its references looked up. If that fails, adds the error, and returns
+    /// `None`.
     fn planned_source(&mut self, source: EntrySource, subject: &Subject) -> Option<PlannedSource> {
         let value = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
@@ -371,7 +370,8 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // An object can be a path, which stands for all parameters below it.
+                // Unlike a single value, an object can be a path, which stands for the parameters
+                // below it.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
@@ -389,8 +389,8 @@ impl Lookup<'_> {
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
-    /// show the secret's id. The subject has decided the same about the reference as written, which
-    /// may consist of an alias or a variable.
+    /// show the secret's id. The subject has already decided this about the reference as written,
+    /// with its alias or variables.
     ///
     /// # Errors
     /// What is wrong with the reference, such as a variable that isn't set.
@@ -431,7 +431,7 @@ impl Lookup<'_> {
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
     /// be looked up, and adds an error for each such name.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
-        // Otherwise, each part of the expression would be reported as an unknown name.
+        // Without this check, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {
             self.add_error(Status::Configuration, fault, subject);
             return None;
@@ -453,8 +453,9 @@ impl Lookup<'_> {
         (inputs.len() == template.names.len()).then_some(inputs)
     }
 
-    /// Returns the error of an expression that contains a name which isn't an alias, because Jinja
-    /// reads it as a calculation: `prod/db:password`.
+    /// Returns the error of a reference that Jinja reads as a calculation, such as
+    /// `prod/db:password`, or `None` without one. An expression in which every name is an alias
+    /// isn't a reference.
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
@@ -494,19 +495,19 @@ impl Lookup<'_> {
 }
 
 /// Returns what to write in a template instead of a variable that this launch sets. If messages
-/// show no reference for the variable, this is its text. For a reference that has a slash or begins
-/// with an alias, such as `prod/db:host`, it is the corrected expression. For any other reference,
-/// it is an example.
+/// show no reference for the variable, this is the variable's text. If its reference has a slash or
+/// begins with an alias, such as `prod/db:host`, this is the corrected expression, and otherwise an
+/// example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
     // Jinja reads such a reference as a calculation, so the help of that error is the correction.
-    let help = match aliases.contains_key(secret) || secret.contains('/') {
+    let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,
     };
     let general = "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}";
-    help.unwrap_or(general.to_owned())
+    correction.unwrap_or(general.to_owned())
 }

@@ -15,7 +15,8 @@ use super::reference::{Locator, Version};
 pub enum Status {
     /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
     Usage = 64,
-    /// EX_SOFTWARE: a bug in secrets-exec. A failure without any other status would be one.
+    /// EX_SOFTWARE: a bug in secrets-exec. Also the default, because a problem without a status is
+    /// a bug.
     #[default]
     Bug = 70,
     /// EX_TEMPFAIL: a later launch may succeed.
@@ -39,7 +40,7 @@ pub struct Problem {
     /// problem can't occur there.
     pub code: &'static str,
     /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
-    /// secret, that secret is the subject of the sentence, and this is the predicate.
+    /// secret, that secret is the subject of the sentence, and this field has only the predicate.
     pub text: String,
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
@@ -56,7 +57,6 @@ pub struct Problem {
     pub detail: String,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
-    /// The remedy.
     pub help: Option<String>,
     /// True if the help shows what to write for the entry itself. A group of problems prints only
     /// the help of the first one.
@@ -85,9 +85,9 @@ pub struct About {
     pub id: Option<String>,
     /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
-    /// The noun for several of them: `secrets`.
+    /// The plural noun: `secrets`.
     pub plural: String,
-    /// The headline's text before the secret: nothing, or words such as `access to `. `None` if the
+    /// The headline's text before the secret: empty, or words such as `access to `. `None` if the
     /// headline doesn't name the secret.
     pub before: Option<&'static str>,
     pub scope: ReasonScope,
@@ -176,8 +176,8 @@ impl Problem {
         self
     }
 
-    /// Returns a key by which a report groups problems: those with the same key are printed as one,
-    /// with the entries of all of them. They may differ in their entries, details, secrets and
+    /// Returns a key by which a report groups problems: problems with the same key are printed as
+    /// one, with the entries of all of them. They may differ in their entries, details, secrets and
     /// missing keys, and in helps about their own entries. Returns `None` for a problem without
     /// entries, which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
@@ -230,7 +230,7 @@ impl Problem {
     /// Returns the headline with this predicate and, if the headline names the secret, with
     /// `secret` as its subject.
     fn headline(&self, secret: &str, predicate: &str) -> String {
-        // The detail follows AWS's message. Only without one, it follows the headline.
+        // The detail follows AWS's message or, without one, the headline.
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,

@@ -1,12 +1,12 @@
-//! What a message may show, and how it quotes it.
+//! What messages may show, and how they quote it.
 //!
 //! - A word that the user wrote where a name belongs may be a password: `--env DB_PASSWORD=hunter2`
-//!   asks AWS for the secret "hunter2". So a message shows it only if it [reads like a
-//!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. This function judges only
+//!   asks AWS for the secret "hunter2". So a message shows such a word only if it [reads like a
+//!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. That function judges only
 //!   the form of a text. Its callers decide when the form doesn't matter: if the text is an alias
 //!   or the name of a variable, or if AWS has answered that the secret exists. A passphrase of
 //!   plain words, such as `correct-horse-battery-staple`, reads like a name, too.
-//! - Any other text is quoted only if it is short and plain, and control characters are escaped.
+//! - Other text that may be a misplaced value is quoted only if it is short and plain.
 //! - The text of a server becomes a part of a message only through [`one_line`]. A server may quote
 //!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or
 //!   a simulation of AWS may repeat every header. So each credential is passed to [`conceal`]
@@ -16,8 +16,7 @@
 //! The credentials are searched for in `one_line`, and not where messages are printed, for two
 //! reasons. First, `one_line` cuts off a long text, and a credential that is cut in two would not
 //! be found later. Second, a message also has our own words, which must stay: with a simulation of
-//! AWS, both the secret key and the host may be `localstack`. A launch that succeeds only stores
-//! its credentials here, and searches nothing.
+//! AWS, both the secret key and the host may be `localstack`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -62,6 +61,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
+    // The number of a region, as in `us-east-1/app`, isn't judged.
     let region_number = has_digit.then(|| index_of_region_number(name)).flatten();
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
@@ -78,8 +78,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 }
 
-/// What messages name instead of the id, the version and the KEY, if these may be a password, such
-/// as `DB_PASSWORD`. `None` if messages may show the id.
+/// What messages name, such as `DB_PASSWORD`, instead of the id, the version and the KEY of a
+/// secret, because these may be a password. `None` if messages may show the id.
 ///
 /// Two locators that differ only in their stand-ins are the same request, so all stand-ins are
 /// equal.
@@ -115,7 +115,8 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | '-' | '_' | '.' | ':')
 }
 
-/// Returns the index of the part that is the number of a region, such as `1` in `us-east-1`.
+/// Returns the index of the part of a name that is the number of a region, such as `1` in
+/// `us-east-1`, or `None` without one.
 fn index_of_region_number(name: &str) -> Option<usize> {
     let parts = name.split(is_separator);
     let mut triples = parts.clone().zip(parts.clone().skip(1)).zip(parts.skip(2));
@@ -132,7 +133,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-    // An acronym or a word may be missing.
+    // Of an acronym and the word after it, one may be missing: `db` has only the word.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {
@@ -140,7 +141,8 @@ fn consists_of_words(part: &str) -> bool {
         let after_word = after_capitals.trim_start_matches(|c: char| c.is_ascii_lowercase());
         let capitals = rest.len() - after_capitals.len();
         let lowercase = after_capitals.len() - after_word.len();
-        // The last of several capitals begins the next word: `DBSecret` is `DB` and `Secret`.
+        // The last capital before lower-case letters begins their word: `DBSecret` is `DB` and
+        // `Secret`.
         let acronym = capitals - usize::from(lowercase > 0 && capitals > 0);
         let word = capitals - acronym + lowercase;
         let are_words = has_length_of_word(acronym) && has_length_of_word(word);
@@ -171,7 +173,7 @@ fn has_three_letters(part: &str) -> bool {
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// The maximum length of text that a message quotes although it may be a misplaced value, in bytes.
+/// The maximum length, in bytes, of a text that is quoted although it may be a misplaced value.
 const MAX_QUOTED_LENGTH: usize = 64;
 
 /// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
@@ -194,7 +196,7 @@ pub fn is_quotable(text: &str) -> bool {
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
-/// instead, its arguments may be a password, so only its first word is returned: `psql …`. The
+/// instead, its arguments may include a password, so only its first word is returned: `psql …`. The
 /// values in `--password=…` and `NAME=…` and the password in a URL are left out, too.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
@@ -214,13 +216,14 @@ pub fn quoted_program(command: &CommandLine) -> String {
 }
 
 /// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
-/// exist. It must be [plain](is_quotable), and either read like a name or be as short as `30s`.
+/// exist. The text must be [plain](is_quotable), and either be as short as `30s` or read like a
+/// name.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
 
-/// Returns a noun with a name, such as `key "password"`, or `such key` if the name must not be
-/// quoted.
+/// Returns a noun with a name, such as `key "password"`, or `such key`, which follows "no", if the
+/// name must not be quoted.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     match is_quotable_value(name) {
         true => format!("{noun} {name:?}"),
@@ -235,8 +238,8 @@ pub fn quotable_name(name: &str) -> Option<&str> {
     (is_name(name) || is_quotable_value(name)).then_some(name)
 }
 
-/// Returns the predicate `doesn't match the pattern "…"`. Without a special character, the pattern
-/// may be the value itself, so it is quoted only if it reads like a name.
+/// Returns the predicate `doesn't match the pattern "…"`. A pattern without special characters may
+/// be the value itself, so it is left out unless [the value may be quoted](is_quotable_value).
 pub fn pattern_mismatch(pattern: &str) -> String {
     let literal = pattern.trim_start_matches('^').trim_end_matches('$');
     if literal.contains(|c| ".[](){}*+?|\\".contains(c)) || is_quotable_value(literal) {
@@ -259,7 +262,7 @@ pub fn not_this_value(value: &str) -> String {
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
 /// be …". The message shows the value only if it may be quoted. If the value is in quotes, the
-/// message says to remove them.
+/// message says to remove the quotes.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -272,7 +275,7 @@ pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Returns the text of a server or a library as one line that can be printed: without our
+/// Returns the text of a server or a library as one line that can be printed: without concealed
 /// credentials, without control characters, and without secrets in URLs. A long text is cut off.
 pub fn one_line(text: &str) -> String {
     let safe = without_url_secrets(&without_credentials(text));
@@ -286,7 +289,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Escapes control characters, and characters that are invisible or change the direction of text.
-/// So a name, a path or a server's message can neither end a line nor disguise it.
+/// So a name, a path or a server's message can neither end a line nor hide a part of it.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -295,8 +298,8 @@ pub fn escaped(line: &str) -> String {
     line.chars().for_each(|c| match c {
         // These characters are harmless, but `escape_debug` would escape them.
         '\'' | '"' | '\\' => text.push(c),
-        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank
-        // Braille pattern.
+        // These are rendered as nothing, but `escape_debug` doesn't escape them: some of
+        // Default_Ignorable_Code_Point, and the blank Braille pattern.
         '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
         | '\u{ffa0}' => text.extend(c.escape_unicode()),
         c => text.extend(c.escape_debug()),
@@ -304,19 +307,20 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// True for a character that is printed as it is, because people see it.
+/// True for a character that people see, which [`escaped`] doesn't change.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
 
-/// True for a text of ASCII letters, digits and signs, in which people overlook nothing. False for
-/// an empty text, and for one with a space. Nearly every argument, key and path is such a text, so
-/// callers ask this before they search.
+/// True for a text of ASCII letters, digits and punctuation, in which people overlook nothing.
+/// False for an empty text, and for one with a space. Callers check this first, because nearly
+/// every argument, key and path is such a text.
 pub fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Returns what people see of a name: without spaces at its ends, and without invisible characters.
+/// Returns what people see of a name: without white space at its ends, and without invisible
+/// characters.
 pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
@@ -325,7 +329,8 @@ pub fn visible(name: &str) -> String {
 /// the process ends or becomes the command.
 static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The minimum length of a credential, in bytes. A shorter one could be part of any word.
+/// The minimum length, in bytes, of a text that is hidden even within a word. A shorter text could
+/// be a part of any word.
 const MIN_LENGTH: usize = 8;
 
 /// The minimum number of letters and digits by which a credential is recognized.
@@ -351,8 +356,8 @@ pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
     concealed.extend(names.into_iter().map(str::to_owned));
 }
 
-/// Returns the text of a server with `…` instead of each credential. The text may have a credential
-/// as it is, escaped as in a URL, in JSON or in XML, or as a part of base64.
+/// Returns the text of a server with `…` instead of each concealed credential and name. Each is
+/// found as it is, escaped as in a URL, in JSON or in XML, and within base64.
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
@@ -364,9 +369,9 @@ fn without_credentials(text: &str) -> String {
         let is_short = credential.len() < MIN_LENGTH;
         for (at, found) in text.match_indices(credential) {
             let (before, after) = (&text[..at], &text[at + found.len()..]);
-            let is_part =
+            let is_part_of_word =
                 before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
-            if !(is_short && is_part) {
+            if !(is_short && is_part_of_word) {
                 is_hidden[at..at + found.len()].fill(true);
             }
         }
@@ -386,10 +391,10 @@ fn without_credentials(text: &str) -> String {
     shown.into_iter().collect()
 }
 
-/// Returns the letters and digits of a credential, and those of its three forms in base64. A form
-/// depends on whether zero, one or two bytes are encoded together with the first bytes of the
-/// credential. It has only the characters that depend on nothing but the credential. Forms
-/// shorter than [`MIN_LETTERS`] are left out.
+/// Returns the forms in which a credential is searched for: its letters and digits, and those of
+/// its three encodings in base64. The encodings differ because zero, one or two bytes may be
+/// encoded together with the first bytes of the credential. Characters that also depend on other
+/// bytes are left out, and so are forms shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {
@@ -414,8 +419,8 @@ fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     kept.map(|(at, c)| (c, at)).unzip()
 }
 
-/// Replaces the user name and password, the query and the fragment of each URL in some text with
-/// `***`.
+/// Returns a text with `***` instead of the user name and password, the query and the fragment of
+/// each URL.
 fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;

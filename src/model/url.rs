@@ -16,8 +16,9 @@ pub struct HttpUrl {
 
 impl HttpUrl {
     /// Parses an absolute URL. Returns `None` for any other scheme, for a URL without a host, and
-    /// for a port that isn't a number up to 65535. Also returns `None` for `http://jane:a#b@proxy`,
-    /// with an `@` after what seems to be the host, because that is the beginning of a password.
+    /// for a port that isn't a number up to 65535. Also returns `None` if an `@` follows the host,
+    /// as in `http://jane:a#b@proxy`, because the host and port are then a user name and the
+    /// beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
@@ -69,7 +70,6 @@ impl HttpUrl {
         &self.text
     }
 
-    /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -81,8 +81,8 @@ impl fmt::Display for HttpUrl {
     }
 }
 
-/// All characters except the unreserved ones (RFC 3986, section 2.3), so that the result can be in
-/// any part of a URL.
+/// The characters to encode: all except the unreserved ones (RFC 3986, section 2.3), so that the
+/// result can be in any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

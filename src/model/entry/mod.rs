@@ -137,7 +137,7 @@ pub struct Transform {
 /// an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
-    /// This is an error, and the command isn't started.
+    /// The absence is an error, and the command isn't started.
     Fail,
     /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
     /// layer applies.
@@ -146,7 +146,7 @@ pub enum OnMissing {
     Default(String),
 }
 
-/// The selection of keys, and the rules for the names of their variables.
+/// Which keys of an `env-from` object are selected, and how their variables are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
     /// The beginning of every name. It is used as written.
@@ -226,7 +226,7 @@ const SAFE_NAMES: &str = "\
 
 /// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
 /// `production`. An interactive shell runs the file that ENV names, and expands ENV first. .NET
-/// reads a file whose name contains DOTNET_ENVIRONMENT.
+/// reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].

@@ -18,7 +18,7 @@ use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 
-/// Something that an entry sets.
+/// What an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Env(EnvName),
@@ -104,8 +104,8 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a name, or a number. Returns `None` for any other text, and for 4294967295, which
-    /// chown(2) reads as "unchanged".
+    /// Parses a name, or a number. Returns `None` for any other text, and for a number above
+    /// 4294967294: chown(2) reads 4294967295 as "unchanged".
     fn parse(text: &str) -> Option<Self> {
         let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
         if text.is_empty() || !text.bytes().all(is_legal) {
@@ -122,8 +122,8 @@ impl Account {
 
 /// A variable, a path or a systemd credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers do, the
-/// entry of the later layer overrides the other one.
+/// Two entries of one layer must not have the same claim. If entries of different layers have the
+/// same claim, that of the latest layer wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -190,7 +190,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// The longest credential that systemd accepts, in bytes (systemd.exec(5)).
+/// The maximum length of a credential, in bytes (systemd.exec(5)).
 pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
 
 /// A credential of a unit, as the unit requests it or as a declaration lists it.
@@ -202,8 +202,8 @@ pub struct SystemdCredential {
 }
 
 impl SystemdCredential {
-    /// Parses the requested credential out of the abstract address of systemd's end of the
-    /// connection: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
+    /// Parses the requested credential out of the address of systemd's end of the connection, an
+    /// abstract socket: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
     /// LoadCredential=). Returns `None` for any other address. None of the four fields can contain
     /// a slash, or be empty.
     pub fn from_address(address: &[u8]) -> Option<Self> {
@@ -232,8 +232,8 @@ const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 /// pattern can end with `*`.
 ///
 /// # Errors
-/// A description of valid names, for a malformed pattern, and for an exact name that isn't the name
-/// of a unit that starts processes.
+/// A description of valid names, if the text is malformed, or is the exact name of a unit that
+/// doesn't start processes.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
@@ -269,13 +269,13 @@ pub enum Holder {
     Several,
 }
 
-/// The variables, paths and systemd credentials that are held so far. This is the only rule of
-/// precedence: it decides which of several entries sets one of them.
+/// The variables, paths and systemd credentials that are held so far. `Claims` is the only rule of
+/// precedence: it decides which of several entries with the same claim wins.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
-/// later ones are overridden. The variables that `--keep-existing` keeps are held from the
-/// beginning.
+/// the entries after it are overridden. The variables that `--keep-existing` keeps are held from
+/// the beginning.
 ///
 /// ```text
 /// order of precedence                               claims                holder
@@ -286,18 +286,16 @@ pub enum Holder {
 /// 5. base.yaml: env-from: [prod/app]                each key's variable   each key for itself
 /// ```
 ///
-/// The rule is applied twice. The plan knows which entries certainly set something, so it leaves
-/// out the entries that these override, and the secrets of overridden entries aren't read. The
-/// resolution applies the rule again, when it is known whether an optional entry is absent and
-/// which keys an object has.
+/// The rule is applied twice. The plan applies it to the entries that certainly set something,
+/// because the secrets of overridden entries needn't be read. `resolve` applies it again, once it
+/// is known whether an optional entry is absent and which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
 }
 
 impl<'a> Claims<'a> {
-    /// Creates the claims of a launch in which only inherited variables are held: those that
-    /// `--keep-existing` keeps.
+    /// Creates the claims of a launch, before any entry is added.
     pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
         Self {
             kept_names,
@@ -306,7 +304,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Makes an entry the holder of every variable, path and credential that its target claims. An
-    /// earlier holder is replaced, so callers ask [`Self::holder`] first.
+    /// earlier holder is replaced, so call [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());
@@ -337,14 +335,14 @@ impl<'a> Claims<'a> {
     }
 
     /// True if all these variables of an object are held already, so that the object doesn't have
-    /// to be read. False without variables, because `names` is empty if they aren't known.
+    /// to be read. False if `names` is empty, because the variables aren't known then.
     pub fn are_all_held(&self, names: &[EnvName]) -> bool {
         let is_held = |name| self.variable_holder(name).is_some();
         !names.is_empty() && names.iter().all(is_held)
     }
 
-    /// Returns an inherited variable as the holder of its own name, or `None` unless
-    /// `--keep-existing` keeps the variable.
+    /// Returns the inherited variable with this name as the holder, or `None` if `--keep-existing`
+    /// doesn't keep it.
     fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
         let is_kept = self.kept_names.contains(name.as_str());
         is_kept.then(|| Holder::Kept(name.to_string()))
@@ -354,7 +352,7 @@ impl<'a> Claims<'a> {
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
-    /// The variable, the path of the file, or the systemd credential.
+    /// The name of the target: a variable, a path, a systemd credential, `env-from` or `the value`.
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
@@ -362,8 +360,8 @@ pub struct Subject {
     /// an inherited variable, whose text may hold a password.
     pub written: Option<Written>,
     /// The beginning of a file's path up to its last variable: with the values of the variables,
-    /// and as the user wrote it. Both are empty if the path doesn't have variables, or if the first
-    /// one is too short to be recognized in messages.
+    /// and as the user wrote it. Both are empty if the path doesn't have variables, or if the
+    /// expanded beginning is too short to be recognized in messages.
     pub expanded: [String; 2],
 }
 
@@ -399,8 +397,8 @@ impl Subject {
         }
     }
 
-    /// Returns a message with the path of the file as it was written, because a variable in the
-    /// path may be a password.
+    /// Returns a message with the path of the file as it was written, because the value of a
+    /// variable in the path may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
         // If both are empty, this changes nothing.
@@ -416,8 +414,9 @@ impl Subject {
         }
     }
 
-    /// Returns the subject for messages about the secret of `reference`, which is known to exist.
-    /// So they may show a hidden reference, unless a field after the secret may be a password.
+    /// Returns the subject for messages about the secret of `reference`. Because the secret exists,
+    /// these messages may show a hidden reference, unless a field after the secret may be a
+    /// password.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();
@@ -487,6 +486,7 @@ impl Subject {
 /// Returns an argument, quoted for a shell if it has one of the special characters that are common
 /// in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
+    // Within single quotes, a single quote can't be escaped.
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {
@@ -498,8 +498,8 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so its option is the name. The label tells
-        // the object from its keys, which have the same origin.
+        // An object on the command line has no name, so its option is the name. The label
+        // distinguishes the object from its keys, which have the same origin and kind.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"
         {
@@ -578,7 +578,6 @@ mod tests {
                 group: Some(Account::Number(0))
             })
         );
-        // chown(2) reads -1, which is the same number, as "unchanged".
         assert_eq!(Owner::parse("4294967295"), None);
     }
 

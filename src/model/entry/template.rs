@@ -78,8 +78,8 @@ impl Template {
     }
 }
 
-/// Returns the message about a syntax error: one of ours for the most common mistakes, such as
-/// unclosed braces or the syntax of other template languages, and otherwise MiniJinja's.
+/// Returns the fault of a syntax error: one of ours for the most common mistakes, such as unclosed
+/// braces or the syntax of other template languages, and otherwise MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
@@ -125,10 +125,9 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let start = expression.trim_start_matches(['-', ' ']);
         let text = match closing {
             _ if start.starts_with(['.', '$']) => "a name must not begin with a dot or \"$\"",
-            _ if !is_unclosed => continue,
-            "}}" => continue,
-            "}" => "\"{{\" is closed by a single \"}\"",
-            _ => "\"{{\" is never closed",
+            "}" if is_unclosed => "\"{{\" is closed by a single \"}\"",
+            "" if is_unclosed => "\"{{\" is never closed",
+            _ => continue,
         };
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
@@ -147,14 +146,15 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
 pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
     template.split("{{").skip(1).map(|rest| {
         let end = rest.find(['|', '}']).unwrap_or(rest.len());
+        // The hyphen in `{{-` only removes white space.
         rest[..end].trim_matches(['-', ' '])
     })
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. The help declares an alias, unless `aliases` has it
-/// already. The result is `None` for any other expression. A real calculation, such as `a-b`, looks
-/// the same, so callers only ask about an expression that is known to be wrong.
+/// `prod/db:password` or `db.pass-word`. The help says to declare an alias, unless `aliases` has
+/// it. The result is `None` for any other expression. A real calculation, such as `a-b`, looks the
+/// same, so callers only ask about an expression that is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {

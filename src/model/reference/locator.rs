@@ -1,6 +1,6 @@
 //! A reference that has been looked up. It consists of a locator, which is one request (a secret or
 //! parameter, its version, its region and the role that reads it), and a selector, which says what
-//! KEY selects in the answer. An alias, from `secrets:` in a declaration, is a short name for a
+//! KEY selects from the document. An alias, from `secrets:` in a declaration, is a short name for a
 //! locator.
 //!
 //! The version is a staging label or a version id of a secret, or a label or a version number of a
@@ -74,8 +74,8 @@ impl Locator {
         self.stand_in.0.is_some()
     }
 
-    /// Returns what a trace calls `id`, the id of this locator in some region: `id` itself or, if
-    /// messages may not show it, the locator with its stand-in.
+    /// Returns what traces show for `id`, which is this locator's id in a region: `id` itself or,
+    /// if messages may not show it, the locator, whose text has the stand-in.
     pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         if self.is_hidden() { self } else { id }
     }
@@ -85,8 +85,8 @@ impl Locator {
         (!self.is_hidden()).then(|| self.written_id())
     }
 
-    /// Returns the locator without its stand-in, so that messages show the id. Call this only for
-    /// a secret that exists, because its id can't be a password in the wrong place.
+    /// Returns the locator without its stand-in, so that messages show the id. Call this only for a
+    /// secret that exists, because an existing name isn't a misplaced password.
     #[must_use]
     pub fn revealed(&self) -> Self {
         let mut revealed = self.clone();
@@ -140,7 +140,7 @@ impl Locator {
         Some(name)
     }
 
-    /// True for a path, which stands for the parameters below it.
+    /// True for a path.
     pub fn is_path(&self) -> bool {
         self.path().is_some()
     }
@@ -152,7 +152,7 @@ pub fn below_path(path: &str, rest: &str) -> String {
     format!("{}{rest}", path.trim_end_matches('*'))
 }
 
-/// A reference that has been looked up: the request, and the part of the answer that becomes the
+/// A reference that has been looked up: the request, and the part of the document that becomes the
 /// value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
@@ -225,7 +225,7 @@ impl SecretRef {
 pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields, because it reads like a name. Parts
-/// with a grammar of their own needn't: a JSONPath, AWS's staging labels and a version id.
+/// with a grammar of their own don't have to: a JSONPath, AWS's staging labels and a version id.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
@@ -236,7 +236,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
-    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`.
+    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`. It is
+    // judged like a part of the name.
     let secret = match secret.split_once('=') {
         Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
             &format!("{left}/{right}")
@@ -246,7 +247,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, own_stage].into_iter().flatten();
-    // A longer label may be a password after a real secret and key, so it is also judged by itself.
+    // Even after a real secret and key, a longer label may be a password, so it is also judged by
+    // itself.
     let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
     !has_hidden_key
         && own_stage.is_none_or(is_label)
@@ -302,8 +304,8 @@ pub struct JsonPath {
     pub query: JpQuery,
 }
 
-/// The maximum number of steps for parsing a path. Only a path with some ten nested functions needs
-/// more, and parsing such a path could take minutes.
+/// The maximum number of steps for parsing a path. Only a path with about ten nested functions
+/// needs more, and parsing such a path could take minutes.
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
@@ -390,7 +392,8 @@ pub const AWS_STAGES: [&str; 3] = [AWSCURRENT, "AWSPENDING", "AWSPREVIOUS"];
 /// reference).
 const MAX_STAGE_LENGTH: usize = 256;
 
-/// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
+/// The possible lengths of a version id, in characters (`SecretVersionIdType` in the API
+/// reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 /// True for a UUID, which is the form of the version ids that AWS makes.

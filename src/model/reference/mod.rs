@@ -1,10 +1,10 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
-//! stand for. Here, references are parsed, printed and looked up, and placeholders in them are
-//! replaced by inherited variables: `${NAME}` and `${NAME:-default}`, also in the path of a file.
+//! stand for. Here, references are parsed, printed and looked up. Inherited variables replace the
+//! placeholders `${NAME}` and `${NAME:-default}` in references and in the paths of files.
 //!
 //! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the
 //! inherited variables, it becomes a [`SecretRef`], which has a [`Locator`] (one request) and a
-//! [`Selector`] (one value in the answer):
+//! [`Selector`] (one value in the document):
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -17,8 +17,8 @@
 //! ```
 //!
 //! The text may be a password that was written instead of a reference, and a variable may have a
-//! secret value. So an error quotes at most a single character of the text, unless the text reads
-//! like a reference. It never quotes the value of a variable.
+//! secret value. So an error quotes at most a single character and the names of variables from the
+//! text, unless the text reads like a reference. No error quotes the value of a variable.
 //!
 //! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except the
 //! colons in an ARN (the ARN of a secret has 7 fields, and that of a parameter has 6), in
@@ -50,28 +50,28 @@ pub struct Reference {
     /// expanded.
     pub secret: String,
     pub selector: Selector,
-    /// STAGE and VERSION-ID. `None` without both, so that the version of an alias applies.
+    /// STAGE and VERSION-ID. `None` if both are empty, so that the version of an alias applies.
     pub version: Option<Version>,
 }
 
-/// The remedy for too many parts. They may also be in the wrong order.
-const PARTS_HELP: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
+/// The remedy for too many fields, which may also be in the wrong order.
+const PARTS_REMEDY: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
-const VERSION_HELP: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
+const VERSION_REMEDY: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a parameter can't have.
-const PARAMETER_VERSION_HELP: &str =
+const PARAMETER_VERSION_REMEDY: &str =
     "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a variable in the syntax of another tool.
-const VARIABLE_HELP: &str = "write a variable in braces, as in ${STAGE}/db:password";
+const VARIABLE_REMEDY: &str = "write a variable in braces, as in ${STAGE}/db:password";
 
 /// The remedy for the path of a file where a reference belongs.
 const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
-const SPECIFIER_HELP: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
+const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
@@ -94,7 +94,7 @@ impl Reference {
             return Err(fault);
         }
         validate_secret(secret)?;
-        // The brackets of a JSONPath can contain anything.
+        // In the brackets of a JSONPath, `${` isn't a variable.
         let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
         if has_variable || stage.contains("${") || version.contains("${") {
             let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
@@ -102,7 +102,7 @@ impl Reference {
             return Err(Fault::new(defect).help(help));
         }
         if after_version.is_some() {
-            return Err(Fault::new("has too many parts separated by colons").help(PARTS_HELP));
+            return Err(Fault::new("has too many parts separated by colons").help(PARTS_REMEDY));
         }
 
         Ok(Self {
@@ -117,7 +117,7 @@ impl Reference {
     pub fn is_meant_by(text: &str) -> bool {
         let has_fields = |reference: Self| reference.only_secret().is_none();
         let is_arn = Arn::has_prefix(text) && Self::parse(text).is_ok_and(has_fields);
-        // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
+        // Every service in it (secretsmanager, ssm, ssm-secure) begins with `s`.
         is_arn || text.contains("{{resolve:s")
     }
 
@@ -126,8 +126,8 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// True if messages may show the reference as it was written: SECRET is an alias, or everything
-    /// reads like a name. Of a placeholder, only the default must read like a name.
+    /// True if messages may show the reference as it was written, because it reads like a name. An
+    /// alias always does. Of a placeholder, only the default matters.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
             true => KNOWN.into(),
@@ -140,10 +140,10 @@ impl Reference {
         may_be_shown(&secret, &self.selector, self.version.as_ref())
     }
 
-    /// Returns the request for this reference, and what it selects from the response. SECRET is an
+    /// Returns the request for this reference, and what it selects from the document. SECRET is an
     /// alias or an id. An alias can also have a version, a region and a role. A version in the
     /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
-    /// expanded in the id, and in that of an alias.
+    /// expanded in either id.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
@@ -169,8 +169,8 @@ impl Reference {
         let Locator { store, version, .. } = &found.locator;
         version.validate(*store).map_err(|defect| {
             Fault::new(defect).help(match store {
-                Store::SecretsManager => VERSION_HELP,
-                Store::ParameterStore => PARAMETER_VERSION_HELP,
+                Store::SecretsManager => VERSION_REMEDY,
+                Store::ParameterStore => PARAMETER_VERSION_REMEDY,
             })
         })?;
         Ok(found)
@@ -205,7 +205,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let is_json_path = JsonPath::parse(key).is_some();
     let (json_path, plain_key) = if is_json_path { (key, "") } else { ("", key) };
     let searched = text.replacen(json_path, "", 1);
-    // Most texts don't have quotes, so the copy that `is_json` makes is saved.
+    // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
     if text.contains('"') && is_json(&searched) {
         let help = "write the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
@@ -219,11 +219,12 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     }
 
     if searched.contains("{{") {
-        // `${{ STAGE }}/db` or `{{STAGE}}/db`, once. In a URL, braces are more often a template's.
+        // A variable is `${{ STAGE }}/db` or `{{STAGE}}/db`, and occurs once. In a URL, braces more
+        // often belong to a template.
         let is_variable =
             searched.contains("${{") || (searched.contains("}}/") && !searched.contains("://"));
         let help = match is_variable && searched.matches("{{").count() == 1 {
-            true => VARIABLE_HELP,
+            true => VARIABLE_REMEDY,
             false => "in a declaration, write { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);
@@ -234,21 +235,22 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Expands `${NAME}` in an id, and parses it. Returns a request for the current version, without a
-/// role. The value of a variable isn't split into fields. If the id consists of only a variable,
-/// the variable may be empty.
+/// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
+/// without a role. The value of a variable isn't split into fields. If the id consists of only a
+/// variable, the variable may be empty.
 ///
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
 /// doesn't show their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // If a placeholder is the whole id, its only closing brace is the last character.
+    // If a placeholder is the whole id, the only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited)?;
-        // `${DB:-prod/db:password}`: the user wants a reference unless the variable is set.
+        // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
+        // set".
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
             let help = "write only the reference; --keep-existing keeps a variable that is set";
             let defect = format!("has a colon in the default of ${{{name}:-…}}");
@@ -258,7 +260,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         Ok(value)
     })?;
     let (store, id) = match SecretId::parse(&expanded) {
-        // The text consists of this variable, because `prod/${APP:-}` wouldn't be empty.
+        // The id consists of this variable, because `prod/${APP:-}` wouldn't be empty.
         Err(_) if expanded.is_empty() && names.len() == 1 => {
             (Store::SecretsManager, SecretId::Empty(names.concat()))
         }
@@ -297,7 +299,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         true => literal.trim_end_matches('*'),
         false => &literal,
     };
-    // The only colons are those of an ARN or of `ssm:`.
+    // The only colons are those of an ARN or of `ssm:`, which are legal.
     if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
         let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
@@ -322,10 +324,11 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let key = rest[character.len_utf8()..].trim_start_matches("key=");
     let word = key.trim_end_matches(']');
     // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
-    let name = key.trim_start_matches(['(', '$', '{']);
-    let mut words = name.split(['/', '-', '.', ')', '%']);
+    let after_opening = key.trim_start_matches(['(', '$', '{']);
+    let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
-    let are_names = reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+    let both_are_names =
+        reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
@@ -342,13 +345,13 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '$' if is_command => "write the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
-        '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_HELP,
-        '$' | '%' if is_name(variable) => VARIABLE_HELP,
-        ',' | ' ' | '|' if are_names && key.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if are_names => "write a colon before the key, as in prod/db:password",
+        '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
+        '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
+        ',' | ' ' | '|' if both_are_names && key.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if both_are_names => "write a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
-        // `*db:password`, as if `db` were an alias of YAML
+        // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "leave out the \"*\"",
         '*' | '?' => {
             "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
@@ -464,8 +467,8 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Replaces each `${NAME}` and `${NAME:-default}` in SECRET or in the path of a file with what
-/// `value_of` returns for the name and the default.
+/// Returns SECRET or the path of a file with what `value_of` returns for the name and the default,
+/// instead of each `${NAME}` and `${NAME:-default}`.
 ///
 /// # Errors
 /// If `${` isn't followed by the name of a variable and `}`, if a default contains `${`, or if
@@ -495,7 +498,7 @@ fn replace_placeholders<'t>(
     Ok(replaced + rest)
 }
 
-/// Replaces each placeholder in the path of a file.
+/// Returns the path of a file with the values of its placeholders.
 ///
 /// # Errors
 /// The errors of [`variable_value`], and an error for a malformed placeholder.
@@ -534,7 +537,7 @@ fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<
 ///
 /// # Errors
 /// If the variable isn't set and there isn't a default, or if the value isn't UTF-8 or has
-/// something in it that people don't see.
+/// something in it that people overlook.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

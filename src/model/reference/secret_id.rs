@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::mistakes::{Fault, did_you_mean, nearest};
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
-/// because the locator has the store.
+/// because the locator says which store it is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(Arc<str>),
@@ -45,7 +45,8 @@ impl SecretId {
     /// returns the store.
     ///
     /// # Errors
-    /// If the name is empty, too long or illegal, or the ARN is malformed.
+    /// If the name is empty, too long or illegal, or if the ARN is malformed or is for something
+    /// else.
     pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -63,6 +64,7 @@ impl SecretId {
             return Err(Fault::new(ILLEGAL_CHARACTER));
         }
         let longest = match store {
+            // The limit of CreateSecret.
             Store::SecretsManager => 512,
             Store::ParameterStore => LONGEST_PARAMETER_NAME,
         };
@@ -123,6 +125,7 @@ impl SecretId {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
+            // A name doesn't say which account it is in.
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
@@ -207,17 +210,16 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
     let fields = text.split(':').count();
-    // If a field such as the account is missing, the later fields move to the front, and the
-    // resource has a different prefix.
+    // If a field such as the account is missing, the fields after it are in the wrong places.
     let is_complete =
         fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
-    // An ARN that ends within the prefix is incomplete instead.
+    // An ARN that ends within the prefix is reported as incomplete below.
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
         let (before, resource) = text.split_at(text.len() - arn.resource().len());
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-        // `secret/prod/db` has a slash instead of a colon.
-        let name = resource.strip_prefix(&prefix.replace(':', "/"));
-        let bare_name = name.unwrap_or(resource).trim_start_matches('/');
+        // In `secret/prod/db`, a slash is in the place of the colon.
+        let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
+        let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
         let help = format!("write {before}{prefix}{bare_name}");
         return Err(Fault::new(defect).help(help));
     }
@@ -287,8 +289,8 @@ impl Store {
         }
     }
 
-    /// Returns the number of fields, separated by colons, that an ARN of the store has. The
-    /// resource of a secret has two.
+    /// Returns the number of fields, separated by colons, that an ARN of the store has. A secret's
+    /// resource has two of them.
     pub fn arn_fields(self) -> usize {
         match self {
             Self::SecretsManager => 7,
@@ -325,7 +327,6 @@ impl Arn {
         Self(format!("arn:{}", fields.join(":")))
     }
 
-    /// Returns the whole ARN.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -360,15 +361,15 @@ impl Arn {
         Region::parse(self.field(3))
     }
 
-    /// Returns the account, or `None` if the field doesn't have 12 digits. The ARNs of AWS's public
-    /// parameters have an empty field.
+    /// Returns the account, or `None` if the field doesn't have 12 digits. For AWS's public
+    /// parameters, the field is empty.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
         (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
             .then_some(account)
     }
 
-    /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`, ….
+    /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`.
     pub fn has_partition(&self) -> bool {
         let is_legal = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let partition = self.partition();
@@ -389,7 +390,7 @@ impl Arn {
         (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
 
-    /// Returns a field by its index, from 0 to 5.
+    /// Returns a field by its index, from 0 to 5. Of [`Self::any`], only the first isn't empty.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -425,7 +426,6 @@ impl Region {
         is_label.then(|| Self(text.to_owned()))
     }
 
-    /// Returns the code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -507,8 +507,8 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Checks the characters of an external id (STS, AssumeRole, ExternalId), and returns the id.
-    /// STS would refuse other characters with a message that shows the id.
+    /// Returns an external id if its characters are legal (STS, AssumeRole, ExternalId). This is
+    /// checked here because STS's message about an illegal character shows the id.
     ///
     /// # Errors
     /// A description of valid ids.
