@@ -45,9 +45,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// program isn't started, and only the metadata of files is read.
 ///
 /// # Errors
-/// If the name is empty or has something in it that people don't see, if there isn't such a file,
-/// or if none of the files with this name can be executed. In the last case, the error names the
-/// first one.
+/// If the name is empty or has characters that are easy to overlook, if there isn't such a file, or
+/// if none of the files with this name can be executed. In the last case, the error names the first
+/// one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if !is_plain_ascii(&command)

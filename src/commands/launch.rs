@@ -73,7 +73,7 @@ pub fn start<'a>(
     })
 }
 
-/// A command whose program has been found.
+/// The inputs and the command of a launch, and the program that was found for the command.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
@@ -81,7 +81,7 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files, prints the warnings about the values, and executes the program. With
+    /// Writes the files, prints what [`Self::write_files`] prints, and executes the program. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors

@@ -95,9 +95,9 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
         .help_if_some(missing_declaration_help(source))
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the
-/// inputs, and applies the merged options to `deadline` and to everything that is printed from then
-/// on.
+/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
+/// about the inputs and the plan, and applies the merged options to `deadline` and to everything
+/// that is printed from then on.
 ///
 /// # Errors
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
@@ -139,7 +139,7 @@ pub fn prepare(
 
     // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // Few launches have such a variable, so the others only look for one.
+    // This search saves time, because few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
     if (has_reference || !inputs.resolve_env.is_empty()) && report.is_empty() {
@@ -206,8 +206,8 @@ pub fn prepare(
     }
 }
 
-/// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
-/// `verbose`, also prints which options are turned off, and why.
+/// Prints the note about a declaration that isn't read, and the warnings about the inputs, which it
+/// takes out of `inputs`. With `verbose`, also prints which options are turned off, and why.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {

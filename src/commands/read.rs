@@ -177,7 +177,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`), before a part of it is left out.
+/// The shortest pause between two rounds (`--wait`), before it is shortened at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds.
@@ -243,10 +243,10 @@ pub enum Preflight<'a> {
 
 /// Finds out what can be known about a plan without a request, so that a mistake can be found
 /// without credentials and without a network. What the agent can read depends on its region, so a
-/// caller for whom the region matters has called [`Agent::read_profile`].
+/// caller for whom that matters must first call [`Agent::read_profile`].
 ///
-/// A template with a filter, test or function that doesn't exist decides about the plan, and so
-/// does a plan that only has literals. If the agent can never read one of the values, requests for
+/// No request is needed for a plan that only has literals, or in which a template has a filter,
+/// test or function that doesn't exist. If the agent can never read one of the values, requests for
 /// the others would be useless, unless the entry of this value is optional or overridden. The plan
 /// is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {

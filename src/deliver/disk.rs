@@ -87,6 +87,7 @@ impl DiskFile {
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
+        // This is the temporary name until the file is renamed.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
+use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 
@@ -24,11 +25,11 @@ use crate::system::os_error::{call_problem, errno, errno_text};
 /// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// MFD_NOEXEC_SEAL of Linux 6.3, which neither libc nor nix defines.
-const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
+/// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
+const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
 
-/// MFD_EXEC of Linux 6.3.
-const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
+/// MFD_EXEC of Linux 6.3, which nix doesn't define.
+const EXEC: MFdFlags = MFdFlags::from_bits_retain(libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
 /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command
@@ -57,7 +58,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. So the first reader gets the content, and every later one an empty text: a read
-/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc.
+/// neither waits nor fails. Nor does opening the pipe's path in /proc wait for a writer, as opening
+/// a FIFO would.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.

@@ -2,7 +2,8 @@
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
 //! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
-//! with a wrong password can lock the user's account, so [`ProxyLogin`] first allows only one.
+//! with a wrong password can lock the user's account, so until the proxy has accepted the password,
+//! [`ProxyLogin`] sends only one request at a time.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share
@@ -255,9 +256,9 @@ impl Proxy {
         failure.with_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// If this is the failure of a TLS handshake with the proxy, sets the remedy to write `http://`
-    /// instead of `https://`, because hardly any proxy speaks TLS itself. If this proxy doesn't,
-    /// the failure becomes a refusal. Leaves any other failure unchanged.
+    /// Sets the remedy to write `http://` instead of `https://` if a TLS handshake with the proxy
+    /// has failed, because hardly any proxy speaks TLS itself. If it is certain that this one
+    /// doesn't, the failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -361,8 +362,9 @@ impl ProxySettings {
     }
 }
 
-/// Conceals the token in a header, if there is one. The scheme before the token may be missing.
-/// With the scheme Basic, also conceals the password in the token.
+/// Keeps the token in an authorization header out of messages. If the token is a user name and a
+/// password in base64 (Basic), this includes the password. The scheme before the token may be
+/// missing. Does nothing without a header.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -378,8 +380,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that the proxy has not answered yet. Clones share
-/// the verdict.
+/// failure if it has refused them. `None` means that there isn't a verdict yet. Clones share it.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
@@ -472,6 +473,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
 /// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
 /// `None` while it is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
+    // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
     if is_http { rest.get(..3) } else { Some(b"") }
@@ -608,6 +610,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names = hosts.lines().flat_map(|line| {
+        // A line has an address, the names of the host, and possibly a comment.
         let entry = line.split('#').next().unwrap_or_default();
         entry.split_whitespace().skip(1)
     });

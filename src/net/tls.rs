@@ -47,8 +47,8 @@ pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. It is only shown:
-    /// rustls-native-certs reads both variables itself.
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
+    /// path: rustls-native-certs reads both variables itself.
     pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
@@ -138,13 +138,13 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
-                let why = os_error::file_error_text(&path, &inner);
+                let reason = os_error::file_error_text(&path, &inner);
                 let path = path.display().to_string();
                 // Text of a PEM file isn't shown, because somebody may have pasted a file with a
                 // private key instead of its path.
                 match path.contains('\n') || path.contains("-----") {
-                    true => format!("the root certificates can't be read: {why}"),
-                    false => format!("the root certificates in {path} can't be read: {why}"),
+                    true => format!("the root certificates can't be read: {reason}"),
+                    false => format!("the root certificates in {path} can't be read: {reason}"),
                 }
             }
             Some(_) | None => {
@@ -291,7 +291,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // The cause of this outage has the remedy.
+            // The help comes from the kind of the outage, `EarlyCertificate`.
             (text, None)
         }
         CertificateError::NotValidForNameContext {
@@ -346,8 +346,8 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
 
 /// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` for a name that isn't UTF-8, and for a name of 128 bytes or more, whose length
-/// DER encodes differently.
+/// Returns `None` if there isn't one, for a name that isn't UTF-8, and for a name of 128 bytes or
+/// more, whose length DER encodes differently.
 fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];

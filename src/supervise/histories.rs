@@ -371,8 +371,8 @@ proptest! {
         }
         // If the values stay changed, the command gets them after at most four polls: `--splay`
         // delays a change until the next poll, and after a SIGTERM, the supervisor ignores one
-        // change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two
-        // events here.
+        // change ([`RunningState::has_term`]), so the same two polls are needed again. Each poll
+        // needs two events here.
         for _ in 0..10 {
             match world.child {
                 Child::Polls => world.feed(Event::Polled(PollResult::Changed)),

@@ -10,8 +10,7 @@
 //! parent                                        launch
 //!   LaunchProcess.gate      ── one byte ─────▶   Gate.opening     the gate is open
 //!                           ── end of file ──▶                    the gate is closed: the launch ends
-//!   LaunchProcess.messages  ◀─ JSON, a line ──   Gate.messages    what the launch reports
-//!                              a message
+//!   LaunchProcess.messages  ◀─ lines of JSON ─   Gate.messages    what the launch reports
 //!                           ◀─ end of file ───                    the launch has executed the command, or has ended
 //! ```
 //!
@@ -255,8 +254,8 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
 /// The command's process group, if there is one.
 #[derive(Default)]
 pub struct Job {
-    /// The process id of the leader. `None` once no process of the group is left, because the
-    /// kernel may then reuse the id.
+    /// The process id of the leader. `None` before the start, and once no process of the group is
+    /// left, because the kernel may then reuse the id.
     group: Option<Pid>,
     /// True once the leader has been reaped. The kernel may reuse its id as soon as the group is
     /// empty.

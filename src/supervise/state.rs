@@ -233,7 +233,8 @@ pub enum Delay {
     /// The next poll was requested. It begins once a second has passed since the last poll or the
     /// start.
     RequestedPoll,
-    /// A random part of `--splay`, between a change and the poll that is acted on.
+    /// A random part of `--splay`, between the poll that finds a change and the poll whose change
+    /// takes effect.
     Splay,
     Grace,
     /// The time that processes get to disappear after SIGKILL.
@@ -344,8 +345,7 @@ impl Step<'_> {
         state.has_term |= signal == SignalNumber::TERM;
     }
 
-    /// Adds the action that sets the timer for the next poll. Until that poll begins, there isn't a
-    /// launch.
+    /// Notes that there isn't a launch, and adds the action that sets the timer for the next poll.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         state.poll = Poll::Idle;
         self.actions.push(state.next_poll());

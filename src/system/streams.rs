@@ -60,8 +60,8 @@ pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     wait_until_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits until a write would not block, for at most `limit`. Returns false if the time is up before
-/// that or a signal arrives.
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
+/// signal arrives first.
 fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);

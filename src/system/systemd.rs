@@ -78,7 +78,7 @@ pub struct CredentialConnection {
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take_connection`] has found. It is empty if there isn't one.
+/// The connection that [`take_connection`] has taken. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 /// The length of a refusal: one byte more than a credential can have.

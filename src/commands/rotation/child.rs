@@ -140,8 +140,8 @@ impl GatedLaunch<'_, '_> {
     }
 
     /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
-    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If that or
-    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
+    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If renaming
+    /// or execve fails, tells the parent, prints the error and returns its exit status. Even a poll
     /// prints this error itself, because it is the command as soon as the gate opens.
     ///
     /// # Errors
@@ -324,8 +324,8 @@ struct Secret {
     /// The id, as references spell it.
     id: String,
     version_id: Option<String>,
-    /// The hash of the whole document. The version id isn't enough: a local file has none, and a
-    /// parameter that was deleted and created again has version 1 again.
+    /// The hash of the whole document. The version id isn't enough: a local file doesn't have one,
+    /// and a parameter that was deleted and created again has version 1 again.
     content: u64,
 }
 
