@@ -92,7 +92,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
 /// Returns the problem for a file that exists but can't be executed. It has help only if access was
-/// denied (EACCES) and messages show the whole path, which the help may contain.
+/// denied (EACCES), and if messages may show the whole path, because the help can repeat it.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));

@@ -137,11 +137,12 @@ pub fn prepare(
     }
     apply_options(&options, deadline);
 
-    // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This search saves time, because few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
+    // After an error, these warnings could be wrong, because an invalid pattern isn't in
+    // `resolve_env`.
     if (has_reference || !inputs.resolve_env.is_empty()) && report.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
@@ -189,7 +190,7 @@ pub fn prepare(
     match (settings, plan) {
         (Some(settings), Some(plan)) if report.is_empty() => {
             let locators = plan.locators();
-            // A server may repeat a name that may be a password.
+            // A name that may be a password isn't shown even if a server repeats it.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
             print_plan_notices(&plan, &asker);
@@ -227,7 +228,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    // The conditions only save time: most plans don't have such entries.
+    // The conditions only save time: few plans have entries that need a warning.
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
@@ -267,8 +268,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// True if the command doesn't get an inherited variable as it is, because an option removes it or,
-/// without `--keep-existing`, an entry sets it.
+/// True if the command doesn't get the inherited value of a variable, because an option removes the
+/// variable or, without `--keep-existing`, an entry sets it.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());

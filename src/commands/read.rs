@@ -73,7 +73,7 @@ pub fn subcommand_values(
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // Nothing drops the backend, because the end of the process or execve closes its connections.
+    // The backend is never dropped: the end of the process, or execve, closes its connections.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
@@ -177,14 +177,14 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`), before it is shortened at random.
+/// The shortest pause between two rounds (`--wait`). Up to half of it is left out at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// decides about the plan. A failed request isn't an error here, but an answer.
+/// already has the values. A failed request isn't an error here, but an answer.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over. A poll doesn't wait.
@@ -208,7 +208,7 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have newer values, which match.
+            // AWS may have newer values, which may match.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;
@@ -227,7 +227,7 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        // Once AWS answers, it may also have newer values than the cache.
+        // Stale answers are requested again, too, because AWS may answer now.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
@@ -346,8 +346,8 @@ impl Fetching<'_> {
         }
         let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // The pause doesn't use up the time of the next round. And without more time, the main
-        // thread would end the process during the pause.
+        // The pause doesn't use up the time of the next round. Without more time, the main thread
+        // would also end the process during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }

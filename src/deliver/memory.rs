@@ -50,7 +50,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // A command may read from the inherited descriptor. Opening the path starts at 0 anyway.
+    // A command may read from the inherited descriptor itself. If it opens the path instead, it
+    // reads from the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)

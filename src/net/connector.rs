@@ -332,7 +332,7 @@ impl ProxySettings {
         let mut hosts = Vec::new();
         for entry in no_proxy.split(',').map(str::trim) {
             // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So an
-            // entry for this port loses the port, and an entry for a different one is left out.
+            // entry for the request's port loses the port, and one for another port is left out.
             let authority = entry.parse::<Authority>();
             match authority.ok().and_then(|authority| authority.port_u16()) {
                 None => hosts.push(entry),
@@ -415,6 +415,7 @@ impl ProxyLogin {
             Err(failure) if failure.cause == Cause::Refused(Refusal::Proxy) => {
                 Some(Err(failure.clone()))
             }
+            // Any other failure says nothing about the password.
             Err(_) => None,
         };
         done
@@ -530,7 +531,7 @@ fn start_lookup(host: String) -> SharedLookup {
     });
     let lookup = async move {
         started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
-        // The thread always sends an answer.
+        // This can't fail, because the thread always sends an answer.
         let answered = receiver.await;
         answered.map_err(|error| LookupError(Some(error.to_string())))?
     };

@@ -297,7 +297,8 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If this connection breaks, the server may have closed it while it was idle.
+        // If this connection breaks, the server may have closed it while it was idle, so a new one
+        // is tried.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -380,8 +381,8 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK, whose tokens messages don't show from then on. Returns the answer
-/// in the form that the SDK expects. An answer whose body is incomplete is an error.
+/// Sends a request for the SDK, and keeps its tokens out of messages. Returns the answer in the
+/// form that the SDK expects. An answer whose body is incomplete is an error.
 ///
 /// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.

@@ -128,8 +128,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
-        // This function reads SSL_CERT_FILE and SSL_CERT_DIR itself. It doesn't read any other
-        // roots if one of these variables is set.
+        // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
+        // one of them is set.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
@@ -140,8 +140,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             Some(ErrorKind::Io { inner, path }) => {
                 let reason = os_error::file_error_text(&path, &inner);
                 let path = path.display().to_string();
-                // Text of a PEM file isn't shown, because somebody may have pasted a file with a
-                // private key instead of its path.
+                // The path may be the text of a PEM file by mistake, even of a private key, which
+                // must not be shown.
                 match path.contains('\n') || path.contains("-----") {
                     true => format!("the root certificates can't be read: {reason}"),
                     false => format!("the root certificates in {path} can't be read: {reason}"),

@@ -412,8 +412,8 @@ impl Step<'_> {
         })
     }
 
-    /// Ends the supervision of a command that ended by itself. If processes of its group are left,
-    /// they are asked to end first.
+    /// Returns the state after the end of a command that ended by itself. Adds the action to exit
+    /// or, if processes of its group are left, those that ask them to end first.
     fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);

@@ -50,7 +50,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
 /// True unless the terminal belongs to another job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
-    // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
+    // If this isn't the controlling terminal (ENOTTY), it doesn't belong to any job.
     let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
     is_ours && is_writable(terminal)
 }

@@ -86,8 +86,8 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 /// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
-/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
-/// no other process of the user can read the memory.
+/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that no core file is written, and no
+/// other process of the user can read the memory.
 ///
 /// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
 /// its access. `execve` sets the flag again. macOS doesn't have such a flag.

@@ -3,7 +3,7 @@
 //! lines.
 //!
 //! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
-//! keyed hash instead of each value. None of its core files and swapped pages contains a value. The
+//! keyed hash instead of each value. So its core files and swapped pages don't contain a value. The
 //! random key of the hashes is in the same memory, so anyone who can read this memory can confirm a
 //! guess at a short value.
 
@@ -211,8 +211,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll, which doesn't report a termination signal, either: such a signal usually
-    /// means that the whole service is being stopped.
+    /// False for a poll. It doesn't report a termination signal either, because such a signal
+    /// usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -300,7 +300,7 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The key is a hash of the entry's claims.
+    /// The hashed values. The key is a hash of the entry's claims.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,

@@ -1,7 +1,7 @@
 //! The messages about polls, and about when the command starts and ends.
 //!
-//! The text output has all warnings, and a note for each restart, signal or exit, and when polls
-//! succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
+//! The text output has all warnings, and notes about each restart, signal or exit and about polls
+//! that succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -198,9 +198,9 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines, after the rest of an earlier one, without waiting for their reader. Returns
-    /// false if lines were dropped, because the reader is behind. The next lines that are written
-    /// begin with a warning about the number of dropped lines.
+    /// Writes the rest of an earlier line, if there is one, and then `lines`. Doesn't wait for the
+    /// reader. Returns false if lines were dropped, because the reader is behind. A warning with
+    /// their number precedes the next lines that are written.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -216,7 +216,8 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`. It has the warning only if it is longer than `lines`.
+        // `dropped` is the end of `text`, and includes the warning only if it is longer than
+        // `lines`.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

@@ -27,9 +27,9 @@ use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
-/// The time between two checks whether processes of the group are left after the end of the
-/// command. The kernel reports the end of a process only to the parent of that process, which may
-/// be outside of the group.
+/// After the end of the command, the time between two checks whether processes of its group are
+/// left. The kernel reports the end of a process only to the parent of that process, which may be
+/// outside of the group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
@@ -258,8 +258,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This is at least 9 s, because `--poll-interval` is at least 10 s. `until_poll` is at most
-        // 1 s.
+        // This is longer than `until_poll`, which is at most 1 s, because `--poll-interval` is at
+        // least 10 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
@@ -366,7 +366,7 @@ impl Launches<'_> {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        // For the warning of this poll, if it fails, too.
+        // If this poll fails, too, its warning says when the polls began to fail.
         self.baseline.failing_since = self.notices.failing_since;
         let why = self.fork_launch().err()?;
         self.notices.report_failed_poll(&why);
@@ -422,8 +422,8 @@ impl Launches<'_> {
             }
         }
 
-        // Before its gate is opened, the end of a launch is noticed by `note_reaped` or, for the
-        // first launch, by `await_first`.
+        // If the gate hasn't been opened, `note_reaped` or, for the first launch, `await_first`
+        // notices the end of the launch.
         if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
@@ -436,9 +436,9 @@ impl Launches<'_> {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
-    /// Notes that the launch has reached its gate, and its fingerprint. Prints the lines about what
-    /// has changed. If the values haven't changed, ends the launch. Returns the result of the poll,
-    /// or `None` for the first launch.
+    /// Notes that the launch has reached its gate, and stores its fingerprint. Prints the lines
+    /// about what has changed. If the values haven't changed, ends the launch. Returns the result
+    /// of the poll, or `None` for the first launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
@@ -528,8 +528,8 @@ impl Launches<'_> {
         }
 
         self.process = None;
-        // The command doesn't get these values. If the next poll reads them again, that poll has to
-        // print the lines about the change again.
+        // The command doesn't get the values of this launch. If the next poll reads them again,
+        // that poll has to print the lines about the change again.
         self.baseline.latest_values = None;
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
