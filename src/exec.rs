@@ -31,7 +31,6 @@ use crate::system::waiting::{hold_signals, restore_signals};
 pub struct Program(pub CString);
 
 impl Program {
-    /// Returns the path.
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(self.0.as_bytes()))
     }
@@ -319,9 +318,8 @@ pub fn expect_fit(
         return Ok(());
     }
 
-    let strings = environment.0.iter().map(|string| string.to_string_lossy());
-    let longest = strings.max_by_key(|string| string.len());
-    let longest = longest.unwrap_or_default();
+    let texts = environment.0.iter().map(|string| string.to_string_lossy());
+    let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
     let name = longest.split('=').next().unwrap_or_default();
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"

@@ -148,7 +148,7 @@ pub fn prepare(
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
-    // Only a launch passes inherited variables on.
+    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing.
     let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
     if is_launch && is_pass_useless && report.is_empty() {
         let text = "--pass has no effect without --clean-env: the command gets all variables";

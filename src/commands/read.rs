@@ -113,7 +113,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
 /// `-q` and in a poll.
 ///
 /// # Errors
-/// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
+/// If the file of `--local` or the directory of `--cache` can't be used.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
@@ -155,7 +155,7 @@ pub fn configured_agent(
 /// AWS itself without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
-/// If the directory is not safe for values.
+/// If the directory can't be opened, or isn't safe for values.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));

@@ -13,7 +13,6 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
-use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::pipe2;
 
@@ -26,10 +25,10 @@ use crate::system::os_error::{call_problem, errno, errno_text};
 const LOWEST: i32 = 100;
 
 /// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
-const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL);
+const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 
 /// MFD_EXEC of Linux 6.3, which nix doesn't define.
-const EXEC: MFdFlags = MFdFlags::from_bits_retain(libc::MFD_EXEC);
+const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
 /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command

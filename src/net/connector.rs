@@ -207,7 +207,6 @@ impl Connector {
     }
 }
 
-/// The settings of an HTTP client.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
     pub trust: TrustSettings,

@@ -116,7 +116,6 @@ impl Host {
         opening.await.ok()?.ok()
     }
 
-    /// Locks the connections that no request is using.
     fn lock_spare(&self) -> MutexGuard<'_, Spare> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }

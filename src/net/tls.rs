@@ -223,9 +223,9 @@ impl ServerCertVerifier for Verifier {
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
-            let read_roots = || webpki_verifier(root_store(load_native_certs().certs)).ok();
-            if let Some(system) = system.get_or_init(read_roots) {
-                result = system.verify_server_cert(leaf, others, server, ocsp, now);
+            let create = || webpki_verifier(root_store(load_native_certs().certs)).ok();
+            if let Some(verifier) = system.get_or_init(create) {
+                result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
             }
         }
         if is_unknown_issuer(&result) {

@@ -140,7 +140,8 @@ impl LaunchProcess {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end.
+    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end
+    /// or after an error.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
             // The bytes that were read before an error are also in `received`.

@@ -123,18 +123,18 @@ impl GatedLaunch<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let content = self.ready(fingerprint);
-        let is_unchanged = is_poll && content.changed.is_none();
-        let ready = Message::Ready(content);
+        let ready = self.ready(fingerprint);
+        let is_unchanged = is_poll && ready.changed.is_none();
+        let message = Message::Ready(ready);
         if is_unchanged {
-            self.gate.send(&ready);
+            self.gate.send(&message);
             return Ok(0);
         }
 
         match on_rotation {
-            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &ready),
+            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &message),
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
-                self.start(values, &ready)
+                self.start(values, &message)
             }
         }
     }

@@ -96,6 +96,7 @@ impl Notices<'_> {
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
+        // If the lines are dropped, the next poll that fails prints its own.
         if !warned_lately && self.write_lines(lines) {
             self.warned = Some(Instant::now());
         }
