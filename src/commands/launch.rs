@@ -125,9 +125,6 @@ impl Launch<'_> {
     /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
     /// warnings, also prints the warnings about the values.
     ///
-    /// Dropping the returned delivery removes the temporary files. It also removes the files that
-    /// have already been renamed, unless they replaced an older file.
-    ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {

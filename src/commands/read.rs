@@ -254,11 +254,12 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
     }
 
-    let mut supported = plan.locators();
-    let answers = agent.map(|agent| agent.unsupported(&supported));
-    let unsupported = Fetched::from_iter(answers.unwrap_or_default());
+    let mut locators = plan.locators();
+    let failures = agent.map(|agent| agent.unsupported(&locators));
+    let unsupported = Fetched::from_iter(failures.unwrap_or_default());
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
-    supported.retain(|locator| !is_unsupported(locator));
+    locators.retain(|locator| !is_unsupported(locator));
+    let supported = locators;
     let needs_requests = !supported.is_empty();
     if !needs_requests || !unsupported.is_empty() {
         let outcomes = resolve(plan, &unsupported);

@@ -159,16 +159,16 @@ impl Access {
     /// If this process isn't allowed to give the file to the owner or to set the mode, or if the
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
-        let no_owner = |errno: Errno| {
+        let owner_problem = |errno: Errno| {
             call_problem("the owner of the file can't be set", errno)
                 .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
         };
         if self.group.is_some() {
-            fchown(&*file, None, self.group).map_err(no_owner)?;
+            fchown(&*file, None, self.group).map_err(owner_problem)?;
         }
         fchmod(&*file, self.mode).map_err(|errno| call_problem(SET_MODE, errno))?;
         if self.user.is_some() {
-            fchown(&*file, self.user, None).map_err(no_owner)?;
+            fchown(&*file, self.user, None).map_err(owner_problem)?;
         }
         let written = file.write_all(content.expose());
         written.map_err(|error| call_problem(WRITE, errno(&error)))

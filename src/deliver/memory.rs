@@ -92,8 +92,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     // EPERM can be about the limit for one pipe, or about that for all of the user's pipes.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     if errno == Errno::EPERM
-        && let Ok(most) = system_limit.trim().parse::<usize>()
-        && length <= most
+        && let Ok(largest) = system_limit.trim().parse::<usize>()
+        && length <= largest
     {
         let text = format!("the user has too many pipes for one of {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";

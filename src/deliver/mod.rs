@@ -98,7 +98,7 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
-    /// messages. A file that can't be delivered is left out.
+    /// messages. A file in memory, or one that can't be delivered, is left out.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;

@@ -328,21 +328,8 @@ impl ProxySettings {
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
-        let mut hosts = Vec::new();
-        for entry in no_proxy.split(',').map(str::trim) {
-            // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So an
-            // entry for the request's port loses the port, and one for another port is left out.
-            let authority = entry.parse::<Authority>();
-            match authority.ok().and_then(|authority| authority.port_u16()) {
-                None => hosts.push(entry),
-                Some(entry_port) if entry_port == port => {
-                    let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
-                    // An IPv6 address with a port is in brackets.
-                    hosts.push(host.trim_matches(['[', ']']));
-                }
-                Some(_) => {}
-            }
-        }
+        let entries = no_proxy.split(',').map(str::trim);
+        let hosts = Vec::from_iter(entries.filter_map(|entry| host_of_entry(entry, port)));
         // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
         if hosts.contains(&"*") {
             return None;
@@ -358,6 +345,21 @@ impl ProxySettings {
             intercept,
             variable,
         })
+    }
+}
+
+/// Returns an entry of NO_PROXY without its port, or `None` if the entry is for a port other than
+/// `port`. Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
+fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
+    let authority = entry.parse::<Authority>().ok();
+    match authority.and_then(|authority| authority.port_u16()) {
+        None => Some(entry),
+        Some(entry_port) if entry_port == port => {
+            let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
+            // An IPv6 address with a port is in brackets.
+            Some(host.trim_matches(['[', ']']))
+        }
+        Some(_) => None,
     }
 }
 
@@ -552,7 +554,7 @@ impl Service<Name> for DnsResolver {
     }
 }
 
-/// Looks up a host. This blocks until the system's resolver answers.
+/// Looks up a host, and waits for the answer.
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search

@@ -41,7 +41,7 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets the kind of the operating system's error.
+    /// Sets the kind of the I/O error.
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self

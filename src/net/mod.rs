@@ -6,8 +6,7 @@
 //! ```
 //!
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
-//! proxy's password. It doesn't follow redirects, and repeats a request only as shown below. A
-//! failure names the host or the proxy.
+//! proxy's password. It doesn't follow redirects, and repeats a request only as shown below.
 //!
 //! A connection carries one request at a time. A request waits for one of the host's permits. Then
 //! it uses an idle connection, a connection that was opened in advance, or a new one. It returns

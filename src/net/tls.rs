@@ -105,7 +105,7 @@ fn client_config(settings: &TrustSettings) -> ConfigResult {
     Ok(Arc::new(config))
 }
 
-/// Returns the implementation of cryptography for rustls, which is aws-lc.
+/// Returns aws-lc as the provider of rustls' cryptography.
 fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
@@ -148,13 +148,12 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
                 }
             }
             Some(_) | None => {
-                let path = named.display();
                 let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
                 let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
                     true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
                     false => "doesn't contain a root certificate (PEM) that can be used",
                 };
-                format!("{path} {defect}")
+                format!("{} {defect}", named.display())
             }
         };
         return Err(unusable_roots(why));

@@ -394,6 +394,7 @@ impl Signals {
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
+            // The number of a signal always fits.
             let Ok(number) = received.ssi_signo.try_into() else {
                 continue;
             };

@@ -351,10 +351,10 @@ impl Step<'_> {
         self.actions.push(state.next_poll());
     }
 
-    /// Acts on the result of a poll. A change takes effect now, with two exceptions: with
-    /// `--splay`, it takes effect at a later poll, and after a SIGTERM, the command isn't stopped
-    /// for this change. `is_delayed` is true for the poll after a splay. Its change isn't delayed
-    /// again.
+    /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
+    /// with two exceptions: with `--splay`, it takes effect at a later poll, and after a SIGTERM,
+    /// the command isn't stopped for this change. `is_delayed` is true for the poll after a splay.
+    /// Its change isn't delayed again.
     fn on_poll(
         &mut self,
         mut state: RunningState,
@@ -412,8 +412,8 @@ impl Step<'_> {
         })
     }
 
-    /// Returns the state after the end of a command that ended by itself. Adds the action to exit
-    /// or, if processes of its group are left, those that ask them to end first.
+    /// Returns the state after the end of a command that ended by itself, and adds the actions that
+    /// follow. If processes of its group are left, they are asked to end before this process exits.
     fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
@@ -468,7 +468,7 @@ impl Step<'_> {
     }
 
     /// Acts on a SIGTERM: cancels the restart, or the exit after a change, that was to follow the
-    /// end of the command. A second SIGTERM kills the group.
+    /// end of the command. A second SIGTERM kills the group, if it hasn't been killed.
     ///
     /// The first SIGTERM isn't forwarded. The group has already received the stop signal, and many
     /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is

@@ -109,9 +109,10 @@ impl GatedLaunch<'_, '_> {
         result.unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// Reads the values, and reports to the parent what has changed. Then the first launch, and a
-    /// poll that finds a change, become the command. With `signal=NAME`, the poll replaces the
-    /// command's files instead. Returns the exit status, which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
+    /// launch, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
+    /// replaces the command's files instead. Returns the exit status, which is 0 if nothing has
+    /// changed.
     ///
     /// # Errors
     /// Every value that can't be read, or the errors of [`Self::start`] or [`Self::replace_files`].
@@ -284,6 +285,7 @@ fn change_note(change: &Change<'_>) -> Record {
         (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
         (None, Some(new)) => format!("exists now, with version {new}"),
         (Some(old), None) => format!("no longer exists; its version was {old}"),
+        // A local file doesn't have versions.
         (None, None) => "changed".to_owned(),
     };
 

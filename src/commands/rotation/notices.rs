@@ -217,8 +217,7 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`, and includes the warning only if it is longer than
-        // `lines`.
+        // `dropped` is the end of `text`. If it isn't longer than `lines`, the warning was written.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

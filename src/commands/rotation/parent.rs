@@ -437,8 +437,9 @@ impl Launches<'_> {
     }
 
     /// Notes that the launch has reached its gate, and stores its fingerprint. Prints the lines
-    /// about what has changed. If the values haven't changed, ends the launch. Returns the result
-    /// of the poll, or `None` for the first launch.
+    /// about what has changed. If the values haven't changed, ends the launch, and the new
+    /// fingerprint becomes the command's. Returns the result of the poll, or `None` for the first
+    /// launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
