@@ -255,7 +255,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
-/// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
+/// /bin/sh, as shells and glibc's execvp do.
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let without_nul = |argument: &OsStr| CString::new(argument.as_bytes()).ok();

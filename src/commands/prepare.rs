@@ -158,7 +158,8 @@ pub fn prepare(
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }
-    // After an error, such as a missing file of `-f`, the advice to add another `-f` wouldn't help.
+    // After an error, such as a missing file of `-f`, the note about a declaration that isn't read
+    // wouldn't help.
     inputs.replaces_file &= report.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 

@@ -8,8 +8,8 @@
 //!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
 //! ```
 //!
-//! One way through this picture is a *round*. Most launches need only one round. The failure of a
-//! single value is an outcome, not an error, so that the report has every failure.
+//! One way through this picture is a *round*. Most launches need only one. The failure of a single
+//! value is an outcome, not an error, so that the report has every failure.
 
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;

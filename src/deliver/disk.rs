@@ -422,7 +422,7 @@ impl AppendedFile {
             }
         }
 
-        // `append` reads the last byte.
+        // O_RDWR, because `append` reads the last byte.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;

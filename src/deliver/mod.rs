@@ -1,7 +1,7 @@
 //! The delivery of files, all or none.
 //!
 //! The input is the files of a launch with their values. The result is files on disk under their
-//! own names, files in memory that the command inherits, and the variables with their paths. A
+//! own names, files in memory that the command inherits, and the variables that hold the paths. A
 //! launch that fails must not leave a new file behind. Only users who can open a file under its own
 //! name can open it under its temporary name.
 //!

@@ -228,7 +228,6 @@ pub struct ProxySettings {
     pub no_proxy: Option<String>,
 }
 
-/// The proxy for a request.
 #[derive(Clone)]
 pub struct Proxy {
     /// The proxy's URL, and the Proxy-Authorization header if the URL has a user name and a

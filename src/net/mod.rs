@@ -127,7 +127,6 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 #[derive(Clone)]
 pub struct HttpClient {
     pub connector: Connector,
-    /// The connections to each host.
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
     /// The time limit for the head of a response, including the waits for a permit and a
     /// connection. The same limit applies to each part of the body.

@@ -16,7 +16,7 @@
 //!
 //! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
 //! own messages print the names of Rust types, and times in seconds since 1970. They also don't
-//! name the issuer, which a user needs in order to find the missing root certificate.
+//! name the issuer, which a user needs to find the missing root certificate.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

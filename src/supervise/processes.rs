@@ -433,7 +433,7 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    // 0 stands for the process group of this process (kill(2)).
+    // 0 is the process group of this process.
     let target = if is_job { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 

@@ -78,7 +78,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
                 reached_path.push(component);
                 continue;
             }
-            // It is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
+            // The component is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
             Err(errno) => return Err(failed(errno)),
         }

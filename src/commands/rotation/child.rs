@@ -311,7 +311,7 @@ pub struct Fingerprint {
 /// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct HashedValue {
-    /// The name in messages.
+    /// The name of the variable or file in messages.
     label: String,
     hash: u64,
     /// The keys (in `secrets`) of the secrets that it was read from.
@@ -321,7 +321,7 @@ struct HashedValue {
 /// A secret or parameter that was read.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Secret {
-    /// The name in messages.
+    /// The name of the secret or parameter in messages.
     name: String,
     /// The id, as references spell it.
     id: String,

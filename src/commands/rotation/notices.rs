@@ -25,7 +25,7 @@ pub struct Notices<'a> {
     pub command: String,
     /// The process id of the command.
     pub pid: Pid,
-    /// The values in the most recent change.
+    /// The values that changed most recently.
     pub changed: ChangedValues,
     /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
     /// keep the unit in the state "reloading" until `READY=1` is sent.
@@ -34,7 +34,7 @@ pub struct Notices<'a> {
     pub failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll
     /// succeeds.
-    pub warned: Option<Instant>,
+    pub warned_at: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
@@ -95,10 +95,10 @@ impl Notices<'_> {
     /// row fail, prints the lines of the first one, and later at most one set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
-        let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
+        let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If the lines are dropped, the next poll that fails prints its own.
         if !warned_lately && self.write_lines(lines) {
-            self.warned = Some(Instant::now());
+            self.warned_at = Some(Instant::now());
         }
     }
 

@@ -66,7 +66,7 @@ pub fn supervise(
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
         failing_since: None,
-        warned: None,
+        warned_at: None,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -99,7 +99,6 @@ pub fn supervise(
     Ok(parent.run())
 }
 
-/// The process that stays.
 struct Parent<'a> {
     launches: Launches<'a>,
     signals: Signals,
@@ -444,7 +443,7 @@ impl Launches<'_> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
-        (self.notices.failing_since, self.notices.warned) = (None, None);
+        (self.notices.failing_since, self.notices.warned_at) = (None, None);
         self.notices.write_lines(&ready.lines);
         // Before there is a command, this is the first launch, which isn't a poll.
         self.baseline.command_values.as_ref()?;
@@ -557,7 +556,7 @@ impl Launches<'_> {
     }
 
     /// Waits until the launch has ended or become the command, for at most [`TIME_TO_END`], and
-    /// acts on its messages. Nobody needs their events any more.
+    /// acts on its messages. Drops the events that follow from them.
     ///
     /// A launch that a file system holds up doesn't end in this time. It has already received a
     /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
@@ -626,7 +625,7 @@ mod tests {
             [0, 1, 2, 3, 4, u32::MAX].map(minutes),
             [5, 10, 20, 30, 30, 30]
         );
-        // No failure shortens a longer interval.
+        // Failures don't shorten an interval that is longer than the limit.
         assert_eq!(pause_before_poll(120 * minute, 3, 0.5), 120 * minute);
         assert_eq!(pause_before_poll(10 * minute, 0, 0.0), 9 * minute);
         assert!(pause_before_poll(10 * minute, 0, 0.999_999) < 11 * minute);
