@@ -3,7 +3,7 @@
 //!
 //! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
 //! with a wrong password can lock the user's account, so until the proxy has accepted the password,
-//! [`ProxyLogin`] sends only one request at a time.
+//! [`ProxyLogin`] allows only one request at a time.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share

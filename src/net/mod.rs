@@ -312,8 +312,8 @@ impl HttpClient {
     /// 3.2). Such a proxy also gets its password in a header. Returns the proxy, or `None` if the
     /// request goes to the server directly or through a tunnel.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
-        // An `https` request goes through a tunnel, so the proxy sees neither its target nor its
-        // headers.
+        // A proxy sees neither the target nor the headers of an `https` request, which goes through
+        // a tunnel.
         if uri.scheme() != Some(&Scheme::HTTPS)
             && let Some(proxy) = self.connector.proxies.proxy(uri)
         {

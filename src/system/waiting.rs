@@ -17,7 +17,7 @@
 //! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
 //!     │
 //! hold_signals     block the termination signals, unless they were ignored or blocked on entry
-//!     │            The main thread polls for them. Each thread inherits the mask, so no signal interrupts the worker.
+//!     │            The main thread polls for them. Each thread inherits the mask, so they don't interrupt the worker.
 //!     │            They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
 //!     │            blocked nor handled (pid_namespaces(7)).
 //!     │

@@ -257,8 +257,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This is longer than `until_poll`, which is at most 1 s, because `--poll-interval` is at
-        // least 10 s.
+        // `--poll-interval` is at least 10 s, so this is longer than `until_poll`, which is at most
+        // 1 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
