@@ -31,7 +31,6 @@ use crate::system::waiting::{hold_signals, restore_signals};
 pub struct Program(pub CString);
 
 impl Program {
-    /// Returns the path.
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(self.0.as_bytes()))
     }
@@ -45,9 +44,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// program isn't started, and only the metadata of files is read.
 ///
 /// # Errors
-/// If the name is empty or has something in it that people don't see, if there isn't such a file,
-/// or if none of the files with this name can be executed. In the last case, the error names the
-/// first one.
+/// If the name is empty or has characters that are easy to overlook, if there isn't such a file, or
+/// if none of the files with this name can be executed. In the last case, the error names the first
+/// one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if !is_plain_ascii(&command)
@@ -92,7 +91,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
 /// Returns the problem for a file that exists but can't be executed. It has help only if access was
-/// denied (EACCES) and messages show the whole path, which the help may contain.
+/// denied (EACCES), and if messages may show the whole path, because the help can repeat it.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -256,7 +255,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
-/// /bin/sh, as shells and glibc's execvp do. (musl's execvp doesn't.)
+/// /bin/sh, as shells and glibc's execvp do.
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
     let without_nul = |argument: &OsStr| CString::new(argument.as_bytes()).ok();
@@ -319,9 +318,8 @@ pub fn expect_fit(
         return Ok(());
     }
 
-    let strings = environment.0.iter().map(|string| string.to_string_lossy());
-    let longest = strings.max_by_key(|string| string.len());
-    let longest = longest.unwrap_or_default();
+    let texts = environment.0.iter().map(|string| string.to_string_lossy());
+    let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
     let name = longest.split('=').next().unwrap_or_default();
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"

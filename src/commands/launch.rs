@@ -41,7 +41,7 @@ use crate::time::Deadline;
 pub enum Start<'a> {
     /// This process becomes the program with these values.
     Now(Launch<'a>, Values),
-    /// `--on-rotation`: this process stays, and forked launches read the values.
+    /// With `--on-rotation`, this process stays, and forked launches read the values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
 }
@@ -73,7 +73,7 @@ pub fn start<'a>(
     })
 }
 
-/// A command whose program has been found.
+/// The inputs and the command of a launch, and the program that was found for the command.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
@@ -81,7 +81,7 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files, prints the warnings about the values, and executes the program. With
+    /// Writes the files, prints what [`Self::write_files`] prints, and executes the program. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
@@ -124,9 +124,6 @@ impl Launch<'_> {
     /// Writes the files under temporary names and returns them together with the environment. With
     /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
     /// warnings, also prints the warnings about the values.
-    ///
-    /// Dropping the returned delivery removes the temporary files. It also removes the files that
-    /// have already been renamed, unless they replaced an older file.
     ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.

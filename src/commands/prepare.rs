@@ -95,9 +95,9 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
         .help_if_some(missing_declaration_help(source))
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the
-/// inputs, and applies the merged options to `deadline` and to everything that is printed from then
-/// on.
+/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
+/// about the inputs and the plan, and applies the merged options to `deadline` and to everything
+/// that is printed from then on.
 ///
 /// # Errors
 /// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
@@ -138,17 +138,18 @@ pub fn prepare(
     }
     apply_options(&options, deadline);
 
-    // An invalid pattern isn't in `resolve_env`, so these warnings could be wrong after an error.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // Few launches have such a variable, so the others only look for one.
+    // This search saves time, because few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
+    // After an error, these warnings could be wrong, because an invalid pattern isn't in
+    // `resolve_env`.
     if (has_reference || !inputs.resolve_env.is_empty()) && errors.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
         let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
         inputs.warnings.extend(unresolved);
     }
-    // Only a launch passes inherited variables on.
+    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing.
     let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
     if is_launch && is_pass_useless && errors.is_empty() {
         let text = "--pass has no effect without --clean-env: the command gets all variables";
@@ -158,7 +159,8 @@ pub fn prepare(
         let unmatched = unmatched_warnings(&options.retention, inherited);
         inputs.warnings.extend(unmatched);
     }
-    // After an error, such as a missing file of `-f`, the advice to add another `-f` wouldn't help.
+    // After an error, such as a missing file of `-f`, the note about a declaration that isn't read
+    // wouldn't help.
     inputs.replaces_file &= errors.is_empty();
     print_input_notices(&mut inputs, typed, options.verbose);
 
@@ -192,7 +194,7 @@ pub fn prepare(
     match (settings, plan) {
         (Some(settings), Some(plan)) if errors.is_empty() => {
             let locators = plan.locators();
-            // A server may repeat a name that may be a password.
+            // A name that may be a password isn't shown even if a server repeats it.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
             conceal_names(hidden.map(|locator| locator.id.name()));
             print_plan_notices(&plan, &asker);
@@ -209,8 +211,8 @@ pub fn prepare(
     }
 }
 
-/// Prints the note about a declaration that isn't read, and the warnings about the inputs. With
-/// `verbose`, also prints which options are turned off, and why.
+/// Prints the note about a declaration that isn't read, and the warnings about the inputs, which it
+/// takes out of `inputs`. With `verbose`, also prints which options are turned off, and why.
 fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
     if inputs.replaces_file {
         let note = replaced_declaration(&inputs.files).map(|name| {
@@ -230,7 +232,7 @@ fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) 
 /// Prints the warnings about texts and templates that are probably not what their author meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    // The conditions only save time: most plans don't have such entries.
+    // The conditions only save time: few plans have entries that need a warning.
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
@@ -270,8 +272,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// True if the command doesn't get an inherited variable as it is, because an option removes it or,
-/// without `--keep-existing`, an entry sets it.
+/// True if the command doesn't get the inherited value of a variable, because an option removes the
+/// variable or, without `--keep-existing`, an entry sets it.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());

@@ -8,8 +8,8 @@
 //!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
 //! ```
 //!
-//! One way through this picture is a *round*. Most launches need only one round. The failure of a
-//! single value is an outcome, not an error, so that the report has every failure.
+//! One way through this picture is a *round*. Most launches need only one. The failure of a single
+//! value is an outcome, not an error, so that the report has every failure.
 
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
@@ -73,7 +73,7 @@ pub fn subcommand_values(
 /// The reason why nothing can be read at all. The failure of a single value is an outcome.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // Nothing drops the backend, because the end of the process or execve closes its connections.
+    // The backend is never dropped: the end of the process, or execve, closes its connections.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
@@ -113,7 +113,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
 /// `-q` and in a poll.
 ///
 /// # Errors
-/// If the file of `--local` can't be read, or if the directory of `--cache` is not safe for values.
+/// If the file of `--local` or the directory of `--cache` can't be used.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
@@ -155,7 +155,7 @@ pub fn configured_agent(
 /// AWS itself without `--cache`, and for a poll if the directory can't be used.
 ///
 /// # Errors
-/// If the directory is not safe for values.
+/// If the directory can't be opened, or isn't safe for values.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
@@ -177,14 +177,14 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`), before a part of it is left out.
+/// The shortest pause between two rounds (`--wait`). Up to half of it is left out at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// decides about the plan. A failed request isn't an error here, but an answer.
+/// already has the values. A failed request isn't an error here, but an answer.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over. A poll doesn't wait.
@@ -208,7 +208,7 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have newer values, which match.
+            // AWS may have newer values, which may match.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;
@@ -227,7 +227,7 @@ async fn fetch_and_resolve(
         if let Some(aws) = backend.aws() {
             aws.forget_failures();
         }
-        // Once AWS answers, it may also have newer values than the cache.
+        // Stale answers are requested again, too, because AWS may answer now.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
@@ -243,10 +243,10 @@ pub enum Preflight<'a> {
 
 /// Finds out what can be known about a plan without a request, so that a mistake can be found
 /// without credentials and without a network. What the agent can read depends on its region, so a
-/// caller for whom the region matters has called [`Agent::read_profile`].
+/// caller for whom that matters must first call [`Agent::read_profile`].
 ///
-/// A template with a filter, test or function that doesn't exist decides about the plan, and so
-/// does a plan that only has literals. If the agent can never read one of the values, requests for
+/// No request is needed for a plan that only has literals, or in which a template has a filter,
+/// test or function that doesn't exist. If the agent can never read one of the values, requests for
 /// the others would be useless, unless the entry of this value is optional or overridden. The plan
 /// is resolved to find that out.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
@@ -254,11 +254,12 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
     }
 
-    let mut supported = plan.locators();
-    let answers = agent.map(|agent| agent.unsupported(&supported));
-    let unsupported = Fetched::from_iter(answers.unwrap_or_default());
+    let mut locators = plan.locators();
+    let failures = agent.map(|agent| agent.unsupported(&locators));
+    let unsupported = Fetched::from_iter(failures.unwrap_or_default());
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
-    supported.retain(|locator| !is_unsupported(locator));
+    locators.retain(|locator| !is_unsupported(locator));
+    let supported = locators;
     let needs_requests = !supported.is_empty();
     if !needs_requests || !unsupported.is_empty() {
         let outcomes = resolve(plan, &unsupported);
@@ -346,8 +347,8 @@ impl Fetching<'_> {
         }
         let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // The pause doesn't use up the time of the next round. And without more time, the main
-        // thread would end the process during the pause.
+        // The pause doesn't use up the time of the next round. Without more time, the main thread
+        // would also end the process during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }

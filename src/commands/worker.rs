@@ -94,8 +94,8 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // The errors are about options that need others. A declaration may set those, so `prepare`
-    // reports the errors.
+    // The ignored errors are about options that need others. A declaration may set the others, so
+    // `prepare` reports these errors.
     let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
@@ -157,8 +157,8 @@ pub fn run_with<T: Send>(
 }
 
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
-/// deadline (`--timeout` and `--wait`) from now on. The timeout still begins when the deadline was
-/// created.
+/// deadline (`--timeout` and `--wait`) from now on. The timeout still counts from the moment at
+/// which the deadline was created.
 ///
 /// [`run_with`] calls this function first. `commands/prepare` calls it again when it has read the
 /// declarations, because a declaration can set these options, too.
@@ -269,7 +269,7 @@ fn print_lost_client() {
     }
 }
 
-/// Makes a panic on any thread end the process with status 70, before it can unwind or write a core
+/// Makes a panic on any thread end the process with status 70, without unwinding and without a core
 /// file. The message names the line of the source, but it doesn't have the payload of the panic,
 /// which may contain a value.
 pub fn install_panic_hook() {

@@ -87,6 +87,7 @@ impl DiskFile {
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
+        // This is the temporary name until the file is renamed.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
@@ -123,17 +124,17 @@ impl Access {
     /// /etc/group.
     ///
     /// # Errors
-    /// If a user or group with that name doesn't exist.
+    /// If the user or the group doesn't exist.
     pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
-        let user = owner.and_then(|owner| owner.user.as_ref());
-        let group = owner.and_then(|owner| owner.group.as_ref());
+        let declared_user = owner.and_then(|owner| owner.user.as_ref());
+        let declared_group = owner.and_then(|owner| owner.group.as_ref());
         // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they don't
         // look anywhere else.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
-        let user = account_id(user, find_user, "user", "/etc/passwd")?;
-        let group = account_id(group, find_group, "group", "/etc/group")?;
+        let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
+        let group = account_id(declared_group, find_group, "group", "/etc/group")?;
         Ok(Self {
             user: user.map(Uid::from_raw),
             group: group.map(Gid::from_raw),
@@ -158,16 +159,16 @@ impl Access {
     /// If this process isn't allowed to give the file to the owner or to set the mode, or if the
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
-        let no_owner = |errno: Errno| {
+        let owner_problem = |errno: Errno| {
             call_problem("the owner of the file can't be set", errno)
                 .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
         };
         if self.group.is_some() {
-            fchown(&*file, None, self.group).map_err(no_owner)?;
+            fchown(&*file, None, self.group).map_err(owner_problem)?;
         }
         fchmod(&*file, self.mode).map_err(|errno| call_problem(SET_MODE, errno))?;
         if self.user.is_some() {
-            fchown(&*file, self.user, None).map_err(no_owner)?;
+            fchown(&*file, self.user, None).map_err(owner_problem)?;
         }
         let written = file.write_all(content.expose());
         written.map_err(|error| call_problem(WRITE, errno(&error)))
@@ -195,7 +196,7 @@ fn account_id(
         let mut help = format!(
             "create the {kind} in this image or on this host, or use a number, as in owner: \"1000:1000\""
         );
-        // `chown` also accepts `user.group`.
+        // People also write `user.group`, which `chown` accepts.
         if find(name.split('.').next().unwrap_or_default()).is_some() {
             help = format!("write owner: \"{}\"", name.replacen('.', ":", 1));
         }
@@ -365,7 +366,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         })?;
         hold_signals();
         let mut installed = DiskFile::write_temporary(entry, |file| {
-            // The umask doesn't apply to fchmod.
+            // Unlike open(2), fchmod(2) ignores the umask.
             fchmod(&*file, Mode::from_bits_truncate(0o755))
                 .map_err(|errno| call_problem(SET_MODE, errno))?;
             // After a crash, the name must not lead to an incomplete file.
@@ -387,7 +388,8 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
 pub enum NamedBy {
     /// `--output`: neither the file nor its directory is allowed to belong to another user.
     User,
-    /// GITHUB_ENV: in a job's container, the runner's file belongs to another user.
+    /// GITHUB_ENV: in a job's container, the runner's file belongs to another user, so the owner
+    /// isn't checked.
     Runner,
 }
 
@@ -420,7 +422,7 @@ impl AppendedFile {
             }
         }
 
-        // `append` reads the last byte.
+        // O_RDWR, because `append` reads the last byte.
         let access = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;

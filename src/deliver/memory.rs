@@ -24,11 +24,11 @@ use crate::system::os_error::{call_problem, errno, errno_text};
 /// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// MFD_NOEXEC_SEAL of Linux 6.3, which neither libc nor nix defines.
-const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
+/// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
+const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 
-/// MFD_EXEC of Linux 6.3.
-const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
+/// MFD_EXEC of Linux 6.3, which nix doesn't define.
+const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
 /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command
@@ -49,7 +49,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // A command may read from the inherited descriptor. Opening the path starts at 0 anyway.
+    // A command may read from the inherited descriptor itself. If it opens the path instead, it
+    // reads from the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)
@@ -57,7 +58,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. So the first reader gets the content, and every later one an empty text: a read
-/// neither waits nor fails. Unlike a FIFO, such a pipe can be opened under its path in /proc.
+/// neither waits nor fails. Nor does opening the pipe's path in /proc wait for a writer, as opening
+/// a FIFO would.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.
@@ -90,8 +92,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     // EPERM can be about the limit for one pipe, or about that for all of the user's pipes.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     if errno == Errno::EPERM
-        && let Ok(most) = system_limit.trim().parse::<usize>()
-        && length <= most
+        && let Ok(largest) = system_limit.trim().parse::<usize>()
+        && length <= largest
     {
         let text = format!("the user has too many pipes for one of {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";

@@ -1,7 +1,7 @@
 //! The delivery of files, all or none.
 //!
 //! The input is the files of a launch with their values. The result is files on disk under their
-//! own names, files in memory that the command inherits, and the variables with their paths. A
+//! own names, files in memory that the command inherits, and the variables that hold the paths. A
 //! launch that fails must not leave a new file behind. Only users who can open a file under its own
 //! name can open it under its temporary name.
 //!
@@ -97,8 +97,8 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths on file systems other than tmpfs and ramfs, each with its name in
-    /// messages. A file that can't be delivered is left out.
+    /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
+    /// messages. A file in memory, or one that can't be delivered, is left out.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
@@ -147,8 +147,8 @@ impl Delivery {
         errors.is_empty().then_some(delivery).ok_or(errors)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory. Adds it, and the
-    /// variable with its path.
+    /// Writes a file on a disk under a temporary name, or a file in memory. Adds the file and the
+    /// variable with its path to the delivery.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
@@ -186,8 +186,8 @@ impl Delivery {
     }
 
     /// Returns the files on disk with their inode numbers, for the process that removes them. Call
-    /// this after [`Self::rename_all`]: before, the names belong to older files. A file that was
-    /// removed in the meantime, or can't be examined, is left out.
+    /// this after [`Self::rename_all`]: before that, the names belong to older files. A file that
+    /// was removed in the meantime, or can't be examined, is left out.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();

@@ -2,7 +2,8 @@
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
 //! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
-//! with a wrong password can lock the user's account, so [`ProxyLogin`] first allows only one.
+//! with a wrong password can lock the user's account, so until the proxy has accepted the password,
+//! [`ProxyLogin`] allows only one request at a time.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share
@@ -206,7 +207,6 @@ impl Connector {
     }
 }
 
-/// The settings of an HTTP client.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
     pub trust: TrustSettings,
@@ -228,7 +228,6 @@ pub struct ProxySettings {
     pub no_proxy: Option<String>,
 }
 
-/// The proxy for a request.
 #[derive(Clone)]
 pub struct Proxy {
     /// The proxy's URL, and the Proxy-Authorization header if the URL has a user name and a
@@ -255,9 +254,9 @@ impl Proxy {
         failure.with_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// If this is the failure of a TLS handshake with the proxy, sets the remedy to write `http://`
-    /// instead of `https://`, because hardly any proxy speaks TLS itself. If this proxy doesn't,
-    /// the failure becomes a refusal. Leaves any other failure unchanged.
+    /// Sets the remedy to write `http://` instead of `https://` if a TLS handshake with the proxy
+    /// has failed, because hardly any proxy speaks TLS itself. If it is certain that this one
+    /// doesn't, the failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -328,21 +327,8 @@ impl ProxySettings {
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
-        let mut hosts = Vec::new();
-        for entry in no_proxy.split(',').map(str::trim) {
-            // Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry. So an
-            // entry for this port loses the port, and an entry for a different one is left out.
-            let authority = entry.parse::<Authority>();
-            match authority.ok().and_then(|authority| authority.port_u16()) {
-                None => hosts.push(entry),
-                Some(entry_port) if entry_port == port => {
-                    let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
-                    // An IPv6 address with a port is in brackets.
-                    hosts.push(host.trim_matches(['[', ']']));
-                }
-                Some(_) => {}
-            }
-        }
+        let entries = no_proxy.split(',').map(str::trim);
+        let hosts = Vec::from_iter(entries.filter_map(|entry| host_of_entry(entry, port)));
         // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
         if hosts.contains(&"*") {
             return None;
@@ -361,8 +347,24 @@ impl ProxySettings {
     }
 }
 
-/// Conceals the token in a header, if there is one. The scheme before the token may be missing.
-/// With the scheme Basic, also conceals the password in the token.
+/// Returns an entry of NO_PROXY without its port, or `None` if the entry is for a port other than
+/// `port`. Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
+fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
+    let authority = entry.parse::<Authority>().ok();
+    match authority.and_then(|authority| authority.port_u16()) {
+        None => Some(entry),
+        Some(entry_port) if entry_port == port => {
+            let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
+            // An IPv6 address with a port is in brackets.
+            Some(host.trim_matches(['[', ']']))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Keeps the token in an authorization header out of messages. If the token is a user name and a
+/// password in base64 (Basic), this includes the password. The scheme before the token may be
+/// missing. Does nothing without a header.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -378,8 +380,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that the proxy has not answered yet. Clones share
-/// the verdict.
+/// failure if it has refused them. `None` means that there isn't a verdict yet. Clones share it.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
@@ -414,6 +415,7 @@ impl ProxyLogin {
             Err(failure) if failure.cause == Cause::Refused(Refusal::Proxy) => {
                 Some(Err(failure.clone()))
             }
+            // Any other failure says nothing about the password.
             Err(_) => None,
         };
         done
@@ -472,6 +474,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
 /// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
 /// `None` while it is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
+    // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
     if is_http { rest.get(..3) } else { Some(b"") }
@@ -528,7 +531,7 @@ fn start_lookup(host: String) -> SharedLookup {
     });
     let lookup = async move {
         started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
-        // The thread always sends an answer.
+        // This can't fail, because the thread always sends an answer.
         let answered = receiver.await;
         answered.map_err(|error| LookupError(Some(error.to_string())))?
     };
@@ -550,7 +553,7 @@ impl Service<Name> for DnsResolver {
     }
 }
 
-/// Looks up a host. This blocks until the system's resolver answers.
+/// Looks up a host, and waits for the answer.
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
@@ -608,6 +611,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names = hosts.lines().flat_map(|line| {
+        // A line has an address, the names of the host, and possibly a comment.
         let entry = line.split('#').next().unwrap_or_default();
         entry.split_whitespace().skip(1)
     });

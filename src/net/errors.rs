@@ -41,7 +41,7 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets the kind of the operating system's error.
+    /// Sets the kind of the I/O error.
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self
@@ -63,7 +63,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure for an open connection that broke or did not carry valid HTTP.
+    /// Returns the failure for an open connection that broke, or for an answer that isn't valid
+    /// HTTP or is too long.
     pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
@@ -83,8 +84,9 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure for a TLS handshake. An error that doesn't come from rustls means that
-    /// the connection ended or the time was up, so the server did not answer the first TLS message.
+    /// Returns the failure of a TLS handshake. If the error doesn't come from rustls, the
+    /// connection has ended or the time is up, probably because the server didn't answer the first
+    /// message.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         let failure = match find_source(error) {
@@ -107,9 +109,10 @@ impl FetchError {
         failure.with_io_kind(error.kind())
     }
 
-    /// Turns the failure of a host that doesn't speak TLS into a refusal. A later attempt can't
-    /// succeed: the user has named this host in `setting`, so it isn't something on the way to AWS
-    /// that has answered, such as a captive portal. Any other failure is returned unchanged.
+    /// Turns the failure of a host that doesn't speak TLS into a refusal, with the remedy to write
+    /// `http://`. A later attempt can't succeed, because the user has named this host in `setting`.
+    /// Without such a setting, a captive portal may have answered instead of AWS. Any other failure
+    /// is returned unchanged.
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -150,8 +153,8 @@ impl FetchError {
     ///
     /// Usually, this is a refusal, because a later request would get the same certificate. But if
     /// the certificate is not valid yet, this machine's clock is probably wrong, for example at
-    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again. As for every
-    /// outage, its cause has the remedy.
+    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again. The kind of
+    /// the outage decides what its help says.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));
@@ -174,8 +177,8 @@ impl FetchError {
     }
 }
 
-/// Returns the kind and the text of the operating system's error, without the name of the failed
-/// call. If there isn't such an error, returns `None` and the text of the whole error.
+/// Finds the first I/O error in an error and its sources, and returns its kind and its text. If
+/// there isn't one, returns `None` and the text of the whole error.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),

@@ -1,13 +1,12 @@
 //! The HTTP/1.1 client, for our own requests to AWS and to the agent and for those of the SDK's
-//! credential providers. A URL and a request go in, and a response or a [`FetchError`] comes out:
+//! credential providers. A request goes in, and a response or a [`FetchError`] comes out:
 //!
 //! ```text
-//! HttpClient ──▶ connector ──▶ DNS ──▶ TCP ──▶ proxy (a tunnel, if there is a proxy) ──▶ tls ──▶ the host
+//! HttpClient ──▶ connector ──▶ DNS ──▶ TCP ──▶ the proxy, if there is one ──▶ TLS, for https ──▶ the host
 //! ```
 //!
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
-//! proxy's password. It neither retries nor follows redirects. A failure names the host or the
-//! proxy.
+//! proxy's password. It doesn't follow redirects, and repeats a request only as shown below.
 //!
 //! A connection carries one request at a time. A request waits for one of the host's permits. Then
 //! it uses an idle connection, a connection that was opened in advance, or a new one. It returns
@@ -86,21 +85,22 @@ struct Host {
 #[derive(Default)]
 struct Spare {
     idle: Vec<Connection>,
-    /// Connections that are being opened in advance, the oldest first.
+    /// The tasks that open connections in advance, the oldest first.
     preconnected: VecDeque<JoinHandle<FetchResult<Connection>>>,
 }
 
-/// A connection whose request is in flight, the permit for it, and the response, whose body hasn't
-/// been read. Dropping these values closes the connection and releases the permit.
+/// A connection whose request is in flight, the permit of the request, and the response, whose body
+/// hasn't been read. Dropping these values closes the connection and releases the permit.
 type Answered<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
-    /// Takes a connection that no request is using: an idle one or, if there isn't one, the oldest
-    /// of those that are being opened in advance. In the second case, waits until it is open. Drops
-    /// idle connections that the server has closed.
+    /// Takes a connection that no request is using. Idle ones come first, and those that the server
+    /// has closed are dropped. If no idle one is left, waits for the oldest of the connections that
+    /// are being opened in advance.
     ///
-    /// Returns `None` if there isn't one, or if it could not be opened. The host may be reachable
-    /// by now, so the caller opens a new one. If that fails, too, the caller reports the new error.
+    /// Returns `None` if no connection is left, or if the awaited one could not be opened. Its
+    /// error is dropped, because the host may be reachable by now: the caller opens a new
+    /// connection.
     async fn take_spare_connection(&self) -> Option<Connection> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -115,7 +115,6 @@ impl Host {
         opening.await.ok()?.ok()
     }
 
-    /// Locks the connections that no request is using.
     fn lock_spare(&self) -> MutexGuard<'_, Spare> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,10 +127,9 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 #[derive(Clone)]
 pub struct HttpClient {
     pub connector: Connector,
-    /// The connections to each host.
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The limit for the head of the response, including the waits for a permit and a connection.
-    /// The same limit applies to each part of the body.
+    /// The time limit for the head of a response, including the waits for a permit and a
+    /// connection. The same limit applies to each part of the body.
     read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
@@ -171,7 +169,8 @@ impl HttpClient {
         }
     }
 
-    /// Returns a client that never uses a proxy, with connections of its own.
+    /// Returns a client that never uses a proxy. It has connections of its own, because those of
+    /// this client may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
@@ -223,7 +222,7 @@ impl HttpClient {
     }
 
     /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
-    /// go through a proxy, which does the lookup itself, returns false.
+    /// go through a proxy, which looks names up itself, returns false without a lookup.
     pub async fn host_exists(&self, url: &Uri) -> bool {
         let host = url.host().unwrap_or_default();
         self.connector.proxies.proxy(url).is_none()
@@ -242,7 +241,8 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // `None` also for a request through a tunnel, which `Connector::connect` opens.
+        // This is `None` for a request through a tunnel, too: `Connector::connect` opens the
+        // tunnel.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
@@ -294,7 +294,8 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If this connection breaks, the server may have closed it while it was idle.
+        // If this connection breaks, the server may have closed it while it was idle, so a new one
+        // is tried.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -306,12 +307,13 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Sets the target of a request for `uri` to what its receiver expects: only the path for a
-    /// server, or the whole URL for a proxy that forwards the request (RFC 9112, section 3.2). Such
-    /// a proxy also gets its password in a header. Returns the proxy, or `None` if the request goes
-    /// to the server directly or through a tunnel.
+    /// Sets the target of a request for `uri` to what its receiver expects: only the path and query
+    /// for a server, or the whole URL for a proxy that forwards the request (RFC 9112, section
+    /// 3.2). Such a proxy also gets its password in a header. Returns the proxy, or `None` if the
+    /// request goes to the server directly or through a tunnel.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
-        // With a tunnel, the request that opens the tunnel has the proxy's password.
+        // A proxy sees neither the target nor the headers of an `https` request, which goes through
+        // a tunnel.
         if uri.scheme() != Some(&Scheme::HTTPS)
             && let Some(proxy) = self.connector.proxies.proxy(uri)
         {
@@ -376,8 +378,8 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK and returns the answer in the form that the SDK expects. An answer
-/// whose body is incomplete is an error.
+/// Sends a request for the SDK, and keeps its tokens out of messages. Returns the answer in the
+/// form that the SDK expects. An answer whose body is incomplete is an error.
 ///
 /// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.
@@ -391,8 +393,8 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Conceals the tokens in an SDK request: those for a container's endpoint, for the instance
-/// metadata service and for an SSO session. Also conceals the session's client secret.
+/// Keeps the tokens in an SDK request out of messages: those for a container's endpoint, for the
+/// instance metadata service and for an SSO session, and also the session's client secret.
 fn conceal_tokens(request: &Request<Bytes>) {
     for name in ["authorization", "x-aws-ec2-metadata-token"] {
         conceal_authorization(request.headers().get(name));
@@ -423,6 +425,7 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
         true => to.host().unwrap_or_default(),
         false => host_and_port(to),
     };
+    // This can't fail, because a URL only has visible ASCII characters.
     if let Ok(host) = HeaderValue::from_str(host) {
         headers.entry(HOST).or_insert(host);
     }

@@ -16,7 +16,7 @@
 //!
 //! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
 //! own messages print the names of Rust types, and times in seconds since 1970. They also don't
-//! name the issuer, which a user needs in order to find the missing root certificate.
+//! name the issuer, which a user needs to find the missing root certificate.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -47,8 +47,8 @@ pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. It is only shown:
-    /// rustls-native-certs reads both variables itself.
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
+    /// path: rustls-native-certs reads both variables itself.
     pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
@@ -105,7 +105,7 @@ fn client_config(settings: &TrustSettings) -> ConfigResult {
     Ok(Arc::new(config))
 }
 
-/// Returns the implementation of cryptography for rustls, which is aws-lc.
+/// Returns aws-lc as the provider of rustls' cryptography.
 fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
@@ -128,8 +128,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
-        // This function reads SSL_CERT_FILE and SSL_CERT_DIR itself. It doesn't read any other
-        // roots if one of these variables is set.
+        // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
+        // one of them is set.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
@@ -138,23 +138,22 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
-                let why = os_error::file_error_text(&path, &inner);
+                let reason = os_error::file_error_text(&path, &inner);
                 let path = path.display().to_string();
-                // Text of a PEM file isn't shown, because somebody may have pasted a file with a
-                // private key instead of its path.
+                // The path may be the text of a PEM file by mistake, even of a private key, which
+                // must not be shown.
                 match path.contains('\n') || path.contains("-----") {
-                    true => format!("the root certificates can't be read: {why}"),
-                    false => format!("the root certificates in {path} can't be read: {why}"),
+                    true => format!("the root certificates can't be read: {reason}"),
+                    false => format!("the root certificates in {path} can't be read: {reason}"),
                 }
             }
             Some(_) | None => {
-                let path = named.display();
                 let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
                 let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
                     true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
                     false => "doesn't contain a root certificate (PEM) that can be used",
                 };
-                format!("{path} {defect}")
+                format!("{} {defect}", named.display())
             }
         };
         return Err(unusable_roots(why));
@@ -223,9 +222,9 @@ impl ServerCertVerifier for Verifier {
         if let Some(system) = &self.system
             && is_unknown_issuer(&result)
         {
-            let read_roots = || webpki_verifier(root_store(load_native_certs().certs)).ok();
-            if let Some(system) = system.get_or_init(read_roots) {
-                result = system.verify_server_cert(leaf, others, server, ocsp, now);
+            let create = || webpki_verifier(root_store(load_native_certs().certs)).ok();
+            if let Some(verifier) = system.get_or_init(create) {
+                result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
             }
         }
         if is_unknown_issuer(&result) {
@@ -291,7 +290,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // The cause of this outage has the remedy.
+            // The help comes from the kind of the outage, `EarlyCertificate`.
             (text, None)
         }
         CertificateError::NotValidForNameContext {
@@ -346,8 +345,8 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
 
 /// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` for a name that isn't UTF-8, and for a name of 128 bytes or more, whose length
-/// DER encodes differently.
+/// Returns `None` if there isn't one, for a name that isn't UTF-8, and for a name of 128 bytes or
+/// more, whose length DER encodes differently.
 fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];

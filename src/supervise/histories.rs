@@ -21,7 +21,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// The phase of the launch that is a child besides the command, if there is one.
+/// The phase of the launch, if there is one besides the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
     None,
@@ -229,8 +229,8 @@ impl World {
     /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
-        // A signal that is pending twice is delivered once, and after SIGKILL nobody is left to
-        // receive one.
+        // Fewer signals may be forwarded than received: after SIGKILL, nobody is left to receive
+        // one.
         assert!(
             self.forwarded_usr1 <= self.received_usr1,
             "a doubled signal"
@@ -364,15 +364,15 @@ proptest! {
             let event = *choice.get(&world.possible_events(status));
             world.feed(event);
         }
-        // Every group that was asked to end now ends.
+        // If the group was asked to end, it ends now.
         world.let_group_end();
         if world.exit.is_some() {
             return Ok(());
         }
         // If the values stay changed, the command gets them after at most four polls: `--splay`
         // delays a change until the next poll, and after a SIGTERM, the supervisor ignores one
-        // change ([`RunningState::has_term`]), so both polls are repeated. Each poll needs two
-        // events here.
+        // change ([`RunningState::has_term`]), so the same two polls are needed again. Each poll
+        // needs two events here.
         for _ in 0..10 {
             match world.child {
                 Child::Polls => world.feed(Event::Polled(PollResult::Changed)),

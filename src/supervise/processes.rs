@@ -10,8 +10,7 @@
 //! parent                                        launch
 //!   LaunchProcess.gate      ── one byte ─────▶   Gate.opening     the gate is open
 //!                           ── end of file ──▶                    the gate is closed: the launch ends
-//!   LaunchProcess.messages  ◀─ JSON, a line ──   Gate.messages    what the launch reports
-//!                              a message
+//!   LaunchProcess.messages  ◀─ lines of JSON ─   Gate.messages    what the launch reports
 //!                           ◀─ end of file ───                    the launch has executed the command, or has ended
 //! ```
 //!
@@ -141,7 +140,8 @@ impl LaunchProcess {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end.
+    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end
+    /// or after an error.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
             // The bytes that were read before an error are also in `received`.
@@ -255,8 +255,8 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
 /// The command's process group, if there is one.
 #[derive(Default)]
 pub struct Job {
-    /// The process id of the leader. `None` once no process of the group is left, because the
-    /// kernel may then reuse the id.
+    /// The process id of the leader. `None` before the start, and once no process of the group is
+    /// left, because the kernel may then reuse the id.
     group: Option<Pid>,
     /// True once the leader has been reaped. The kernel may reuse its id as soon as the group is
     /// empty.
@@ -394,6 +394,7 @@ impl Signals {
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
+            // The number of a signal always fits.
             let Ok(number) = received.ssi_signo.try_into() else {
                 continue;
             };
@@ -402,8 +403,8 @@ impl Signals {
             // The code is positive if the kernel has raised the signal. Otherwise, a process has
             // sent it (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
-            // The kernel raises SIGXFSZ as if this process had sent it, when a line of the log
-            // exceeds the limit for file sizes.
+            // When a line of the log exceeds the limit for file sizes, the kernel raises SIGXFSZ as
+            // if this process had sent it.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
 
             let is_forwarded = match signal.forwarding() {
@@ -432,7 +433,7 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    // 0 stands for the process group of this process (kill(2)).
+    // 0 is the process group of this process.
     let target = if is_job { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 

@@ -233,7 +233,8 @@ pub enum Delay {
     /// The next poll was requested. It begins once a second has passed since the last poll or the
     /// start.
     RequestedPoll,
-    /// A random part of `--splay`, between a change and the poll that is acted on.
+    /// A random part of `--splay`, between the poll that finds a change and the poll whose change
+    /// takes effect.
     Splay,
     Grace,
     /// The time that processes get to disappear after SIGKILL.
@@ -344,17 +345,16 @@ impl Step<'_> {
         state.has_term |= signal == SignalNumber::TERM;
     }
 
-    /// Adds the action that sets the timer for the next poll. Until that poll begins, there isn't a
-    /// launch.
+    /// Notes that there isn't a launch, and adds the action that sets the timer for the next poll.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         state.poll = Poll::Idle;
         self.actions.push(state.next_poll());
     }
 
-    /// Acts on the result of a poll. A change takes effect now, with two exceptions: with
-    /// `--splay`, it takes effect at a later poll, and after a SIGTERM, the command isn't stopped
-    /// for this change. `is_delayed` is true for the poll after a splay. Its change isn't delayed
-    /// again.
+    /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
+    /// with two exceptions: with `--splay`, it takes effect at a later poll, and after a SIGTERM,
+    /// the command isn't stopped for this change. `is_delayed` is true for the poll after a splay.
+    /// Its change isn't delayed again.
     fn on_poll(
         &mut self,
         mut state: RunningState,
@@ -412,8 +412,8 @@ impl Step<'_> {
         })
     }
 
-    /// Ends the supervision of a command that ended by itself. If processes of its group are left,
-    /// they are asked to end first.
+    /// Returns the state after the end of a command that ended by itself, and adds the actions that
+    /// follow. If processes of its group are left, they are asked to end before this process exits.
     fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
         self.actions
             .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
@@ -468,7 +468,7 @@ impl Step<'_> {
     }
 
     /// Acts on a SIGTERM: cancels the restart, or the exit after a change, that was to follow the
-    /// end of the command. A second SIGTERM kills the group.
+    /// end of the command. A second SIGTERM kills the group, if it hasn't been killed.
     ///
     /// The first SIGTERM isn't forwarded. The group has already received the stop signal, and many
     /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is

@@ -2,10 +2,10 @@
 //! redirect the path. Creates and removes files in an open directory, and recognizes file systems
 //! in memory.
 //!
-//! A different user can own a directory on the way, such as /tmp, and put a link there that leads a
-//! secret to a place of their choice. So a link is only followed if root or the effective user owns
-//! it. openat2(2) doesn't have such a rule, so each component is opened separately, relative to the
-//! directory that was reached before:
+//! A different user may be allowed to write to a directory on the way, such as /tmp, and put a link
+//! there that leads a secret to a place of their choice. So a link is only followed if root or the
+//! effective user owns it. openat2(2) doesn't have such a rule, so each component is opened
+//! separately, relative to the directory that was reached before:
 //!
 //! ```text
 //! /run/app/link/keys        link → ../other (owned by root or by us: followed, otherwise refused)
@@ -78,7 +78,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
                 reached_path.push(component);
                 continue;
             }
-            // It is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
+            // The component is a link or, with ENOTDIR, perhaps a file, which `read_link` refuses.
             Err(Errno::ENOTDIR | Errno::ELOOP) => {}
             Err(errno) => return Err(failed(errno)),
         }
@@ -120,7 +120,8 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(match shown.contains("${") {
-                    // The variable hasn't been replaced, and a shell doesn't have it either.
+                    // Nothing has replaced the variable in this path, so a command with it wouldn't
+                    // work.
                     true => "create it first".to_owned(),
                     false => format!("create it first: {command} {shown}{in_unit}"),
                 })
@@ -278,7 +279,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
     }
     // Reading the open link makes sure that owner and target belong to the same inode.
     let target = readlinkat(&link, "")?;
-    // A magic link is an absolute link in procfs.
+    // A magic link to a directory is an absolute link in procfs.
     let is_magic = Path::new(&target).is_absolute()
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
     Ok(SymbolicLink {

@@ -50,7 +50,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
 /// True unless the terminal belongs to another job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
-    // ENOTTY: it isn't the controlling terminal, so it doesn't have jobs.
+    // If this isn't the controlling terminal (ENOTTY), it doesn't belong to any job.
     let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
     is_ours && is_writable(terminal)
 }
@@ -60,8 +60,8 @@ pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     wait_until_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits until a write would not block, for at most `limit`. Returns false if the time is up before
-/// that or a signal arrives.
+/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
+/// signal arrives first.
 fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);

@@ -1,8 +1,8 @@
 //! systemd's sockets: the one that NOTIFY_SOCKET names (sd_notify(3)), and the connection of
 //! `LoadCredential=` (systemd.exec(5)).
 //!
-//! What must not happen is an empty credential. systemd treats a connection that is closed without
-//! data as an empty credential and starts the unit. It refuses more than 1 MiB. So a connection
+//! An empty credential must never be sent. systemd treats a connection that is closed without data
+//! as an empty credential and starts the unit. systemd refuses more than 1 MiB. So a connection
 //! always ends in one of two ways, even if a signal ends this process (see `waiting`):
 //!
 //! ```text
@@ -78,7 +78,7 @@ pub struct CredentialConnection {
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take_connection`] has found. It is empty if there isn't one.
+/// The connection that [`take_connection`] has taken. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 /// The length of a refusal: one byte more than a credential can have.
@@ -225,9 +225,9 @@ fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
 /// Returns `None` if journald isn't running.
 ///
-/// The header has the identifier, the unit (which journald finds out by itself), the priority, and
-/// whether to parse priorities and to forward the lines to syslog, to the kernel's log and to the
-/// console.
+/// The header has the identifier, the unit (empty, because journald finds it out), the priority,
+/// and whether to parse priorities and to forward the lines to syslog, to the kernel's log and to
+/// the console.
 fn connect_to_journal() -> Option<UnixStream> {
     let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;

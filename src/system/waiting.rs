@@ -17,7 +17,7 @@
 //! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
 //!     │
 //! hold_signals     block the termination signals, unless they were ignored or blocked on entry
-//!     │            The main thread polls for them. Each thread inherits the mask, so no handler runs while values are resolved.
+//!     │            The main thread polls for them. Each thread inherits the mask, so they don't interrupt the worker.
 //!     │            They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
 //!     │            blocked nor handled (pid_namespaces(7)).
 //!     │
@@ -32,8 +32,8 @@
 //! action.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
-//! an invalid command line, or a command that has done its work. The order of its steps matters,
-//! because the reader of the last line can stall:
+//! an error, or a subcommand that has done its work. The order of its steps matters, because the
+//! reader of the last line can stall:
 //!
 //! ```text
 //! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
@@ -86,8 +86,8 @@ static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 /// Notes the inherited action of SIGPIPE, because Rust's runtime ignores SIGPIPE right before
-/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that there won't be a core file and
-/// no other process of the user can read the memory.
+/// `main`. Also clears the dumpable flag (PR_SET_DUMPABLE), so that no core file is written, and no
+/// other process of the user can read the memory.
 ///
 /// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
 /// its access. `execve` sets the flag again. macOS doesn't have such a flag.
@@ -102,8 +102,8 @@ extern "C" fn before_main() {
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
 /// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
-/// process. Ignores SIGPIPE. SIGCHLD gets its default action, and so do the signals for which
-/// [`restore_signals`] has installed a handler.
+/// process. Ignores SIGPIPE, so that a write without a reader fails, too. SIGCHLD gets its default
+/// action, and so do the signals for which [`restore_signals`] has installed a handler.
 pub fn hold_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -167,8 +167,8 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
-    /// ignored one must not be blocked (`nohup`), because the kernel queues a blocked signal even
-    /// if it is ignored.
+    /// ignored one must not be blocked (`nohup`): the kernel queues a blocked signal even if it is
+    /// ignored, so it would end this process.
     to_hold: SigSet,
     /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
     /// lost.
@@ -252,9 +252,10 @@ pub enum WaitEvent {
 }
 
 /// Does `work` on its own thread and returns its result. The main thread waits and calls `react`
-/// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep. For other
-/// events, it may end this process, and its result is ignored. `connection` is this process's end
-/// of a pipe or connection. When the other end closes, `react` gets [`WaitEvent::OtherEndClosed`].
+/// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep, if there is
+/// a limit. For other events, it may end this process, and its result is ignored. `connection` is
+/// this process's end of a pipe or connection. When the other end closes, `react` gets
+/// [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
 /// If the kernel doesn't provide a thread or a descriptor. In that case, the work has not been
@@ -311,8 +312,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signals are held, a signal ends the process anyway. If this is another thread, the main
-    // thread reacts to signals.
+    // If no signals are held, a signal ends the process anyway.
     if !holds_signals || !is_main_thread {
         return work();
     }
@@ -430,9 +430,9 @@ pub fn kill_program() -> Option<Child> {
             // This process, the first in the list, has only one child: the program.
             None => with_descendants(getpid()).split_off(1),
         };
-        // If a descendant has just ended, the kernel may have given its number to another process.
-        // Then the wrong process is killed. A pidfd is opened by number as well, so it wouldn't
-        // close this gap.
+        // If a descendant has just ended, the kernel may have given its id to another process. Then
+        // the wrong process is killed. A pidfd is opened by id as well, so it wouldn't close this
+        // gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }

@@ -3,7 +3,7 @@
 //! lines.
 //!
 //! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
-//! keyed hash instead of each value. None of its core files and swapped pages contains a value. The
+//! keyed hash instead of each value. So its core files and swapped pages don't contain a value. The
 //! random key of the hashes is in the same memory, so anyone who can read this memory can confirm a
 //! guess at a short value.
 
@@ -109,9 +109,10 @@ impl GatedLaunch<'_, '_> {
         result.unwrap_or_else(|report| self.fail(&report))
     }
 
-    /// Reads the values, and reports to the parent what has changed. Then the first launch, and a
-    /// poll that finds a change, become the command. With `signal=NAME`, the poll replaces the
-    /// command's files instead. Returns the exit status, which is 0 if nothing has changed.
+    /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
+    /// launch, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
+    /// replaces the command's files instead. Returns the exit status, which is 0 if nothing has
+    /// changed.
     ///
     /// # Errors
     /// Every value that can't be read, or the errors of [`Self::start`] or [`Self::replace_files`].
@@ -123,25 +124,25 @@ impl GatedLaunch<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let content = self.ready(fingerprint);
-        let is_unchanged = is_poll && content.changed.is_none();
-        let ready = Message::Ready(content);
+        let ready = self.ready(fingerprint);
+        let is_unchanged = is_poll && ready.changed.is_none();
+        let message = Message::Ready(ready);
         if is_unchanged {
-            self.gate.send(&ready);
+            self.gate.send(&message);
             return Ok(0);
         }
 
         match on_rotation {
-            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &ready),
+            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &message),
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
-                self.start(values, &ready)
+                self.start(values, &message)
             }
         }
     }
 
     /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
-    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If that or
-    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
+    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If renaming
+    /// or execve fails, tells the parent, prints the error and returns its exit status. Even a poll
     /// prints this error itself, because it is the command as soon as the gate opens.
     ///
     /// # Errors
@@ -211,8 +212,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll, which doesn't report a termination signal, either: such a signal usually
-    /// means that the whole service is being stopped.
+    /// False for a poll. It doesn't report a termination signal either, because such a signal
+    /// usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -284,6 +285,7 @@ fn change_note(change: &Change<'_>) -> Record {
         (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
         (None, Some(new)) => format!("exists now, with version {new}"),
         (Some(old), None) => format!("no longer exists; its version was {old}"),
+        // A local file doesn't have versions.
         (None, None) => "changed".to_owned(),
     };
 
@@ -300,7 +302,7 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The key is a hash of the entry's claims.
+    /// The hashed values. The key is a hash of the entry's claims.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the request.
     secrets: BTreeMap<u64, Secret>,
@@ -309,7 +311,7 @@ pub struct Fingerprint {
 /// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct HashedValue {
-    /// The name in messages.
+    /// The name of the variable or file in messages.
     label: String,
     hash: u64,
     /// The keys (in `secrets`) of the secrets that it was read from.
@@ -319,13 +321,13 @@ struct HashedValue {
 /// A secret or parameter that was read.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Secret {
-    /// The name in messages.
+    /// The name of the secret or parameter in messages.
     name: String,
     /// The id, as references spell it.
     id: String,
     version_id: Option<String>,
-    /// The hash of the whole document. The version id isn't enough: a local file has none, and a
-    /// parameter that was deleted and created again has version 1 again.
+    /// The hash of the whole document. The version id isn't enough: a local file doesn't have one,
+    /// and a parameter that was deleted and created again has version 1 again.
     content: u64,
 }
 

@@ -1,7 +1,7 @@
 //! The messages about polls, and about when the command starts and ends.
 //!
-//! The text output has all warnings, and a note for each restart, signal or exit, and when polls
-//! succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
+//! The text output has all warnings, and notes about each restart, signal or exit and about polls
+//! that succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,7 +25,7 @@ pub struct Notices<'a> {
     pub command: String,
     /// The process id of the command.
     pub pid: Pid,
-    /// The values in the most recent change.
+    /// The values that changed most recently.
     pub changed: ChangedValues,
     /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
     /// keep the unit in the state "reloading" until `READY=1` is sent.
@@ -34,7 +34,7 @@ pub struct Notices<'a> {
     pub failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll
     /// succeeds.
-    pub warned: Option<Instant>,
+    pub warned_at: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
@@ -95,9 +95,10 @@ impl Notices<'_> {
     /// row fail, prints the lines of the first one, and later at most one set of lines in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
-        let warned_lately = self.warned.is_some_and(|time| time.elapsed() < REPETITION);
+        let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
+        // If the lines are dropped, the next poll that fails prints its own.
         if !warned_lately && self.write_lines(lines) {
-            self.warned = Some(Instant::now());
+            self.warned_at = Some(Instant::now());
         }
     }
 
@@ -198,9 +199,9 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines, after the rest of an earlier one, without waiting for their reader. Returns
-    /// false if lines were dropped, because the reader is behind. The next lines that are written
-    /// begin with a warning about the number of dropped lines.
+    /// Writes the rest of an earlier line, if there is one, and then `lines`. Doesn't wait for the
+    /// reader. Returns false if lines were dropped, because the reader is behind. A warning with
+    /// their number precedes the next lines that are written.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -216,7 +217,7 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`. It has the warning only if it is longer than `lines`.
+        // `dropped` is the end of `text`. If it isn't longer than `lines`, the warning was written.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

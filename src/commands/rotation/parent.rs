@@ -27,9 +27,9 @@ use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
-/// The time between two checks whether processes of the group are left after the end of the
-/// command. The kernel reports the end of a process only to the parent of that process, which may
-/// be outside of the group.
+/// After the end of the command, the time between two checks whether processes of its group are
+/// left. The kernel reports the end of a process only to the parent of that process, which may be
+/// outside of the group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
@@ -66,7 +66,7 @@ pub fn supervise(
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),
         failing_since: None,
-        warned: None,
+        warned_at: None,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -99,7 +99,6 @@ pub fn supervise(
     Ok(parent.run())
 }
 
-/// The process that stays.
 struct Parent<'a> {
     launches: Launches<'a>,
     signals: Signals,
@@ -258,7 +257,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This is at least 9 s, because `--poll-interval` is at least 10 s. `until_poll` is at most
+        // `--poll-interval` is at least 10 s, so this is longer than `until_poll`, which is at most
         // 1 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
@@ -366,7 +365,7 @@ impl Launches<'_> {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        // For the warning of this poll, if it fails, too.
+        // If this poll fails, too, its warning says when the polls began to fail.
         self.baseline.failing_since = self.notices.failing_since;
         let why = self.fork_launch().err()?;
         self.notices.report_failed_poll(&why);
@@ -422,8 +421,8 @@ impl Launches<'_> {
             }
         }
 
-        // Before its gate is opened, the end of a launch is noticed by `note_reaped` or, for the
-        // first launch, by `await_first`.
+        // If the gate hasn't been opened, `note_reaped` or, for the first launch, `await_first`
+        // notices the end of the launch.
         if self.descriptor().is_some() || !self.has_open_gate() {
             return event;
         }
@@ -436,14 +435,15 @@ impl Launches<'_> {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
 
-    /// Notes that the launch has reached its gate, and its fingerprint. Prints the lines about what
-    /// has changed. If the values haven't changed, ends the launch. Returns the result of the poll,
-    /// or `None` for the first launch.
+    /// Notes that the launch has reached its gate, and stores its fingerprint. Prints the lines
+    /// about what has changed. If the values haven't changed, ends the launch, and the new
+    /// fingerprint becomes the command's. Returns the result of the poll, or `None` for the first
+    /// launch.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
-        (self.notices.failing_since, self.notices.warned) = (None, None);
+        (self.notices.failing_since, self.notices.warned_at) = (None, None);
         self.notices.write_lines(&ready.lines);
         // Before there is a command, this is the first launch, which isn't a poll.
         self.baseline.command_values.as_ref()?;
@@ -528,8 +528,8 @@ impl Launches<'_> {
         }
 
         self.process = None;
-        // The command doesn't get these values. If the next poll reads them again, that poll has to
-        // print the lines about the change again.
+        // The command doesn't get the values of this launch. If the next poll reads them again,
+        // that poll has to print the lines about the change again.
         self.baseline.latest_values = None;
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
@@ -556,7 +556,7 @@ impl Launches<'_> {
     }
 
     /// Waits until the launch has ended or become the command, for at most [`TIME_TO_END`], and
-    /// acts on its messages. Nobody needs their events any more.
+    /// acts on its messages. Drops the events that follow from them.
     ///
     /// A launch that a file system holds up doesn't end in this time. It has already received a
     /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
@@ -625,7 +625,7 @@ mod tests {
             [0, 1, 2, 3, 4, u32::MAX].map(minutes),
             [5, 10, 20, 30, 30, 30]
         );
-        // No failure shortens a longer interval.
+        // Failures don't shorten an interval that is longer than the limit.
         assert_eq!(pause_before_poll(120 * minute, 3, 0.5), 120 * minute);
         assert_eq!(pause_before_poll(10 * minute, 0, 0.0), 9 * minute);
         assert!(pause_before_poll(10 * minute, 0, 0.999_999) < 11 * minute);
