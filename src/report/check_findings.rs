@@ -2,8 +2,8 @@
 //! into tables for people. Columns are aligned; a long cell is neither wrapped nor cut off, but a
 //! narrow terminal doesn't show all columns.
 //!
-//! docs/check.md describes the fields, and the statuses and codes that both forms show. The
-//! document never contains a value.
+//! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
+//! The document never contains a value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Findings {
     /// True if the table has a column for the cache.
     #[serde(skip)]
     pub has_cache: bool,
-    /// True if the table has a row for each literal, which `--verbose` asks for.
+    /// True if the table has a row for each literal, as with `--verbose`.
     #[serde(skip)]
     pub lists_literals: bool,
 }
@@ -91,11 +91,11 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     }
 }
 
-/// A variable, a file or a credential.
+/// The row of a variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`. If the keys of an
-    /// object are unknown, it is a pattern for its variables.
+    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`, or `PREFIX*` for an
+    /// object whose keys are unknown.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.
@@ -106,16 +106,16 @@ pub struct Row {
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written, or `None` for a template, a literal, and a name that may be a
-    /// misplaced value.
+    /// The reference as written. It is `None` for a template, for a literal, and for a reference
+    /// that may be a misplaced value.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
-    /// A remark on a value that was read.
+    /// A remark, such as `ends with a newline`, `version not checked` or `DB_SECRET is empty`.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from. They have cells for the columns from
-    /// REFERENCE to STATUS, always with CACHED.
+    /// The secrets and parameters that the value is made from. Each has a cell for every column
+    /// from REFERENCE to STATUS, even for CACHED if the table doesn't have it.
     pub sources: Vec<TableRow>,
     /// The line in the declaration, by which the rows of a layer are sorted.
     #[serde(skip)]
@@ -206,8 +206,8 @@ fn status_lines(rows: &[&Row]) -> String {
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
         // A row with an error shows its code instead of the status.
-        let mut others = rows.iter().filter(|row| row.error.is_none());
-        if others.any(|row| Some(row.status) == status) {
+        let mut without_error = rows.iter().filter(|row| row.error.is_none());
+        if without_error.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");
         }
     }
@@ -324,7 +324,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 /// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
-    // `assumed-role/app/session`, for example
+    // The last of the six fields of an ARN, such as `assumed-role/app/session`
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(

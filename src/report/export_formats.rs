@@ -2,7 +2,7 @@
 //!
 //! What goes in are the variables that a launch would set. What comes out is text that the reader
 //! of the format turns into exactly the same values, or the reason why the format can't hold a
-//! value. The comment of each writer says for which reader it was written.
+//! value. The comment of each function `write_…` names the reader of its format.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -22,8 +22,8 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// Returns the variables that a launch would set, in the order of a launch: first those with a
 /// value, then those with the path of a file.
 ///
-/// Leaves out files in memory, because they end with the process that makes them, and values that
-/// no variable can hold, which `Values::problems` reports.
+/// Leaves out the paths of files in memory, because these files end with the process that makes
+/// them, and values that no variable can hold, which `Values::problems` reports.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -213,8 +213,8 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and
 /// Node's dotenv both read as the same value.
 ///
-/// The two parsers disagree about the syntax, so each value gets the first of three forms that both
-/// of them read correctly. The quote is empty for the bare form.
+/// The two parsers disagree about the syntax. So a value is written in the first of these three
+/// forms in which both parsers read it correctly:
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|

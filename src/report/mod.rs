@@ -17,8 +17,8 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides it.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the
-//! text of a message to pieces. `terminal` is the only place that decides where these parts go, and
+//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
+//! text of a message. `terminal` is the only place that decides where these parts go, and
 //! the only place that prints. `warnings` makes warnings and notes, and
 //! `commands/rotation/notices` the records about a command that runs under `--on-rotation`.
 //!
@@ -162,9 +162,9 @@ impl Report {
         status.unwrap_or_default() as u8
     }
 
-    /// Returns the last line of the report: the consequence, and the number of values that are
-    /// missing or, if any of them was read, that can't be used. A report without a consequence, or
-    /// without a problem about a value, doesn't have this line.
+    /// Returns the last line of the report: the consequence, and the number of values with a
+    /// problem. The line says that they are missing or, if any of them was read, that they can't be
+    /// used. A report without a consequence, or without a problem about a value, has no such line.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
@@ -188,7 +188,7 @@ impl Report {
     }
 }
 
-/// The note about names that aren't shown. A report has this note only once.
+/// The note about names that AWS has received, but that aren't shown. A report has it only once.
 const SENT_NOTE: &str = "the name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
 
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.

@@ -33,7 +33,7 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure. In most cases, the command isn't started because of it.
+    /// A failure, because of which the command usually isn't started.
     Error = 31,
     Warning = 33,
     /// A fact that can be of interest.
@@ -257,7 +257,7 @@ fn headline(label: Label, text: &str, screen: Screen) -> String {
     format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
-/// Makes the text between quotes bold, with the escape sequences of a terminal.
+/// Returns the text with the names between quotes in bold, by a terminal's escape sequences.
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
     // Every second part is between quotes.
@@ -267,7 +267,7 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Makes a text red, with the escape sequences of a terminal.
+/// Returns the text in red, by a terminal's escape sequences.
 pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -293,7 +293,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. Fields that don't apply are left out.
+/// Returns the JSON object of a record. Leaves out `entries`, `notes` and `help` if the record
+/// doesn't have any.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -371,7 +372,7 @@ static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
 /// error in the arguments is printed in the format of the variable, because `--log-format` hasn't
-/// been parsed.
+/// been parsed by then.
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
@@ -433,12 +434,12 @@ pub fn print_unless_stalled(record: Record) {
 pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, &str) {
     let mut rest = text;
     while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
-        let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
+        let line_length = rest.find('\n').map_or(rest.len(), |end| end + 1);
         // A pipe that is writable has room for this many bytes.
-        let printed = rest.floor_char_boundary(PIPE_BUF.min(line));
+        let printed = rest.floor_char_boundary(PIPE_BUF.min(line_length));
         write_error(&rest.as_bytes()[..printed]);
         rest = &rest[printed..];
-        rest_of_line = line - printed;
+        rest_of_line = line_length - printed;
     }
     rest.split_at(rest_of_line)
 }
@@ -515,19 +516,19 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
 }
 
-/// Locks a mutex. A thread that has panicked while it held the lock can still print its error.
+/// Locks a mutex, even if a thread has panicked while it held the lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A terminal that shows the tables.
+/// The terminal on which tables are shown.
 #[derive(Clone, Copy)]
 pub struct TableScreen {
     pub columns: usize,
     pub has_colours: bool,
 }
 
-/// Returns how tables are shown on standard output, or `None` if it isn't a terminal.
+/// Returns the terminal that standard output is, or `None` if it isn't one.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {
@@ -553,8 +554,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints text to standard output that is useless unless its reader gets all of it, such as a
-/// value.
+/// Prints a text, such as a value, to standard output. Only a part of the text would be useless.
 ///
 /// # Errors
 /// The reason why the text can't be written as a whole, for example because the reader has closed

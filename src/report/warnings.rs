@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. Anything that isn't listed is a file or a template.
+/// more`. Anything that isn't in `status` is a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -137,8 +137,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
 /// a reference to a parameter, or an ARN with a KEY, a STAGE or a VERSION-ID.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    // A reference that ends like this stands for the parameters below a path, which a single
-    // variable can't have.
+    // A reference that ends with `/` or `*` selects all parameters below a path, but `from` gives a
+    // variable only one.
     let is_parameter = |text: &str| {
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
@@ -163,8 +163,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
     })
 }
 
-/// Returns a warning for each file that every user can write. Such a mode is usually a decimal
-/// number that is read as octal: `"defaultMode": 256` of Kubernetes means 0400.
+/// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
+/// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let open = plan.value_entries().filter(
         |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
@@ -195,7 +195,7 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns the warning about a file on a disk. The warning shows the path as the user wrote it,
-/// because a variable in the path may be a password.
+/// because the value of a variable in the path may be a password.
 pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let path = subject.as_written(&path.display().to_string());
     let origin = &subject.origin;
@@ -336,7 +336,7 @@ fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
     names.any(|name| programs.split(' ').any(|program| program == name))
 }
 
-/// True if an entry sets its target, or may set it: it is unread, or has failed.
+/// True if an entry sets its target, or would set it if it weren't unread and hadn't failed.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }

@@ -26,9 +26,9 @@ impl Json {
     /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
-    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit.
-    /// serde_json doesn't read an object whose first key is `$serde_json::private::Number` or
-    /// `…::RawValue` as an object.
+    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit. An
+    /// object whose first key is `$serde_json::private::Number` or `…::RawValue` isn't read as an
+    /// object, because serde_json uses these keys for its own purposes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
@@ -73,10 +73,11 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
-/// the first wrong byte, counted from 1. The mistake that most often leads to this byte follows, if
-/// there is one.
+/// the first wrong byte, counted from 1. For some bytes, the mistake that usually leads to them
+/// follows.
 ///
-/// serde_json itself reports a wrong line feed at column 0 of the next line.
+/// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
+/// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
@@ -164,7 +165,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message: `key "password"`, or `such key` if messages must not show it.
+/// Returns the KEY for a message with "no": `key "password"`, or `such key` if messages must not
+/// show the KEY.
 fn quoted_key(selector: &Selector) -> String {
     match selector.shown() {
         Some(key) => format!("key {key:?}"),
@@ -347,7 +349,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     }
     let mut path = "$".to_owned();
     for name in key.split('.') {
-        // `replicas.0.host`
+        // In `replicas.0.host`, 0 is an index.
         let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         path += &match is_index {
             true => format!("[{name}]"),
@@ -378,11 +380,11 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see. Returns `None` if there isn't one.
+/// see. Returns `None` if there is no such key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
-    // A quotable key has only visible characters. The twin may still be quoted, because what people
-    // see of it is `key`.
+    // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
+    // twin, because what people see of it is `key`.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))

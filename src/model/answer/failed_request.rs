@@ -39,8 +39,8 @@ pub struct FetchFailure {
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`. Also
-    /// the remedy for a declaration that was named instead of such a file.
+    /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
+    /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
     /// The profile of `--profile`, which a command of the AWS CLI needs, too.
     pub profile: Option<String>,
@@ -127,8 +127,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // The literal hint has the label of the entry, but must not keep problems with one reason
-        // apart. Without any hint, this is irrelevant.
+        // The literal hint has the label of the entry, but problems with the same reason must stay
+        // in one group. If there is no hint at all, this doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -344,7 +344,7 @@ impl FailedRequest<'_> {
     /// `None` for any other reference.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
-        // A simulation's region can have any name, but all of AWS's codes have an area.
+        // An emulator's region can have any name, but all of AWS's codes have an area.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))

@@ -26,7 +26,7 @@ pub struct FetchError {
     pub mention: Mention,
     /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
     /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
-    /// for example for an answer that violates HTTP or is too long.
+    /// but, for example, the answer violates HTTP or is too long.
     pub io_kind: Option<ErrorKind>,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
@@ -68,8 +68,9 @@ impl FetchError {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure of credentials, a role or a token that is missing or refused. Nothing is
-    /// tried after it, unless the caller changes that. `code` is the code in `check`.
+    /// Creates the failure for credentials, a role or a token that is missing or refused. After it,
+    /// nothing else is tried, unless the caller sets a different `again`. `code` is the code in
+    /// `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
@@ -82,8 +83,8 @@ impl FetchError {
         self
     }
 
-    /// Sets the exit status of a temporary failure, because the source of credentials didn't answer
-    /// and a later launch may succeed.
+    /// Sets the exit status of a temporary failure. This is for a source of credentials that didn't
+    /// answer, because a later launch may succeed.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self

@@ -6,8 +6,8 @@
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
 //! value.
 //!
-//! `fetch_error` has the reasons, and what code decides on. `failed_request` makes the problem, and
-//! adds what depends on the request, such as the hint with the corrected reference.
+//! `fetch_error` has these reasons, and what follows from each of them. `failed_request` makes the
+//! problem, and adds what depends on the request, such as the hint with the corrected reference.
 
 mod failed_request;
 mod fetch_error;
@@ -56,7 +56,7 @@ pub struct Document {
     /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
-    /// Details about the cached answer. `None` if AWS answered.
+    /// Details about the cached answer. `None` if the document isn't from the cache.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
@@ -193,7 +193,7 @@ pub struct Caller {
 /// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
-    /// The secret, whose version doesn't matter.
+    /// The locator of the secret. Its version doesn't matter.
     pub locator: Locator,
     pub region: Region,
     pub description: Result<Description, FetchError>,

@@ -390,7 +390,8 @@ fn choice<T: Copy>(
     }
 }
 
-/// The values of a flag in a variable. The command line and declarations are converted to these.
+/// The values of a flag in a variable. Flags of the command line and of declarations are converted
+/// to these values.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 
 /// The values of `--verbose` in a variable.

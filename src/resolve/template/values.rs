@@ -353,7 +353,7 @@ pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     });
 }
 
-/// Makes pairs of the name of a filter and its function in `minijinja::filters`.
+/// Makes an array of filters, each with its name and its function in `minijinja::filters`.
 macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
@@ -366,8 +366,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
         round slice sort split zip
     ];
-    let escape = ("e", Value::from_function(filters::escape));
-    for (name, filter) in builtins.into_iter().chain([escape]) {
+    let short_escape = ("e", Value::from_function(filters::escape));
+    for (name, filter) in builtins.into_iter().chain([short_escape]) {
         let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = given.into_values();
             expect_usable(name, &given, state)?;
