@@ -1,5 +1,5 @@
 //! How long a launch tries: the deadline, the retries of a request within the deadline, and the
-//! progress that is shown meanwhile.
+//! progress that is shown during the launch.
 //!
 //! The deadline is `--timeout` after the beginning of a try. All code that waits asks the deadline
 //! how much time is left. ARCHITECTURE.md, "Time", shows it together with the other time limits.
@@ -120,7 +120,7 @@ impl Deadline {
 
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
     /// isn't up, another try can begin, and that try has the whole `--timeout`. After that, and
-    /// without `--wait`, only the time that is left for this try counts.
+    /// without `--wait`, this is [`Self::left`].
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let elapsed = times.begun.elapsed();
@@ -162,7 +162,6 @@ impl Deadline {
         answer
     }
 
-    /// Returns the progress of this launch.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -234,7 +233,7 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
-    /// until [`MOST_MALFORMED_ANSWERS`] answers were malformed, or until the budget ends.
+    /// until there are [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
     ///
     /// # Errors
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage

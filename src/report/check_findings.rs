@@ -1,5 +1,5 @@
 //! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned; a long cell is neither wrapped nor cut off, but a
+//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off. A
 //! narrow terminal doesn't show all columns.
 //!
 //! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
@@ -32,7 +32,7 @@ pub struct Findings {
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
-    /// The descriptions of secrets. They are empty without `--describe` and `--metadata`.
+    /// The descriptions of secrets. There aren't any without `--describe` and `--metadata`.
     pub secrets: Vec<TableRow>,
     /// The messages on standard error, in the form in which `--log-format json` prints them.
     pub messages: Vec<Value>,
@@ -70,7 +70,7 @@ impl Findings {
     /// Returns the document as indented JSON, with a line feed at its end. Characters that change
     /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
-        // These types can always be serialized.
+        // These types can always be serialized, so the default is never used.
         let document = serde_json::to_value(self).unwrap_or_default();
         format!("{:#}\n", escaped_value(document))
     }
@@ -106,8 +106,8 @@ pub struct Row {
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written. It is `None` for a template, for a literal, and for a reference
-    /// that may be a misplaced value.
+    /// The reference as written. It is `None` if the value isn't written as a single reference, and
+    /// for a reference that messages may not show.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
@@ -122,7 +122,7 @@ pub struct Row {
     pub line: usize,
 }
 
-/// The form in which an entry, or a variable of `env-from`, was written.
+/// The form in which the entry was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {

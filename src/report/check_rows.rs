@@ -1,5 +1,5 @@
-//! The rows of the tables of `check`. A row shows either a secret that `--describe` or `--metadata`
-//! asked about, or a variable, a file or a credential, with the source of its value and its status.
+//! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
+//! or a variable, a file or a credential, with the source of its value and its status.
 //!
 //! What goes in are the outcomes of a plan, the answers, and the problems. No row contains a value.
 //! An overridden entry rarely gets a row: the JSON has a list of its own for these entries, and
@@ -38,7 +38,7 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
 }
 
-/// The kind of requests that a check makes.
+/// The kind of requests that `check` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
     /// The requests of a launch.
@@ -78,8 +78,8 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the
-    /// order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
+    /// Returns the rows, beginning with those of the earliest layer. Within a layer, they are in
+    /// the order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
@@ -187,8 +187,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter.
-    /// The result is `None` without `--metadata`, and if no parameter is read by one of them.
+    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter,
+    /// or `None` without `--metadata`, and if the value needs no such version or label.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;

@@ -9,7 +9,7 @@
 //! stalls must not keep this process from reacting to a termination signal. So if the main thread
 //! prints, a second thread does the writing, and the main thread waits for it and for signals (see
 //! [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of
-//! a process that a signal ends, the lines of a process that stays for a rotation
+//! a process that a signal ends, the lines of the parent process of a rotation
 //! ([`print_text_unless_stalled`]), and the progress line.
 
 use std::collections::BTreeMap;
@@ -128,7 +128,6 @@ impl Record {
         self
     }
 
-    /// Sets the help.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -257,7 +256,7 @@ fn headline(label: Label, text: &str, screen: Screen) -> String {
     format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
-/// Returns the text with the names between quotes in bold, by a terminal's escape sequences.
+/// Returns the text with escape sequences that make everything between quotes bold.
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
     // Every second part is between quotes.
@@ -267,7 +266,7 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Returns the text in red, by a terminal's escape sequences.
+/// Returns the text with escape sequences that make it red.
 pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -293,8 +292,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. Leaves out `entries`, `notes` and `help` if the record
-/// doesn't have any.
+/// Returns the JSON object of a record, without those of `entries`, `notes` and `help` that are
+/// empty.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -498,7 +497,6 @@ pub fn show_progress(text: &str) {
     }
 }
 
-/// Erases the progress line.
 pub fn erase_progress() {
     // Every write erases the progress line first.
     write_error(b"");
@@ -537,7 +535,6 @@ pub fn table_screen() -> Option<TableScreen> {
     })
 }
 
-/// True if standard output is a terminal.
 pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
@@ -554,7 +551,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text, such as a value, to standard output. Only a part of the text would be useless.
+/// Prints a text to standard output that is useless unless it is complete, such as a value.
 ///
 /// # Errors
 /// The reason why the text can't be written as a whole, for example because the reader has closed

@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. Anything that isn't in `status` is a file or a template.
+/// more`. If `status` lists nothing, this is a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -97,7 +97,7 @@ pub fn local_warning(path: &Path) -> Record {
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
-/// only if the launch sets such a variable. Any other one may be a part of a password.
+/// only if the launch sets such a variable. Any other name may be a part of a password.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
@@ -283,9 +283,9 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
     let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
-    // The first space, if there is one, follows the name of a header.
+    // The first space, if there is one, must follow the colon of a header.
     let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
-    // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
+    // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     let warnings = after_dollars.filter_map(|text| {
@@ -391,7 +391,8 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
         let source = source_text(locator, parameter_name, document);
-        // Only a path as a whole doesn't have a version, and it doesn't give a value.
+        // Only a path as a whole doesn't have a version. It doesn't give a value, either, so the
+        // default is never used.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
@@ -451,8 +452,8 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     records
 }
 
-/// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
-/// anything to read. Only secrets that were read are counted.
+/// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Only secrets that
+/// were read are counted. The result is `None` if there was nothing to read.
 pub fn total_note(values: &Values) -> Option<Record> {
     if values.fetched.is_empty() {
         return None;

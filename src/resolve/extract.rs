@@ -45,7 +45,6 @@ impl Json {
         Self(Value::from_iter(texts))
     }
 
-    /// Returns the parsed value.
     pub fn value(&self) -> &Value {
         &self.0
     }
@@ -126,7 +125,6 @@ pub type Resolved<T> = Result<T, Unresolved>;
 /// A value that is made of several others, or every reason why there isn't one.
 pub type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
-/// A JSON object.
 type Object = Map<String, Value>;
 
 impl From<Problem> for Unresolved {
@@ -165,7 +163,7 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message with "no": `key "password"`, or `such key` if messages must not
+/// Returns the KEY for a message, after "no": `key "password"`, or `such key` if messages must not
 /// show the KEY.
 fn quoted_key(selector: &Selector) -> String {
     match selector.shown() {
@@ -279,6 +277,19 @@ fn find_key<'j>(
         return Ok(value);
     }
 
+    // The report lists several missing keys in one message, without the help of each. A KEY that
+    // looks like a path keeps its own message, because its help says more.
+    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
+    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
+    let help = missing_key_help(json, map, key, rewrite);
+    Err(Unresolved::Absent(Problem {
+        missing_key: plain_key.map(|key| missing_key(key, map)),
+        ..problem.code("key-not-found").help(help)
+    }))
+}
+
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
+fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
     let plain = key.trim_start_matches('.');
     // A shell has replaced the name in `"prod/app:$db.password"`.
@@ -286,19 +297,11 @@ fn find_key<'j>(
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("a shell has probably replaced ${name}: {hint}"))
     };
-    let help = nested_value_hint(json, plain, rewrite)
+    nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
-        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    // The report lists several missing keys in one message, without the help of each. Anything
-    // like a path keeps its own message, because its help says more.
-    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
-    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
-    Err(Unresolved::Absent(Problem {
-        missing_key: plain_key.map(|key| missing_key(key, map)),
-        ..problem.code("key-not-found").help(help)
-    }))
+        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 
 /// Creates the description of a top-level key that a secret doesn't have. The report merges all
@@ -370,13 +373,10 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
 /// or, if there isn't one, the first keys of the object. `path` leads to the object, or is `None`
 /// for the object of the secret itself.
 pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
-    if let Some(hint) = twin_hint(map.keys().map(String::as_str), key) {
-        return hint;
-    }
-    match nearest(key, quotable_keys(map)) {
-        Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
-        None => listed_keys(map, path),
-    }
+    let similar = nearest(key, quotable_keys(map));
+    twin_hint(map.keys().map(String::as_str), key)
+        .or_else(|| similar.map(|similar| did_you_mean_to_write(similar, rewrite(similar))))
+        .unwrap_or_else(|| listed_keys(map, path))
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't

@@ -180,6 +180,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
         return None;
     };
     name.as_str().strip_suffix("_FILE")?;
+    // Without a reference, the value is a literal.
     entry.source.references().next()?;
     let text = str::from_utf8(value.expose()).unwrap_or_default();
     // A relative path is quotable, and has a slash or a dot, or reads like a name.
@@ -191,8 +192,8 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
 }
 
 /// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a
-/// failure, or an absence for which there is neither `default` nor `optional`. Otherwise, one of
-/// these applies if the value is absent. If it isn't, the entry is unread.
+/// failure, or an absence without `default` and `optional`. Otherwise, an absence makes the entry
+/// absent or gives it its default. If there isn't an absence, the entry is unread.
 fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     let (mut has_absence, mut problems) = (false, Vec::new());
     for reason in reasons {
@@ -357,7 +358,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Returns a value that consists of text and of the values of references, which also become
+    /// Returns a value that consists of text and of the values of references. Adds these values to
     /// `parts`.
     ///
     /// # Errors

@@ -166,7 +166,6 @@ impl FetchFailure {
 struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
-    /// The locator of the reference.
     locator: &'a Locator,
     subject: &'a Subject,
 }
@@ -494,7 +493,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
-    /// of the denial can also be that the secret doesn't exist, the hint says so first. The result
+    /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
         use Store::{ParameterStore, SecretsManager};

@@ -422,7 +422,6 @@ impl Cause {
 macro_rules! facts_of_causes {
     ($($cause:pat => $shared:ident { $($fact:ident: $value:expr),* $(,)? })*) => {
         impl Cause {
-            /// Returns the facts of this cause from the table.
             pub fn facts(self) -> CauseFacts {
                 use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
                 match self { $($cause => CauseFacts { $($fact: $value,)* ..$shared },)* }

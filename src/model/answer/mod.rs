@@ -39,13 +39,14 @@ pub type Answers = Vec<(Locator, Answer)>;
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Fetched = BTreeMap<Locator, Answer>;
 
-/// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
+/// One version of a secret or parameter, or all parameters below a path. Only the cache serializes
+/// it, to write it to a file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// `None` for a local file.
+    /// `None` for a local file, and for a path.
     pub version_id: Option<String>,
     /// The staging labels of the version, or the labels of a parameter.
     pub stages: Vec<String>,
@@ -102,9 +103,9 @@ impl Document {
 /// Bytes that were read from a secret, or made of one.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
-/// be printed or copied by accident. Overwriting shortens the time for which a value is in
-/// memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
-/// environment block remain.
+/// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
+/// value is in memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the
+/// kernel's environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 

@@ -213,8 +213,8 @@ impl TypedOptions {
     }
 }
 
-/// Pairs of options, each with what follows the second one in the help. The first option only makes
-/// sense together with the second one.
+/// Pairs of options. The first option only makes sense together with the second one. The text is
+/// the value of the second one in the help.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),

@@ -397,13 +397,11 @@ const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 /// The values of `--verbose` in a variable.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2)];
 
-/// The values of `--key-exchange`.
 const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
     ("hybrid", KeyExchange::Hybrid),
     ("classical", KeyExchange::Classical),
 ];
 
-/// The values of `--log-format`.
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.

@@ -68,8 +68,8 @@ const MOST_TRIES: usize = 100;
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The secret of each alias that a template uses, and the variables as `env`. Each is an object,
-/// whose keys the template looks up, or a text. A JSON array or number is text, too.
+/// The secret of each alias that a template uses, and the inherited variables as `env`. Each is an
+/// object, whose keys the template looks up, or a text. A JSON array or number is text, too.
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
 /// Returns a document as a template reads it: an object if the document is one, and text otherwise.
