@@ -361,7 +361,7 @@ impl<'r> RetryBudget<'r> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
-    /// Returns the progress of the launch, which shows what it is waiting for.
+    /// Returns the progress, which shows what the launch is waiting for.
     pub fn progress(&self) -> &Progress {
         self.deadline.progress()
     }
@@ -439,7 +439,7 @@ pub const LISTED: usize = 3;
 /// The state that all clones of a [`Progress`] share.
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The number that the latest request or file has got.
+    /// The number of the latest request or file.
     last_number: u64,
     /// The requests and files that are awaited now. The one with the lowest number has been awaited
     /// for the longest time.
@@ -490,7 +490,6 @@ impl Progress {
         self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Counts an attempt to send a request.
     pub fn count_attempt(&self) {
         self.with_state(|state| state.attempts += 1);
     }
@@ -537,7 +536,6 @@ impl Progress {
         }
     }
 
-    /// Locks the state and reads or changes it.
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

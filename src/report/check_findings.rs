@@ -117,7 +117,7 @@ pub struct Row {
     /// The secrets and parameters that the value is made from. Each has a cell for every column
     /// from REFERENCE to STATUS, even for CACHED if the table doesn't have it.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, by which the rows of a layer are sorted.
+    /// The line in the declaration, or 0 without one. The rows of a layer are sorted by this line.
     #[serde(skip)]
     pub line: usize,
 }
@@ -324,7 +324,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 /// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
-    // The last of the six fields of an ARN, such as `assumed-role/app/session`
+    // An ARN has six fields. The last one is the name, such as `assumed-role/app/session`.
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(

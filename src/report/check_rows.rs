@@ -242,7 +242,7 @@ impl CheckedValues<'_> {
                 "role": role,
                 "version": version,
                 "stages": stages,
-                "created": created.map(date),
+                "created": created.map(time_text),
                 "age_seconds": age_seconds,
                 "regions_passed_over": Vec::from_iter(regions_passed_over),
                 "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
@@ -293,7 +293,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     Some(format!("a JSON object with {keys}"))
 }
 
-/// Returns the row of an overridden entry. Only two kinds have one: a variable that
+/// Returns the row of an overridden entry. Only two kinds of entries have a row: a variable that
 /// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
@@ -383,14 +383,14 @@ fn add_description(fields: &mut Value, description: &Description, now: SystemTim
         "enabled": rotation.is_enabled,
         "every_days": rotation.every_days(),
         "schedule": rotation.schedule,
-        "last": rotation.last.map(date),
-        "next": rotation.next.map(date),
+        "last": rotation.last.map(time_text),
+        "next": rotation.next.map(time_text),
         "overdue": rotation.is_overdue(now),
     });
     fields["kms_key"] = json!(description.kms_key);
     fields["replicas"] = json!(description.replicas);
     fields["primary_region"] = json!(description.primary_region);
-    fields["deleted"] = json!(description.deleted.map(date));
+    fields["deleted"] = json!(description.deleted.map(time_text));
 }
 
 /// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
@@ -438,6 +438,6 @@ fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
 }
 
 /// Returns a time as text: `2018-04-11T20:05:45Z`.
-fn date(time: SystemTime) -> String {
+fn time_text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -263,10 +263,10 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value can be written without quotes. Such a value is one line that doesn't begin or
-/// end with a space, doesn't begin with a quote, and contains neither `#` nor a character that
-/// either reader may take for white space. (JavaScript's white space includes U+FEFF, and Python's
-/// some control characters.)
+/// True if a value can be written without quotes. Such a value is a line that isn't empty, doesn't
+/// begin or end with a space, doesn't begin with a quote, and contains neither `#` nor a character
+/// that either reader may take for white space. (JavaScript's white space includes U+FEFF, and
+/// Python's some control characters.)
 fn is_bare(value: &str) -> bool {
     let is_misread = |c: char| {
         matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
@@ -323,8 +323,8 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
                 text.extend_from_slice(b"::add-mask::");
-                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a
-                // carriage return.
+                // The runner decodes %0A, %0D and %25. Only `%` is escaped, because a line contains
+                // neither a line feed nor a carriage return.
                 push_escaped(&mut text, line, b'%', b"%25");
                 text.push(b'\n');
             }

@@ -33,7 +33,7 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure, because of which the command usually isn't started.
+    /// A failure. Usually, the command isn't started because of it.
     Error = 31,
     Warning = 33,
     /// A fact that can be of interest.
@@ -41,7 +41,7 @@ pub enum Label {
     Note = 34,
     /// The remedy for an error or a warning.
     Help = 36,
-    /// The last line of a report about several errors. In text output, it has no label.
+    /// The last line of a report about several errors. Text output shows it without a label.
     Summary = 0,
 }
 
@@ -72,13 +72,13 @@ pub struct Record {
     pub json_members: Vec<(&'static str, Value)>,
     /// The variables, files or credentials that the record is about.
     pub entries: Vec<String>,
-    /// True if text lists only the first entries.
+    /// True if text output lists only the first entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
     /// AWS's own message.
     pub aws_says: Option<String>,
     pub help: Option<String>,
-    /// True if text shows the record only with `--verbose`.
+    /// True if text output shows the record only with `--verbose`.
     pub is_detail: bool,
 }
 
@@ -383,7 +383,7 @@ pub fn use_variables(inherited: &Inherited) {
     }
 }
 
-/// Applies the options that concern messages, from now on.
+/// Applies the options that concern messages.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -551,7 +551,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text to standard output that is useless unless it is complete, such as a value.
+/// Prints a text that is useless unless it is complete, such as a value, to standard output.
 ///
 /// # Errors
 /// The reason why the text can't be written as a whole, for example because the reader has closed

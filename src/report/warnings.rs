@@ -137,8 +137,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
 /// a reference to a parameter, or an ARN with a KEY, a STAGE or a VERSION-ID.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    // A reference that ends with `/` or `*` selects all parameters below a path, but `from` gives a
-    // variable only one.
+    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
+    // one.
     let is_parameter = |text: &str| {
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
@@ -217,7 +217,7 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Returns the warning about an entry that was resolved, but is probably mistaken.
+/// Returns the warning about an entry that was resolved, but that is probably a mistake.
 pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     let entries = vec![subject.to_string()];
     let warning = Record::warning(text);
@@ -269,16 +269,16 @@ pub fn cache_warnings(
 }
 
 /// Returns a warning for each variable in an argument of the command, as in
-/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes
-/// is skipped, because it may be a script, unless it is a header, such as `X-Token: $TOKEN`. There
-/// aren't any warnings if the command is a shell or another program that expands variables itself,
-/// or starts one.
+/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
+/// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
+/// `X-Token: $TOKEN`, may have spaces. There aren't any warnings if the command is, or starts, a
+/// shell or another program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
-    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
     }
+    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
+    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
@@ -329,7 +329,7 @@ const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 const EXPANDING_PROGRAMS: &str = "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw";
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
-/// env(1) starts the one that an argument names.
+/// env(1) starts the program that an argument names.
 fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
     let words = command.arguments();
     let mut names = words.filter_map(|word| Path::new(word).file_name()?.to_str());
@@ -477,7 +477,6 @@ pub fn total_note(values: &Values) -> Option<Record> {
     Some(note.with("from_cache", cached.count()))
 }
 
-/// Returns a note about values that were resolved.
 fn resolved_note(text: String) -> Record {
     Record::note(text).event("resolved")
 }

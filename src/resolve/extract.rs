@@ -33,7 +33,6 @@ impl Json {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
-    /// Creates a JSON string.
     pub fn from_text(text: &str) -> Self {
         Self(Value::from(text))
     }
@@ -254,8 +253,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` makes what to
-/// write instead, for the help.
+/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` is for the help
+/// of an error.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the

@@ -182,7 +182,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     name.as_str().strip_suffix("_FILE")?;
     // Without a reference, the value is a literal.
     entry.source.references().next()?;
-    let text = str::from_utf8(value.expose()).unwrap_or_default();
+    let text = str::from_utf8(value.expose()).ok()?;
     // A relative path is quotable, and has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
@@ -424,7 +424,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Creates the reason for a null, which counts as absent. The text is the predicate of a sentence
+/// Creates the reason for a null, which is an absence. The text is the predicate of a sentence
 /// about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {

@@ -111,7 +111,7 @@ impl FetchFailure {
     /// temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
-        // Even if the secret exists, what the reference has as a label may be a password.
+        // Even if the secret exists, a field after its name may be a password.
         if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
             subject = subject.revealed_by(&reference);
             reference.locator = reference.locator.revealed();
@@ -263,8 +263,9 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // The rows of `MISWRITTEN_NAMES` that match a path are wrong for it. For a hidden path,
-            // they don't apply, because they quote the reference.
+            // A path gets only `name_hint`, because the rows of `MISWRITTEN_NAMES` that match it
+            // are wrong for it. For a hidden path, these rows don't apply: they quote the
+            // reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,

@@ -2,8 +2,7 @@
 //!
 //! A [`FetchError`] is made and worded where the failure is found. Retries, the change to the next
 //! region and `--wait` depend on its [`Again`], most other decisions on its [`Cause`], and none on
-//! our own words. The table at the end makes [`Cause::facts`]: what code and messages derive from a
-//! cause.
+//! our own words. The table at the end has the consequences of each cause ([`Cause::facts`]).
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -25,8 +24,8 @@ pub struct FetchError {
     pub again: Again,
     pub mention: Mention,
     /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
-    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
-    /// but, for example, the answer violates HTTP or is too long.
+    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail, as
+    /// when the answer violates HTTP or is too long.
     pub io_kind: Option<ErrorKind>,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
@@ -96,7 +95,6 @@ impl FetchError {
         self
     }
 
-    /// Sets AWS's message.
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self

@@ -72,8 +72,8 @@ impl Document {
     /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
     /// other value, `parameter_name` is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if there isn't such a parameter, and for a path as a whole, because each of
-    /// its parameters has a version of its own.
+    /// Returns `None` if there is no such parameter, and for a path as a whole, because each of its
+    /// parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
@@ -120,7 +120,6 @@ impl SecretValue {
         &self.0
     }
 
-    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -205,7 +204,7 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);
-        // `Denial::Metadata` is only for an `Answer`.
+        // A description never fails with `Denial::Metadata`, only an `Answer` does.
         matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
     }
 }

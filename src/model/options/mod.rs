@@ -96,7 +96,6 @@ impl RegionSource {
     }
 }
 
-/// The options of `--cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
     pub directory: PathBuf,
@@ -214,7 +213,7 @@ impl TypedOptions {
 }
 
 /// Pairs of options. The first option only makes sense together with the second one. The text is
-/// the value of the second one in the help.
+/// the value that the help shows for the second one.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),

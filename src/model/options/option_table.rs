@@ -113,7 +113,6 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
 /// `field: type = set_value(Variant "name" 'short', topic, takes, parser, help);`
 macro_rules! options {
     ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:expr, $help:literal);)* })*) => {
-        /// The id of an option.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
 

@@ -124,6 +124,7 @@ impl Rendering<'_> {
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => {
+                    // An undefined value can come from a lookup in something that isn't an object.
                     let misused = self.non_object_problem(|_| is_undefined_error(&error));
                     let problem = misused.unwrap_or_else(|| {
                         with_entry(template_problem(&error, self.template), None, self.subject)
