@@ -19,7 +19,7 @@ use crate::model::shown::{escaped, shown_program};
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
-    /// True if the command would be started.
+    /// True if there aren't any errors.
     pub ok: bool,
     pub exit_status: u8,
     /// False with `--metadata` and `--offline`, and if the inputs are invalid.
@@ -34,7 +34,7 @@ pub struct Findings {
     pub overridden: Vec<Value>,
     /// The descriptions of secrets. There aren't any without `--describe` and `--metadata`.
     pub secrets: Vec<TableRow>,
-    /// The messages on standard error, in the form in which `--log-format json` prints them.
+    /// The records of the report, in the form in which `--log-format json` prints them.
     pub messages: Vec<Value>,
     /// True if the table has a column for the cache.
     #[serde(skip)]
@@ -226,6 +226,7 @@ fn aligned_table<'r>(
     screen: Option<TableScreen>,
 ) -> String {
     let headings = headings.iter().map(|heading| (*heading).to_owned());
+    // The cells of each line, and true for a failure.
     let mut lines: Vec<(Vec<String>, bool)> = vec![(headings.collect(), false)];
     for row in rows {
         let shown = row.cells.iter().map(|cell| match cell.as_str() {

@@ -92,7 +92,6 @@ fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem>
     Ok(())
 }
 
-/// The remedy for a value that a file for Docker can't hold.
 const DOCKER_HELP: &str =
     "start docker with secrets-exec, as in secrets-exec [OPTIONS] -- docker run --env NAME IMAGE";
 

@@ -240,7 +240,7 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies: one that depends on the request, the help of
     /// this failure, the permission that the caller needs, or the remedy for every failure with
-    /// this cause.
+    /// this cause. Returns `None` without any of them.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {

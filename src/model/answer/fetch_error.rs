@@ -14,8 +14,8 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. As such, its
-/// text is [`Self::sentence`].
+/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. `Display`
+/// writes [`Self::sentence`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
