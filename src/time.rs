@@ -1,8 +1,8 @@
-//! How long a launch tries: the deadline, the retries of a request within it, and the progress that
-//! is shown while it lasts.
+//! How long a launch tries: the deadline, the retries of a request within the deadline, and the
+//! progress that is shown during the launch.
 //!
-//! The deadline is `--timeout` after the beginning. Everything that waits asks the deadline how
-//! much time is left. ARCHITECTURE.md, "Time", shows it together with the other limits of a launch.
+//! The deadline is `--timeout` after the beginning of a try. All code that waits asks the deadline
+//! how much time is left. ARCHITECTURE.md, "Time", shows it together with the other time limits.
 //! The progress is what the launch waits for now, why the last attempt failed, and what is printed
 //! about that: warnings, and the events of `-vv`. The worker changes the deadline and the progress,
 //! and the main thread reads them while it waits.
@@ -28,8 +28,8 @@
 //!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
 //!
-//! A region that fails early leaves its remaining time to the next regions. A region never uses
-//! their time.
+//! A region that fails early leaves its remaining time to the next regions. A region never uses the
+//! time of a later one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -50,7 +50,7 @@ pub struct Deadline {
     progress: Progress,
 }
 
-/// The moments and durations that a deadline is computed from.
+/// The moments and durations of a deadline.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     begun: Instant,
@@ -61,8 +61,8 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// An earlier end for what runs now, set by [`Deadline::with_limit`]. Once it has passed,
-    /// something else can provide the values, such as the cache.
+    /// The end of the time limit of [`Deadline::with_limit`]. Once it has passed, something else
+    /// can provide the values, such as the cache.
     limit: Option<Instant>,
 }
 
@@ -101,8 +101,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the moment of the deadline, even if [`Self::with_limit`] has set an earlier end for
-    /// what runs now. Returns `None` while the user is being asked for something.
+    /// Returns the moment of the deadline, which [`Self::with_limit`] doesn't change, or `None`
+    /// while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -119,8 +119,8 @@ impl Deadline {
     }
 
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
-    /// isn't up, another try can begin, and that try has the whole `--timeout`. Without `--wait`,
-    /// this is the time until the deadline.
+    /// isn't up, another try can begin, and that try has the whole `--timeout`. After that, and
+    /// without `--wait`, this is [`Self::left`].
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let elapsed = times.begun.elapsed();
@@ -162,7 +162,6 @@ impl Deadline {
         answer
     }
 
-    /// Returns the progress of this launch.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -176,8 +175,8 @@ impl Deadline {
 /// If less time than this is left, no further attempt starts.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause, as in the SDKs'
-/// retries of 2026.
+/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause. Since 2026, AWS's
+/// SDKs have the same limit.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
 /// A pause that is longer than the rest of the budget is shortened only if at least this much time
@@ -217,7 +216,7 @@ impl<'r> RetryBudget<'r> {
     /// that ends when the part at `index` ends. Each part allows the full number of attempts.
     pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
         let whole = self.deadline.left() + begun.elapsed();
-        let share = (index + 1) as f64 / count.max(1) as f64;
+        let share = (index + 1) as f64 / count as f64;
         Self {
             share_end: Some(begun + whole.mul_f64(share)),
             ..self.clone()
@@ -234,7 +233,7 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
-    /// after [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
+    /// until there are [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
     ///
     /// # Errors
     /// The error of the last attempt that ended. If not even the first one ended in time, an outage
@@ -362,14 +361,14 @@ impl<'r> RetryBudget<'r> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
-    /// Returns the progress of the launch, which shows what it is waiting for.
+    /// Returns the progress, which shows what the launch is waiting for.
     pub fn progress(&self) -> &Progress {
         self.deadline.progress()
     }
 
     /// Returns the length of the pause before the next attempt, or `None` if there must not be
-    /// another attempt. `attempts` have failed so far, and `last` is the outage of the last one.
-    /// `random` returns numbers from 0 to 1.
+    /// another attempt. `attempts` is the number of attempts so far, which have all failed, and
+    /// `last` is the outage of the last one. `random` returns numbers from 0 to 1.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
@@ -440,7 +439,7 @@ pub const LISTED: usize = 3;
 /// The state that all clones of a [`Progress`] share.
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The number of the last request or file that was awaited.
+    /// The number of the latest request or file.
     last_number: u64,
     /// The requests and files that are awaited now. The one with the lowest number has been awaited
     /// for the longest time.
@@ -491,7 +490,6 @@ impl Progress {
         self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Counts an attempt to send a request.
     pub fn count_attempt(&self) {
         self.with_state(|state| state.attempts += 1);
     }
@@ -501,12 +499,12 @@ impl Progress {
         self.with_state(|state| state.attempts)
     }
 
-    /// Adds a warning, which is printed once, when the launch ends.
+    /// Adds a warning. It is printed once, after the worker has ended.
     pub fn warn(&self, text: String) {
         self.with_state(|state| state.warnings.insert(text));
     }
 
-    /// Adds a note, which is printed once with `-v`, when the launch ends.
+    /// Adds a note. With `-v`, it is printed once, after the worker has ended.
     pub fn note(&self, text: String) {
         self.with_state(|state| state.notes.insert(text));
     }
@@ -538,7 +536,6 @@ impl Progress {
         }
     }
 
-    /// Locks the state and reads or changes it.
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,9 +1,9 @@
 //! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned; a long cell is neither wrapped nor cut off, but a
+//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off. A
 //! narrow terminal doesn't show all columns.
 //!
-//! docs/check.md describes the fields, and the statuses and codes that both forms show. The
-//! document never contains a value.
+//! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
+//! The document never contains a value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::model::shown::{escaped, shown_program};
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
-    /// True if the command would be started.
+    /// True if there aren't any errors.
     pub ok: bool,
     pub exit_status: u8,
     /// False with `--metadata` and `--offline`, and if the inputs are invalid.
@@ -32,14 +32,14 @@ pub struct Findings {
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
-    /// The descriptions of secrets. They are empty without `--describe` and `--metadata`.
+    /// The descriptions of secrets. There aren't any without `--describe` and `--metadata`.
     pub secrets: Vec<TableRow>,
-    /// The messages on standard error, in the form in which `--log-format json` prints them.
+    /// The records of the report, in the form in which `--log-format json` prints them.
     pub messages: Vec<Value>,
     /// True if the table has a column for the cache.
     #[serde(skip)]
     pub has_cache: bool,
-    /// True if the table has a row for each literal, which `--verbose` asks for.
+    /// True if the table has a row for each literal, as with `--verbose`.
     #[serde(skip)]
     pub lists_literals: bool,
 }
@@ -70,7 +70,7 @@ impl Findings {
     /// Returns the document as indented JSON, with a line feed at its end. Characters that change
     /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
-        // These types can always be serialized.
+        // These types can always be serialized, so the default is never used.
         let document = serde_json::to_value(self).unwrap_or_default();
         format!("{:#}\n", escaped_value(document))
     }
@@ -91,11 +91,11 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     }
 }
 
-/// A variable, a file or a credential.
+/// The row of a variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`. If the keys of an
-    /// object are unknown, it is a pattern for its variables.
+    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`, or `PREFIX*` for an
+    /// object whose keys are unknown.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.
@@ -106,23 +106,23 @@ pub struct Row {
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written, or `None` for a template, a literal, and a name that may be a
-    /// misplaced value.
+    /// The reference as written. It is `None` if the value isn't written as a single reference, and
+    /// for a reference that messages may not show.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
-    /// A remark on a value that was read.
+    /// A remark, such as `ends with a newline`, `version not checked` or `DB_SECRET is empty`.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from. They have cells for the columns from
-    /// REFERENCE to STATUS, always with CACHED.
+    /// The secrets and parameters that the value is made from. Each has a cell for every column
+    /// from REFERENCE to STATUS, even for CACHED if the table doesn't have it.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, by which the rows of a layer are sorted.
+    /// The line in the declaration, or 0 without one. The rows of a layer are sorted by this line.
     #[serde(skip)]
     pub line: usize,
 }
 
-/// The form in which an entry, or a variable of `env-from`, was written.
+/// The form in which the entry was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -206,8 +206,8 @@ fn status_lines(rows: &[&Row]) -> String {
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
         // A row with an error shows its code instead of the status.
-        let mut others = rows.iter().filter(|row| row.error.is_none());
-        if others.any(|row| Some(row.status) == status) {
+        let mut without_error = rows.iter().filter(|row| row.error.is_none());
+        if without_error.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");
         }
     }
@@ -226,6 +226,7 @@ fn aligned_table<'r>(
     screen: Option<TableScreen>,
 ) -> String {
     let headings = headings.iter().map(|heading| (*heading).to_owned());
+    // The cells of each line, and true for a failure.
     let mut lines: Vec<(Vec<String>, bool)> = vec![(headings.collect(), false)];
     for row in rows {
         let shown = row.cells.iter().map(|cell| match cell.as_str() {
@@ -324,7 +325,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 /// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
-    // `assumed-role/app/session`, for example
+    // An ARN has six fields. The last one is the name, such as `assumed-role/app/session`.
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(

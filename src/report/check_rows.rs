@@ -1,9 +1,9 @@
-//! The rows of the tables of `check`. A row shows either a secret that `--describe` or `--metadata`
-//! asked about, or a variable, a file or a credential, with the source of its value and its status.
+//! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
+//! or a variable, a file or a credential, with the source of its value and its status.
 //!
-//! What goes in are the outcomes of a plan, the answers, and the problems that were found later. No
-//! row contains a value. An overridden entry rarely gets a row: the JSON has a list of its own for
-//! these entries, and `--verbose` a note for each.
+//! What goes in are the outcomes of a plan, the answers, and the problems. No row contains a value.
+//! An overridden entry rarely gets a row: the JSON has a list of its own for these entries, and
+//! `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -31,14 +31,14 @@ const ID_LENGTH: usize = 8;
 /// Everything that is known about the values of a plan.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
-    /// The problems, each with its outcome.
+    /// The problems, each with the id of its outcome.
     pub problems: &'a [(EntryId, Problem)],
     /// The time that ages are relative to.
     pub now: SystemTime,
     pub depth: CheckDepth,
 }
 
-/// The kind of requests that a check makes.
+/// The kind of requests that `check` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
     /// The requests of a launch.
@@ -50,8 +50,8 @@ pub enum CheckDepth {
 }
 
 impl Row {
-    /// Returns a row with the facts that its entry has, but without sources. If the label is the
-    /// name of a variable, it is the variable of the row.
+    /// Creates the row of the entry that `subject` names, without sources. If the label is the name
+    /// of a variable, this is also the variable of the row.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
@@ -78,8 +78,8 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// Returns the rows, beginning with those of the earliest layer. Within a layer they are in the
-    /// order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
+    /// Returns the rows, beginning with those of the earliest layer. Within a layer, they are in
+    /// the order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
@@ -93,12 +93,13 @@ impl CheckedValues<'_> {
                 rows.push((outcome.id, row));
             }
         }
+        // The latest layer has the number 0.
         rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// Returns the row of an outcome. The result is `None` for most overridden entries (see
-    /// [`overridden_row`]), and for an absent optional entry whose target already has a row.
+    /// [`overridden_row`]), and for an absent optional entry if a different row has its target.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -176,7 +177,7 @@ impl CheckedValues<'_> {
 
     /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
-        // Each of these answers is a document: after a failure, the value wouldn't be unread.
+        // An answer is a document here: after a failure, the value would have failed, too.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
@@ -186,8 +187,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the remark on a parameter's version or label that --metadata can't check, or `None`
-    /// if there isn't one.
+    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter,
+    /// or `None` without `--metadata`, and if the value needs no such version or label.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -208,8 +209,8 @@ impl CheckedValues<'_> {
             None => (None, None, unread_status),
         };
 
-        // A path as a whole doesn't have a version, so its row shows neither a version nor the
-        // regions that were passed over.
+        // A path as a whole doesn't have a version. The regions that were passed over are shown
+        // only with a version.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
@@ -241,7 +242,7 @@ impl CheckedValues<'_> {
                 "role": role,
                 "version": version,
                 "stages": stages,
-                "created": created.map(date),
+                "created": created.map(time_text),
                 "age_seconds": age_seconds,
                 "regions_passed_over": Vec::from_iter(regions_passed_over),
                 "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
@@ -292,7 +293,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     Some(format!("a JSON object with {keys}"))
 }
 
-/// Returns the row of an overridden entry. Only two kinds have one: a variable that
+/// Returns the row of an overridden entry. Only two kinds of entries have a row: a variable that
 /// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
@@ -331,7 +332,7 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     Record::note(format!("{subject} isn't read, because {why}"))
 }
 
-/// Returns the name in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
+/// Returns the label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
 /// `PREFIX*` or `UNIT/CREDENTIAL`.
 fn target_label(target: &Target) -> String {
     let Target::File(file) = target else {
@@ -345,10 +346,11 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// Returns the row of a secret that AWS was asked to describe, also if it could not be described.
+/// Returns the row of a secret that AWS was asked to describe, even if AWS didn't describe it.
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
+        // This isn't an error, because a launch doesn't need the permission to describe a secret.
         Err(_) if secret.is_denied() => ("not-permitted", None),
         Err(error) => ("unknown", Some(error.problem.code)),
     };
@@ -381,14 +383,14 @@ fn add_description(fields: &mut Value, description: &Description, now: SystemTim
         "enabled": rotation.is_enabled,
         "every_days": rotation.every_days(),
         "schedule": rotation.schedule,
-        "last": rotation.last.map(date),
-        "next": rotation.next.map(date),
+        "last": rotation.last.map(time_text),
+        "next": rotation.next.map(time_text),
         "overdue": rotation.is_overdue(now),
     });
     fields["kms_key"] = json!(description.kms_key);
     fields["replicas"] = json!(description.replicas);
     fields["primary_region"] = json!(description.primary_region);
-    fields["deleted"] = json!(description.deleted.map(date));
+    fields["deleted"] = json!(description.deleted.map(time_text));
 }
 
 /// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
@@ -430,12 +432,12 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     ]
 }
 
-/// Returns the whole seconds since `then`, or 0 if that is in the future.
+/// Returns the whole seconds from `then` to `now`, or 0 if `then` is later.
 fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }
 
-/// Returns a time as in `2018-04-11T20:05:45Z`.
-fn date(time: SystemTime) -> String {
+/// Returns a time as text: `2018-04-11T20:05:45Z`.
+fn time_text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

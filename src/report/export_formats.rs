@@ -2,7 +2,7 @@
 //!
 //! What goes in are the variables that a launch would set. What comes out is text that the reader
 //! of the format turns into exactly the same values, or the reason why the format can't hold a
-//! value. The comment of each writer says for which reader it was written.
+//! value. The comment of each function `write_…` names the reader of its format.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -22,8 +22,8 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// Returns the variables that a launch would set, in the order of a launch: first those with a
 /// value, then those with the path of a file.
 ///
-/// Leaves out files in memory, because they end with the process that makes them, and values that
-/// no variable can hold, which `Values::problems` reports.
+/// Leaves out the paths of files in memory, because these files end with the process that makes
+/// them. Also leaves out values that no variable can hold: `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -72,13 +72,13 @@ pub fn export(
         push(&mut text, &[end]);
     }
 
-    // This value is wiped when it is dropped, also if there is an error.
+    // This value is wiped when it is dropped, even if there is an error.
     let text = SecretValue::new(text);
     errors.is_empty().then_some(text).ok_or(errors)
 }
 
-/// Writes a variable as a member of a JSON object. The first member also writes the start of the
-/// object, and [`export`] writes its end.
+/// Writes a variable as a member of a JSON object. Before the first member, writes the start of the
+/// object. [`export`] writes its end.
 ///
 /// # Errors
 /// When the value isn't UTF-8.
@@ -93,7 +93,6 @@ fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem>
     Ok(())
 }
 
-/// The remedy for a value that a file for Docker can't hold.
 const DOCKER_HELP: &str =
     "start docker with secrets-exec, as in secrets-exec [OPTIONS] -- docker run --env NAME IMAGE";
 
@@ -101,11 +100,11 @@ const DOCKER_HELP: &str =
 /// without quotes or escapes.
 ///
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
-/// `pkg/env`), which drops a carriage return at the end of a line, and trim only the start of a
+/// `pkg/env`), which drops a carriage return at the end of a line. They trim only the start of a
 /// line, where the name is. Docker refuses a file that isn't UTF-8.
 ///
 /// # Errors
-/// When the value isn't UTF-8, or when the line would be broken or too long.
+/// When the value isn't UTF-8 or has a line break, or when the line would be too long.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "Docker's --env-file")?;
     if value.contains('\n') || value.ends_with('\r') {
@@ -214,8 +213,8 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Writes a variable for a `.env` file that python-dotenv (with its default interpolation) and
 /// Node's dotenv both read as the same value.
 ///
-/// The two parsers disagree about the syntax, so each value gets the first of three forms that both
-/// of them read correctly. The quote is empty for the bare form.
+/// The two parsers disagree about the syntax. So a value is written in the first of these three
+/// forms in which both parsers read it correctly:
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|
@@ -264,10 +263,10 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value survives without quotes. Such a value is one line that doesn't begin or end with
-/// a space, doesn't begin with a quote, and contains neither `#` nor a character that either reader
-/// may take for white space. (JavaScript's white space includes U+FEFF, and Python's some control
-/// characters.)
+/// True if a value can be written without quotes. Such a value is a line that isn't empty, doesn't
+/// begin or end with a space, doesn't begin with a quote, and contains neither `#` nor a character
+/// that either reader may take for white space. (JavaScript's white space includes U+FEFF, and
+/// Python's some control characters.)
 fn is_bare(value: &str) -> bool {
     let is_misread = |c: char| {
         matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
@@ -281,11 +280,11 @@ fn is_bare(value: &str) -> bool {
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
-/// 2.2.2). The quoting crates also use double quotes, adjacent quotes or bare bytes, which isn't
-/// safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double quotes for half
-/// of a character, so a value could run commands. With the option RC_QUOTES, zsh reads `''` as a
-/// quote. With CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a value is a
-/// syntax error there.
+/// 2.2.2). The crates for quoting also use double quotes, adjacent quotes or bare bytes, which
+/// isn't safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double quotes
+/// for half of a character, so a value could run commands. With the option RC_QUOTES, zsh reads
+/// `''` as a quote. With CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a
+/// value is a syntax error there.
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
@@ -303,10 +302,10 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of each value that was read and of its parts,
-/// and a warning if lines are too short to be masked. A line is also masked without the spaces at
-/// its ends. A line that occurs several times is masked once. Literals aren't masked, because a
-/// word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of the values that were read, and of their
+/// parts, and a warning if lines are too short to be masked. A line is also masked without the
+/// spaces at its ends. A line that occurs several times is masked once. Literals aren't masked,
+/// because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
@@ -324,8 +323,8 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
                 text.extend_from_slice(b"::add-mask::");
-                // The runner decodes %0A, %0D and %25. A line contains neither a line feed nor a
-                // carriage return.
+                // The runner decodes %0A, %0D and %25. Only `%` is escaped, because a line contains
+                // neither a line feed nor a carriage return.
                 push_escaped(&mut text, line, b'%', b"%25");
                 text.push(b'\n');
             }

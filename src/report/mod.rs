@@ -17,10 +17,10 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides it.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to take the
-//! text of a message to pieces. `terminal` is the only place that decides where these parts go, and
-//! the only place that prints. `warnings` makes warnings and notes, and
-//! `commands/rotation/notices` the records about a command that runs under `--on-rotation`.
+//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
+//! text of a message. `terminal` is the only place that decides where these parts go, and the only
+//! place that prints. `warnings` makes warnings and notes, and `commands/rotation/notices` the
+//! records about a command that runs under `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
 
@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
-/// The problems that end a launch or a subcommand. Without any, it goes on.
+/// The problems that end a launch or a subcommand. If there aren't any, it goes on.
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
@@ -83,7 +83,7 @@ impl Report {
         report
     }
 
-    /// Adds the problems of a second report, and takes over its consequence if it has one.
+    /// Adds the problems of `other`, and takes over its consequence if it has one.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
@@ -156,9 +156,9 @@ impl Report {
         status.unwrap_or_default() as u8
     }
 
-    /// Returns the last line of the report: the consequence, and the number of values that are
-    /// missing or, if any of them was read, that can't be used. A report without a consequence, or
-    /// without a problem about a value, doesn't have this line.
+    /// Returns the last line of the report: the consequence, and the number of values with a
+    /// problem. The line says that they are missing or, if any of them was read, that they can't be
+    /// used. Returns `None` without a consequence, and without a problem about a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
@@ -182,7 +182,7 @@ impl Report {
     }
 }
 
-/// The note about names that aren't shown. A report has this note only once.
+/// The note about names that AWS has received, but that aren't shown. A report has it only once.
 const SENT_NOTE: &str = "the name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
 
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.

@@ -9,7 +9,7 @@
 //! stalls must not keep this process from reacting to a termination signal. So if the main thread
 //! prints, a second thread does the writing, and the main thread waits for it and for signals (see
 //! [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of
-//! a process that a signal ends, the lines of a process that stays for a rotation
+//! a process that a signal ends, the lines of the parent process of a rotation
 //! ([`print_text_unless_stalled`]), and the progress line.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure. In most cases, the command isn't started because of it.
+    /// A failure. Usually, the command isn't started because of it.
     Error = 31,
     Warning = 33,
     /// A fact that can be of interest.
@@ -41,7 +41,7 @@ pub enum Label {
     Note = 34,
     /// The remedy for an error or a warning.
     Help = 36,
-    /// The last line of a report about several errors. In text output, it has no label.
+    /// The last line of a report about several errors. Text output shows it without a label.
     Summary = 0,
 }
 
@@ -72,13 +72,13 @@ pub struct Record {
     pub json_members: Vec<(&'static str, Value)>,
     /// The variables, files or credentials that the record is about.
     pub entries: Vec<String>,
-    /// True if text lists only the first entries.
+    /// True if text output lists only the first entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
     /// AWS's own message.
     pub aws_says: Option<String>,
     pub help: Option<String>,
-    /// True if text shows the record only with `--verbose`.
+    /// True if text output shows the record only with `--verbose`.
     pub is_detail: bool,
 }
 
@@ -128,7 +128,6 @@ impl Record {
         self
     }
 
-    /// Sets the help.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -257,7 +256,7 @@ fn headline(label: Label, text: &str, screen: Screen) -> String {
     format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
-/// Makes the text between quotes bold, with the escape sequences of a terminal.
+/// Returns the text with escape sequences that make everything between quotes bold.
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
     // Every second part is between quotes.
@@ -267,7 +266,7 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Makes a text red, with the escape sequences of a terminal.
+/// Returns the text with escape sequences that make it red.
 pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -293,7 +292,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. Fields that don't apply are left out.
+/// Returns the JSON object of a record, without those of `entries`, `notes` and `help` that are
+/// empty.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -371,7 +371,7 @@ static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
 /// error in the arguments is printed in the format of the variable, because `--log-format` hasn't
-/// been parsed.
+/// been parsed by then.
 pub fn use_variables(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
@@ -383,7 +383,7 @@ pub fn use_variables(inherited: &Inherited) {
     }
 }
 
-/// Applies the options that concern messages, from now on.
+/// Applies the options that concern messages.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -433,12 +433,12 @@ pub fn print_unless_stalled(record: Record) {
 pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, &str) {
     let mut rest = text;
     while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
-        let line = rest.find('\n').map_or(rest.len(), |end| end + 1);
+        let line_length = rest.find('\n').map_or(rest.len(), |end| end + 1);
         // A pipe that is writable has room for this many bytes.
-        let printed = rest.floor_char_boundary(PIPE_BUF.min(line));
+        let printed = rest.floor_char_boundary(PIPE_BUF.min(line_length));
         write_error(&rest.as_bytes()[..printed]);
         rest = &rest[printed..];
-        rest_of_line = line - printed;
+        rest_of_line = line_length - printed;
     }
     rest.split_at(rest_of_line)
 }
@@ -497,7 +497,6 @@ pub fn show_progress(text: &str) {
     }
 }
 
-/// Erases the progress line.
 pub fn erase_progress() {
     // Every write erases the progress line first.
     write_error(b"");
@@ -515,19 +514,19 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
 }
 
-/// Locks a mutex. A thread that has panicked while it held the lock can still print its error.
+/// Locks a mutex, even if a thread has panicked while it held the lock.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A terminal that shows the tables.
+/// The terminal on which tables are shown.
 #[derive(Clone, Copy)]
 pub struct TableScreen {
     pub columns: usize,
     pub has_colours: bool,
 }
 
-/// Returns how tables are shown on standard output, or `None` if it isn't a terminal.
+/// Returns the terminal that standard output is, or `None` if it isn't one.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {
@@ -536,7 +535,6 @@ pub fn table_screen() -> Option<TableScreen> {
     })
 }
 
-/// True if standard output is a terminal.
 pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
@@ -553,8 +551,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints text to standard output that is useless unless its reader gets all of it, such as a
-/// value.
+/// Prints a text that is useless unless it is complete, such as a value, to standard output.
 ///
 /// # Errors
 /// The reason why the text can't be written as a whole, for example because the reader has closed

@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. Anything that isn't listed is a file or a template.
+/// more`. If `status` lists nothing, this is a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -97,7 +97,7 @@ pub fn local_warning(path: &Path) -> Record {
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
-/// only if the launch sets such a variable. Any other one may be a part of a password.
+/// only if the launch sets such a variable. Any other name may be a part of a password.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
@@ -137,8 +137,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
 /// a reference to a parameter, or an ARN with a KEY, a STAGE or a VERSION-ID.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    // A reference that ends like this stands for the parameters below a path, which a single
-    // variable can't have.
+    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
+    // one.
     let is_parameter = |text: &str| {
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
@@ -163,8 +163,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
     })
 }
 
-/// Returns a warning for each file that every user can write. Such a mode is usually a decimal
-/// number that is read as octal: `"defaultMode": 256` of Kubernetes means 0400.
+/// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
+/// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let open = plan.value_entries().filter(
         |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
@@ -195,7 +195,7 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns the warning about a file on a disk. The warning shows the path as the user wrote it,
-/// because a variable in the path may be a password.
+/// because the value of a variable in the path may be a password.
 pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let path = subject.as_written(&path.display().to_string());
     let origin = &subject.origin;
@@ -217,7 +217,7 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::warning(text))
 }
 
-/// Returns the warning about an entry that was resolved, but is probably mistaken.
+/// Returns the warning about an entry that was resolved, but that is probably a mistake.
 pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     let entries = vec![subject.to_string()];
     let warning = Record::warning(text);
@@ -269,23 +269,23 @@ pub fn cache_warnings(
 }
 
 /// Returns a warning for each variable in an argument of the command, as in
-/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with spaces or quotes
-/// is skipped, because it may be a script, unless it is a header, such as `X-Token: $TOKEN`. There
-/// aren't any warnings if the command is a shell or another program that expands variables itself,
-/// or starts one.
+/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
+/// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
+/// `X-Token: $TOKEN`, may have spaces. There aren't any warnings if the command is, or starts, a
+/// shell or another program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
-    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
     }
+    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
+    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
     let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
-    // The first space, if there is one, follows the name of a header.
+    // The first space, if there is one, must follow the colon of a header.
     let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
-    // `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`
+    // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     let warnings = after_dollars.filter_map(|text| {
@@ -329,14 +329,14 @@ const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 const EXPANDING_PROGRAMS: &str = "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw";
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
-/// env(1) starts the one that an argument names.
+/// env(1) starts the program that an argument names.
 fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
     let words = command.arguments();
     let mut names = words.filter_map(|word| Path::new(word).file_name()?.to_str());
     names.any(|name| programs.split(' ').any(|program| program == name))
 }
 
-/// True if an entry sets its target, or may set it: it is unread, or has failed.
+/// True if an entry sets its target, or would set it if it weren't unread and hadn't failed.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }
@@ -391,7 +391,8 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
         let source = source_text(locator, parameter_name, document);
-        // Only a path as a whole doesn't have a version, and it doesn't give a value.
+        // Only a path as a whole doesn't have a version. It doesn't give a value, either, so the
+        // default is never used.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));
@@ -451,8 +452,8 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     records
 }
 
-/// Returns the last note of `-v`, `3 values of 2 secrets in 17 ms, 2 requests`, if there was
-/// anything to read. Only secrets that were read are counted.
+/// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Only secrets that
+/// were read are counted. The result is `None` if there was nothing to read.
 pub fn total_note(values: &Values) -> Option<Record> {
     if values.fetched.is_empty() {
         return None;
@@ -476,7 +477,6 @@ pub fn total_note(values: &Values) -> Option<Record> {
     Some(note.with("from_cache", cached.count()))
 }
 
-/// Returns a note about values that were resolved.
 fn resolved_note(text: String) -> Record {
     Record::note(text).event("resolved")
 }

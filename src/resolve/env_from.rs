@@ -79,11 +79,11 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
     members.collect()
 }
 
-/// Returns an outcome for each key that sets a variable, and every error in the object. `check`
-/// lists the keys in this order: first those with a value, then the overridden ones.
+/// Returns an outcome for each key that sets a variable or is overridden, and every error in the
+/// object. The overridden keys come last, as in the table of `check`.
 ///
-/// If another entry already sets the variable of a key, the key is overridden. In that case, even
-/// an unsafe name isn't an error. The errors are predicates of sentences about the secret.
+/// A key is overridden if another entry already sets its variable. Then even an unsafe name isn't
+/// an error. The texts of the errors are predicates of sentences about the secret.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -120,7 +120,7 @@ pub fn key_outcomes(
             continue;
         }
 
-        // The key that has set the same variable.
+        // An earlier key that sets the same variable, too.
         let earlier_key = match &named {
             Ok(name) => key_of.insert(name.clone(), key),
             Err(_) => None,
@@ -227,7 +227,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
     errors
 }
 
-/// Returns what the members are called in messages: keys or, below a path, parameters.
+/// Returns what messages call a member: a key or, below a path, a parameter.
 fn member_noun(object: &ObjectSource) -> &'static str {
     match object.reference.locator.is_path() {
         true => "parameter",
@@ -279,7 +279,7 @@ fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Opti
     if locator.is_path() {
         return Some(below_path(secret, key));
     }
-    // Without a KEY, this begins with the colon before the version.
+    // For `prod/app::AWSPREVIOUS`, this is `:AWSPREVIOUS`, because KEY is empty.
     let version = version.unwrap_or_default();
     (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
 }

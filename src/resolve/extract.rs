@@ -26,14 +26,13 @@ impl Json {
     /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
-    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit.
-    /// serde_json doesn't read an object whose first key is `$serde_json::private::Number` or
-    /// `…::RawValue` as an object.
+    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit. An
+    /// object whose first key is `$serde_json::private::Number` or `…::RawValue` isn't read as an
+    /// object, because serde_json uses these keys for its own purposes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
-    /// Creates a JSON string.
     pub fn from_text(text: &str) -> Self {
         Self(Value::from(text))
     }
@@ -45,7 +44,6 @@ impl Json {
         Self(Value::from_iter(texts))
     }
 
-    /// Returns the parsed value.
     pub fn value(&self) -> &Value {
         &self.0
     }
@@ -73,10 +71,11 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
-/// the first wrong byte, counted from 1. The mistake that most often leads to this byte follows, if
-/// there is one.
+/// the first wrong byte, counted from 1. For some bytes, the mistake that usually leads to them
+/// follows.
 ///
-/// serde_json itself reports a wrong line feed at column 0 of the next line.
+/// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
+/// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
@@ -125,7 +124,6 @@ pub type Resolved<T> = Result<T, Unresolved>;
 /// A value that is made of several others, or every reason why there isn't one.
 pub type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
-/// A JSON object.
 type Object = Map<String, Value>;
 
 impl From<Problem> for Unresolved {
@@ -164,7 +162,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message: `key "password"`, or `such key` if messages must not show it.
+/// Returns the KEY for a message, after "no": `key "password"`, or `such key` if messages must not
+/// show the KEY.
 fn quoted_key(selector: &Selector) -> String {
     match selector.shown() {
         Some(key) => format!("key {key:?}"),
@@ -254,8 +253,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` makes what to
-/// write instead, for the help.
+/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` is for the help
+/// of an error.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
@@ -277,6 +276,19 @@ fn find_key<'j>(
         return Ok(value);
     }
 
+    // The report lists several missing keys in one message, without the help of each. A KEY that
+    // looks like a path keeps its own message, because its help says more.
+    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
+    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
+    let help = missing_key_help(json, map, key, rewrite);
+    Err(Unresolved::Absent(Problem {
+        missing_key: plain_key.map(|key| missing_key(key, map)),
+        ..problem.code("key-not-found").help(help)
+    }))
+}
+
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
+fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
     let plain = key.trim_start_matches('.');
     // A shell has replaced the name in `"prod/app:$db.password"`.
@@ -284,19 +296,11 @@ fn find_key<'j>(
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("a shell has probably replaced ${name}: {hint}"))
     };
-    let help = nested_value_hint(json, plain, rewrite)
+    nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
-        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite));
-    // The report lists several missing keys in one message, without the help of each. Anything
-    // like a path keeps its own message, because its help says more.
-    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
-    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
-    Err(Unresolved::Absent(Problem {
-        missing_key: plain_key.map(|key| missing_key(key, map)),
-        ..problem.code("key-not-found").help(help)
-    }))
+        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 
 /// Creates the description of a top-level key that a secret doesn't have. The report merges all
@@ -347,7 +351,7 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     }
     let mut path = "$".to_owned();
     for name in key.split('.') {
-        // `replicas.0.host`
+        // In `replicas.0.host`, 0 is an index.
         let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         path += &match is_index {
             true => format!("[{name}]"),
@@ -368,21 +372,18 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
 /// or, if there isn't one, the first keys of the object. `path` leads to the object, or is `None`
 /// for the object of the secret itself.
 pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
-    if let Some(hint) = twin_hint(map.keys().map(String::as_str), key) {
-        return hint;
-    }
-    match nearest(key, quotable_keys(map)) {
-        Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
-        None => listed_keys(map, path),
-    }
+    let similar = nearest(key, quotable_keys(map));
+    twin_hint(map.keys().map(String::as_str), key)
+        .or_else(|| similar.map(|similar| did_you_mean_to_write(similar, rewrite(similar))))
+        .unwrap_or_else(|| listed_keys(map, path))
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see. Returns `None` if there isn't one.
+/// see. Returns `None` if there is no such key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
-    // A quotable key has only visible characters. The twin may still be quoted, because what people
-    // see of it is `key`.
+    // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
+    // twin, because what people see of it is `key`.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))

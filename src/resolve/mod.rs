@@ -1,6 +1,6 @@
 //! Resolves a plan with the documents that were fetched.
 //!
-//! What goes in is the plan and the answers. What comes out is an outcome for each entry, so that
+//! What goes in are the plan and the answers. What comes out is an outcome for each entry, so that
 //! one report has every error. No request is sent here, and an error never contains the value of a
 //! secret.
 //!
@@ -51,8 +51,8 @@ struct Walk<'a> {
     outcomes: Outcomes,
 }
 
-/// Resolves every variable, file and systemd credential of a plan. If `fetched` doesn't have an
-/// answer that an entry needs, the entry is unread.
+/// Resolves every entry of a plan. Returns the outcomes, and warnings about entries that are
+/// probably mistakes. If `fetched` doesn't have an answer that an entry needs, the entry is unread.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -103,15 +103,16 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
         };
         if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
-            // Messages name the secret itself again, not the entry that refers to it.
+            // From now on, messages name the secret itself, not the entry that stands in for it.
             reference.locator.stand_in = StandIn::default();
         }
     }
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry with a single value, and adds its outcome. Unless the entry is overridden
-    /// or absent, it holds its target from now on.
+    /// Resolves an entry with a single value, and adds its outcome and, if the value looks
+    /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
+    /// on.
     fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a ValueSource) {
         let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
             Some(holder) => Outcome::Overridden(holder),
@@ -128,9 +129,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable,
-    /// followed by one for the object itself, and warnings. If the keys can't be read, only the
-    /// object gets an outcome.
+    /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
+    /// overridden, followed by one for the object itself, and warnings. If the keys can't be read,
+    /// only the object gets an outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
@@ -164,7 +165,7 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry. Moves the parts of the value that was resolved last to it.
+    /// Adds the outcome of an entry, and moves the parts of the last resolved value into it.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -179,8 +180,9 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
         return None;
     };
     name.as_str().strip_suffix("_FILE")?;
+    // Without a reference, the value is a literal.
     entry.source.references().next()?;
-    let text = str::from_utf8(value.expose()).unwrap_or_default();
+    let text = str::from_utf8(value.expose()).ok()?;
     // A relative path is quotable, and has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
@@ -189,9 +191,9 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }
 
-/// Returns the outcome of an entry without a value. If the value is absent and nothing else is
-/// wrong, `default` or `optional` applies. The entry is unread if a request is missing and nothing
-/// else is wrong.
+/// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a
+/// failure, or an absence without `default` and `optional`. Otherwise, an absence makes the entry
+/// absent or gives it its default. If there isn't an absence, the entry is unread.
 fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     let (mut has_absence, mut problems) = (false, Vec::new());
     for reason in reasons {
@@ -242,7 +244,7 @@ impl<'a> ParsedAnswers<'a> {
                 let selected = self.read_value(reference, subject);
                 selected.map_err(|reason| vec![reason])?
             }
-            ValueSource::Composed(parts) => self.composed_value(parts, subject)?,
+            ValueSource::Composed(items) => self.composed_value(items, subject)?,
             ValueSource::Template { template, inputs } => {
                 self.rendered_template(template, inputs, subject)?
             }
@@ -356,15 +358,15 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Returns a value that consists of text and of the values of references, which also become
+    /// Returns a value that consists of text and of the values of references. Adds these values to
     /// `parts`.
     ///
     /// # Errors
     /// Every reason why the value of a reference is missing.
-    fn composed_value(&mut self, parts: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
+    fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
-        for part in parts {
-            match part {
+        for item in items {
+            match item {
                 Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
                 Part::Reference(reference) => match self.read_value(reference, subject) {
                     Ok(value) => {
@@ -423,7 +425,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Creates the reason for a null, which counts as absent. The text is the predicate of a sentence
+/// Creates the reason for a null, which is an absence. The text is the predicate of a sentence
 /// about the secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {

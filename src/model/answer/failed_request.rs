@@ -39,8 +39,8 @@ pub struct FetchFailure {
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if the files have profiles and none is chosen, or to use a file for `--local`. Also
-    /// the remedy for a declaration that was named instead of such a file.
+    /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
+    /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
     /// The profile of `--profile`, which a command of the AWS CLI needs, too.
     pub profile: Option<String>,
@@ -111,7 +111,7 @@ impl FetchFailure {
     /// temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
-        // Even if the secret exists, what the reference has as a label may be a password.
+        // Even if the secret exists, a field after its name may be a password.
         if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
             subject = subject.revealed_by(&reference);
             reference.locator = reference.locator.revealed();
@@ -127,8 +127,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // The literal hint has the label of the entry, but must not keep problems with one reason
-        // apart. Without any hint, this is irrelevant.
+        // The literal hint has the label of the entry, but problems with the same reason must stay
+        // in one group. If there is no hint at all, this doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -166,7 +166,6 @@ impl FetchFailure {
 struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
-    /// The locator of the reference.
     locator: &'a Locator,
     subject: &'a Subject,
 }
@@ -241,7 +240,7 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies: one that depends on the request, the help of
     /// this failure, the permission that the caller needs, or the remedy for every failure with
-    /// this cause.
+    /// this cause. Returns `None` without any of them.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {
@@ -264,8 +263,9 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // The rows of `MISWRITTEN_NAMES` that match a path are wrong for it. For a hidden path,
-            // they don't apply, because they quote the reference.
+            // A path gets only `name_hint`, because the rows of `MISWRITTEN_NAMES` that match it
+            // are wrong for it. For a hidden path, these rows don't apply: they quote the
+            // reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -344,7 +344,7 @@ impl FailedRequest<'_> {
     /// `None` for any other reference.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
-        // A simulation's region can have any name, but all of AWS's codes have an area.
+        // An emulator's region can have any name, but all of AWS's codes have an area.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))
@@ -494,7 +494,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
-    /// of the denial can also be that the secret doesn't exist, the hint says so first. The result
+    /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
         use Store::{ParameterStore, SecretsManager};

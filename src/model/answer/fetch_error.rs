@@ -2,8 +2,7 @@
 //!
 //! A [`FetchError`] is made and worded where the failure is found. Retries, the change to the next
 //! region and `--wait` depend on its [`Again`], most other decisions on its [`Cause`], and none on
-//! our own words. The table at the end makes [`Cause::facts`]: what code and messages derive from a
-//! cause.
+//! our own words. The table at the end has the consequences of each cause ([`Cause::facts`]).
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -15,8 +14,8 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. As such, its
-/// text is [`Self::sentence`].
+/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. `Display`
+/// writes [`Self::sentence`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -25,8 +24,8 @@ pub struct FetchError {
     pub again: Again,
     pub mention: Mention,
     /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
-    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail,
-    /// for example for an answer that violates HTTP or is too long.
+    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail, as
+    /// when the answer violates HTTP or is too long.
     pub io_kind: Option<ErrorKind>,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
@@ -68,8 +67,9 @@ impl FetchError {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure of credentials, a role or a token that is missing or refused. Nothing is
-    /// tried after it, unless the caller changes that. `code` is the code in `check`.
+    /// Creates the failure for credentials, a role or a token that is missing or refused. After it,
+    /// nothing else is tried, unless the caller sets a different `again`. `code` is the code in
+    /// `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
@@ -82,8 +82,8 @@ impl FetchError {
         self
     }
 
-    /// Sets the exit status of a temporary failure, because the source of credentials didn't answer
-    /// and a later launch may succeed.
+    /// Sets the exit status of a temporary failure. This is for a source of credentials that didn't
+    /// answer, because a later launch may succeed.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
@@ -95,7 +95,6 @@ impl FetchError {
         self
     }
 
-    /// Sets AWS's message.
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self
@@ -421,7 +420,6 @@ impl Cause {
 macro_rules! facts_of_causes {
     ($($cause:pat => $shared:ident { $($fact:ident: $value:expr),* $(,)? })*) => {
         impl Cause {
-            /// Returns the facts of this cause from the table.
             pub fn facts(self) -> CauseFacts {
                 use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
                 match self { $($cause => CauseFacts { $($fact: $value,)* ..$shared },)* }

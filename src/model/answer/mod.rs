@@ -6,8 +6,8 @@
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
 //! value.
 //!
-//! `fetch_error` has the reasons, and what code decides on. `failed_request` makes the problem, and
-//! adds what depends on the request, such as the hint with the corrected reference.
+//! `fetch_error` has these reasons, and what follows from each of them. `failed_request` makes the
+//! problem, and adds what depends on the request, such as the hint with the corrected reference.
 
 mod failed_request;
 mod fetch_error;
@@ -39,13 +39,14 @@ pub type Answers = Vec<(Locator, Answer)>;
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Fetched = BTreeMap<Locator, Answer>;
 
-/// One version of a secret or parameter. The cache writes it to a file; nothing else serializes it.
+/// One version of a secret or parameter, or all parameters below a path. Only the cache serializes
+/// it, to write it to a file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// `None` for a local file.
+    /// `None` for a local file, and for a path.
     pub version_id: Option<String>,
     /// The staging labels of the version, or the labels of a parameter.
     pub stages: Vec<String>,
@@ -56,7 +57,7 @@ pub struct Document {
     /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
-    /// Details about the cached answer. `None` if AWS answered.
+    /// Details about the cached answer. `None` if the document isn't from the cache.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
@@ -71,8 +72,8 @@ impl Document {
     /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
     /// other value, `parameter_name` is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if there isn't such a parameter, and for a path as a whole, because each of
-    /// its parameters has a version of its own.
+    /// Returns `None` if there is no such parameter, and for a path as a whole, because each of its
+    /// parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
@@ -102,9 +103,9 @@ impl Document {
 /// Bytes that were read from a secret, or made of one.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
-/// be printed or copied by accident. Overwriting shortens the time for which a value is in
-/// memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the kernel's
-/// environment block remain.
+/// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
+/// value is in memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the
+/// kernel's environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
@@ -119,7 +120,6 @@ impl SecretValue {
         &self.0
     }
 
-    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -193,7 +193,7 @@ pub struct Caller {
 /// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
-    /// The secret, whose version doesn't matter.
+    /// The locator of the secret. Its version doesn't matter.
     pub locator: Locator,
     pub region: Region,
     pub description: Result<Description, FetchError>,
@@ -204,7 +204,7 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);
-        // `Denial::Metadata` is only for an `Answer`.
+        // A description never fails with `Denial::Metadata`, only an `Answer` does.
         matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
     }
 }

@@ -96,7 +96,6 @@ impl RegionSource {
     }
 }
 
-/// The options of `--cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
     pub directory: PathBuf,
@@ -213,8 +212,8 @@ impl TypedOptions {
     }
 }
 
-/// Pairs of options, each with what follows the second one in the help. The first option only makes
-/// sense together with the second one.
+/// Pairs of options. The first option only makes sense together with the second one. The text is
+/// the value that the help shows for the second one.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),

@@ -113,7 +113,6 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
 /// `field: type = set_value(Variant "name" 'short', topic, takes, parser, help);`
 macro_rules! options {
     ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:expr, $help:literal);)* })*) => {
-        /// The id of an option.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
 
@@ -390,19 +389,18 @@ fn choice<T: Copy>(
     }
 }
 
-/// The values of a flag in a variable. The command line and declarations are converted to these.
+/// The values of a flag in a variable. Flags of the command line and of declarations are converted
+/// to these values.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
 
 /// The values of `--verbose` in a variable.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2)];
 
-/// The values of `--key-exchange`.
 const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
     ("hybrid", KeyExchange::Hybrid),
     ("classical", KeyExchange::Classical),
 ];
 
-/// The values of `--log-format`.
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.

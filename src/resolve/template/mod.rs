@@ -1,7 +1,8 @@
 //! Renders a template with the secrets of its aliases.
 //!
 //! What goes in is a template and a secret for each alias. What comes out is text, or a problem.
-//! docs/reference.md, "Composed values", defines how values print. MiniJinja runs the template:
+//! docs/reference.md, "Composed values", defines how values are printed. MiniJinja runs the
+//! template:
 //!
 //! ```text
 //! template   postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}
@@ -67,8 +68,8 @@ const MOST_TRIES: usize = 100;
 /// The maximum number of MiniJinja instructions that a template runs.
 const FUEL: u64 = 1_000_000;
 
-/// The secret of each alias that a template uses, and the variables as `env`. Each is an object,
-/// whose keys the template looks up, or a text. A JSON array or number is text, too.
+/// The secret of each alias that a template uses, and the inherited variables as `env`. Each is an
+/// object, whose keys the template looks up, or a text. A JSON array or number is text, too.
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
 /// Returns a document as a template reads it: an object if the document is one, and text otherwise.
@@ -96,12 +97,13 @@ pub struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    /// Renders the template, once or several times.
+    /// Returns the text of the rendered template. Renders the template again to find every missing
+    /// key.
     ///
     /// # Errors
-    /// Every missing key, or a different failure of the template. A lookup of a key in a secret
-    /// that is plain text is an error even if the template has a `default` for the key, because
-    /// that would hide a malformed secret.
+    /// Every missing key, up to [`MOST_MISSING_KEYS`], or a different failure of the template. A
+    /// lookup of a key in a secret that is plain text is an error even if the template has a
+    /// `default` for the key, because this `default` would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
         if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
             return Err(vec![problem.into()]);
@@ -115,12 +117,14 @@ impl Rendering<'_> {
             let rendered = self.render_with_inputs(&self.template.text, &misses);
             let error = match rendered.map(SecretValue::new) {
                 Ok(value) if missing.is_empty() => return Ok(value),
+                // All missing keys have been found.
                 Ok(_) => break,
                 Err(error) => error,
             };
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => {
+                    // An undefined value can come from a lookup in something that isn't an object.
                     let misused = self.non_object_problem(|_| is_undefined_error(&error));
                     let problem = misused.unwrap_or_else(|| {
                         with_entry(template_problem(&error, self.template), None, self.subject)
@@ -288,7 +292,7 @@ impl Rendering<'_> {
 }
 
 /// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
-/// all texts in there are returned, because the template may compute the keys.
+/// returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &template.lookups {

@@ -1,9 +1,9 @@
 //! Lets MiniJinja read a secret, prints values, and adds filters.
 //!
 //! Text is printed without any change, and anything else as compact JSON. docs/reference.md,
-//! "Composed values", defines the format. The filters are those that MiniJinja doesn't have, or has
-//! only with features that aren't enabled, and stricter versions of its filters and tests: those
-//! that would hide an undefined value, report it with a misleading error, or panic.
+//! "Composed values", defines the format. Some of the filters are new: MiniJinja doesn't have them,
+//! or has them only with features that aren't enabled. The other filters, and a test, replace those
+//! of MiniJinja that would hide an undefined value, report it with a misleading error, or panic.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -353,7 +353,7 @@ pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     });
 }
 
-/// Makes pairs of the name of a filter and its function in `minijinja::filters`.
+/// Makes an array of filters, each with its name and its function in `minijinja::filters`.
 macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
@@ -366,8 +366,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
         round slice sort split zip
     ];
-    let escape = ("e", Value::from_function(filters::escape));
-    for (name, filter) in builtins.into_iter().chain([escape]) {
+    let short_escape = ("e", Value::from_function(filters::escape));
+    for (name, filter) in builtins.into_iter().chain([short_escape]) {
         let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = given.into_values();
             expect_usable(name, &given, state)?;
@@ -381,7 +381,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 /// which is the second.
 ///
 /// # Errors
-/// If the input or an item of it is undefined, or if the filter would panic or use up all memory.
+/// If the input or, for `join`, an item is undefined, or if the filter would panic or use up all
+/// memory.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
