@@ -90,6 +90,15 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 /// Commands that exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
+/// The programs that run a file, each with the end of the file's name.
+const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
+
+/// Returns the beginning of a command that runs this file: `node ` for `app.js`.
+fn interpreter(file: &str) -> Option<&'static str> {
+    let end = &file[file.rfind('.')?..];
+    PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
+}
+
 /// Returns the problem for a file that exists but can't be executed. It has help only if access was
 /// denied (EACCES), and if messages may show the whole path, because the help can repeat it.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
@@ -105,11 +114,10 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         Errno::EACCES if is_noexec => "can't be executed: its file system is mounted with noexec",
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
-    let help = match is_noexec {
-        true => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
-        false => {
-            &format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755")
-        }
+    let help = match interpreter(&path) {
+        Some(interpreter) => &format!("use -- {interpreter}{shown}"),
+        None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
+        None => &format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755"),
     };
     let text = format!("\"{shown}\" {reason}");
     let has_help = why == Errno::EACCES && shown == path;
@@ -145,7 +153,9 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let why = "it looks like a command and its arguments in one argument";
         let text = format!("there is no program named \"{shown}\": {why}");
         let words = format!("write each word as its own argument: -- {shown}");
-        return not_found(&text, &format!("{words}; or start a shell: -- sh -c '…'"));
+        let shell = format!("start a shell: -- sh -c '{shown}'");
+        let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
+        return not_found(&text, if needs_shell { &shell } else { &words });
     }
     if command == "/bin/sh" {
         let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
@@ -162,7 +172,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             format!("for secrets-exec's own {command}, use secrets-exec {command}")
         }
         _ if Path::new(command).is_file() => {
-            format!("for the file in this directory, write ./{command}")
+            let start = interpreter(command).unwrap_or("./");
+            format!("for the file in this directory, write {start}{command}")
         }
         _ => "install it, or use its full path".to_owned(),
     };

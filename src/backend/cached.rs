@@ -428,20 +428,17 @@ impl CacheDirectory {
 }
 
 /// The remedy for a directory on a disk.
-const USE_TMPFS: &str =
-    "use a directory in memory, and create it first: install -d -m 700 /dev/shm/secrets-exec";
+const USE_TMPFS: &str = "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// Adds `--cache` to the text of the problem for a directory that can't be opened, and a note that
-/// the directory must be in memory. If the directory doesn't exist, the help of `problem` is to
-/// create it. But outside of /run and /dev/shm, it would probably be on a disk, so the help names a
-/// different directory instead.
+/// Adds `--cache` to the text of the problem for a directory that can't be opened. If the directory
+/// doesn't exist, the help of `problem` is to create it. But if the new directory would be on a
+/// disk, the help names a different directory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
-    let is_likely_in_memory = path.starts_with("/run") || path.starts_with("/dev/shm");
-    if !path.exists() && !is_likely_in_memory {
-        problem = problem.help("create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec");
-    }
-    problem.note("the directory must be in memory, for example below /dev/shm")
+    let mut existing = path.ancestors().filter(|parent| parent.is_dir());
+    let nearest = existing.find_map(|parent| File::open(parent).ok());
+    let would_be_on_disk = nearest.is_none_or(|parent| is_in_memory(parent.as_fd()) != Ok(true));
+    problem.help_if_some(would_be_on_disk.then_some(USE_TMPFS))
 }
 
 /// Returns every reason why values must not be stored in a directory. The list is empty if they can

@@ -31,7 +31,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, consequence)?;
     if let (Some(argument), [failed]) = (argument, report.problems())
         && values.fetched.values().any(is_absent_or_denied)
-        && let Some(problem) = entry_name_problem(&argument, files, finds_file, failed)
+        && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)
     {
         return Err(problem.into());
     }
@@ -59,14 +59,14 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 }
 
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
-/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry. Returns `None` if no
-/// declaration has an entry with this name and a reference.
+/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry or, for a variable
+/// without a reference, a launch of printenv. Returns `None` if no declaration has such an entry.
 ///
 /// Reads the declarations again, because only their options and aliases have been read so far:
 /// `files` and, with `finds_file`, the one in the working directory. `failed` is the failure to
 /// read the argument as a secret.
 fn entry_name_problem(
-    argument: &Subject,
+    mut argument: Subject,
     mut files: Vec<PathBuf>,
     finds_file: bool,
     failed: &Problem,
@@ -77,11 +77,16 @@ fn entry_name_problem(
     let declarations = load_declarations(&files, finds_file, Sections::All);
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
+    // The name of an entry isn't a password.
+    argument.reveal_if(|| true);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
     let Subject { label, origin, .. } = &entry.subject;
     let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
-    let write = argument.rewritten_with(entry.subject.reference()?);
+    let write = match entry.subject.reference() {
+        Some(reference) => argument.rewritten_with(reference),
+        None => format!("-- printenv {} instead of get", entry.target.variable()?),
+    };
     let problem = Problem::new(failed.status, text).code(failed.code);
     Some(problem.help(format!("to print its value, use {write}")))
 }

@@ -147,12 +147,12 @@ impl Launch<'_> {
         Ok((delivery, environment))
     }
 
-    /// Prints the warnings about unexpanded variables in arguments (`$DB_PASSWORD`), about empty
-    /// values, and about files on a disk.
+    /// Prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about empty values,
+    /// and about files on a disk.
     fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
         // The conditions only save time: most launches don't have these warnings.
         let mut arguments = self.command.arguments();
-        if arguments.any(|argument| argument.as_bytes().contains(&b'$')) {
+        if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|".contains(byte))) {
             let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
             terminal::print_unless_hidden(warnings);
         }

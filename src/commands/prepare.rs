@@ -261,7 +261,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
         for pattern in patterns.iter().filter(is_unmatched) {
             // For the pattern `aws_*`, this is `AWS_`, with which similar names begin.
             let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
-            let is_beginning = |name: &&str| stem.ends_with('_') && name.starts_with(&stem);
+            // `AWS_SECRET`, but not AWS_ENDPOINT_URL, which is a variable of its own.
+            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !stem.ends_with("URL");
+            let is_beginning = |name: &&str| is_stem && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
             let similar = others().find(is_beginning);

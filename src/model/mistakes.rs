@@ -250,7 +250,7 @@ fn character_name(c: char) -> String {
 }
 
 /// The subcommands and options of other tools. Each line has words, ` = `, and what to write
-/// instead of them.
+/// instead of them. The value of the option replaces `…` and `PREFIX_`.
 const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
 fetch print read show = secrets-exec get prod/db:password
 diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
@@ -259,17 +259,18 @@ add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
 env = secrets-exec export --format shell
 --environment --key --password --query --secret --secret-arn --secret-id --secret-name --secrets --set = --env DB_PASSWORD=prod/db:password
---prefix = --env-from APP_=prod/app
+--env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
 --default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
 --format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
---env-file = secrets-exec migrate FILE --secret prod/app, which turns a .env file into a declaration
---config --declaration -c = -f
--p = --profile
--r = --region
--t = --timeout
+--dotenv --env-file = -f with the declaration that secrets-exec migrate … --secret prod/app prints
+--config --declaration -c = -f …
+-p = --profile …
+-r = --region …
+-t = --timeout …
 --poll --watch = --on-rotation restart
 --interval = --on-rotation restart --poll-interval 5m
+--ca --ca-cert --ca-file --cacert --cafile --cert = --ca-bundle …
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
 --clear-env --ignore-env --ignore-environment --inherit --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
 --log = --log-format json, or --verbose

@@ -254,8 +254,12 @@ pub fn quoted_name(name: &str) -> String {
 }
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
-/// not be quoted.
+/// not be quoted. If the value has `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, the text is about
+/// this variable instead.
 pub fn not_this_value(value: &str) -> String {
+    if value.starts_with('$') || value.contains("${") || value.contains("$(") {
+        return ", but this contains a variable that nothing has replaced".to_owned();
+    }
     let quoted = is_quotable_value(value).then(|| format!(", not {value:?}"));
     quoted.unwrap_or_default()
 }

@@ -268,11 +268,15 @@ pub fn cache_warnings(
     records
 }
 
+/// The predicate of a warning about shell syntax in an argument.
+const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
+
 /// Returns a warning for each variable in an argument of the command, as in
 /// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
 /// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
-/// `X-Token: $TOKEN`, may have spaces. There aren't any warnings if the command is, or starts, a
-/// shell or another program that expands variables itself.
+/// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is an
+/// operator of shells, as in `app && app`. There aren't any warnings if the command is, or starts,
+/// a shell or another program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
@@ -297,10 +301,14 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
             false => (format!("${name}"), String::new()),
         };
         Some(Record::warning(format!(
-            "\"{shown}\" in an argument is passed on literally, because no shell expands it: use sh -c '…'{variable}"
+            "\"{shown}\" in an argument {LITERAL}{variable}"
         )))
     });
-    warnings.collect()
+    let mut words = command.arguments().filter_map(OsStr::to_str);
+    // Other operators, such as `;` and `>`, can be meant for the command.
+    let operator = words.find(|word| ["&&", "||", "2>&1"].contains(word));
+    let warning = operator.map(|word| Record::warning(format!("the argument {word:?} {LITERAL}")));
+    warnings.chain(warning).collect()
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start

@@ -483,7 +483,7 @@ pub struct PolicyArguments {
     pub account: Option<String>,
     /// Print the policy that this role needs, instead of the one that the caller needs; the role
     /// must be set with --role-arn, in the profile or in the declaration
-    #[arg(long, value_name = "ARN", value_parser = parse_role)]
+    #[arg(long, value_name = "ARN", value_parser = |arn: &str| Role::parse(arn, None).ok_or(Role::EXPECTED))]
     pub for_role: Option<Role>,
     /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
     #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
@@ -597,14 +597,6 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
     is_account
         .then(|| text.to_owned())
         .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
-}
-
-/// Parses the ARN of a role.
-///
-/// # Errors
-/// The text that follows "must be" in the message.
-fn parse_role(text: &str) -> Result<Role, &'static str> {
-    Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a

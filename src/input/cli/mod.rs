@@ -118,11 +118,13 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
     let own = arguments.iter().take_while(|argument| *argument != "--");
     for (number, argument) in (1..).zip(own) {
         let text = argument.to_string_lossy();
-        if assigned_name(&text).is_some() {
+        let is_entry = assigned_name(&text).is_some();
+        // `--env "A=prod/db:a -- app"` has the command in it.
+        if is_entry && !text.contains(" -- ") {
             continue;
         }
         // Without `--`, a later argument of a launch may be the program's, as in `java -version`.
-        if number == 1 || has_separator || subcommand.is_some() {
+        if number == 1 || is_entry || has_separator || subcommand.is_some() {
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
@@ -197,9 +199,7 @@ fn subcommand_invocation(
 /// Returns the launch of the command after `--`.
 ///
 /// # Errors
-/// If there isn't a command, returns every error of the inputs, followed by the missing command. If
-/// an argument contains ` -- `, the command is probably inside this argument, so only that error is
-/// returned.
+/// If there isn't a command, returns every error of the inputs, followed by the missing command.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -208,13 +208,6 @@ fn launch_invocation(
     let mut inputs = Inputs::for_entries(matches, inherited);
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch(inputs, command));
-    }
-
-    let has_separator = |argument: &OsString| argument.to_string_lossy().contains(" -- ");
-    if let Some(at) = arguments.iter().position(has_separator) {
-        let text = format!("argument {} is several arguments in one", at + 1);
-        let problem = Problem::usage(text).help("write each argument separately");
-        return Err(vec![problem]);
     }
 
     let problem = if arguments.iter().any(|word| word == "--") {

@@ -1,10 +1,11 @@
 //! Turns clap's errors into problems.
 //!
-//! clap's own message is good enough for rare mistakes. The frequent ones get a message with the
+//! For rare mistakes, clap's general text is good enough. The frequent ones get a message with the
 //! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words of other tools, the names of subcommands, the name of a variable after `-e`, and words
-//! that read like names, where a reference, a file or patterns belong.
+//! words of other tools, the names of subcommands, the name of a variable after `-e`, the value of
+//! another tool's option, and words that read like names, where a reference, a file or patterns
+//! belong.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -20,7 +21,7 @@ use crate::model::mistakes::{did_you_mean, nearest, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
-use crate::model::shown::{invalid_value, reads_like_a_name};
+use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -38,12 +39,11 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
 
     let argument = context(&error, ContextKind::InvalidArg);
     let value = context(&error, ContextKind::InvalidValue);
+    let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => line.unknown_option(&argument),
         ErrorKind::UnknownArgument => line.stray_word(&argument),
-        ErrorKind::InvalidSubcommand => {
-            line.stray_word(&context(&error, ContextKind::InvalidSubcommand))
-        }
+        ErrorKind::InvalidSubcommand => line.stray_word(&subcommand_word),
         ErrorKind::MissingRequiredArgument => line.missing_argument(&argument),
         // clap reports a missing value as an empty one.
         ErrorKind::InvalidValue if value.is_empty() => line.missing_value(&argument),
@@ -55,19 +55,13 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let other = context(&error, ContextKind::PriorArg);
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
-        _ => rare_problem(error),
+        ErrorKind::TooManyValues => {
+            let option = argument.trim_end_matches('.');
+            Problem::usage(format!("{option} doesn't accept a value: leave out \"=…\""))
+        }
+        // The text is the same for every error of this kind, so it doesn't show an argument.
+        rare => Problem::usage(rare.to_string()),
     }
-}
-
-/// Returns the problem for a rare mistake, which has the first paragraph of clap's own message, on
-/// one line. A value in it is hidden.
-fn rare_problem(mut error: clap::Error) -> Problem {
-    let hidden = ContextValue::String("…".to_owned());
-    error.insert(ContextKind::InvalidValue, hidden);
-    let rendered = error.render().to_string();
-    let text = rendered.split("\n\n").next().unwrap_or_default();
-    let words = text.trim_start_matches("error: ").split_whitespace();
-    Problem::usage(Vec::from_iter(words).join(" "))
 }
 
 /// Returns the first text of this kind that clap has added to an error, such as the option that the
@@ -168,7 +162,8 @@ impl Line<'_> {
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
-            let assignment = word.strip_prefix("--env=").unwrap_or(word);
+            let assignment = word.trim_start_matches("--env=");
+            let assignment = assignment.trim_start_matches("--env-from=");
             let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
             if !is_value && !name.starts_with('-') && is_shown_reference(reference) {
                 return Some((name, reference));
@@ -178,10 +173,12 @@ impl Line<'_> {
         None
     }
 
-    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
+    /// Returns what follows an option: `json` in `--output json` and `--output=json`. The result is
+    /// `None` if that is an option, too, or if messages may not show it.
     fn value_of(&self, option: &str) -> Option<&str> {
         let parts = self.words.iter().flat_map(|word| word.split('='));
-        parts.skip_while(|part| *part != option).nth(1)
+        let value = parts.skip_while(|part| *part != option).nth(1)?;
+        (is_quotable_value(value) && !value.starts_with('-')).then_some(value)
     }
 
     /// Lists the values that an argument accepts, if they are a fixed list. `name` is `--format`
@@ -272,12 +269,23 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let ours = replacement(option).filter(is_own);
+        let value = self.value_of(option).unwrap_or("…");
+        let is_output = option == "-o" || option.starts_with("--out");
+        let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         let help = match (self.subcommand, ours, owner_name, similar) {
+            // `--env-file app.yaml`
+            _ if is_yaml && !is_output => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
             (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
-            (.., None) => self.example(),
+            (None, ..) => "secrets-exec -h lists the options".to_owned(),
+            // `get … -o key.pem`: subcommands print to standard output.
+            (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
+            (Some(_), ..) => self.example(),
         };
+        // `--config app.yaml` → `-f app.yaml`, and `--prefix DB_` → `--env-from DB_=prod/db`
+        let prefix = if is_name(value) { value } else { "PREFIX_" };
+        let help = help.replace('…', value).replace("PREFIX_", prefix);
         Problem::usage(format!("{} has no option {option}", self.name())).help(help)
     }
 
@@ -329,7 +337,7 @@ impl Line<'_> {
                 missing_option_problem(word, number)
             }
             Some(CREDENTIAL) => unexpected_argument_problem(number)
-                .help("only systemd asks for a credential: to test it, use secrets-exec check -f /etc/secrets-exec.yaml"),
+                .help("only systemd asks for a credential: to test it, use secrets-exec check with the same options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
@@ -405,7 +413,9 @@ impl Line<'_> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
             return None;
         };
-        let name = first.trim_end_matches('=');
+        let name = first.trim_end_matches(['=', ':']);
+        let reference = Some(second).filter(|word| is_shown_reference(word));
+        let reference = reference.unwrap_or("prod/db:password");
         let is_pattern = ["--pass", "--resolve-env", "--unset"].contains(&option);
         // A word may be a password, as in `--pass hunter2 app`.
         let mut words = first.split(',').chain([second]);
@@ -416,7 +426,7 @@ impl Line<'_> {
         let (text, help) = match option {
             "-e" | "--env" | "--as-file" if is_name(name) => (
                 format!("{option} {first} has no \"=\" followed by a secret"),
-                format!("write {option} {name}=prod/db:password"),
+                format!("write {option} {name}={reference}"),
             ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),

@@ -424,7 +424,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
 
 /// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
 /// others.
-fn parse_region(code: &str) -> Result<Region, Expected> {
+pub fn parse_region(code: &str) -> Result<Region, Expected> {
     Region::parse(code).ok_or(Region::EXPECTED)
 }
 

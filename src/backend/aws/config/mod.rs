@@ -35,7 +35,7 @@ use nix::unistd::{User, getuid};
 
 use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::Inherited;
-use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption};
+use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
@@ -43,8 +43,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, metadata_mode_url,
-    region_code, retry_mode, session_name, url,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, metadata_mode_url, retry_mode,
+    session_name, url,
 };
 use role_chain::role_chain;
 
@@ -425,11 +425,11 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        let in_variable = places.variable(name, region_code);
+        let in_variable = places.variable(name, parse_region);
         let source = RegionSource::new(name, Status::Usage);
         region = region.or(in_variable.map(|region| (region, source)));
     }
-    let in_profile = places.setting("region", region_code);
+    let in_profile = places.setting("region", parse_region);
     let source = RegionSource::new("the AWS profile", Status::Configuration);
     region.or(in_profile.map(|region| (region, source)))
 }

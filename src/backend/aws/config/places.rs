@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::Region;
 use crate::model::shown::{
     invalid_value, is_in_quotes, is_plain_ascii, is_quotable, noun_with_name, one_line,
 };
@@ -163,11 +162,6 @@ pub fn count(text: &str) -> Parsed<u32> {
     let count = text.trim().parse().ok();
     let valid = count.filter(|count| *count > 0);
     valid.ok_or("a whole number of at least 1")
-}
-
-/// Parses the code of a region.
-pub fn region_code(text: &str) -> Parsed<Region> {
-    Region::parse(text).ok_or(Region::EXPECTED)
 }
 
 /// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name and a password.
@@ -384,6 +378,7 @@ impl Profiles {
         let names: Vec<&str> = self.names().collect();
         let help = match nearest(name, names.iter().copied()) {
             _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
+            _ if name.starts_with('$') => "nothing replaces the variable: use a name".to_owned(),
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
