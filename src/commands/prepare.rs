@@ -187,7 +187,8 @@ pub fn prepare(
     }
 
     match (settings, plan) {
-        (Some(settings), Some(plan)) if report.is_empty() => {
+        (Some(mut settings), Some(plan)) if report.is_empty() => {
+            settings.asks_identity = matches!(asker, Asker::Check { .. });
             let locators = plan.locators();
             // A server may repeat a name that may be a password.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());
