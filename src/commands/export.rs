@@ -59,9 +59,8 @@ pub fn export(
     // After an error, the inputs are still read, so that one report has every error.
     let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
-    let consequence = "nothing was exported";
     let (Values { outcomes, .. }, mut report) =
-        subcommand_values(inputs, Asker::Export, inherited, consequence)?;
+        subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     // If another value is missing, nothing is exported.

@@ -122,8 +122,7 @@ impl GatedLaunch<'_, '_> {
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let content = self.ready(fingerprint);
+        let content = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
         let is_unchanged = is_poll && content.changed.is_none();
         let ready = Message::Ready(content);
         if is_unchanged {
@@ -161,9 +160,8 @@ impl GatedLaunch<'_, '_> {
             exec::exec(&program, command, &environment, placed.descriptors())
         });
         let Err(problem) = executed;
-        let report = Report::from(problem);
         self.gate.send(&Message::Failed);
-        Ok(report.print())
+        Ok(Report::from(problem).print())
     }
 
     /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files
