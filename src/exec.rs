@@ -186,8 +186,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
 /// EISDIR for a directory, EACCES for a file that this process isn't allowed to execute, and
 /// otherwise the error of stat(2).
 fn executable_at(file: &Path) -> Result<Program, Errno> {
-    let metadata = fs::metadata(file).map_err(|error| errno(&error))?;
-    if metadata.is_dir() {
+    if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
     }
     // Other errors are ignored: old seccomp profiles don't allow faccessat2(2), and execve checks

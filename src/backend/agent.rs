@@ -149,14 +149,34 @@ impl Agent {
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
-    /// [`Self::read_profile`] first.
+    /// [`Self::read_profile`] first. Finds the token, and sends the requests at the same time. If
+    /// there is no token, no request is sent, and each answer is the error of
+    /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::<Locator>::new();
         for locator in wanted.iter().copied() {
             let request = self.settings.with_defaults(locator);
             requests.entry(request).or_default().push(locator);
         }
-        let answered = self.request_all(requests.keys()).await;
+
+        let progress = self.budget.progress();
+        let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
+        let found_token = match find_token(self.settings.agent_token.as_deref()) {
+            Ok(token) => Ok(token),
+            Err(error) => Err(self.without_token(error).await),
+        };
+        drop(awaited);
+
+        let reading = requests.keys().map(async |request| {
+            let _awaited = progress.awaits(request.to_string());
+            let found = match &found_token {
+                Err(error) => Err(error.clone()),
+                Ok(token) => self.read(request, token).await,
+            };
+            let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
+            (request.clone(), answer)
+        });
+        let answered = in_flight(stream::iter(reading)).await;
         distribute(requests, answered)
     }
 
@@ -180,29 +200,6 @@ impl Agent {
         } else {
             None
         }
-    }
-
-    /// Finds the token, sends the requests at the same time, and returns one answer for each of
-    /// them. If there is no token, no request is sent, and each answer is the error of
-    /// [`Self::without_token`].
-    async fn request_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
-        let progress = self.budget.progress();
-        let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
-        let found_token = match find_token(self.settings.agent_token.as_deref()) {
-            Ok(token) => Ok(token),
-            Err(error) => Err(self.without_token(error).await),
-        };
-        drop(awaited);
-        let reading = requests.map(async |request| {
-            let _awaited = progress.awaits(request.to_string());
-            let found = match &found_token {
-                Err(error) => Err(error.clone()),
-                Ok(token) => self.read(request, token).await,
-            };
-            let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
-            (request.clone(), answer)
-        });
-        in_flight(stream::iter(reading)).await
     }
 
     /// Tries to connect to the agent. If that fails, returns the failure, because a token wouldn't
@@ -236,7 +233,7 @@ impl Agent {
     /// When there is no complete response, or the errors of [`read_response`].
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
-        let http_request = head.body(Bytes::new()).map_err(|error| not_sent(&error))?;
+        let http_request = head.body(Bytes::new()).map_err(not_sent)?;
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::{Preflight, configured_agent, preflight, read_values};
 use super::worker::{self, block_on};
-use crate::backend::aws::{Aws, Purpose};
+use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
@@ -255,13 +255,11 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     }
 
     let begun = Instant::now();
-    let purpose = Purpose {
-        // A user can type an MFA code.
-        is_unattended: false,
-        asks_identity: true,
-    };
+    let mut settings = settings.clone();
+    // A user can type an MFA code.
+    settings.is_unattended = false;
     // Closing the connections would take time, and the process ends soon in any case.
-    let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), purpose, deadline.clone()));
+    let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
@@ -283,9 +281,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let _awaited = deadline.progress().awaits("the templates".to_owned());
-    let plan = &prepared.plan;
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
-    match preflight(plan, agent.as_ref()) {
+    match preflight(&prepared.plan, agent.as_ref()) {
         Preflight::Decided(values) => values,
         Preflight::Undecided(fetching) => fetching.values(),
     }

@@ -60,9 +60,8 @@ pub fn export(
     // After an error, the inputs are still read, so that one report has every error.
     let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
 
-    let consequence = "nothing was exported";
     let (Values { outcomes, .. }, mut report) =
-        subcommand_values(inputs, Asker::Export, inherited, consequence)?;
+        subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
     let exported = exported.map_err(|problems| report.extend(problems)).ok();

@@ -20,15 +20,13 @@ use crate::report::{self, Report, terminal};
 /// Every reason why the value can't be read, or why the output can't be written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
-    let refused = refuse_terminal(reveal, remedy);
-    inputs.errors.extend(refused.err());
+    inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
     // `subcommand_values` consumes the inputs, but `entry_name_problem` needs these.
     let first_entry = inputs.layer.entries.first();
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
-    let consequence = "nothing was printed";
-    let (values, report) = subcommand_values(inputs, Asker::Get, inherited, consequence)?;
+    let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
     if let (Some(argument), [failed]) = (argument, report.problems())
         && values.fetched.values().any(is_absent_or_denied)
         && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)

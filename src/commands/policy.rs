@@ -74,8 +74,7 @@ fn needed_policy(
     if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
         && !values.fetched.is_empty()
     {
-        let problems = values.outcomes.problems();
-        Report::from_values(problems, "no policy was printed").into_result()?;
+        Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
     let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;
     Ok(policy)

@@ -192,7 +192,8 @@ pub fn prepare(
     }
 
     match (settings, plan) {
-        (Some(settings), Some(plan)) if errors.is_empty() => {
+        (Some(mut settings), Some(plan)) if errors.is_empty() => {
+            settings.asks_identity = matches!(asker, Asker::Check { .. });
             let locators = plan.locators();
             // A name that may be a password isn't shown even if a server repeats it.
             let hidden = locators.iter().filter(|locator| locator.is_hidden());

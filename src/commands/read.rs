@@ -20,7 +20,7 @@ use super::prepare::{Asker, Prepared, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{Aws, Purpose, Settings};
+use crate::backend::aws::{Aws, Settings};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
@@ -104,8 +104,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_unless_hidden(warnings);
     }
-    let mistakes = values.outcomes.warnings.iter();
-    terminal::print_unless_hidden(mistakes.map(report::mistake_warning));
+    terminal::print_unless_hidden(values.outcomes.warnings.iter().map(report::mistake_warning));
     Ok(values)
 }
 
@@ -127,11 +126,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 
-    let purpose = Purpose {
-        is_unattended: options.rotation.is_some(),
-        asks_identity: matches!(prepared.asker, Asker::Check { .. }),
-    };
-    let aws = Aws::new(settings.clone(), purpose, deadline.clone());
+    let aws = Aws::new(settings.clone(), deadline.clone());
     if let Some(agent) = configured_agent(&options.source, settings, deadline) {
         let fallback = agent.has_fallback.then(|| Box::new(aws));
         return Ok(Backend::Agent(Box::new(agent), fallback));

@@ -72,8 +72,7 @@ impl Reporter for Notifier {
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        let connection = systemd::CONNECTION.get()?;
-        Some(connection.socket.as_fd())
+        Some(systemd::CONNECTION.get()?.socket.as_fd())
     }
 }
 

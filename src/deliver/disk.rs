@@ -91,8 +91,7 @@ impl DiskFile {
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
-            let own_name = &self.entry.name;
-            self.name_to_remove = (!is_replacing).then(|| own_name.clone());
+            self.name_to_remove = (!is_replacing).then(|| self.entry.name.clone());
         }
         Ok(())
     }

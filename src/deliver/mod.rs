@@ -122,8 +122,7 @@ impl<'a> Files<'a> {
                 Err(problem) => Some(problem.clone()),
             };
             for found in [owner_problem, destination_problem].into_iter().flatten() {
-                let subject = pending.file.subject.clone();
-                let problem = found.for_entry(subject, Impact::Undelivered);
+                let problem = found.for_entry(pending.file.subject.clone(), Impact::Undelivered);
                 problems.push((pending.file.id, problem.code("not-deliverable")));
             }
         }

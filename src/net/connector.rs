@@ -41,7 +41,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::errors::LookupError;
-use super::tls::{TlsConfig, TrustSettings, tls_config};
+use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
@@ -78,10 +78,11 @@ impl Connector {
         tcp.set_nodelay(true);
         // Otherwise, hyper-util would refuse an `https` URL.
         tcp.enforce_http(false);
+        let trust = settings.trust.clone();
         Self {
             dns,
             tcp,
-            tls: Arc::new(tls_config(settings.trust.clone())),
+            tls: Arc::new(LazyLock::new(Box::new(move || client_config(&trust)))),
             proxies: Arc::new(settings.proxy.clone()),
             login: ProxyLogin::default(),
             limit,

@@ -60,11 +60,6 @@ pub struct TrustSettings {
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Returns the configuration for these settings, which is created when it is first needed.
-pub fn tls_config(settings: TrustSettings) -> TlsConfig {
-    LazyLock::new(Box::new(move || client_config(&settings)))
-}
-
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
 /// key exchange is classical. Reads the root certificates that the user names, which replace all
 /// others.
@@ -75,7 +70,7 @@ pub fn tls_config(settings: TrustSettings) -> TlsConfig {
 /// # Errors
 /// When the root certificates that the user names can't be read or used, or when rustls doesn't
 /// offer TLS.
-fn client_config(settings: &TrustSettings) -> ConfigResult {
+pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     let (first, system) = match named_roots(settings)? {
         Some(named) => (named, None),
         None => {

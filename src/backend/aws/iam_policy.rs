@@ -45,8 +45,7 @@ pub fn policy(
     let is_own = |request: &&Locator| owner.makes(request) && is_sent(request);
     let own_requests = Vec::from_iter(requests.iter().filter(is_own));
 
-    let statements = statements(settings, &owner, &own_requests, options);
-    let policy = statements.to_json(&options.kms_keys);
+    let policy = statements(settings, &owner, &own_requests, options).to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
         warnings: warnings(&own_requests, options),

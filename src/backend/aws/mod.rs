@@ -31,7 +31,7 @@ mod session;
 
 #[cfg(any(fuzzing, test))]
 pub use config::parse_ini;
-pub use config::{Purpose, Settings, apply_profile, apply_settings, remove_empty_variables};
+pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables};
 pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
@@ -62,7 +62,6 @@ use session::{Request, RequestAnswers, Session};
 /// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
     pub settings: Settings,
-    purpose: Purpose,
     deadline: Deadline,
     /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
     session: Option<Session>,
@@ -72,10 +71,9 @@ pub struct Aws {
 
 impl Aws {
     /// Creates a client. It doesn't open a file or a connection before something is fetched.
-    pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
+    pub fn new(settings: Settings, deadline: Deadline) -> Self {
         Self {
             settings,
-            purpose,
             deadline,
             session: None,
             mfa_codes: BTreeMap::new(),
@@ -241,8 +239,7 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                let codes = &mut self.mfa_codes;
-                none.insert(Session::open(settings, self.purpose, deadline, codes)?)
+                none.insert(Session::open(settings, deadline, &mut self.mfa_codes)?)
             }
         })
     }
@@ -475,7 +472,7 @@ async fn send(
     requests: &[Request],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
-    let Some(Request { locator, .. }) = requests.first() else {
+    let Some(first @ Request { locator, .. }) = requests.first() else {
         return Vec::new();
     };
     let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
@@ -490,9 +487,8 @@ async fn send(
             Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }
         Store::SecretsManager => {
-            let get = |request| secrets_manager::get_secret(&client, request, budget);
-            // `requests` has only one, because each secret is a batch of its own.
-            stream::iter(requests).then(get).collect().await
+            // There is only one request, because each secret is a batch of its own.
+            vec![secrets_manager::get_secret(&client, first, budget).await]
         }
     }
 }

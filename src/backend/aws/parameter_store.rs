@@ -235,9 +235,8 @@ impl GetParametersResponse {
         if !self.invalid_parameters.iter().flatten().any(is_invalid) {
             return None;
         }
-        let selector = version_selector(locator);
         // AWS doesn't say whether the whole parameter is missing, or only its version.
-        let missing = selector.map_or(Missing::Secret, |_| Missing::Version);
+        let missing = version_selector(locator).map_or(Missing::Secret, |_| Missing::Version);
         Some(Err(Cause::Absent(missing).into()))
     }
 }

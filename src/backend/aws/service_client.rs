@@ -105,7 +105,7 @@ impl Clients {
         let configured = self.endpoints.configured.get(&api);
         Ok(Client {
             api,
-            endpoint: endpoint.map_err(|error| not_sent(&*error))?,
+            endpoint: endpoint.map_err(not_sent)?,
             endpoint_setting: configured.map(|(setting, _)| *setting),
             region: region.clone(),
             identity: credentials.cloned().map(Into::into),
@@ -157,10 +157,10 @@ impl Client {
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
             .and_then(in_memory)
-            .map_err(|error| not_sent(&*error))?;
+            .map_err(not_sent)?;
 
         let received = self.send(request).await?.map(SdkBody::from);
-        let response = HttpResponse::try_from(received).map_err(|error| not_sent(&error))?;
+        let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let header = |name: &str| response.headers().get(name);
         let mut error = ServiceError::new(response.status().as_u16(), header);
 
@@ -198,7 +198,7 @@ impl Client {
         let name = fmt::from_fn(|f| write!(f, "{operation} of {about}"));
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
-            let request = json_request(target, input).map_err(|error| not_sent(&*error))?;
+            let request = json_request(target, input).map_err(not_sent)?;
             parse(&read_body(self.send(request).await?)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
@@ -211,8 +211,7 @@ impl Client {
     /// an incomplete response has status 500 or more, or if its body is invalid, the error is the
     /// one for this status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
-        let signed = self.signed(request).map_err(|error| not_sent(&*error))?;
-        let sending = self.http.send(signed);
+        let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
             Err(FetchError::late(host, ATTEMPT_TIMEOUT))
@@ -445,8 +444,7 @@ impl Endpoints {
     /// the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
-        let variants = [self.use_fips, self.use_dual_stack];
-        format!("{:?}", (urls, variants))
+        format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.

@@ -18,7 +18,7 @@ use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
 use crate::model::shown::one_line;
-use crate::net::{error_text, find_source};
+use crate::net::{BoxError, error_text, find_source};
 
 /// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
 /// over a code in the body. `header` returns the value of a header, by its name.
@@ -237,8 +237,8 @@ pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
 
 /// Returns the failure for a request that cannot be sent, for example because the endpoint and the
 /// region make an invalid URL.
-pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
-    FetchError::refused(Refusal::NotSent, error_text(error))
+pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
+    FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
 }
 
 /// Returns the meaning of an error from one of the SDK's credential providers.

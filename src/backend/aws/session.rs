@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::config::{Purpose, RoleChain, RoleSource, Settings, apply_profile};
+use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
     explain_refused_credentials, find_credentials, instance_region, misconfigured,
@@ -60,7 +60,6 @@ pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
-    purpose: Purpose,
     /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance
@@ -91,7 +90,6 @@ impl Session {
     /// need an MFA code.
     pub fn open(
         mut settings: Settings,
-        purpose: Purpose,
         deadline: Deadline,
         codes: &mut BTreeMap<String, String>,
     ) -> Result<Self, Problem> {
@@ -107,7 +105,7 @@ impl Session {
         let mut base = OnceCell::new();
         if roles.iter().any(|role| role.mfa_serial.is_some()) {
             let profile = settings.profile_name();
-            if purpose.is_unattended {
+            if settings.is_unattended {
                 let text = format!(
                     "the AWS profile {profile:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
                 );
@@ -125,7 +123,6 @@ impl Session {
             clients: Clients::new(settings.endpoints.clone(), &settings.http),
             budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
-            purpose,
             chain,
             region: OnceCell::new(),
             mfa_codes: codes.clone(),
@@ -291,7 +288,7 @@ impl Session {
     /// roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
-        let is_needed = progress.is_traced() || self.purpose.asks_identity;
+        let is_needed = progress.is_traced() || self.settings.asks_identity;
         let base = self.known_caller(None);
         let is_traced_already = base.is_ok_and(|base| base.arn.initialized());
         if !is_needed || is_traced_already {
@@ -373,8 +370,7 @@ impl Session {
     ) -> FetchResult<Rc<Client>> {
         let caller = self.caller_with(role).await?;
         let is_same = |client: &&Rc<Client>| client.api == api && client.region == *region;
-        let existing = caller.clients.borrow().iter().find(is_same).cloned();
-        if let Some(client) = existing {
+        if let Some(client) = caller.clients.borrow().iter().find(is_same).cloned() {
             return Ok(client);
         }
 

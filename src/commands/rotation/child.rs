@@ -123,8 +123,7 @@ impl GatedLaunch<'_, '_> {
         let values = worker::run_with(&launch.prepared.options, self, read)?;
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let ready = self.ready(fingerprint);
+        let ready = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
         let is_unchanged = is_poll && ready.changed.is_none();
         let message = Message::Ready(ready);
         if is_unchanged {
@@ -162,9 +161,8 @@ impl GatedLaunch<'_, '_> {
             exec::exec(&program, command, &environment, placed.descriptors())
         });
         let Err(problem) = executed;
-        let report = Report::from(problem);
         self.gate.send(&Message::Failed);
-        Ok(report.print())
+        Ok(Report::from(problem).print())
     }
 
     /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files

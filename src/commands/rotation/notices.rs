@@ -86,8 +86,7 @@ impl Notices<'_> {
     /// Prints why the process of a poll could not be started, or why it ended too early, as
     /// [`Self::print_failed_poll`] does.
     pub fn report_failed_poll(&mut self, why: &str) {
-        let errors = [Record::error(why)];
-        let warning = failed_poll_warning(&self.command, self.failing_since, &errors);
+        let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
@@ -184,8 +183,7 @@ impl Notices<'_> {
         let (some_labels, some_secrets) = (some_of(&labels), some_of(&secrets));
         let reason = format!("because {some_labels} changed ({some_secrets})");
         let text = format!("{} {predicate}, {reason}{ending}", self.command);
-        let note = Record::note(text).event(event);
-        note.with("variables", labels)
+        Record::note(text).event(event).with("variables", labels)
     }
 
     /// Prints errors, such as those about files that could not be removed.
@@ -195,8 +193,7 @@ impl Notices<'_> {
 
     /// Prints the records that `--quiet` and `--verbose` allow.
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        let lines = terminal::visible_lines(records);
-        self.write_lines(&lines);
+        self.write_lines(&terminal::visible_lines(records));
     }
 
     /// Writes the rest of an earlier line, if there is one, and then `lines`. Doesn't wait for the
@@ -210,8 +207,7 @@ impl Notices<'_> {
         let mut text = std::mem::take(&mut self.rest_of_line);
         let rest_length = text.len();
         if self.dropped_lines > 0 {
-            let warning = dropped_lines_warning(self.dropped_lines);
-            text += &terminal::visible_lines([warning]);
+            text += &terminal::visible_lines([dropped_lines_warning(self.dropped_lines)]);
         }
         text += lines;
 

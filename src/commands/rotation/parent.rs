@@ -206,12 +206,11 @@ impl Parent<'_> {
         // The command has ended, but processes in its group may still be running.
         let awaits_group =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
-        let group_check = awaits_group.then_some(GROUP_INTERVAL);
         let signals = [self.signals.0.as_fd()].into_iter();
         let descriptors = signals.chain(self.launches.descriptor());
         let now = Instant::now();
         let timer = self.timer.map(|end| end.saturating_duration_since(now));
-        let times = [timer, group_check];
+        let times = [timer, awaits_group.then_some(GROUP_INTERVAL)];
         wait_for(descriptors, times.into_iter().flatten().min());
 
         while let Some(signal) = self.signals.next_to_forward() {
@@ -406,8 +405,7 @@ impl Launches<'_> {
     /// event that follows, if there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
-        let messages = self.process.as_mut()?.receive();
-        for message in messages {
+        for message in self.process.as_mut()?.receive() {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),

@@ -85,11 +85,6 @@ pub struct Settings {
     pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile or to correct its spelling, if that would help.
     pub profile_advice: Option<String>,
-}
-
-/// Two facts about a run, which decide whether it may ask the user and whether it asks STS.
-#[derive(Clone, Copy)]
-pub struct Purpose {
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
     /// needs one.
     pub is_unattended: bool,
@@ -125,9 +120,6 @@ pub struct MetadataSettings {
     /// the service doesn't answer yet: at boot, the network may still be coming up.
     pub may_exist: bool,
 }
-
-/// The default of AWS_METADATA_SERVICE_TIMEOUT in seconds, as in the AWS CLI.
-const METADATA_TIMEOUT: u32 = 1;
 
 impl Settings {
     /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
@@ -166,6 +158,7 @@ impl Settings {
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
             role_remedy: role_remedy.map(|(_, remedy)| *remedy),
+            is_unattended: options.rotation.is_some(),
             ..Self::default()
         };
         settings.http.proxy = proxy;
@@ -493,8 +486,8 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
-        timeout: Duration::from_secs(timeout.unwrap_or(METADATA_TIMEOUT).into()),
-        // The default of the AWS CLI.
+        // The defaults of the AWS CLI: one second and one attempt.
+        timeout: Duration::from_secs(timeout.unwrap_or(1).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
         may_exist: !is_fargate && lambda_api.is_none(),
@@ -528,8 +521,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let scheme = if text.contains("://") { "" } else { "http://" };
-    let url = HttpUrl::parse(&format!("{scheme}{text}"));
-    url.ok_or(match text.contains('@') {
+    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match text.contains('@') {
         true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })

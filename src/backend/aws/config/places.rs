@@ -55,10 +55,11 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
-            let help = || format!("correct or unset {name}");
             // The message about quotes already says what to do.
             if !is_in_quotes(&value.to_string_lossy()) {
-                error.help.get_or_insert_with(help);
+                error
+                    .help
+                    .get_or_insert_with(|| format!("correct or unset {name}"));
             }
             self.errors.push(error);
         });

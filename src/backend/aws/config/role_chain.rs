@@ -142,8 +142,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
 /// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
-    let web_identity = profile.setting("web_identity_token_file");
-    let (Some(arn), None) = (text("role_arn"), web_identity) else {
+    let (Some(arn), None) = (text("role_arn"), profile.setting("web_identity_token_file")) else {
         return Ok(None);
     };
 
@@ -268,7 +267,6 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);
-    let older_token = text("aws_security_token");
-    let token = older_token.or_else(|| text("aws_session_token"));
+    let token = text("aws_security_token").or_else(|| text("aws_session_token"));
     Some(Credentials::new(id, secret, token, None, "profile"))
 }

@@ -73,8 +73,7 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
     let call = format!("aws configure export-credentials --profile {profile:?} --format process");
-    let name = format!("the AWS CLI ({call})");
-    let printed = printed_credentials(cli, &name).await;
+    let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
     let help = format!("log in again: aws login --profile {profile:?}");
     printed.map_err(|error| with_help(error, Some(&help)))
 }

@@ -70,8 +70,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     // The SDK's error never has the status, so each failed response becomes an error of our own.
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
-    let found = provider.provide_credentials().await;
-    found.map_err(|error| {
+    provider.provide_credentials().await.map_err(|error| {
         let mut failure = sdk_failure("the container's credentials can't be read", &error);
         if failure.again == Again::NextProvider {
             // The SDK's message doesn't name the variables.
@@ -150,8 +149,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
             return expired_sso_session(profile);
         }
         let text = format!("you aren't logged in with SSO for the profile {profile:?}");
-        let help = format!("log in: aws sso login --profile {profile:?}");
-        unusable(text).help(help)
+        unusable(text).help(format!("log in: aws sso login --profile {profile:?}"))
     })?;
 
     // After a failed refresh, the SDK returns the old token, which may still be valid for some
@@ -185,8 +183,7 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
 /// Returns the error for a session that is over.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session of the profile {profile:?} has expired");
-    let help = format!("log in again: aws sso login --profile {profile:?}");
-    unusable(text).help(help)
+    unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
 }
 
 /// The beginning of the message about an error of the instance metadata.
@@ -492,8 +489,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
-            let help = "try again later, or allow more time with --timeout";
-            return service_failure(why).help(help);
+            return service_failure(why).help("try again later, or allow more time with --timeout");
         }
         Some(_) => return unusable(why),
         None => {}
