@@ -405,7 +405,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 /// and the name together aren't a valid name for a variable.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    for entry in item.expect_entries(Some("for example: { api_key: KEY }")) {
+    for entry in item.expect_entries(Some("write rename: { api_key: KEY }")) {
         let value = entry.value.named("rename");
         if let Some(name) = value.expect_text(TEXT)
             && value.expect_variable(&format!("{prefix}{name}")).is_some()

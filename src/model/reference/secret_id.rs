@@ -449,6 +449,12 @@ impl Region {
         (similar != self.0).then(|| Self(similar.to_owned()))
     }
 
+    /// True for an availability zone, which is the code of a region and a letter: `us-east-1a`.
+    pub fn is_availability_zone(&self) -> bool {
+        let region = self.0.strip_suffix(|c: char| c.is_ascii_lowercase());
+        region.is_some_and(|code| Self(code.to_owned()).area().is_some())
+    }
+
     /// Returns the remedy for a code that no region of AWS has, because it doesn't have the form of
     /// AWS's codes. The result is `None` if the code has that form. An availability zone, such as
     /// `us-east-1a`, is recognized by its beginning, which is a region.
