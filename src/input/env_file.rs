@@ -302,12 +302,9 @@ impl EnvFile {
 /// Returns a sentence for each pattern that matches no name in the file.
 fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
     let bindings = statements.iter().flat_map(|statement| &statement.binding);
-    let is_unmatched =
-        |pattern: &&Pattern| !bindings.clone().any(|(name, _)| pattern.matches(name));
-    let unmatched = patterns.iter().filter(is_unmatched);
-    unmatched
-        .map(|pattern| format!("no name in {file} matches {pattern}"))
-        .collect()
+    let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
+    let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
+    Vec::from_iter(unmatched.map(|pattern| format!("no name in {file} matches {pattern}")))
 }
 
 /// True if `--only` and `--except` select the variable.

@@ -47,9 +47,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         }
         let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
         let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
-        if let Some(alias) = alias(&named_value, name) {
-            aliases.insert(name.to_owned(), alias);
-        }
+        let found = alias(&named_value, name);
+        aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
     aliases
 }

@@ -465,15 +465,13 @@ impl Region {
         let ends = (1..self.0.len()).rev();
         let mut beginnings = ends.map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
-            return Some(format!(
-                "use the region of this availability zone: {region}"
-            ));
+            let help = format!("use the region of this availability zone: {region}");
+            return Some(help);
         }
 
-        Some(match nearest(&self.0, KNOWN_REGIONS.split(' ')) {
-            Some(similar) => did_you_mean(similar),
-            None => "list them: aws account list-regions --region us-east-1".to_owned(),
-        })
+        let similar = self.similar_region();
+        let list = "list them: aws account list-regions --region us-east-1".to_owned();
+        Some(similar.map_or(list, |region| did_you_mean(&region.0)))
     }
 }
 
