@@ -695,10 +695,6 @@ mod tests {
                 "https://console.aws.amazon.com/secretsmanager/listsecrets",
                 "",
             ),
-            (
-                "https://console.aws.amazon.com/systems-manager/parameters/level/description",
-                "ssm:level",
-            ),
         ] {
             assert_eq!(
                 foreign_reference(text).map(|(_, ours)| ours).as_deref(),
