@@ -242,8 +242,8 @@ impl Settings {
         let requested = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
             // A simulation of AWS accepts any region.
-            let is_refused = !is_simulation || region.is_availability_zone();
-            if let Some(help) = region.form_remedy().filter(|_| is_refused) {
+            let is_checked = !is_simulation || region.is_availability_zone();
+            if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 let text = format!("there is no {noun} (from {name})");
                 return Err(Problem::new(status, text).help(help));
