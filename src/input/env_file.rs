@@ -165,9 +165,14 @@ pub fn parse_env_file(
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
+    // `services:` or `name: A`
+    let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
         let help = format!("use it as it is: -f {file}");
         found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
+    } else if found.variables.is_empty() && lines.lines().any(is_yaml) {
+        let help = "copy its variables into a .env file, as NAME=VALUE";
+        found.errors = vec![error(file, "this file is YAML, not a .env file").help(help)];
     }
     if !found.errors.is_empty() {
         return Err(found.errors);
@@ -295,14 +300,10 @@ impl EnvFile {
 
 /// Returns a sentence for each pattern that matches no name in the file.
 fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
-    let mut unmatched = Vec::new();
-    for pattern in patterns {
-        let mut bindings = statements.iter().flat_map(|statement| &statement.binding);
-        if !bindings.any(|(name, _)| pattern.matches(name)) {
-            unmatched.push(format!("no name in {file} matches {pattern}"));
-        }
-    }
-    unmatched
+    let bindings = statements.iter().flat_map(|statement| &statement.binding);
+    let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
+    let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
+    Vec::from_iter(unmatched.map(|pattern| format!("no name in {file} matches {pattern}")))
 }
 
 /// True if `--only` and `--except` select the variable.

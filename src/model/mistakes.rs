@@ -291,7 +291,9 @@ const KEYS: &str = "\
 name = env path
 arn id name ref secret secretKeyRef secretRef valueFrom = from
 arn from name ref secret secretRef valueFrom = id
-exclude = except
+exclude excludes ignore omit skip = except
+include includes keys select = only
+default options settings = defaults
 dest destination file filename mountPath target = path
 gid group uid user = owner
 AWS_DEFAULT_REGION AWS_REGION = region
@@ -353,8 +355,7 @@ env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
 /// References whose key or staging label has a common mistake, and the hints, in rows for
 /// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it may be one of AWS's
 /// labels.
-pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, write { from: "prod/db:port", default: "5432" } in a declaration
-^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
+pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
 ^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
 ^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
 ^SECRET:([^:]+):v?[0-9]+$ => a secret has stages instead of version numbers: for the value before the last change, write «$1:$2:AWSPREVIOUS»
@@ -373,6 +374,12 @@ ${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitH
 
 /// What the addresses of AWS's console contain, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
+
+/// The pages of AWS's console about a parameter or a secret, and the reference, in rows for
+/// [`hint_of_rows`]. A parameter's name is followed by a tab of the page, such as `/description`.
+const CONSOLE_PAGES: &str = r"/parameters/+([^?#]+/[^?#]+)/[a-z]+ => ssm:/$1
+/parameters/([^?#/]+) => ssm:$1
+[?&]name=([^&#]+) => $1";
 
 /// Returns the words of other tools in a table, each with what to write instead.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -441,11 +448,12 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// about one secret.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
-        let mut fields = text.split(['?', '&']);
-        let name = fields.find_map(|field| field.strip_prefix("name="));
-        let decoded = percent_decode_str(name.unwrap_or_default()).decode_utf8_lossy();
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        // The name of a parameter is encoded twice.
+        let address = decoded(&decoded(text));
+        let reference = hint_of_rows(CONSOLE_PAGES, &address, |_| true).unwrap_or_default();
         let predicate = "is the address of a page in AWS's console";
-        return Some((predicate.to_owned(), decoded.into_owned()));
+        return Some((predicate.to_owned(), reference));
     }
 
     // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, still has at

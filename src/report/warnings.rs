@@ -135,7 +135,8 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in
 /// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
-/// a reference to a parameter, or an ARN with a KEY, a STAGE or a VERSION-ID.
+/// a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference to a key
+/// such as `password`.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
@@ -143,6 +144,9 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
     let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
+    // `prod/db:password`. Other texts can have a colon, too, such as the name of an image.
+    const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
+    let has_key = |text: &str| text.contains('/') && KEYS.iter().any(|key| text.ends_with(key));
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Literal(text) = source else {
             return None;
@@ -154,7 +158,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         });
         let (part, key) = match has_alias {
             true => ("{{", "template"),
-            false if is_parameter(text) || is_arn(text) => ("a reference", "from"),
+            false if is_parameter(text) || is_arn(text) || has_key(text) => ("a reference", "from"),
             false => return None,
         };
         let subject = &entry.subject;

@@ -20,7 +20,7 @@ use crate::model::mistakes::{
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
 use crate::model::shown::{
-    file_name, is_quotable, not_this_value, quotable_name, quoted_name, reads_like_a_name,
+    file_name, not_this_value, quotable_name, quoted_name, reads_like_a_name,
 };
 
 /// A node of the tree, and its name in messages.
@@ -175,7 +175,8 @@ impl<'a> Item<'a> {
     /// the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            let text = self.node.scalar_text();
+            // Only in a section is `NAME:value` a reference. `rename` has a help of its own.
+            let text = self.node.scalar_text().filter(|_| self.key.is_empty());
             if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
                 self.refuse_type("a mapping of names to values", help);
             }
@@ -227,9 +228,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it resembles a known key,
-    /// belongs elsewhere, or is a key of another tool. At the top of a declaration, a key in
-    /// capitals is reported as a variable that isn't under `env`.
+    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it reads like a name. At the
+    /// top of a declaration, a key in capitals is reported as a variable that isn't under `env`.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -253,11 +253,6 @@ impl<'a> Item<'a> {
             let fault = Fault::new("inside { … }, a value that contains a comma needs quotes");
             return self.refuse_sentence(fault.help("put it in quotes or, for a list, in [ … ]"));
         }
-        let not_shown = "has an unknown key, which isn't shown because it may be a value";
-        if !is_quotable(key) {
-            return item.refuse(not_shown);
-        }
-
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
@@ -272,9 +267,11 @@ impl<'a> Item<'a> {
         let help = match (own_key(key, known), location_of_key(key), nearest) {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
-                let is_env_from = known.contains(&"prefix");
-                let key = if is_env_from { "" } else { ":password" };
-                format!("write from: prod/db{key} instead")
+                let reference = value.value_of("secretKeyRef").unwrap_or(value);
+                let fields = ["name", "key"].map(|key| reference.value_of(key)?.scalar_text());
+                let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
+                let shown = Some(&*written).filter(|text| reads_like_a_name(text));
+                format!("write from: {} instead", shown.unwrap_or("prod/db"))
             }
             // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
@@ -285,16 +282,17 @@ impl<'a> Item<'a> {
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "write it after a colon, as in prod/db:password".to_owned()
             }
-            (None, None, None) => {
-                // Only the list of the options is longer.
-                let possible = match known.len() {
-                    ..=13 => format!("the possible keys are {}", known.join(", ")),
-                    _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
-                };
-                return item.refuse(Fault::new(not_shown).help(possible));
-            }
+            // Only the list of the options is longer.
+            (None, None, None) => match known.len() {
+                ..=13 => format!("the possible keys are {}", known.join(", ")),
+                _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
+            },
         };
-        item.refuse(Fault::new(format!("has an unknown key {key:?}")).help(help));
+        let text = match reads_like_a_name(key) {
+            true => format!("has an unknown key {key:?}"),
+            false => "has an unknown key, which isn't shown because it may be a value".to_owned(),
+        };
+        item.refuse(Fault::new(text).help(help));
     }
 
     /// Adds a mistake if a text has a character that is easy to overlook, and returns true in that

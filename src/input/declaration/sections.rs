@@ -47,9 +47,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         }
         let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
         let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
-        if let Some(alias) = alias(&named_value, name) {
-            aliases.insert(name.to_owned(), alias);
-        }
+        let found = alias(&named_value, name);
+        aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
     aliases
 }
@@ -406,7 +405,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 /// and the name together aren't a valid name for a variable.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    for entry in item.expect_entries(Some("for example: { api_key: KEY }")) {
+    for entry in item.expect_entries(Some("write rename: { api_key: KEY }")) {
         let value = entry.value.named("rename");
         if let Some(name) = value.expect_text(TEXT)
             && value.expect_variable(&format!("{prefix}{name}")).is_some()

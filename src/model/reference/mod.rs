@@ -101,6 +101,11 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
+        // `prod/db:port:-5432`. Only a label after a key can be this mistake: `ssm:/prod/db::-1`.
+        if !key.is_empty() && stage.starts_with(['-', '=']) {
+            let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
+            return Err(Fault::new("has a default after its key, as in a shell").help(help));
+        }
         if after_version.is_some() {
             return Err(Fault::new("has too many parts separated by colons").help(PARTS_REMEDY));
         }
@@ -221,10 +226,11 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     if searched.contains("{{") {
         // A variable is `${{ STAGE }}/db` or `{{STAGE}}/db`, and occurs once. In a URL, braces more
         // often belong to a template.
-        let is_variable =
-            searched.contains("${{") || (searched.contains("}}/") && !searched.contains("://"));
+        let is_url = searched.contains("://");
+        let is_variable = searched.contains("${{") || (searched.contains("}}/") && !is_url);
         let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_REMEDY,
+            false if is_url => "in a declaration, write { template: \"…{{ … | urlencode }}…\" }",
             false => "in a declaration, write { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);

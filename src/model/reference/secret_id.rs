@@ -449,6 +449,12 @@ impl Region {
         (similar != self.0).then(|| Self(similar.to_owned()))
     }
 
+    /// True for an availability zone, which is the code of a region and a letter: `us-east-1a`.
+    pub fn is_availability_zone(&self) -> bool {
+        let region = self.0.strip_suffix(|c: char| c.is_ascii_lowercase());
+        region.is_some_and(|code| Self(code.to_owned()).area().is_some())
+    }
+
     /// Returns the remedy for a code that no region of AWS has, because it doesn't have the form of
     /// AWS's codes. The result is `None` if the code has that form. An availability zone, such as
     /// `us-east-1a`, is recognized by its beginning, which is a region.
@@ -459,15 +465,13 @@ impl Region {
         let ends = (1..self.0.len()).rev();
         let mut beginnings = ends.map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
-            return Some(format!(
-                "use the region of this availability zone: {region}"
-            ));
+            let help = format!("use the region of this availability zone: {region}");
+            return Some(help);
         }
 
-        Some(match nearest(&self.0, KNOWN_REGIONS.split(' ')) {
-            Some(similar) => did_you_mean(similar),
-            None => "list them: aws account list-regions --region us-east-1".to_owned(),
-        })
+        let similar = self.similar_region();
+        let list = "list them: aws account list-regions --region us-east-1".to_owned();
+        Some(similar.map_or(list, |region| did_you_mean(&region.0)))
     }
 }
 

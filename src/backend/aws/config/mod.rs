@@ -215,7 +215,8 @@ impl Settings {
         regions
     }
 
-    /// Checks the region codes in requests to AWS's own endpoints.
+    /// Checks the region codes in requests to AWS's own endpoints. In requests to other endpoints,
+    /// a region must not be an availability zone.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
     /// looking up that host until the deadline.
@@ -226,11 +227,7 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
-        // A simulation of AWS accepts any region.
-        if requests.peek().is_none() {
-            return Ok(());
-        }
-
+        let is_simulation = requests.peek().is_none();
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A request's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
@@ -239,7 +236,9 @@ impl Settings {
         let fallbacks = fallback_regions.map(|region| (region, fallback));
         let requested = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
-            if let Some(help) = region.form_remedy() {
+            // A simulation of AWS accepts any region.
+            let is_checked = !is_simulation || region.is_availability_zone();
+            if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 let text = format!("there is no {noun} (from {name})");
                 return Err(Problem::new(status, text).help(help));

@@ -371,13 +371,12 @@ impl Profiles {
         if let Some(advice) = self.spelling_advice(name) {
             return Problem::usage(text).help(advice);
         }
-        if self.bare_sections.iter().any(|section| section == name) {
-            let config = "in the AWS configuration file";
-            let help = format!("{config}, write [profile {name}] instead of [{name}]");
-            return Problem::usage(text).help(help);
-        }
+        let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
         let help = match nearest(name, names.iter().copied()) {
+            _ if is_bare => {
+                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
+            }
             _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
             _ if name.starts_with('$') => "nothing replaces the variable: use a name".to_owned(),
             Some(nearest) => format!("did you mean {nearest:?}?"),

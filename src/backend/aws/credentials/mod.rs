@@ -39,6 +39,7 @@ pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, with_stored_session};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
@@ -105,10 +106,9 @@ pub fn ask_for_missing_codes(
 /// proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
-    let profile = context.settings.profile_name().to_owned();
     let origins = [
         CredentialsOrigin::Variables,
-        CredentialsOrigin::Profile(profile),
+        CredentialsOrigin::Profile(context.settings.profile_name().to_owned()),
         CredentialsOrigin::WebIdentity,
         CredentialsOrigin::Container,
         CredentialsOrigin::Instance,
@@ -180,6 +180,14 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     }
 
     let mut text = "no AWS credentials were found".to_owned();
+    for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+        let file = settings.variables.non_empty(variable).map(Path::new);
+        // A tilde at the beginning of a path stands for the home directory.
+        if file.is_some_and(|file| file.is_absolute() && !file.exists()) {
+            text += &format!(", and the file in {variable} doesn't exist");
+            help = Some(format!("mount this file, or correct {variable}"));
+        }
+    }
     let mut note = format!("looked in {}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
@@ -300,10 +308,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
         RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
-    let source_credentials = found.map_err(|error| without_next_provider(error, &chain.profile))?;
+    let source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
-    let mut credentials =
-        checked_credentials(source_credentials, origin, Some(&settings.endpoints))?;
+    let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
         let assuming = async {
