@@ -365,6 +365,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
             add_description(&mut fields, description, now);
             description_cells(description, now)
         }
+        // Without a column STATUS, ROTATION shows the status.
         Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
     };
     let cells = [id, region].into_iter().chain(described).collect();

@@ -200,7 +200,8 @@ pub struct DescribedSecret {
 }
 
 impl DescribedSecret {
-    /// True if the caller may not describe the secret. A launch doesn't need that permission.
+    /// True if AWS doesn't let the caller describe the secret. A launch doesn't need this
+    /// permission.
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);

@@ -59,8 +59,8 @@ pub struct Misses {
 }
 
 impl Misses {
-    /// Creates an empty list. The lookup with the number `marked` will return the mark, and those
-    /// in `empty` an empty text.
+    /// Creates an empty list. The lookup with the number `marked` will return [`Self::mark`], and
+    /// those in `empty` an empty text.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
@@ -277,6 +277,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     };
 
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
+        // The nesting of a secret was limited when it was parsed.
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(undefined_error(value)),
         (None, ValueKind::None) => out.push_str("null"),
@@ -408,6 +409,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 /// or precision in a format such as `%10000d`, or the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
+    // In a format, the number can follow flags, as in `%-10000d` and `%(name)10000s`.
     let (large_number, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
         "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
