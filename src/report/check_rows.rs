@@ -188,7 +188,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter,
-    /// or `None` without `--metadata`, and if the value needs no such version or label.
+    /// or `None` for a value without one, and without `--metadata`.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;

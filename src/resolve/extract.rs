@@ -55,7 +55,7 @@ impl Drop for Json {
     }
 }
 
-/// Overwrites all strings in a value, but not the keys of objects, which can't be changed.
+/// Overwrites all strings in a value except keys, which serde_json doesn't let us change.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -99,7 +99,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}{what}")
 }
 
-/// Returns the keys of an object that a message may quote. A key whose value is null isn't among
+/// Returns those keys of an object that a message may quote. A key whose value is null isn't among
 /// them, because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();

@@ -107,7 +107,7 @@ impl FetchFailure {
         self.local_file.is_none() && self.errors().any(has_answer)
     }
 
-    /// Returns the problem for an entry whose request has failed. If `--wait` was in vain, the
+    /// Returns the problem for an entry whose request has failed. If `--wait` didn't help, the
     /// failure is temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());

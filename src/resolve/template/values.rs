@@ -75,9 +75,9 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a lookup to the list, unless it is in `empty`. Returns the value that replaces
-    /// MiniJinja's undefined value, if there is one: an empty text for a lookup in `empty`, or
-    /// [`Self::mark`] for the one with the number `marked`.
+    /// Adds a lookup to the list, unless it is in `empty`. Returns what replaces MiniJinja's
+    /// undefined value: an empty text for a lookup in `empty`, [`Self::mark`] for the one with the
+    /// number `marked`, and nothing for any other.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.empty.contains(&lookup) {
             return Some(Value::from(""));
@@ -361,7 +361,7 @@ macro_rules! builtins {
 
 /// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
 /// with a misleading error if they get one. Before such a filter runs, [`expect_usable`] returns a
-/// clear error, also for an input with which the filter would panic or use up all memory.
+/// clear error for it, and for an input with which the filter would panic or use up all memory.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
