@@ -225,6 +225,7 @@ impl CheckedValues<'_> {
             true => NOT_SHOWN.to_owned(),
             false => locator.written_id_of(parameter_name),
         };
+        // The KEY of a hidden secret isn't shown, either.
         let key = selector.shown().filter(|_| !locator.is_hidden());
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());

@@ -33,10 +33,10 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure. Usually, the command isn't started because of it.
+    /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
-    /// A fact that can be of interest.
+    /// A fact that may be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.

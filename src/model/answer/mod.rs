@@ -100,7 +100,7 @@ impl Document {
     }
 }
 
-/// Bytes that were read from a secret, or made of one.
+/// Bytes that were read from a secret, or derived from one.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
 /// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a

@@ -360,8 +360,8 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     environment.render_str(text, Value::from_object(names))
 }
 
-/// Turns an error of MiniJinja into a problem. The text of MiniJinja's error may quote a value, so
-/// the problem only has unknown names from it, and the text of a fault of our own.
+/// Turns an error of MiniJinja into a problem. The text of the error may quote a value, so the
+/// problem takes only unknown names from it. A fault of our own keeps its text.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
     let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));

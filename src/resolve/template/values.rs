@@ -420,8 +420,8 @@ fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
 fn has_non_ascii_name(format: &str) -> bool {
-    let without_percents = format.replace("%%", "");
-    let mut names = without_percents.split("%(").skip(1);
+    let without_literal_percents = format.replace("%%", "");
+    let mut names = without_literal_percents.split("%(").skip(1);
     names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
@@ -439,7 +439,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 /// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
-/// If a template can't print the value, because it is undefined, for example.
+/// If a template can't print the value, for example because it is undefined.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
