@@ -304,8 +304,7 @@ const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of their parts.
 /// Also returns a warning if lines are too short. A line is also masked without the spaces at its
-/// ends. A line that occurs several times is masked once. Literals aren't masked, because a word
-/// such as `info` would disappear from every log.
+/// ends. Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

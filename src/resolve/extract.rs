@@ -322,8 +322,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
 /// of a parameter, and a stage is often written after one colon. If `code` says that a parameter
-/// isn't JSON, the KEY may be a label. Returns `None` for any other KEY, and if the reference must
-/// not be shown.
+/// isn't JSON, the KEY may be superfluous, or a label. Returns `None` for any other KEY, and if the
+/// reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
     let (what, fields) = match reference.locator.store {
@@ -450,7 +450,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 }
 
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
-/// have quotes that a shell would remove.
+/// have quotes that a shell would remove. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let mut pieces = normalized.split("['");
     let mut path = pieces.next().unwrap_or_default().to_owned();
