@@ -28,8 +28,7 @@
 //!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
 //!
-//! A region that fails early leaves its remaining time to the next regions. A region never uses the
-//! time of a later one.
+//! A region that fails early leaves its remaining time to the next regions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -361,7 +360,7 @@ impl<'r> RetryBudget<'r> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
-    /// Returns the progress, which shows what the launch is waiting for.
+    /// Returns the progress of the launch.
     pub fn progress(&self) -> &Progress {
         self.deadline.progress()
     }
@@ -463,6 +462,7 @@ impl Drop for Awaited {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
             if state.awaited.is_empty() {
+                // Nothing waits any more, so failures don't matter.
                 state.reason = None;
             }
         });
@@ -528,8 +528,7 @@ impl Progress {
         self.with_state(|state| state.trace.is_some())
     }
 
-    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't even
-    /// built.
+    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't built.
     pub fn trace(&self, event: impl FnOnce() -> String) {
         if let Some(trace) = self.with_state(|state| state.trace) {
             trace(&event());

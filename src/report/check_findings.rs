@@ -47,8 +47,8 @@ pub struct Findings {
 /// A row of a table, with a cell for each heading.
 #[derive(Debug, Serialize)]
 pub struct TableRow {
-    /// The members of its JSON object. A row about a value doesn't have any, because its object is
-    /// made from a [`Row`].
+    /// The members of the row's JSON object. A row about a value doesn't have any, because its
+    /// object is made from a [`Row`].
     #[serde(flatten)]
     pub fields: Value,
     #[serde(skip)]
@@ -296,6 +296,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (status, None) => status.to_owned(),
     };
 
+    // In a source, the first cell is the reference, the last one the status.
     let source_cells = only_source.map(|source| source.cells.clone());
     let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
     (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);

@@ -188,7 +188,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter,
-    /// or `None` without `--metadata`, and if the value needs no such version or label.
+    /// or `None` for a value without one, and without `--metadata`.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -225,6 +225,7 @@ impl CheckedValues<'_> {
             true => NOT_SHOWN.to_owned(),
             false => locator.written_id_of(parameter_name),
         };
+        // The KEY of a hidden secret isn't shown, either.
         let key = selector.shown().filter(|_| !locator.is_hidden());
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());
@@ -365,6 +366,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
             add_description(&mut fields, description, now);
             description_cells(description, now)
         }
+        // Without a column STATUS, ROTATION shows the status.
         Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
     };
     let cells = [id, region].into_iter().chain(described).collect();

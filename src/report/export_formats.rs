@@ -302,10 +302,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of the values that were read, and of their
-/// parts, and a warning if lines are too short to be masked. A line is also masked without the
-/// spaces at its ends. A line that occurs several times is masked once. Literals aren't masked,
-/// because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of the values that were read and of their parts.
+/// Also returns a warning if lines are too short. A line is also masked without the spaces at its
+/// ends. Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -83,7 +83,7 @@ impl Report {
         report
     }
 
-    /// Adds the problems of `other`, and takes over its consequence if it has one.
+    /// Adds the problems of `other`, and its consequence, unless that is `None`.
     pub fn append(&mut self, other: Self) {
         self.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());

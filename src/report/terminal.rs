@@ -33,10 +33,10 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure. Usually, the command isn't started because of it.
+    /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
-    /// A fact that can be of interest.
+    /// A fact that may be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.
@@ -277,6 +277,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
         (Label::Summary, _) => String::new(),
+        // The number of a label is its colour.
         (_, Screen::Terminal { has_colours: true }) => {
             format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
         }
@@ -502,7 +503,7 @@ pub fn erase_progress() {
     write_error(b"");
 }
 
-/// Writes text to standard error, instead of the progress line if there is one.
+/// Writes text to standard error, where it replaces a progress line.
 fn write_error(text: &[u8]) {
     write_over(&mut locked(&HAS_PROGRESS), text);
 }
@@ -526,7 +527,7 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal that standard output is, or `None` if it isn't one.
+/// Returns the terminal on standard output, or `None` if standard output isn't a terminal.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {

@@ -291,7 +291,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
     let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
-    // The first space, if there is one, must follow the colon of a header.
+    // Either there isn't a space, or the first one follows the colon of a header.
     let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
     // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
@@ -348,7 +348,7 @@ fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
     names.any(|name| programs.split(' ').any(|program| program == name))
 }
 
-/// True if an entry sets its target, or would set it if it weren't unread and hadn't failed.
+/// True if an entry sets its target, or would set it if its value could be made.
 fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }

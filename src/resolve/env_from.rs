@@ -91,8 +91,8 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number, but still with the target of the object.
-    // Messages name the key by its variable or, if the key itself may be a value, by the number.
+    // Creates the outcome of the key with this number. Its target is that of the whole object.
+    // Messages name the key by its variable or, if the key itself may be secret, by its number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);
@@ -163,8 +163,8 @@ pub fn key_outcomes(
 }
 
 /// Returns the warnings about an object: a key in `except` that doesn't exist, a name in `rename`
-/// that begins with the prefix, which is added again, and a selected key with a space or an
-/// invisible character, which looks like a different key.
+/// that has the prefix already and gets it twice, and a selected key with a space or an invisible
+/// character, which looks like a different key.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
@@ -173,8 +173,10 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let unknown = nouns.map(|noun| format!("there is no {noun}, but \"except\" lists it"));
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
+        // A key that isn't quotable may be a value, so it isn't shown.
         let looks_different = seen != *key && is_quotable(&seen);
-        // A user who has renamed the key has seen the character.
+        // A key without a value isn't selected, or is null. A user who has renamed the key has seen
+        // the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
         is_misread.then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
@@ -250,6 +252,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             let text = format!(
                 "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             );
+            // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));
             (text, format!("{renamed}, or except: [{key:?}]"))
         }

@@ -55,7 +55,7 @@ impl Drop for Json {
     }
 }
 
-/// Overwrites all strings in a value, but not the keys of objects.
+/// Overwrites all strings in a value except keys, which serde_json doesn't let us change.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -99,7 +99,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}{what}")
 }
 
-/// Returns the keys of an object that a message may quote. A key whose value is null isn't among
+/// Returns those keys of an object that a message may quote. A key whose value is null isn't among
 /// them, because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
@@ -225,7 +225,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // In any other case, the whole document may be the value that the user wants.
+    // Otherwise, the whole document may be the value that the user wants.
     let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -268,6 +268,7 @@ fn find_key<'j>(
     let Value::Object(map) = json else {
         let (kind, key) = (json_type(json), quoted_key(selector));
         let text = format!("is {kind}, not an object, so it has no {key}");
+        // For an array of objects: `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
         return Err(problem.help_if_some(in_first_item).into());
@@ -312,8 +313,8 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     })
 }
 
-/// Adds the entry to a problem, and the secret of `reference`. If there is a reference, the text of
-/// the problem must be the predicate of a sentence about the secret.
+/// Adds the entry to a problem, and the secret of `reference`, which is known to exist. If there is
+/// a reference, the text of the problem must be the predicate of a sentence about the secret.
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
     let about = reference.map(|reference| About::new(&reference.locator.revealed()));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
@@ -321,8 +322,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 
 /// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
 /// of a parameter, and a stage is often written after one colon. If `code` says that a parameter
-/// isn't JSON, the KEY may be a label. Returns `None` for any other KEY, and if the reference must
-/// not be shown.
+/// isn't JSON, the KEY may be superfluous, or a label. Returns `None` for any other KEY, and if the
+/// reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
     let (what, fields) = match reference.locator.store {
@@ -383,7 +384,7 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
-    // twin, because what people see of it is `key`.
+    // twin, because it looks like `key`, which the user has written.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))
@@ -449,7 +450,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 }
 
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
-/// have quotes that a shell would remove.
+/// have quotes that a shell would remove. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let mut pieces = normalized.split("['");
     let mut path = pieces.next().unwrap_or_default().to_owned();

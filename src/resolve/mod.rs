@@ -165,7 +165,8 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry, and moves the parts of the last resolved value into it.
+    /// Adds the outcome of an entry, with the texts of secrets that `export` masks in logs: the
+    /// parts of the value that was resolved last.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -183,7 +184,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     // Without a reference, the value is a literal.
     entry.source.references().next()?;
     let text = str::from_utf8(value.expose()).ok()?;
-    // A relative path is quotable, and has a slash or a dot, or reads like a name.
+    // A relative path is quotable. It has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
     let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
@@ -215,12 +216,11 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     }
 }
 
-/// The answers, and what has been made of them. A document is parsed as JSON when an entry needs
-/// its JSON for the first time.
+/// The answers, and the documents that have been parsed as JSON so far.
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Fetched,
-    /// The parts of the value that was resolved last, for
+    /// The texts of secrets in the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
@@ -314,13 +314,13 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(env_from::path_members(document, object));
         }
 
-        // What an error suggests to write instead.
+        // What an error suggests to write for `key`, or for the whole value if `key` is empty.
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
             // `prod/app:*` is meant as all keys.
             Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
-            // The document isn't an object, so `env-from` can't use the whole value.
+            // Usually, the document isn't an object, so `env-from` can't use the whole value.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -473,7 +473,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 }
 
 /// Adds the entry to a problem that is about its value. If the value is that of one reference, also
-/// adds the secret.
+/// adds the secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
@@ -487,9 +487,8 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. To find such a name, each template is rendered with placeholders. Returns outcomes in
-/// which these templates have failed and all other entries are unread. Returns `None` if there are
-/// no such templates.
+/// read. Returns outcomes in which these templates have failed and all other entries are unread, or
+/// `None` if there are no such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut outcomes = None;
     for (index, entry) in plan.entries.iter().enumerate() {
@@ -505,7 +504,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 
 /// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, a
 /// secret of the plan that exists and whose name differs by one letter, or `db:password` instead of
-/// `db.password`. Keeps a suggestion of the backend. Only the first failures get one
+/// `db.password`. Keeps the backend's suggestions. Only the first failures get one
 /// ([`MOST_SUGGESTIONS`]).
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());

@@ -65,8 +65,8 @@ impl FetchFailure {
         }
     }
 
-    /// True if `--wait` tries again. Another try is only useful if every region has failed for a
-    /// reason that can pass.
+    /// True if `--wait` tries again: in every region, the failure is one that can pass while a
+    /// machine boots.
     pub fn is_waited_for(&self) -> bool {
         self.errors().all(|error| error.again.is_waited_for())
     }
@@ -93,8 +93,8 @@ impl FetchFailure {
     /// True if AWS has answered the request, so that AWS has received the name of the secret.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
-            // With `Unsigned::Refused`, AWS has answered the request itself. Any other variant is
-            // about a request for credentials, which doesn't have the name.
+            // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
+            // is about a request for credentials, which doesn't have the name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
             // Usually, the agent hasn't even asked AWS.
             Refused(Refusal::Agent) => false,
@@ -107,8 +107,8 @@ impl FetchFailure {
         self.local_file.is_none() && self.errors().any(has_answer)
     }
 
-    /// Returns the problem for an entry whose request has failed. After `--wait`, every failure is
-    /// temporary.
+    /// Returns the problem for an entry whose request has failed. If `--wait` didn't help, the
+    /// failure is temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // Even if the secret exists, a field after its name may be a password.
@@ -128,7 +128,7 @@ impl FetchFailure {
         }
         problem.help = request.hint();
         // The literal hint has the label of the entry, but problems with the same reason must stay
-        // in one group. If there is no hint at all, this doesn't matter.
+        // in one group. If both are `None`, this doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -379,7 +379,7 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// Returns what to write for the entry with this id instead of its own, or `None` if the
+    /// Returns what to write for the entry, with `id` instead of its own id, or `None` if the
     /// reference isn't shown, or begins with an alias instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
@@ -389,9 +389,9 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
-    /// The result is `None` for any other entry, and for a word that may be a password, unless the
-    /// word begins with a digit and isn't a key of a `--local` file. In this case, the hint doesn't
-    /// show the word.
+    /// The result is `None` for any other entry, and for a word that may be a password. But in a
+    /// request to AWS, a word that begins with a digit is probably a number, so there is a hint,
+    /// which doesn't show the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
         let shown = self.subject.reference().unwrap_or("…");
@@ -430,12 +430,12 @@ impl FailedRequest<'_> {
             Written::Hidden(text) => (text, true),
             Written::Template => return None,
         };
-        // Rows recognize an `env-from` by the word before its reference.
+        // The rows recognize an `env-from` by the word before its reference.
         let written = match self.subject.kind == SubjectKind::EnvFrom {
             true => &format!("{} {text}", self.subject.stand_in()),
             false => &**text,
         };
-        // A hint with `$1` or `$2` quotes a part of the reference.
+        // A hint with `$1` or `$2` quotes a part of the reference, which may be hidden.
         let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
         let found = hint_of_rows(table, written, is_usable)?;
         // `hint_of_rows` leaves `CHECK` and «…» to its caller. Pieces with odd numbers were in «…».
@@ -443,7 +443,7 @@ impl FailedRequest<'_> {
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
-            // An empty last field would leave its colon.
+            // The colon of an empty last field is dropped.
             _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
         });
         Some(rewritten.collect())

@@ -193,9 +193,10 @@ pub enum Denial {
     /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret
     /// might not exist.
     PolicyOrMissing,
-    /// The caller may not describe the secret or parameter, which `check --metadata` needs.
+    /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
+    /// needs.
     Metadata,
-    /// The KMS key of the secret is disabled, or the caller may not use it.
+    /// The KMS key of the secret is disabled, or the caller isn't allowed to use it.
     Key,
     /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
     /// credentials is known, the cause becomes [`Cause::NoCredentials`].
@@ -205,14 +206,14 @@ pub enum Denial {
 /// The reason why a request can't be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// None of the sources is configured, so the advice to choose a profile applies.
+    /// None of the sources of credentials is configured, so the advice to choose a profile applies.
     Unconfigured,
     /// AWS doesn't accept the credentials with which the request was signed.
     Refused,
     /// STS doesn't accept the credentials with which a role would be assumed, so the request itself
     /// wasn't sent.
     RefusedForRole,
-    /// A source is configured and doesn't have credentials, or a role can't be assumed.
+    /// A source is configured but doesn't have credentials, or a role can't be assumed.
     Failed,
 }
 

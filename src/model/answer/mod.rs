@@ -40,7 +40,7 @@ pub type Answers = Vec<(Locator, Answer)>;
 pub type Fetched = BTreeMap<Locator, Answer>;
 
 /// One version of a secret or parameter, or all parameters below a path. Only the cache serializes
-/// it, to write it to a file.
+/// it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
@@ -100,11 +100,11 @@ impl Document {
     }
 }
 
-/// Bytes that were read from a secret, or made of one.
+/// Bytes that were read from a secret, or derived from one.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
 /// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
-/// value is in memory, but doesn't reach every copy: the copies in the SDK, in MiniJinja and in the
+/// value is in memory, but doesn't reach every copy: those in the SDK, in MiniJinja and in the
 /// kernel's environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
@@ -200,7 +200,8 @@ pub struct DescribedSecret {
 }
 
 impl DescribedSecret {
-    /// True if the caller may not describe the secret. A launch doesn't need that permission.
+    /// True if AWS doesn't let the caller describe the secret. A launch doesn't need this
+    /// permission.
     pub fn is_denied(&self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         let cause = self.description.as_ref().err().map(|error| error.cause);

@@ -315,8 +315,9 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Any switch that
-    /// is neither in [`NEEDS`] nor in [`COMPANIONS`] is on if it is set, whatever its value is.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Callers ask
+    /// only about the three switches below, and about `quiet`, which they turn off whatever its
+    /// value is.
     fn is_on(&self, option: OptionId) -> bool {
         let off = [
             (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),

@@ -19,10 +19,8 @@
 //! - **Is a key missing?** A missing key of a secret makes the entry absent, so that its `default`
 //!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
 //!   undefined, but not why. So a [`SecretObject`] notes each lookup that fails.
-//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail: it renders the
-//!   template again, and lets one of the lookups return a marked value. With an empty text for
-//!   this lookup, the next rendering finds the next missing key. A lookup in something that isn't
-//!   an object is an error of its own.
+//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail. A lookup in
+//!   something that isn't an object is an error of its own.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -55,8 +53,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text before a template that is rendered again to find out which lookup made it fail. The
-/// text makes an undefined value, the mark, and one of the failed lookups returns this mark.
+/// The text before a template that is rendered again to find out which lookup made it fail. It
+/// makes an undefined value, the mark, which one of the failed lookups returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -131,7 +129,7 @@ impl Rendering<'_> {
                     });
                     return Err(vec![problem.into()]);
                 }
-                // The empty text may be the reason for this error.
+                // An empty text instead of a missing key may be the reason for this error.
                 None => break,
             }
         }
@@ -161,19 +159,21 @@ impl Rendering<'_> {
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
     /// else did. The candidates are the lookups that have failed in this rendering, which are
-    /// taken from `misses`. `misses.empty` are the lookups that were found before.
+    /// taken from `misses`. The lookups in `misses.empty` were found before, and return an empty
+    /// text.
     ///
-    /// For each candidate, this renders the template again, and lets the lookup return the mark.
-    /// The mark is undefined, too, so the template does the same as before. If MiniJinja's error
-    /// now names the mark, this lookup is the cause. (Only `'key' in db` has a different result
-    /// with the mark, but it doesn't use the value.)
+    /// For each candidate, this renders the template again with [`MARK`] in front, which makes the
+    /// mark: an undefined value that only this candidate returns. Before, it returned another
+    /// undefined value, so the template does the same again. If MiniJinja's error now names the
+    /// mark, this lookup is the cause. (Only `'key' in db` has a different result with the mark,
+    /// but it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }
         let text = format!("{MARK}{}", self.template.text);
-        // The last lookup is the most likely one.
+        // The last lookup is the most likely cause.
         let mut lookups = misses.take().into_iter().enumerate().rev().take(MOST_TRIES);
         let (_, lookup) = lookups.find(|(number, _)| {
             let marked = Misses::new(Some(*number), &misses.empty);
@@ -360,8 +360,8 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     environment.render_str(text, Value::from_object(names))
 }
 
-/// Turns an error of MiniJinja into a problem. The text of MiniJinja's error may quote a value, so
-/// the problem only has unknown names from it, and the text of a fault of our own.
+/// Turns an error of MiniJinja into a problem. The text of the error may quote a value, so the
+/// problem takes only unknown names from it. A fault of our own keeps its text.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault = error.source().and_then(|cause| cause.downcast_ref());
     let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));

@@ -59,8 +59,8 @@ pub struct Misses {
 }
 
 impl Misses {
-    /// Creates an empty list. The lookup with the number `marked` will return the mark, and those
-    /// in `empty` an empty text.
+    /// Creates an empty list. The lookup with the number `marked` will return [`Self::mark`], and
+    /// those in `empty` an empty text.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
@@ -75,9 +75,9 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a lookup to the list, unless it is in `empty`. Returns the value that replaces
-    /// MiniJinja's undefined value, if there is one: an empty text for a lookup in `empty`, or
-    /// [`Self::mark`] for the one with the number `marked`.
+    /// Adds a lookup to the list, unless it is in `empty`. Returns what replaces MiniJinja's
+    /// undefined value: an empty text for a lookup in `empty`, [`Self::mark`] for the one with the
+    /// number `marked`, and nothing for any other.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.empty.contains(&lookup) {
             return Some(Value::from(""));
@@ -277,6 +277,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     };
 
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
+        // The nesting of a secret was limited when it was parsed.
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(undefined_error(value)),
         (None, ValueKind::None) => out.push_str("null"),
@@ -360,7 +361,7 @@ macro_rules! builtins {
 
 /// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
 /// with a misleading error if they get one. Before such a filter runs, [`expect_usable`] returns a
-/// clear error, also for an input with which the filter would panic or use up all memory.
+/// clear error for it, and for an input with which the filter would panic or use up all memory.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
@@ -408,6 +409,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 /// or precision in a format such as `%10000d`, or the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
+    // In a format, the number can follow flags, as in `%-10000d` and `%(name)10000s`.
     let (large_number, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
         "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
@@ -418,8 +420,8 @@ fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
 fn has_non_ascii_name(format: &str) -> bool {
-    let without_percents = format.replace("%%", "");
-    let mut names = without_percents.split("%(").skip(1);
+    let without_literal_percents = format.replace("%%", "");
+    let mut names = without_literal_percents.split("%(").skip(1);
     names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
@@ -437,7 +439,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 /// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
-/// If a template can't print the value, because it is undefined, for example.
+/// If a template can't print the value, for example because it is undefined.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
