@@ -337,8 +337,8 @@ impl Fetching<'_> {
     /// Pauses before the next round, for at most `left`. During the pause, messages show why
     /// requests have failed. After the pause, the next round has a whole `--timeout` again.
     ///
-    /// The pause is as long as all earlier rounds and pauses together, within its two limits. Up to
-    /// half of it is left out at random.
+    /// The pause is as long as all earlier rounds and pauses together, but at least
+    /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is left out at random.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -380,9 +380,9 @@ impl Fetching<'_> {
     }
 }
 
-/// If there is a file for `--local` next to the first declaration, or in the working directory if
-/// no entry is declared, advises its use in each failure that is due to a missing region or to
-/// missing credentials.
+/// Looks for a file for `--local` next to the first declaration, or in the working directory if no
+/// entry is declared. Each failure that is due to a missing region or missing credentials then
+/// advises the use of this file.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());

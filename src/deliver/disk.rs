@@ -436,7 +436,7 @@ impl AppendedFile {
     /// Appends text to the file, after a line feed if the file doesn't end with one.
     ///
     /// # Errors
-    /// The error of the kernel. In that case, the file has its old length.
+    /// The error of the kernel. The file then has its old length.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         let mut append = || {

@@ -135,7 +135,7 @@ impl Delivery {
     /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// A problem for each file that can't be written. In that case, no file is left behind.
+    /// A problem for each file that can't be written. No file is then left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut delivery, mut errors) = (Self::default(), Vec::new());
         for pending in files.0 {
@@ -152,7 +152,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. In that case, no file is left behind.
+    /// be written. No file is then left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {

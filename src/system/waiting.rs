@@ -181,6 +181,7 @@ impl InheritedSignals {
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+        // Other systems don't have signalfd(2), so no signal is held there.
         let must_be_held = |signal: &Signal| {
             cfg!(target_os = "linux")
                 && !mask.contains(*signal)
@@ -258,8 +259,7 @@ pub enum WaitEvent {
 /// [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
-/// If the kernel doesn't provide a thread or a descriptor. In that case, the work has not been
-/// done.
+/// If the kernel doesn't provide a thread or a descriptor. The work has then not been done.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,
@@ -386,7 +386,7 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
         End::Status(status) => status.into(),
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
-                // A held signal is blocked, so it ends the process when it is unblocked.
+                // A held signal is blocked, so it ends any process but PID 1 when it is unblocked.
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }

@@ -416,6 +416,7 @@ impl Launches<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
+                // If execve has failed, this follows `Placed`.
                 Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
@@ -512,9 +513,8 @@ impl Launches<'_> {
     /// the launch, and `None` for any other child.
     ///
     /// First receives the launch's last messages, because they may decide the event: the values are
-    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Without
-    /// such a message, the launch ended before its gate was opened. So the poll has failed, even if
-    /// the launch had reported a change.
+    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Otherwise,
+    /// the poll has failed, even if the launch had reported a change.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
@@ -523,10 +523,12 @@ impl Launches<'_> {
             return None;
         }
         let event = self.receive();
+        // The values are unchanged, or the gate was open: `receive` has already dropped the launch.
         if self.process.is_none() {
             return event;
         }
 
+        // The gate was never opened, so the poll has failed, whatever `event` is.
         self.process = None;
         // The command doesn't get the values of this launch. If the next poll reads them again,
         // that poll has to print the lines about the change again.
