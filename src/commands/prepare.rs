@@ -184,8 +184,9 @@ pub fn prepare(
     }
 }
 
-/// Returns the warnings about references in inherited variables that aren't resolved and, for a
-/// launch, about patterns of `--pass` and `--unset` without an effect.
+/// Returns the warnings about references in inherited variables that aren't resolved, and about
+/// patterns without an effect: those of `--resolve-env` and, for a launch, of `--pass` and
+/// `--unset`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -194,6 +195,7 @@ fn variable_warnings(
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
+    // A poll doesn't repeat warnings, and `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This quick search comes first, because few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
@@ -236,7 +238,8 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
 }
 
-/// Prints the warnings about texts and templates that are probably not what their author meant.
+/// Prints the warnings about texts, templates and modes that are probably not what their author
+/// meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
@@ -344,7 +347,7 @@ impl Asker {
                     .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
-            // The only entry of `get` is its argument.
+            // These need every entry. The only entry of `get` is its argument.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }

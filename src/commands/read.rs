@@ -5,7 +5,7 @@
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
 //!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
-//!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
+//!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
 //! ```
 //!
 //! One way through this picture is a *round*. Most launches need only one. The failure of a single
@@ -327,8 +327,8 @@ impl Fetching<'_> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may pass by itself.
-    /// Otherwise waiting doesn't help.
+    /// True if requests for these locators have failed, and every failure may be temporary.
+    /// Otherwise, waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())

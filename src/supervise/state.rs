@@ -314,7 +314,7 @@ impl Step<'_> {
             }
             (Continued, _) => state.is_suspended = false,
             (Ended { status, is_last }, _) => return self.on_end(status, is_last),
-            // These events don't mean anything in this state ([`step`]).
+            // These events mean nothing in this state ([`step`]).
             (GroupEmpty | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
@@ -463,7 +463,7 @@ impl Step<'_> {
                 state.next = Next::ExitRotated
             }
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
-            // These events don't mean anything in this state ([`step`]).
+            // These events mean nothing in this state ([`step`]).
             (Ended { .. } | Suspended(_), Some(_)) | (GroupEmpty, None) => {}
             (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }

@@ -1,5 +1,4 @@
-//! Texts and problems for failed system calls. The texts don't depend on the C library. Also reads
-//! whole files.
+//! Texts and problems for failed system calls. Also reads whole files.
 
 use std::fmt::Display;
 use std::fs;

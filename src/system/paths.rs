@@ -210,8 +210,8 @@ pub fn is_foreign(owner: u32) -> bool {
 /// doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why a different user could change a file, or the entries of a directory.
-/// Returns `None` if nobody else can.
+/// Returns the reason why a different user could change a file, or the entries of a directory, with
+/// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let help_start = "run chmod go-w on it, or, ";
     if is_foreign(metadata.uid()) {

@@ -357,9 +357,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. If a
-    /// launch was forked, returns `None`, and its result arrives later. If none was forked, returns
-    /// the result. If the launch can't be forked, also prints why.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
+    /// `None` if a launch was forked, whose result arrives later, and the result otherwise. Prints
+    /// why a launch can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
