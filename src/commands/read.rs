@@ -306,8 +306,7 @@ impl Fetching<'_> {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
         };
-        // The future is large, and every future around it would contain it, so it is put on the
-        // heap.
+        // Boxed, because the future is large, and every future around it would contain it.
         let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would

@@ -266,8 +266,7 @@ impl DirectoryEntry {
         }
     }
 
-    /// Checks that the name is free or belongs to a regular file. Returns true if there is such a
-    /// file.
+    /// Checks that the name is free or belongs to a regular file. Returns true for a file.
     ///
     /// # Errors
     /// If the name belongs to anything else, or can't be examined.

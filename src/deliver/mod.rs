@@ -111,7 +111,7 @@ impl<'a> Files<'a> {
     }
 
     /// Checks owners and directories without writing anything. Returns a problem for each reason
-    /// why a file can't be delivered, with the id of its outcome.
+    /// why a file can't be delivered, with the id of the file's outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {

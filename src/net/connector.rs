@@ -499,7 +499,7 @@ type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupErro
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    /// True if a lookup of this host has been started and has not returned yet.
+    /// True while a lookup of this host is running.
     fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);

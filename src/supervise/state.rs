@@ -116,7 +116,7 @@ pub struct Stopping {
     pub is_poll_requested: bool,
 }
 
-/// The stage that the end of the process group has reached.
+/// The stage of ending the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.

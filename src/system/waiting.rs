@@ -102,8 +102,9 @@ extern "C" fn before_main() {
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
 /// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
-/// process. Ignores SIGPIPE, so that a write without a reader fails, too. SIGCHLD gets its default
-/// action, and so do the signals for which [`restore_signals`] has installed a handler.
+/// process. Ignores SIGPIPE, so that a write without a reader fails, too. Sets the default action
+/// for SIGCHLD, so that no child's status is lost, and for the signals for which
+/// [`restore_signals`] has installed a handler.
 pub fn hold_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -176,8 +177,8 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now: the signals that are blocked, the termination
-    /// signals to hold, and whether SIGCHLD is ignored.
+    /// Returns the signal state of this process now: the blocked signals, the termination signals
+    /// to hold, and whether SIGCHLD is ignored.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());

@@ -83,8 +83,8 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early, as
-    /// [`Self::print_failed_poll`] does.
+    /// Prints why the process of a poll could not be started, or why it ended too early, within the
+    /// limit of [`Self::print_failed_poll`].
     pub fn report_failed_poll(&mut self, why: &str) {
         let errors = [Record::error(why)];
         let warning = failed_poll_warning(&self.command, self.failing_since, &errors);

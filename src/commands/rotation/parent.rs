@@ -372,7 +372,8 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a launch. SIGALRM ends it if it isn't at its gate [`TIME_TO_END`] after its deadline.
+    /// Forks a launch. SIGALRM ends the launch if it isn't at its gate [`TIME_TO_END`] after its
+    /// deadline.
     ///
     /// # Errors
     /// The message that says why there isn't a process.
