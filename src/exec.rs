@@ -205,7 +205,7 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 /// signals were held, it ends this process before execve.
 ///
 /// # Errors
-/// If execve fails. In that case, the process continues and holds signals again.
+/// If execve fails. The process then continues and holds signals again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,

@@ -41,7 +41,8 @@ use crate::time::Deadline;
 pub enum Start<'a> {
     /// This process becomes the program with these values.
     Now(Launch<'a>, Values),
-    /// With `--on-rotation`, this process stays, and forked launches read the values.
+    /// With `--on-rotation`, which needs Linux, this process stays, and forked launches read the
+    /// values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
 }

@@ -21,7 +21,7 @@ use crate::input::env_references::{inherited_layer, unresolved_warnings};
 use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
-use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
+use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
@@ -108,62 +108,35 @@ pub fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
-    let mut errors = take(&mut inputs.errors);
+    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    let sections = match matches!(asker, Asker::Get) {
+        true => Sections::OptionsAndAliases,
+        false => Sections::All,
+    };
+    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+    inputs.errors.extend(declarations.errors);
+    // The command line wins over every declaration.
+    inputs.options = take(&mut inputs.options).over(declarations.options);
 
-    let mut typed = take(&mut inputs.options);
-    let (mut layers, mut read_files) = (Vec::new(), Vec::new());
-    if inputs.find_file || !inputs.files.is_empty() {
-        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-        let sections = match matches!(asker, Asker::Get) {
-            true => Sections::OptionsAndAliases,
-            false => Sections::All,
-        };
-        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-        errors.extend(declarations.errors);
-        // The command line wins over every declaration.
-        typed = typed.over(declarations.options);
-        (layers, read_files) = (declarations.layers, declarations.names);
-    }
+    let mut layers = declarations.layers;
     if !inputs.resolve_env.is_empty() {
         let layer = inherited_layer(inherited, &inputs.resolve_env);
-        layers.extend(layer.map_err(|found| errors.extend(found)).ok());
+        layers.extend(layer.map_err(|found| inputs.errors.extend(found)).ok());
     }
     layers.push(take(&mut inputs.layer));
 
-    let (mut options, unmet_requirements) = typed.to_options(inherited);
-    errors.extend(unmet_requirements);
+    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
+    inputs.errors.extend(unmet_requirements);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
     if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;
     }
     apply_options(&options, deadline);
+    let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
+    inputs.warnings.extend(warnings);
+    print_input_notices(&mut inputs, options.verbose);
 
-    let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // This search saves time, because few launches inherit a variable with a reference.
-    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
-    let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
-    // After an error, these warnings could be wrong, because an invalid pattern isn't in
-    // `resolve_env`.
-    if (has_reference || !inputs.resolve_env.is_empty()) && errors.is_empty() {
-        let is_skipped = |name: &OsStr| is_replaced(name, &layers, &options);
-        let unresolved = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
-        inputs.warnings.extend(unresolved);
-    }
-    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing.
-    let is_pass_useless = typed.clean_env.is_none() && !options.retention.pass.is_empty();
-    if is_launch && is_pass_useless && errors.is_empty() {
-        let text = "--pass has no effect without --clean-env: the command gets all variables";
-        inputs.warnings.push(text.to_owned());
-    }
-    if is_launch {
-        let unmatched = unmatched_warnings(&options.retention, inherited);
-        inputs.warnings.extend(unmatched);
-    }
-    // After an error, such as a missing file of `-f`, the note about a declaration that isn't read
-    // wouldn't help.
-    inputs.replaces_file &= errors.is_empty();
-    print_input_notices(&mut inputs, typed, options.verbose);
-
+    let mut errors = take(&mut inputs.errors);
     // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
     let narrowed = asker.narrow(&mut layers);
     if errors.is_empty() {
@@ -174,7 +147,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        let mut problem = no_entry_problem(&read_files, &inputs, &options.source);
+        let mut problem = no_entry_problem(&declarations.names, &inputs, &options.source);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
@@ -212,25 +185,62 @@ pub fn prepare(
     }
 }
 
-/// Prints the note about a declaration that isn't read, and the warnings about the inputs, which it
-/// takes out of `inputs`. With `verbose`, also prints which options are turned off, and why.
-fn print_input_notices(inputs: &mut Inputs, typed: TypedOptions, verbose: bool) {
-    if inputs.replaces_file {
-        let note = replaced_declaration(&inputs.files).map(|name| {
-            Record::note(format!(
-                "./{name} isn't read, because -f is given; to read both, use -f {name} first"
-            ))
-        });
-        terminal::print_unless_hidden(note);
+/// Returns the warnings about references in inherited variables that aren't resolved, and about
+/// patterns without an effect: those of `--resolve-env` and, for a launch, of `--pass` and
+/// `--unset`.
+fn variable_warnings(
+    inputs: &Inputs,
+    asker: &Asker,
+    options: &Options,
+    layers: &[Layer],
+    inherited: &Inherited,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    // A poll doesn't repeat warnings, and `check` checks a launch.
+    let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    // This quick search comes first, because few launches inherit a variable with a reference.
+    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
+    let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
+    // After an error, these warnings could be wrong, because an invalid pattern isn't in
+    // `resolve_env`.
+    if (has_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+        let is_skipped = |name: &OsStr| is_replaced(name, layers, options);
+        warnings = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
     }
-    if verbose {
-        terminal::print_always(typed.turned_off.into_iter().map(Record::note));
+    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing.
+    let is_pass_useless = inputs.options.clean_env.is_none() && !options.retention.pass.is_empty();
+    if is_launch && is_pass_useless && inputs.errors.is_empty() {
+        let text = "--pass has no effect without --clean-env: the command gets all variables";
+        warnings.push(text.to_owned());
     }
-    let warnings = take(&mut inputs.warnings).into_iter().chain(typed.ignored);
-    terminal::print_unless_hidden(warnings.map(Record::warning));
+    if is_launch {
+        warnings.extend(unmatched_warnings(&options.retention, inherited));
+    }
+    warnings
 }
 
-/// Prints the warnings about texts and templates that are probably not what their author meant.
+/// Prints the note about a declaration that isn't read, and the warnings about the inputs and about
+/// ignored options. With `verbose`, also prints which options are turned off, and why. Takes the
+/// printed texts out of `inputs`.
+fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
+    // The note wouldn't help after an error, such as a missing file of `-f`.
+    if inputs.replaces_file && inputs.errors.is_empty() {
+        let text = replaced_declaration(&inputs.files).map(|name| {
+            format!("./{name} isn't read, because -f is given; to read both, use -f {name} first")
+        });
+        terminal::print_unless_hidden(text.map(Record::note));
+    }
+    if verbose {
+        let turned_off = take(&mut inputs.options.turned_off).into_iter();
+        terminal::print_always(turned_off.map(Record::note));
+    }
+    let mut warnings = take(&mut inputs.warnings);
+    warnings.append(&mut inputs.options.ignored);
+    terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+}
+
+/// Prints the warnings about texts, templates and modes that are probably not what their author
+/// meant.
 /// Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
@@ -340,6 +350,7 @@ impl Asker {
                     .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
+            // These need every entry. The only entry of `get` is its argument.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }

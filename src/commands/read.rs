@@ -5,7 +5,7 @@
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
 //!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
-//!                        └─ --wait, and every failure may pass by itself: pause, and ask for the rest
+//!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
 //! ```
 //!
 //! One way through this picture is a *round*. Most launches need only one. The failure of a single
@@ -301,8 +301,7 @@ impl Fetching<'_> {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
         };
-        // The future is large, and every future around it would contain it, so it is put on the
-        // heap.
+        // Boxed, because the future is large, and every future around it would contain it.
         let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would
@@ -322,8 +321,8 @@ impl Fetching<'_> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may pass by itself.
-    /// Otherwise waiting doesn't help.
+    /// True if requests for these locators have failed, and every failure may be temporary.
+    /// Otherwise, waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -332,8 +331,8 @@ impl Fetching<'_> {
     /// Pauses before the next round, for at most `left`. During the pause, messages show why
     /// requests have failed. After the pause, the next round has a whole `--timeout` again.
     ///
-    /// The pause is as long as all earlier rounds and pauses together, within its two limits. Up to
-    /// half of it is left out at random.
+    /// The pause is as long as all earlier rounds and pauses together, but at least
+    /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is left out at random.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = deadline.progress();
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -375,9 +374,9 @@ impl Fetching<'_> {
     }
 }
 
-/// If there is a file for `--local` next to the first declaration, or in the working directory if
-/// no entry is declared, advises its use in each failure that is due to a missing region or to
-/// missing credentials.
+/// Looks for a file for `--local` next to the first declaration, or in the working directory if no
+/// entry is declared. Each failure that is due to a missing region or missing credentials then
+/// advises the use of this file.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());

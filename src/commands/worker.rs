@@ -102,7 +102,7 @@ pub fn run<T: Send>(
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
 /// `work` begins now. Sends messages about a long wait and, except in a poll, finally prints the
-/// warnings and notes that `work` has left in the deadline's progress.
+/// warnings and notes that `work` has added to the deadline's progress.
 ///
 /// Termination signals are held from here on, and end this process. It ends with status 75 when the
 /// other end of [`Reporter::watched_connection`] closes, or if the worker doesn't react to the

@@ -265,8 +265,7 @@ impl DirectoryEntry {
         }
     }
 
-    /// Checks that the name is free or belongs to a regular file. Returns true if there is such a
-    /// file.
+    /// Checks that the name is free or belongs to a regular file. Returns true for a file.
     ///
     /// # Errors
     /// If the name belongs to anything else, or can't be examined.
@@ -435,7 +434,7 @@ impl AppendedFile {
     /// Appends text to the file, after a line feed if the file doesn't end with one.
     ///
     /// # Errors
-    /// The error of the kernel. In that case, the file has its old length.
+    /// The error of the kernel. The file then has its old length.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         let mut append = || {

@@ -32,7 +32,7 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
 /// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command
-/// inherits the descriptor.
+/// inherits it.
 ///
 /// # Errors
 /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.

@@ -111,7 +111,7 @@ impl<'a> Files<'a> {
     }
 
     /// Checks owners and directories without writing anything. Returns a problem for each reason
-    /// why a file can't be delivered, with the id of its outcome.
+    /// why a file can't be delivered, with the id of the file's outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {
@@ -134,7 +134,7 @@ impl Delivery {
     /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// A problem for each file that can't be written. In that case, no file is left behind.
+    /// A problem for each file that can't be written. No file is then left behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut delivery, mut errors) = (Self::default(), Vec::new());
         for pending in files.0 {
@@ -151,7 +151,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. In that case, no file is left behind.
+    /// be written. No file is then left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {

@@ -57,7 +57,8 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share root certificates, DNS answers and the result of the login.
+/// Opens connections. Clones share root certificates, DNS answers and a proxy's verdict on the
+/// password.
 #[derive(Clone)]
 pub struct Connector {
     pub dns: DnsResolver,
@@ -147,6 +148,7 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
+        // Until the proxy has accepted the password, this opens one tunnel after the other.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
@@ -498,7 +500,7 @@ type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupErro
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    /// True if a lookup of this host has been started and has not returned yet.
+    /// True while a lookup of this host is running.
     fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);
@@ -584,9 +586,9 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
-/// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. In
-/// that case, musl drops the IPv4 addresses, too. So if the query for both fails, only IPv4
-/// addresses are queried and, if this fails, too, only IPv6 addresses.
+/// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
+/// musl drops the IPv4 addresses, too. So if the query for both fails, only IPv4 addresses are
+/// queried and, if this fails, too, only IPv6 addresses.
 ///
 /// # Errors
 /// The error of the query for both, if all three queries fail.

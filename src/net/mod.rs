@@ -329,8 +329,8 @@ impl HttpClient {
         None
     }
 
-    /// Reads the body of the response from `uri`. Returns an inner error if the body is incomplete
-    /// or longer than [`MAX_BODY`].
+    /// Reads the body of the response from `uri`. If the body is incomplete or longer than
+    /// [`MAX_BODY`], returns an inner error, because the status may say enough.
     ///
     /// # Errors
     /// When a part of the body is late.

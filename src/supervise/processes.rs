@@ -54,7 +54,7 @@ use crate::system::waiting::{End, end, has_action, pending_signals};
 pub struct LaunchProcess {
     pub pid: Pid,
     gate: PipeWriter,
-    /// `None` after the end of the pipe. The launch has executed the command, or it has ended.
+    /// `None` after the end of the pipe: the launch has executed the command, or has ended.
     messages: Option<PipeReader>,
     /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
@@ -229,8 +229,8 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for a child, or for any child if `target` is -1, with these options. Returns
-/// `None` if no state has changed, or if there isn't such a child.
+/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if no state has
+/// changed, or if there isn't such a child.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.

@@ -116,7 +116,7 @@ pub struct Stopping {
     pub is_poll_requested: bool,
 }
 
-/// The stage that the end of the process group has reached.
+/// The stage of ending the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
@@ -154,8 +154,8 @@ impl RunningState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
-    /// this event also occurs if such a launch can't rename the files or execute the command. In
-    /// that case, its status is 78, 126 or 127.
+    /// this event also occurs, with status 78, 126 or 127, if such a launch can't rename the files
+    /// or execute the command.
     Ended {
         status: ExitStatus,
         /// True if no other process of the group is left, not even a zombie.
@@ -314,6 +314,7 @@ impl Step<'_> {
             }
             (Continued, _) => state.is_suspended = false,
             (Ended { status, is_last }, _) => return self.on_end(status, is_last),
+            // These events mean nothing in this state ([`step`]).
             (GroupEmpty | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
@@ -372,6 +373,7 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
+            // A requested poll doesn't wait for the splay.
             let delay = match state.is_poll_requested {
                 true => Delay::RequestedPoll,
                 false => Delay::Splay,
@@ -461,6 +463,7 @@ impl Step<'_> {
                 state.next = Next::ExitRotated
             }
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
+            // These events mean nothing in this state ([`step`]).
             (Ended { .. } | Suspended(_), Some(_)) | (GroupEmpty, None) => {}
             (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }

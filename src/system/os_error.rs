@@ -1,5 +1,4 @@
-//! Texts and problems for errors of system calls, the same with every C library. Also reads whole
-//! files.
+//! Texts and problems for failed system calls. Also reads whole files.
 
 use std::fmt::Display;
 use std::fs;
@@ -40,8 +39,7 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
-/// is one.
+/// Returns the problem for a file that can't be read. The help may be a remedy for its path.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let problem = Problem::configuration(match error.kind() {
@@ -70,8 +68,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
 }
 
 /// Returns the text for a file's error. If access was denied, the text includes the user of this
-/// process, and the owner and mode of the file. Otherwise, it includes the remedy for the path, if
-/// there is one.
+/// process, and the owner and mode of the file. Otherwise, it may include a remedy for the path.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     if error.kind() == io::ErrorKind::PermissionDenied

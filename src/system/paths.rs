@@ -107,8 +107,8 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
-/// remedy for the path, if there is one, and otherwise to create the directory with `command` or,
-/// in a unit, with a setting of systemd.
+/// remedy for its path. Without one, the help says to create the directory with `command` or, below
+/// /run, with a setting of systemd.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
@@ -210,8 +210,8 @@ pub fn is_foreign(owner: u32) -> bool {
 /// doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why a different user could change a file, or the entries of a directory.
-/// Returns `None` if nobody else can.
+/// Returns the reason why a different user could change a file, or the entries of a directory, with
+/// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let help_start = "run chmod go-w on it, or, ";
     if is_foreign(metadata.uid()) {

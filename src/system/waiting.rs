@@ -102,8 +102,9 @@ extern "C" fn before_main() {
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
 /// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
-/// process. Ignores SIGPIPE, so that a write without a reader fails, too. SIGCHLD gets its default
-/// action, and so do the signals for which [`restore_signals`] has installed a handler.
+/// process. Ignores SIGPIPE, so that a write without a reader fails, too. Sets the default action
+/// for SIGCHLD, so that no child's status is lost, and for the signals for which
+/// [`restore_signals`] has installed a handler.
 pub fn hold_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
@@ -176,11 +177,12 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now: the signals that are blocked, the termination
-    /// signals to hold, and whether SIGCHLD is ignored.
+    /// Returns the signal state of this process now: the blocked signals, the termination signals
+    /// to hold, and whether SIGCHLD is ignored.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+        // Other systems don't have signalfd(2), so no signal is held there.
         let must_be_held = |signal: &Signal| {
             cfg!(target_os = "linux")
                 && !mask.contains(*signal)
@@ -258,8 +260,7 @@ pub enum WaitEvent {
 /// [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
-/// If the kernel doesn't provide a thread or a descriptor. In that case, the work has not been
-/// done.
+/// If the kernel doesn't provide a thread or a descriptor. The work has then not been done.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,
@@ -386,7 +387,7 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
         End::Status(status) => status.into(),
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
-                // A held signal is blocked, so it ends the process when it is unblocked.
+                // A held signal is blocked, so it ends any process but PID 1 when it is unblocked.
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }

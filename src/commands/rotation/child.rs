@@ -223,7 +223,8 @@ impl Reporter for GatedLaunch<'_, '_> {
         }
     }
 
-    /// For the first launch, prints the report. For a poll, sends the parent one warning instead.
+    /// Prints the report of the first launch. For a poll, sends the parent one warning instead.
+    /// Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         if !self.launch.prepared.is_poll() {
             return failures.print();
@@ -312,7 +313,7 @@ struct HashedValue {
     /// The name of the variable or file in messages.
     label: String,
     hash: u64,
-    /// The keys (in `secrets`) of the secrets that it was read from.
+    /// The keys (in `secrets`) of the secrets that the value was read from.
     read_from: Vec<u64>,
 }
 

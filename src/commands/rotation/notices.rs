@@ -1,7 +1,7 @@
-//! The messages about polls, and about when the command starts and ends.
+//! The messages about polls, and about the start and the end of the command.
 //!
-//! The text output has all warnings, and notes about each restart, signal or exit and about polls
-//! that succeed again. The other notes are shown only with `--verbose`. JSON has all notes.
+//! The text output has all warnings, and notes about restarts, signals, exits, and polls that
+//! succeed after a failure. The other notes need `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -83,8 +83,8 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early, as
-    /// [`Self::print_failed_poll`] does.
+    /// Prints why the process of a poll could not be started, or why it ended too early, within the
+    /// limit of [`Self::print_failed_poll`].
     pub fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
@@ -196,9 +196,9 @@ impl Notices<'_> {
         self.write_lines(&terminal::visible_lines(records));
     }
 
-    /// Writes the rest of an earlier line, if there is one, and then `lines`. Doesn't wait for the
-    /// reader. Returns false if lines were dropped, because the reader is behind. A warning with
-    /// their number precedes the next lines that are written.
+    /// Writes what is left of an earlier line, and then `lines`. Doesn't wait for the reader.
+    /// Returns false if lines were dropped, because the reader is behind. A warning with their
+    /// number precedes the next lines that are written.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -213,11 +213,11 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `dropped` is the end of `text`. If it isn't longer than `lines`, the warning was written.
+        // `text` ends with `dropped`. If that isn't longer than `lines`, the warning was written.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // The warning itself isn't counted.
+        // If the warning was dropped, too, it isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

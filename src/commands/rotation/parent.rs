@@ -356,9 +356,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. If a
-    /// launch was forked, returns `None`, and its result arrives later. If none was forked, returns
-    /// the result. If the launch can't be forked, also prints why.
+    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
+    /// `None` if a launch was forked, whose result arrives later, and the result otherwise. Prints
+    /// why a launch can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
@@ -371,7 +371,8 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a launch. SIGALRM ends it if it isn't at its gate [`TIME_TO_END`] after its deadline.
+    /// Forks a launch. SIGALRM ends the launch if it isn't at its gate [`TIME_TO_END`] after its
+    /// deadline.
     ///
     /// # Errors
     /// The message that says why there isn't a process.
@@ -414,6 +415,7 @@ impl Launches<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
+                // If execve has failed, this follows `Placed`.
                 Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
@@ -510,9 +512,8 @@ impl Launches<'_> {
     /// the launch, and `None` for any other child.
     ///
     /// First receives the launch's last messages, because they may decide the event: the values are
-    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Without
-    /// such a message, the launch ended before its gate was opened. So the poll has failed, even if
-    /// the launch had reported a change.
+    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Otherwise,
+    /// the poll has failed, even if the launch had reported a change.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
@@ -521,10 +522,12 @@ impl Launches<'_> {
             return None;
         }
         let event = self.receive();
+        // The values are unchanged, or the gate was open: `receive` has already dropped the launch.
         if self.process.is_none() {
             return event;
         }
 
+        // The gate was never opened, so the poll has failed, whatever `event` is.
         self.process = None;
         // The command doesn't get the values of this launch. If the next poll reads them again,
         // that poll has to print the lines about the change again.
