@@ -108,17 +108,19 @@ pub fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress().awaits("the declarations".to_owned());
-    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-    let sections = match matches!(asker, Asker::Get) {
-        true => Sections::OptionsAndAliases,
-        false => Sections::All,
-    };
-    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-    inputs.errors.extend(declarations.errors);
-    // The command line wins over every declaration.
-    inputs.options = take(&mut inputs.options).over(declarations.options);
-
-    let mut layers = declarations.layers;
+    let (mut layers, mut read_files) = (Vec::new(), Vec::new());
+    if inputs.find_file || !inputs.files.is_empty() {
+        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+        let sections = match matches!(asker, Asker::Get) {
+            true => Sections::OptionsAndAliases,
+            false => Sections::All,
+        };
+        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+        inputs.errors.extend(declarations.errors);
+        // The command line wins over every declaration.
+        inputs.options = take(&mut inputs.options).over(declarations.options);
+        (layers, read_files) = (declarations.layers, declarations.names);
+    }
     if !inputs.resolve_env.is_empty() {
         let layer = inherited_layer(inherited, &inputs.resolve_env);
         layers.extend(layer.map_err(|found| inputs.errors.extend(found)).ok());
@@ -147,7 +149,7 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        let mut problem = no_entry_problem(&declarations.names, &inputs, &options.source);
+        let mut problem = no_entry_problem(&read_files, &inputs, &options.source);
         if !inputs.resolve_env.is_empty() {
             problem = problem.note("no variable that --resolve-env matches has a reference");
         }
