@@ -444,8 +444,8 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.note("the directory must be in memory, for example below /dev/shm")
 }
 
-/// Returns every reason why values must not be stored in a directory. The list is empty if they can
-/// be. For a directory on a disk, that is the only reason, because correcting its owner or mode
+/// Returns every reason why values must not be stored in a directory, or an empty list if there is
+/// none. If the directory is on a disk, only that is returned, because correcting its owner or mode
 /// wouldn't help.
 ///
 /// # Errors

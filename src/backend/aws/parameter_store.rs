@@ -356,8 +356,8 @@ fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }
 
-/// True if DescribeParameters finds the parameter, if it exists. It finds neither AWS's own
-/// parameters nor those of another account, and an ARN may be of another account.
+/// True if DescribeParameters can find the parameter, assuming it exists. It finds neither AWS's
+/// own parameters nor those of other accounts, which an ARN may name.
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }

@@ -233,7 +233,7 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
-        // A simulation of AWS accepts any region.
+        // The configured endpoint may be a simulation of AWS, which accepts any region.
         if requests.peek().is_none() {
             return Ok(());
         }
@@ -288,7 +288,7 @@ impl Settings {
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
-            // Credentials in variables have precedence over a web identity, too.
+            // Credentials in variables replace both the profile and a web identity.
             roles.extend(self.web_identity_role.clone());
         }
         roles
@@ -422,6 +422,7 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
 ];
 
 /// Reads the default region. Returns it together with the option, variable or file that names it.
+/// Checks every place: an invalid value adds an error.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
