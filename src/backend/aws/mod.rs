@@ -484,7 +484,7 @@ async fn send(
         Err(error) => return vec![Err(error); requests.len()],
     };
     match locator.store {
-        // Boxed, so that the future for each secret doesn't reserve space for this one, too.
+        // Boxed, so that the future for each secret doesn't reserve space for this one.
         Store::ParameterStore => {
             Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }

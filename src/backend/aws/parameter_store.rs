@@ -125,8 +125,7 @@ type PageContents = (Vec<(String, Document)>, Option<String>);
 /// region. Returns one document that has all of them.
 ///
 /// # Errors
-/// When a page cannot be read, when there are no parameters below the path, or when there are too
-/// many.
+/// When a page can't be read, or when there are no parameters below the path, or too many.
 async fn read_path(
     client: &Client,
     locator: &Locator,

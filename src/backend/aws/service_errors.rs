@@ -119,6 +119,7 @@ impl<'a> ServiceError<'a> {
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
+            // AWS names only the ARN of a secret that exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
             // The KMS key of a secret is disabled, missing or denied.

@@ -257,7 +257,7 @@ impl Session {
         {
             // The result stays in the cell, where `known_caller` finds it.
             //
-            // Boxed, so that the future for each secret doesn't reserve space for this one, too.
+            // Boxed, so that the future for each secret doesn't reserve space for this one.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
         self.known_caller(role)

@@ -87,7 +87,7 @@ pub struct Settings {
     pub profile_advice: Option<String>,
 }
 
-/// Two facts about a run, which decide whether it may ask the user and whether it asks STS.
+/// Two facts about a run: whether it may ask the user, and whether it asks STS.
 #[derive(Clone, Copy)]
 pub struct Purpose {
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
@@ -422,7 +422,7 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
 ];
 
 /// Reads the default region. Returns it together with the option, variable or file that names it.
-/// Checks every place: an invalid value adds an error.
+/// Adds an error for each invalid value.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
@@ -435,7 +435,8 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
     region.or(in_profile.map(|region| (region, source)))
 }
 
-/// Reads the endpoints, each with the name of its option, variable or setting.
+/// Reads the endpoints, each with the name of its option, variable or setting. Adds an error for
+/// each invalid one.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
@@ -469,7 +470,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached.
+/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached. Only
+/// messages use `environment`.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);

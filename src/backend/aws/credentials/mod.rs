@@ -240,9 +240,6 @@ async fn ask_in_regions(
 ///
 /// The futures are boxed, because the one for the instance metadata contains a whole client of the
 /// SDK.
-///
-/// # Errors
-/// The error of the provider.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
         CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
