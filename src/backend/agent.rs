@@ -347,6 +347,7 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
+        // The status makes it an outage.
         429 | 500.. => error_response(status, NO_HEADERS, &[]),
         400 if has_role => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",

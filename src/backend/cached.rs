@@ -91,9 +91,9 @@ impl Cached {
     /// answer and removes the entry of a secret that AWS denies or doesn't have. Adds a notice for
     /// each entry that can't be used, stored or removed.
     ///
-    /// `suffices` returns true if the answers that it gets provide a value for every target. The
-    /// entries of the locators in `not_from_cache` aren't used, because a value in them did not
-    /// match its pattern.
+    /// `suffices` returns true if the answers that it gets provide a value for every target. If the
+    /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in
+    /// `not_from_cache` aren't used, because a value in them did not match its pattern.
     ///
     /// # Errors
     /// The errors of [`Aws::answers`].
@@ -109,7 +109,7 @@ impl Cached {
         };
 
         let entries = self.read_entries(wanted.iter().copied()).into_iter();
-        let (fresh, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        let (fresh, mut not_fresh): (BTreeMap<_, _>, BTreeMap<_, _>) =
             entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
@@ -122,14 +122,14 @@ impl Cached {
         }
 
         let mut usable = Fetched::from_iter(answers.iter().cloned());
-        for (locator, entry) in &rest {
+        for (locator, entry) in &not_fresh {
             if is_usable(locator, entry, self.options.stale) {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));
             }
         }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
-            let existing = rest.remove(&locator);
+            let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let stale = self.options.stale;
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
@@ -441,8 +441,8 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.help_if_some(would_be_on_disk.then_some(USE_TMPFS))
 }
 
-/// Returns every reason why values must not be stored in a directory. The list is empty if they can
-/// be. For a directory on a disk, that is the only reason, because correcting its owner or mode
+/// Returns every reason why values must not be stored in a directory, or an empty list if there is
+/// none. If the directory is on a disk, only that is returned, because correcting its owner or mode
 /// wouldn't help.
 ///
 /// # Errors

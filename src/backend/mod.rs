@@ -116,8 +116,8 @@ impl Backend {
     }
 }
 
-/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`: a
-/// document, an absence, or a denial or refusal, even of the token or the role.
+/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`: any
+/// answer except most outages, a missing token, and a host that doesn't speak TLS.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {

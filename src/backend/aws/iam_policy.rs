@@ -194,8 +194,8 @@ fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArgumen
 /// The wildcard for a region or an account. It also matches an empty field.
 const ANY: &str = "*";
 
-/// An action: the position of its statement, the id of the statement, in which AWS allows only
-/// letters and digits, and the name of the action.
+/// An action: the position and the id of its statement, and the action's name. In the id, AWS
+/// allows only letters and digits.
 type IamAction = (u8, &'static str, &'static str);
 
 const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue");

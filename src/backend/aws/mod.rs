@@ -135,9 +135,9 @@ impl Aws {
     }
 
     /// Returns a key that is hashed to name the cache entry of a locator. It says what is read,
-    /// where it is read, and which options and variables choose the caller, so a request for which
-    /// one of these is different has a different key. Files aren't read for it. The key is never
-    /// printed, because it contains an access key id.
+    /// where it is read, and which options and variables choose the caller, so requests that differ
+    /// in any of these have different keys. Doesn't read a file. The key is never printed, because
+    /// it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let request = settings.with_defaults(locator);
@@ -222,7 +222,7 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // As in `answers`, there isn't a third call.
+            // The second call doesn't use stored credentials, so there isn't a third one.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -276,7 +276,7 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// region and a locator without a region become the same request.
 pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Returns the answer of each request in `answered` for each of its locators. Locators that share a
+/// Returns each locator with the answer to its request, if there is one. Locators that share a
 /// request get copies.
 pub fn distribute<R: Ord>(
     mut requests: Requests<'_, R>,
@@ -481,8 +481,7 @@ async fn send(
         Err(error) => return vec![Err(error); requests.len()],
     };
     match locator.store {
-        // Boxed, because there is one future of this function for each secret, and each of them
-        // would otherwise reserve space for this future.
+        // Boxed, so that the future for each secret doesn't reserve space for this one.
         Store::ParameterStore => {
             Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }

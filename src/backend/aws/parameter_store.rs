@@ -125,8 +125,7 @@ type PageContents = (Vec<(String, Document)>, Option<String>);
 /// region. Returns one document that has all of them.
 ///
 /// # Errors
-/// When a page cannot be read, when there are no parameters below the path, or when there are too
-/// many.
+/// When a page can't be read, or when there are no parameters below the path, or too many.
 async fn read_path(
     client: &Client,
     locator: &Locator,
@@ -355,8 +354,8 @@ fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }
 
-/// True if DescribeParameters finds the parameter, if it exists. It finds neither AWS's own
-/// parameters nor those of another account, and an ARN may be of another account.
+/// True if DescribeParameters can find the parameter, assuming it exists. It finds neither AWS's
+/// own parameters nor those of other accounts, which an ARN may name.
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }

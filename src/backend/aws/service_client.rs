@@ -129,8 +129,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Calls one of the SDK's operations once. `metadata` is the function of the operation's error
-    /// that returns its code and message.
+    /// Calls one of the SDK's operations once. `metadata` returns the code and the message of the
+    /// operation's error.
     ///
     /// # Errors
     /// AWS's error, the failure of the request, or [`Refusal::NotSent`].
@@ -207,8 +207,8 @@ impl Client {
     /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
-    /// When the request is invalid, or when the response did not arrive completely. If the head of
-    /// an incomplete response has status 500 or more, or if its body is invalid, the error is the
+    /// When the request is invalid, or when the response isn't complete or its body is invalid. The
+    /// error for an invalid body, and for an incomplete response with status 500 or more, is the
     /// one for this status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
@@ -225,7 +225,7 @@ impl Client {
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            // The connection broke.
+            // The connection broke. A status of 500 or more says more than this.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }

@@ -119,6 +119,7 @@ impl<'a> ServiceError<'a> {
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
+            // AWS names only the ARN of a secret that exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
             // The KMS key of a secret is disabled, missing or denied.
@@ -221,16 +222,17 @@ fn policy_remedy(message: &str) -> Option<String> {
         ));
     }
 
+    // `because no service control policy allows the … action`
     let (_, policy) = message.split_once("because no ")?;
     let (kind, _) = policy.split_once(" allows ")?;
     let remedy = format!("an administrator has to allow this in the {kind}, too");
     (kind != "identity-based policy").then_some(remedy)
 }
 
-/// Returns the outage for a response that isn't from AWS or is damaged. `kind` is the type of its
-/// body, or says where it redirects to.
-pub fn malformed_response(status: u16, kind: Option<&str>) -> FetchError {
-    let suffix = kind.map_or(String::new(), |kind| format!(", {}", one_line(kind)));
+/// Returns the outage for a response that doesn't look like AWS's, such as a proxy's or a damaged
+/// one. `detail` is the type of its body, or says where it redirects to.
+pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
+    let suffix = detail.map_or(String::new(), |detail| format!(", {}", one_line(detail)));
     let what = format!("a response that isn't from AWS (HTTP status {status}{suffix})");
     FetchError::malformed(&what)
 }

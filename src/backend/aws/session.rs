@@ -241,9 +241,9 @@ impl Session {
         self.budget.over_regions(begun, regions, assume_in).await
     }
 
-    /// Assumes a role, unless an earlier call has, and returns what [`Self::known_caller`] returns
-    /// for it. [`Self::prepare_credentials`] must have been called with a request for this role.
-    /// Without a role, returns the base credentials.
+    /// Assumes a role, unless an earlier call has, and returns its credentials.
+    /// [`Self::prepare_credentials`] must have been called with a request for this role. Without a
+    /// role, returns the base credentials.
     ///
     /// # Errors
     /// When the base credentials weren't found, or when the role can't be assumed or wasn't
@@ -254,8 +254,7 @@ impl Session {
         {
             // The result stays in the cell, where `known_caller` finds it.
             //
-            // Boxed, because this function has one future for each secret, and each of them would
-            // otherwise reserve space for this future.
+            // Boxed, so that the future for each secret doesn't reserve space for this one.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
         self.known_caller(role)

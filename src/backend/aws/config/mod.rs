@@ -227,6 +227,7 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut requests = requests.iter().filter(is_to_aws).peekable();
+        // The configured endpoint may be a simulation of AWS, which accepts any region.
         let is_simulation = requests.peek().is_none();
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A request's region comes from an ARN, which has already been checked, or from an alias.
@@ -236,7 +237,6 @@ impl Settings {
         let fallbacks = fallback_regions.map(|region| (region, fallback));
         let requested = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
-            // A simulation of AWS accepts any region.
             let is_checked = !is_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
@@ -280,7 +280,7 @@ impl Settings {
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
-            // Credentials in variables have precedence over a web identity, too.
+            // Credentials in variables replace both the profile and a web identity.
             roles.extend(self.web_identity_role.clone());
         }
         roles
@@ -414,6 +414,7 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
 ];
 
 /// Reads the default region. Returns it together with the option, variable or file that names it.
+/// Adds an error for each invalid value.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
@@ -426,7 +427,8 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
     region.or(in_profile.map(|region| (region, source)))
 }
 
-/// Reads the endpoints, each with the name of its option, variable or setting.
+/// Reads the endpoints, each with the name of its option, variable or setting. Adds an error for
+/// each invalid one.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
@@ -460,7 +462,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached.
+/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached. Only
+/// messages use `environment`.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);

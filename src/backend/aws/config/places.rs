@@ -43,7 +43,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the value of a variable or, if it isn't set, of the profile's setting, which has the
-    /// same name in lower case and without `aws_`. An invalid value adds an error.
+    /// same name in lower case and without `aws_`. Checks both: an invalid value adds an error.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
@@ -282,7 +282,7 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// The sections of both files. A setting in the credentials file has precedence.
+/// The sections of the config and credentials files. The credentials file wins.
 #[derive(Default)]
 pub struct Profiles {
     /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
@@ -308,6 +308,7 @@ impl Profiles {
         if let Some(path) = &files.config {
             profiles.read_file(path, progress, split_header)?;
         }
+        // Every section is a profile. This file is read last, so that its settings win.
         if let Some(path) = &files.credentials {
             profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
         }

@@ -170,7 +170,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        // The names of other tools, and of the AWS CLI's files.
+        // Other tools use the first name, and the AWS CLI's files the second.
         ("AWS_ACCESS_KEY", both_keys),
         ("aws_access_key_id", both_keys),
     ] {
@@ -204,7 +204,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_help = settings.metadata.may_exist;
     let again = if may_help { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // Without a remedy for one of the sources, the advice to choose a profile applies.
+    // If no provider has a remedy, the report may advise the user to choose a profile.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
@@ -216,7 +216,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 }
 
 /// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
-/// time ends, returns the last outage, because it says more than that the time is over.
+/// time ends, returns the last outage, because it says more than a timeout.
 ///
 /// # Errors
 /// The provider's error after which it isn't asked again, or the last outage.
@@ -225,7 +225,7 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let unanswered = || {
+    let timed_out = || {
         let why = format!("the AWS credentials from {origin} didn't arrive in time");
         FetchError::outage(OutageKind::Timeout, why)
     };
@@ -233,7 +233,7 @@ async fn ask_in_regions(
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let mut context = context.clone();
         context.region = region;
-        let asking = budget.retry_with_last(&mut last_outage, unanswered, async || {
+        let asking = budget.retry_with_last(&mut last_outage, timed_out, async || {
             let found = ask(origin, &context).await?;
             let endpoints = Some(&context.settings.endpoints);
             checked_credentials(found, origin.clone(), endpoints)
@@ -248,9 +248,6 @@ async fn ask_in_regions(
 ///
 /// The futures are boxed, because the one for the instance metadata contains a whole client of the
 /// SDK.
-///
-/// # Errors
-/// The error of the provider.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
         CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),

@@ -43,8 +43,8 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often we check whether a program has ended after it has closed its output. While its output
-/// is open, we check less often.
+/// How often we check whether a program that has closed its output has ended. While its output is
+/// open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
 /// True once a program has failed. With `--wait`, programs are started again and again, and later
@@ -104,8 +104,8 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
-    // From here on, dropping `program` doesn't kill anything, because the program may have left a
-    // process behind on purpose, such as an agent.
+    // The program may have left a process behind on purpose, such as an agent. So from here on,
+    // dropping `program` must not kill anything.
     waiting::locked_program().take();
     Ok(credentials)
 }
@@ -126,10 +126,8 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Parses the credentials in the program's output. Also returns the text of their expiration, which
-/// is empty if they don't expire. Returns `None` for any other output.
-///
-/// The text is for messages, which show the expiration as the program wrote it.
+/// Parses the program's output. Returns the credentials and, for messages, their expiration as the
+/// program wrote it, or an empty text if they don't expire. Returns `None` for any other output.
 fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(output).ok();
     let output = parsed.filter(|output| output.version == 1)?;
@@ -161,8 +159,8 @@ struct CredentialProcess(Option<OwnedFd>);
 impl CredentialProcess {
     /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
-    /// It shares this process's standard error. If an earlier program has failed and the user can't
-    /// be asked, its standard error is /dev/null.
+    /// It shares this process's standard error, unless an earlier program has failed and the user
+    /// can't be asked. It would then print the same message again ([`HAS_FAILED`]).
     ///
     /// If this process is in the foreground of a terminal, the program can ask for a password
     /// there. Otherwise the program gets its own session, without a terminal.

@@ -127,7 +127,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
         // Their texts are left out, because they are about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
-        // `NoCredentials` already has a headline, which says that AWS refused the access keys.
+        // This changes only an outage. `NoCredentials` already says that AWS refused the keys.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
             return error.with_outage_headline(headline);
         }
@@ -170,8 +170,8 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns the name of a part of the credentials for a message: the variable, or the name of
-    /// the setting in a profile and the origin.
+    /// Returns the name of a part of the credentials for a message: `AWS_ACCESS_KEY_ID` or, if it
+    /// isn't from a variable, `aws_access_key_id from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();

@@ -159,6 +159,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     }
     let headline = format!("the SSO session of the profile {profile:?} couldn't be renewed");
     let Some(failure) = refresh_failure.get().cloned() else {
+        // AWS answered, but without a usable token.
         return Err(service_failure(headline));
     };
     Err(match failure.cause {
@@ -226,7 +227,7 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
-        // The metadata service reports AssumeRoleUnauthorizedAccess.
+        // The SDK's error if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
             let why = error.source().map(error_text).unwrap_or_default();
             let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
@@ -306,6 +307,7 @@ pub async fn instance_region(
     let found =
         budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
     found.await.map_err(|error| {
+        // Outside EC2, there may be no answer.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
@@ -315,7 +317,7 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure for a metadata service that doesn't answer now but may answer later.
+/// Returns the failure for a region that the metadata service may return later, but not now.
 fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
@@ -424,8 +426,7 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
     }
 }
 
-/// The HTTP status of a response that the SDK doesn't get, and the reason in its body, after a
-/// colon.
+/// The HTTP status of a response that the SDK doesn't get, and the result of [`stated_reason`].
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
@@ -478,6 +479,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     let failure = match error {
         CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
         CredentialsError::ProviderTimedOut(_) => service_failure(text),
+        // Only the container's provider returns this error, usually for a URL that it refuses.
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };

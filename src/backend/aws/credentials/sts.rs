@@ -95,7 +95,7 @@ pub async fn assume_once(
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
         let mut error = explain_refused_credentials(error, credentials);
-        // The request for the secret itself hasn't been sent.
+        // STS refused the credentials, so the secret hasn't been requested.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -105,6 +105,7 @@ pub async fn assume_once(
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
+        // Without an ARN, the cell stays empty, so that STS can be asked for it.
         arn: OnceCell::new_with(user.map(Some)),
         clients: RefCell::default(),
     })
@@ -257,7 +258,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in the file {file} has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
-        // AWS gives a different reason than the role's trust.
+        // The reason isn't that the role doesn't trust the token.
         not_assumed(role)
     } else {
         let role = one_line(role);
@@ -344,8 +345,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 
 /// Returns the name under which botocore stores the session of a role
 /// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
-/// by Python's json.dumps. They don't include a name of the session that botocore itself has
-/// chosen.
+/// by Python's json.dumps. They don't include a session name that botocore itself has chosen.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -377,6 +377,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
 /// When there is no terminal, or when the user ends the input.
 pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = one_line(serial);
+    // Errors are escaped later, but the question isn't.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
     loop {
