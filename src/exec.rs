@@ -130,7 +130,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
         if command == "exec" {
-            return not_found(&text, "leave it out");
+            return not_found(&text, "remove it");
         }
         // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
         let word = command.replace("source", ".");
@@ -160,7 +160,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
         "check" | "export" | "get" | "policy" => {
-            format!("for secrets-exec's own {command}, use secrets-exec {command}")
+            format!("for the subcommand, use secrets-exec {command}")
         }
         _ if Path::new(command).is_file() => {
             format!("for the file in this directory, write ./{command}")

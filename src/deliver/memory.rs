@@ -98,7 +98,7 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         return Err(Problem::temporary(text).help(help));
     }
     let what = format!("the value has {length} bytes, which don't fit into a pipe");
-    Err(call_problem(&what, errno).help("leave out `once`"))
+    Err(call_problem(&what, errno).help("remove `once`"))
 }
 
 /// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl

@@ -84,7 +84,7 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
     };
     let Kind::Mapping(entries) = &stages.kind else {
-        let text = "the value of $stages must be a mapping of staging labels and values";
+        let text = "the value of $stages must be a mapping of staging labels to values";
         return Err((stages.position, text));
     };
     let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));

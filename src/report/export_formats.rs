@@ -168,7 +168,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let upper = name.to_ascii_uppercase();
     if upper == "NODE_OPTIONS" || upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_") {
         let why = format!("GitHub's runner doesn't let a step set the variable {name}");
-        return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
+        return Err(Problem::configuration(why).help("rename or remove the variable"));
     }
 
     let value = utf8_value(variable, "the file of GITHUB_ENV")?;

@@ -96,7 +96,7 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     let read = file.take(max_length as u64 + 1).read_to_end(&mut bytes);
     let length = read.map_err(|error| unreadable(&name, &error))?;
     if length > max_length {
-        let text = format!("{name} is larger than {max_mib} MiB, which is the limit for this file");
+        let text = format!("{name} is larger than {max_mib} MiB, the limit for this file");
         return Err(Problem::configuration(text));
     }
     Ok(bytes)

@@ -55,7 +55,7 @@ pub struct Reference {
 }
 
 /// The remedy for too many fields, which may also be in the wrong order.
-const PARTS_REMEDY: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
+const PARTS_REMEDY: &str = "write SECRET:KEY:STAGE:VERSION-ID, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
 const VERSION_REMEDY: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
@@ -65,17 +65,17 @@ const PARAMETER_VERSION_REMEDY: &str =
     "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a variable in the syntax of another tool.
-const VARIABLE_REMEDY: &str = "write a variable in braces, as in ${STAGE}/db:password";
+const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
 /// The remedy for the path of a file where a reference belongs.
-const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
+const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store it in a secret or, without a password, write { value: … } under \"env\"";
+    "store it in a secret; if it has no password, use { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference.
@@ -102,7 +102,7 @@ impl Reference {
             return Err(Fault::new(defect).help(help));
         }
         if after_version.is_some() {
-            return Err(Fault::new("has too many parts separated by colons").help(PARTS_REMEDY));
+            return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
         }
 
         Ok(Self {
@@ -225,7 +225,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
             searched.contains("${{") || (searched.contains("}}/") && !searched.contains("://"));
         let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_REMEDY,
-            false => "in a declaration, write { template: \"…\" }",
+            false => "declare it as { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);
         return helm_fault(text).or(Some(template));
@@ -252,7 +252,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
         // set".
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
-            let help = "write only the reference; --keep-existing keeps a variable that is set";
+            let help = "add --keep-existing, and write only the reference";
             let defect = format!("has a colon in the default of ${{{name}:-…}}");
             return Err(Fault::new(defect).help(help));
         }
@@ -352,9 +352,9 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // `*db:password`, as if `db` were a YAML alias
-        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "leave out the \"*\"",
+        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "remove the \"*\"",
         '*' | '?' => {
-            "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
+            "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }
         _ => VALUE_REMEDY,
     };
@@ -478,7 +478,7 @@ fn replace_placeholders<'t>(
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
 ) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
-        let defect = "has a ${ that isn't followed by a variable's name and a closing }";
+        let defect = "has a ${ that isn't followed by a variable name and a closing }";
         let fault = Fault::new(defect).help("write ${NAME} or ${NAME:-default}");
         unrendered_expression(text).unwrap_or(fault)
     };
@@ -546,8 +546,8 @@ fn variable_value<'a>(
     let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
     let Some(value) = inherited.get(name).filter(is_usable) else {
         return default.ok_or_else(|| {
-            let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
-            Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
+            let help = format!("set {name}, or write a default: ${{{name}:-default}}");
+            Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
         });
     };
 

@@ -269,7 +269,7 @@ fn credential_defect(text: &str) -> Option<String> {
     }
     // AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
-        return Some("is encoded with base64".to_owned());
+        return Some("is base64-encoded".to_owned());
     }
     if is_plain_ascii(text) {
         return None;
@@ -333,7 +333,7 @@ fn fault_and_remedy(
         {
             let token = origin.name_of("AWS_SESSION_TOKEN");
             (
-                format!("{token} is missing, which the temporary {key} from {origin} needs"),
+                format!("the temporary {key} from {origin} needs {token}, which is missing"),
                 "copy the session token, too",
             )
         }

@@ -224,7 +224,7 @@ pub async fn web_identity_credentials(
         unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     if token.trim().is_empty() {
-        let text = format!("the service account token in {} is empty", identity.file);
+        let text = format!("the token in \"{}\" is empty", identity.file);
         return Err(unusable(text).help("check what writes this file"));
     }
     conceal([token.trim()]);
@@ -255,13 +255,13 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         return request_failure(&not_assumed(role), error);
     };
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
-        format!("the token in the file {file} has expired")
+        format!("the token in \"{file}\" has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
         // AWS gives a different reason than the role's trust.
         not_assumed(role)
     } else {
         let role = one_line(role);
-        format!("the role \"{role}\" doesn't trust the token in the file {file}")
+        format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
     let unreadable = || "no readable issuer, subject or audience".to_owned();
     let claims = readable_claims(token).unwrap_or_else(unreadable);
