@@ -145,7 +145,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {
         let why = "it looks like a command and its arguments in one argument";
         let text = format!("there is no program named \"{shown}\": {why}");
-        let words = format!("write each word as its own argument: -- {shown}");
+        let words = format!("pass each word as its own argument: -- {shown}");
         return not_found(&text, &format!("{words}; or start a shell: -- sh -c '…'"));
     }
     if command == "/bin/sh" {

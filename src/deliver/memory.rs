@@ -93,11 +93,11 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         && let Ok(most) = system_limit.trim().parse::<usize>()
         && length <= most
     {
-        let text = format!("the user has too many pipes for one of {length} bytes");
+        let text = format!("the user's pipes leave no room for {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";
         return Err(Problem::temporary(text).help(help));
     }
-    let what = format!("the value has {length} bytes, which don't fit into a pipe");
+    let what = format!("the value ({length} bytes) doesn't fit into a pipe");
     Err(call_problem(&what, errno).help("remove `once`"))
 }
 

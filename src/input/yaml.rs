@@ -438,7 +438,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         ErrorKind::InvalidTrailingDoubleQuotedScalar
         | ErrorKind::InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
-            "put the whole value in the other kind of quotes; inside { … }, write a comma before the next name",
+            "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
             "a quote that begins above this line isn't closed",

@@ -337,7 +337,7 @@ pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
 ^--env-from (\w+)[-.](\w*)=([^:=]+)$ => in a prefix, use only letters, digits and "_": --env-from ${1}_$2=$3
-[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::AWSPREVIOUS
+[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => put colons before the stage, as in prod/db::AWSPREVIOUS
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the last six characters come from an ARN, remove them
 ^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => use the name of a secret, not the path of a file
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
@@ -361,7 +361,7 @@ pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:[^:]*:-.*$ => for a default, writ
 ^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
 ^SECRET:([A-Za-z_]\w*):([B-Za-z_]\w*)$ => the third field is a staging label; for a nested key, write «$1:$$.$2.$3»
 ^SECRET:([^:]+):[^:A][^:]*$ => the third field is a staging label, as in «$1:$2:AWSPREVIOUS»
-^SECRET::([B-Za-z_]\w*)$ => write one colon before a key: «$1:$2»
+^SECRET::([B-Za-z_]\w*)$ => put one colon before a key: «$1:$2»
 ^([^: ]*/[^: ]*|arn:.+-\w{6})[/.]([^:/.]+)$ => if "$2" is a key of the secret "$1", write «$1:$2»; otherwise, CHECK"#;
 
 /// The beginnings of expressions, without spaces, and the tool that replaces them.
@@ -408,7 +408,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
     if !ours.is_empty() {
-        return Some(format!("write {ours}"));
+        return Some(format!("use {ours}"));
     }
     // As in `!var prod/db#password`.
     let reference = value.replace('#', ":");

@@ -298,7 +298,7 @@ impl Lookup<'_> {
                 && let Some(name) = source.empty_variable()
             {
                 let help = format!(
-                    "set {name} or, to start without the secret, write \"optional: true\" in a declaration"
+                    "set {name} or, to start without the secret, add optional: true in a declaration"
                 );
                 let fault = Fault::new(format!("uses the variable {name}, which is empty"));
                 self.refuse(&entry.subject, fault.help(help));
@@ -499,7 +499,7 @@ impl Lookup<'_> {
 /// example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
-        return format!("write the text of {} into the template", variable.label);
+        return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
     // Jinja reads such a reference as a calculation, so the help of that error is the correction.

@@ -116,7 +116,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
-            "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
+            "the variable is {length} bytes long with its name, but Docker's --env-file allows at most {LONGEST_LINE}"
         );
         return Err(Problem::configuration(why).help(DOCKER_HELP));
     }

@@ -213,7 +213,7 @@ fn launch_invocation(
     let has_separator = |argument: &OsString| argument.to_string_lossy().contains(" -- ");
     if let Some(at) = arguments.iter().position(has_separator) {
         let text = format!("argument {} is several arguments in one", at + 1);
-        let problem = Problem::usage(text).help("write each argument separately");
+        let problem = Problem::usage(text).help("pass each argument separately");
         return Err(vec![problem]);
     }
 
@@ -594,7 +594,7 @@ fn split_assignment<'t>(
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
-            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+            "put {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
         );
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
@@ -613,7 +613,7 @@ fn split_assignment<'t>(
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
-            Some(_) => "write the variable first: DB_PASSWORD=prod/db:password",
+            Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
             None => "use only letters, digits and \"_\", as in DB_PASSWORD2",
         }));
     };

@@ -289,7 +289,7 @@ impl Line<'_> {
         if word.starts_with(['–', '—']) {
             let help = match word.chars().nth(1) {
                 None => "put `--` before the command",
-                Some(_) => "write hyphens, as in --env DB_PASSWORD=prod/db:password",
+                Some(_) => "use hyphens, as in --env DB_PASSWORD=prod/db:password",
             };
             return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
         }
@@ -420,7 +420,7 @@ impl Line<'_> {
             ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),
-                format!("write {option} before each NAME=REF"),
+                format!("put {option} before each NAME=REF"),
             ),
             // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,

@@ -151,7 +151,7 @@ const PATH_FROM_SECRET: &str =
 /// Reads the section `env`. `aliases` are those of the same file. PATH only accepts `value`,
 /// because the command is looked up before any secret is read.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
-    let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
+    let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {
@@ -164,7 +164,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
         if let "secrets-manager" | "parameter-store" = name {
-            let help = "write its variables directly under \"env:\", and parameters with ssm:";
+            let help = "put its variables directly under \"env:\", and parameters with ssm:";
             let fault = Fault::new("is a section of a buildspec, not a variable");
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;

@@ -62,7 +62,7 @@ const VERSION_REMEDY: &str = "use the full version id, as secrets-exec check --j
 
 /// The remedy for a version that a parameter can't have.
 const PARAMETER_VERSION_REMEDY: &str =
-    "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
+    "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a variable in the syntax of another tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
@@ -97,7 +97,7 @@ impl Reference {
         // In the brackets of a JSONPath, `${` isn't a variable.
         let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
         if has_variable || stage.contains("${") || version.contains("${") {
-            let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
+            let help = "use ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
@@ -207,7 +207,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let searched = text.replacen(json_path, "", 1);
     // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
     if text.contains('"') && is_json(&searched) {
-        let help = "write the name of the secret and a key, as in prod/db:password";
+        let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }
     let found = several_lines(text, VALUE_REMEDY)
@@ -342,14 +342,14 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
     let help = match character {
-        '$' if is_command => "write the name of the secret, as in prod/db:password",
+        '$' if is_command => "use the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
         '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
         ',' | ' ' | '|' if both_are_names && key.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if both_are_names => "write a colon before the key, as in prod/db:password",
-        '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
+        ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
+        '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "remove the \"*\"",
@@ -438,7 +438,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
-            _ => "write a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
+            _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
         Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })
@@ -462,7 +462,7 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let parsed = Reference::parse(&corrected);
     let help = match parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default())) {
         true => format!("write {corrected}"),
-        false => "write the name of a secret, as in prod/db:password".to_owned(),
+        false => "use the name of a secret, as in prod/db:password".to_owned(),
     };
     Some(Fault::new(predicate).help(help))
 }
@@ -546,7 +546,7 @@ fn variable_value<'a>(
     let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
     let Some(value) = inherited.get(name).filter(is_usable) else {
         return default.ok_or_else(|| {
-            let help = format!("set {name}, or write a default: ${{{name}:-default}}");
+            let help = format!("set {name}, or add a default: ${{{name}:-default}}");
             Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
         });
     };

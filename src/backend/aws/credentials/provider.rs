@@ -339,8 +339,8 @@ fn fault_and_remedy(
         }
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists. A permanent key (AKIA…) must not have a session token, and a temporary key \
-             needs its own. The China and GovCloud regions need their own access keys",
+            "check that the access key is complete and still exists. Use a session token only with \
+             its own temporary key (ASIA…). The China and GovCloud regions need their own access keys",
         ),
     }
 }

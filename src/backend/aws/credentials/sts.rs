@@ -180,7 +180,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
 
 /// The remedy if AWS_ROLE_ARN is missing. Somebody must have set AWS_WEB_IDENTITY_TOKEN_FILE by
 /// hand, because EKS sets both.
-const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
+const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
 /// The remedy for a token file that can't be read.
