@@ -137,7 +137,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
         if command == "exec" {
-            return not_found(&text, "leave it out");
+            return not_found(&text, "remove it");
         }
         // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
         let word = command.replace("source", ".");
@@ -152,7 +152,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {
         let why = "it looks like a command and its arguments in one argument";
         let text = format!("there is no program named \"{shown}\": {why}");
-        let words = format!("write each word as its own argument: -- {shown}");
+        let words = format!("pass each word as its own argument: -- {shown}");
         let shell = format!("start a shell: -- sh -c '{shown}'");
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
         return not_found(&text, if needs_shell { &shell } else { &words });
@@ -169,7 +169,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
         "check" | "export" | "get" | "policy" => {
-            format!("for secrets-exec's own {command}, use secrets-exec {command}")
+            format!("for the subcommand, use secrets-exec {command}")
         }
         _ if Path::new(command).is_file() => {
             let start = interpreter(command).unwrap_or("./");

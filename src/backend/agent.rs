@@ -194,9 +194,9 @@ impl Agent {
         if has_external_id {
             Some("doesn't pass on the external id of a role")
         } else if is_elsewhere {
-            Some("reads only from its own region, but the ARN or the alias names another region")
+            Some("reads only from its own region, but the ARN or alias names another")
         } else if locator.store == Store::ParameterStore {
-            Some("can't read parameters")
+            Some("reads only secrets")
         } else {
             None
         }
@@ -353,7 +353,7 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
         _ => {
-            let question = "is it the Secrets Manager Agent that listens there?";
+            let question = "does the Secrets Manager Agent listen there?";
             let why = format!("HTTP status {status}; {question}");
             FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
         }

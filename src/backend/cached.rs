@@ -217,7 +217,7 @@ impl Cached {
             }
             Err(failure) if must_remove_entry(failure, entry) => (
                 remove_file(directory, name.as_ref()),
-                "that AWS no longer gives couldn't be removed",
+                "that AWS no longer has couldn't be removed",
             ),
             Err(_) => return,
         };
@@ -243,7 +243,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
             Ok(entry.into_document(Some(failure)))
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-            let note = "the cache doesn't have a value that could be used instead";
+            let note = "the cache has no value to use instead";
             failure.error.problem.notes.push(note.to_owned());
             Err(failure)
         }
@@ -349,7 +349,7 @@ const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
 /// The predicate of the notice about a file that isn't private to this user.
 const NOT_OURS: &str =
-    "couldn't be used, because its file doesn't belong to this user or doesn't have mode 0600";
+    "couldn't be used, because its file belongs to another user or doesn't have mode 0600";
 
 /// The size limit for reading a file, in bytes. Even the document of a path with the maximum number
 /// of parameters is smaller.
@@ -428,7 +428,8 @@ impl CacheDirectory {
 }
 
 /// The remedy for a directory on a disk.
-const USE_TMPFS: &str = "create a directory in memory with install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
+const USE_TMPFS: &str =
+    "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
 /// Adds `--cache` to the text of the problem for a directory that can't be opened. If the directory
 /// doesn't exist, the help of `problem` is to create it. But if the new directory would be on a
@@ -475,7 +476,7 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     if is_open_to_others {
         let install = format!("install -d -m 700 {path}/secrets-exec");
         let help = match is_shared {
-            true => format!("make a directory in it, and use that one: {install}"),
+            true => format!("create a directory in it, and use that: {install}"),
             false => format!("close it to others: chmod 700 {path}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());

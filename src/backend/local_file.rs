@@ -9,7 +9,7 @@ use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 
 /// The remedy if `--local` names a declaration.
-const REMEDY: &str = "that is a declaration: name a file with prod/db: { password: … } instead";
+const REMEDY: &str = "use a file with prod/db: { password: … }, not a declaration";
 
 /// The file of `--local`.
 pub struct LocalFile {

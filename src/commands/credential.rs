@@ -39,7 +39,7 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
 /// Every reason why the value was not sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
-        let text = "-f - can't be used here, because standard input is the connection of systemd";
+        let text = "-f - can't be used here, because standard input is systemd's connection";
         inputs.errors.push(Problem::usage(text));
     }
     let found = systemd::CONNECTION.get().ok_or_else(no_connection_problem);

@@ -139,9 +139,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
         Some(path) => {
             let path = subject.as_written(&path.display().to_string());
             let file = format!("the file {path} ({})", subject.origin);
-            format!(
-                "export doesn't write {file}, which is written when secrets-exec starts a command"
-            )
+            format!("export doesn't write {file}: only a launch does")
         }
         None => format!(
             "{subject} is left out, because a file in memory disappears with the process that made it"

@@ -160,7 +160,7 @@ impl Access {
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
             call_problem("the owner of the file can't be set", errno)
-                .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
+                .help("only root can change the owner of a file: start secrets-exec as root, or remove `owner`")
         };
         if self.group.is_some() {
             fchown(&*file, None, self.group).map_err(owner_problem)?;
@@ -277,7 +277,7 @@ impl DirectoryEntry {
             SFlag::S_IFREG => return Ok(true),
             SFlag::S_IFLNK => (
                 "is a symbolic link, which secrets-exec doesn't follow",
-                Some("use the path of the file that the link points to"),
+                Some("use the path that the link points to"),
             ),
             SFlag::S_IFDIR => ("is a directory, not a file", None),
             _ => ("is a device, a pipe or a socket", None),
@@ -416,7 +416,7 @@ impl AppendedFile {
             {
                 let (path, owner) = (path.display(), file.st_uid);
                 let text = format!("\"{path}\" belongs to user {owner}, who could read the values");
-                return Err(Problem::configuration(text).help("name a file of your own"));
+                return Err(Problem::configuration(text).help("use a file of your own"));
             }
         }
 

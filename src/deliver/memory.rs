@@ -95,12 +95,12 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         && let Ok(largest) = system_limit.trim().parse::<usize>()
         && length <= largest
     {
-        let text = format!("the user has too many pipes for one of {length} bytes");
+        let text = format!("the user's pipes leave no room for {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";
         return Err(Problem::temporary(text).help(help));
     }
-    let what = format!("the value has {length} bytes, which don't fit into a pipe");
-    Err(call_problem(&what, errno).help("leave out `once`"))
+    let what = format!("the value ({length} bytes) doesn't fit into a pipe");
+    Err(call_problem(&what, errno).help("remove `once`"))
 }
 
 /// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl

@@ -156,8 +156,8 @@ pub fn parse_env_file(
         found.errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
             None => {
-                let help = "migrate never moves AWS_*, SECRETS_EXEC_* and PATH, and --only and --except select the others";
-                error(file, "this file doesn't have any variables to move").help(help)
+                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select the others";
+                error(file, "this file has no variables to move").help(help)
             }
         });
     }
@@ -247,7 +247,7 @@ impl EnvFile {
         let (written_name, found) = match statement.binding {
             None => {
                 let what = "this line isn't NAME=VALUE, or its quotes don't match";
-                let help = "write NAME=VALUE, or # before a comment; if a value contains quotes or line breaks, put the whole value in quotes, and write nothing after the closing quote";
+                let help = "write NAME=VALUE, or # before a comment; put a value with quotes or line breaks in quotes, and nothing after it";
                 return self.errors.push(error(&position, what).help(help));
             }
             Some((name, _)) if !is_selected(&name, arguments) => return,

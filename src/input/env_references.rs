@@ -66,7 +66,7 @@ pub fn unresolved_warnings(
     for pattern in patterns {
         let mut names = inherited.iter().map(|(name, _)| name.to_string_lossy());
         if !names.any(|name| pattern.matches(&name)) {
-            let text = format!("--resolve-env {pattern} doesn't match the name of any variable");
+            let text = format!("--resolve-env {pattern} doesn't match any variable");
             warnings.push(text);
         }
     }
@@ -152,7 +152,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
         return Err("the value has a reference, but isn't UTF-8".to_owned());
     }
     if name == "PATH" {
-        return Err("PATH can't come from a secret, because it decides which command runs".into());
+        return Err("PATH can't come from a secret, because it decides which program runs".into());
     }
     // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \

@@ -64,7 +64,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
         None if path == Path::new("true") => {
-            problem.help("write a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
+            problem.help("use a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
         }
         Some(_) | None => problem,
     }
@@ -84,7 +84,7 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatc
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
     };
     let Kind::Mapping(entries) = &stages.kind else {
-        let text = "the value of $stages must be a mapping of staging labels and values";
+        let text = "the value of $stages must be a mapping of staging labels to values";
         return Err((stages.position, text));
     };
     let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));

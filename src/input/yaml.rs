@@ -213,7 +213,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
             Event::Alias(id) => {
                 // A node with an anchor is only stored once it is complete.
-                let text = "this YAML alias is used inside of its own anchor";
+                let text = "this YAML alias is used inside its own anchor";
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;
                 let copied = copy(node, &mut self.copied_nodes, position)?;
@@ -438,7 +438,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         ErrorKind::InvalidTrailingDoubleQuotedScalar
         | ErrorKind::InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
-            "put the whole value in the other kind of quotes; inside { … }, write a comma before the next name",
+            "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
             "a quote that begins above this line isn't closed",
@@ -446,8 +446,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         ),
         // `"^\d+$"`
         ErrorKind::UnknownQuotedScalarEscape => (
-            "in double quotes, a backslash begins an escape such as \"\\n\", and this one doesn't exist",
-            "write two backslashes instead of one or, in YAML, put the value in single quotes",
+            "in double quotes, a backslash must begin an escape such as \"\\n\"",
+            "double the backslash or, in YAML, use single quotes",
         ),
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::SimpleKeyExpected
@@ -469,8 +469,8 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
     // For example, the line above is `env`.
     if above.is_some_and(|line| is_name(line.trim())) {
-        return Fault::new("the line above has only a name, without a colon")
-            .help("write a colon after it, as in env:");
+        return Fault::new("the line above has a name without a colon")
+            .help("add a colon, as in env:");
     }
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
     if here == there {

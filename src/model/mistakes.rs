@@ -24,10 +24,10 @@ pub struct Fault {
 
 /// The remedy for text that is probably a value. It applies wherever a reference can be written.
 pub const VALUE_REMEDY: &str =
-    "write the name of a secret; under \"env\", plain text is { value: … }";
+    "use a secret's name; for plain text, use { value: … } under \"env\"";
 
 /// The remedy for text of several lines on the command line or in a variable.
-pub const NAME_REMEDY: &str = "write the name of the secret or the path of the file instead";
+pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
 
 impl Fault {
     /// Creates a fault without a remedy.
@@ -177,7 +177,7 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // These occur in a URL, a key or certificate, YAML, and JSON.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
-    let predicate = "must be the path of a file, not a URL or the content of the file";
+    let predicate = "must be the path of a file, not a URL or a file's content";
     let has_mark = marks.iter().any(|mark| text.contains(mark));
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
@@ -188,7 +188,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     // A space or carriage return that follows the backslash of a continued line becomes an
     // argument.
     if !text.is_empty() && text.trim().is_empty() {
-        let help = "remove what follows the backslash at the end of the line before";
+        let help = "remove what follows the backslash on the previous line";
         return Some(found.help(help));
     }
     Some(found)
@@ -307,7 +307,7 @@ pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $sch
 /// Files that aren't declarations. Each line has keys that only such a file has, what the file is,
 /// and the help. The AWS CLI prints a task definition below `taskDefinition`.
 const FILES: &str = "\
-containerDefinitions taskDefinition = an ECS task definition = a jq command turns it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
+containerDefinitions taskDefinition = an ECS task definition = turn it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
 services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
@@ -340,16 +340,16 @@ pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
 ^--env-from (\w+)[-.](\w*)=([^:=]+)$ => in a prefix, use only letters, digits and "_": --env-from ${1}_$2=$3
-[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => write colons before the stage, as in prod/db::AWSPREVIOUS
-^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the six characters at the end of the name are from an ARN, leave them out
-^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => write the name of a secret instead of the path of a file
+[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => put colons before the stage, as in prod/db::AWSPREVIOUS
+^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the last six characters come from an ARN, remove them
+^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => use the name of a secret, not the path of a file
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
-^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, leave out the slash, or set the variable that belongs before it
+^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, remove the slash, or set the variable that belongs before it
 env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, use its full name
 ^([^:]+)/(:.+)?$ => write «$1$2», or set the variable that belongs after the slash
 ^ssm:([^:/]+/[^:]+:.+)$ => for a secret, write «$1»; for a parameter, write «ssm:/$1»
 ^ssm:/?([^:]+:.+)$ => for a secret, write «$1»; for a parameter, check its name
-^(--env-from |env-from )?ssm:([^:/]+/.+)$ => a parameter's name with slashes begins with one: write «ssm:/$2»
+^(--env-from |env-from )?ssm:([^:/]+/.+)$ => a name with slashes must begin with a slash: write «ssm:/$2»
 env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
 
 /// References whose key or staging label has a common mistake, and the hints, in rows for
@@ -358,12 +358,12 @@ env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
 pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
 ^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
 ^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
-^SECRET:([^:]+):v?[0-9]+$ => a secret has stages instead of version numbers: for the value before the last change, write «$1:$2:AWSPREVIOUS»
+^SECRET:([^:]+):v?[0-9]+$ => secrets have stages, not version numbers: for the previous value, write «$1:$2:AWSPREVIOUS»
 ^SECRET:(AWSCURRENT|AWSPENDING|AWSPREVIOUS):([^:]+)$ => write «$1:$3:$2»
 ^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
 ^SECRET:([A-Za-z_]\w*):([B-Za-z_]\w*)$ => the third field is a staging label; for a nested key, write «$1:$$.$2.$3»
 ^SECRET:([^:]+):[^:A][^:]*$ => the third field is a staging label, as in «$1:$2:AWSPREVIOUS»
-^SECRET::([B-Za-z_]\w*)$ => write one colon before a key: «$1:$2»
+^SECRET::([B-Za-z_]\w*)$ => put one colon before a key: «$1:$2»
 ^([^: ]*/[^: ]*|arn:.+-\w{6})[/.]([^:/.]+)$ => if "$2" is a key of the secret "$1", write «$1:$2»; otherwise, CHECK"#;
 
 /// The beginnings of expressions, without spaces, and the tool that replaces them.
@@ -416,14 +416,14 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
     if !ours.is_empty() {
-        return Some(format!("write {ours}"));
+        return Some(format!("use {ours}"));
     }
     // As in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
         // The value may be a password.
-        false => format!("leave out \"!{tag}\""),
+        false => format!("remove \"!{tag}\""),
     })
 }
 
@@ -516,7 +516,7 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
 pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let text = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
-    let predicate = format!("contains \"{beginning}\", which only {tool} replaces");
+    let predicate = format!("contains \"{beginning}\", which only {tool} expands");
     let help = format!("in {tool}, set NAME to this, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))
 }

@@ -339,7 +339,7 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     let problem = if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
             .code("nul-byte")
-            .help(format!("{AS_FILE}, or write \"encode: base64\""))
+            .help(format!("{AS_FILE}, or add encode: base64"))
     } else if length > most {
         let text = format!(
             "the variable is {length} bytes long with its name, but the kernel allows at most {most}"

@@ -298,7 +298,7 @@ impl Lookup<'_> {
                 && let Some(name) = source.empty_variable()
             {
                 let help = format!(
-                    "set {name}, or write \"optional: true\" in a declaration, to start without the secret"
+                    "set {name} or, to start without the secret, add optional: true in a declaration"
                 );
                 let fault = Fault::new(format!("uses the variable {name}, which is empty"));
                 self.refuse(&entry.subject, fault.help(help));
@@ -466,8 +466,7 @@ impl Lookup<'_> {
 
     /// Returns the error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
-        let text =
-            format!("the template uses {name:?}, but there is no {name:?} under \"secrets\"");
+        let text = format!("the template uses {name:?}, which isn't under \"secrets\"");
         // A suggestion compares all aliases, so only the first errors get one.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let candidates = is_early.then(|| self.aliases.keys().map(String::as_str));
@@ -482,7 +481,7 @@ impl Lookup<'_> {
         } else if let Some(nearest) = nearest(name, candidates.into_iter().flatten()) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
-            "the functions of templates are \"range\", \"dict\" and \"namespace\"".to_owned()
+            "use the function \"range\", \"dict\" or \"namespace\"".to_owned()
         } else if is_quotable_value(name) {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
@@ -500,7 +499,7 @@ impl Lookup<'_> {
 /// example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
-        return format!("write the text of {} into the template", variable.label);
+        return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
     // Jinja reads such a reference as a calculation, so the help of that error is the correction.

@@ -117,7 +117,7 @@ impl FetchError {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
         }
-        let help = format!("write http:// instead of https:// in {setting}");
+        let help = format!("use http:// instead of https:// in {setting}");
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 

@@ -146,7 +146,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
                 let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
                 let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
                     true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
-                    false => "doesn't contain a root certificate (PEM) that can be used",
+                    false => "contains no usable root certificate (PEM)",
                 };
                 format!("{} {defect}", named.display())
             }
@@ -307,8 +307,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         CertificateError::Other(OtherError(other))
             if other.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
         {
-            let text =
-                "is one for a certificate authority (CA:TRUE), which isn't valid for a server";
+            let text = "is for a certificate authority (CA:TRUE), not for a server";
             (text.to_owned(), Some("issue a certificate for the server"))
         }
         // The root's key is of a different kind than the signature.

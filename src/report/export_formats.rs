@@ -115,7 +115,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
-            "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
+            "the variable is {length} bytes long with its name, but Docker's --env-file allows at most {LONGEST_LINE}"
         );
         return Err(Problem::configuration(why).help(DOCKER_HELP));
     }
@@ -167,7 +167,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let upper = name.to_ascii_uppercase();
     if upper == "NODE_OPTIONS" || upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_") {
         let why = format!("GitHub's runner doesn't let a step set the variable {name}");
-        return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
+        return Err(Problem::configuration(why).help("rename or remove the variable"));
     }
 
     let value = utf8_value(variable, "the file of GITHUB_ENV")?;

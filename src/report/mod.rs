@@ -183,7 +183,7 @@ impl Report {
 }
 
 /// The note about names that AWS has received, but that aren't shown. A report has it only once.
-const SENT_NOTE: &str = "the name isn't shown, because it may be a password. secrets-exec has already sent it to AWS, so if it is a password, change it";
+const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change it: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. It is `None` only for an empty list.
 fn error_record(problems: &[&Problem]) -> Option<Record> {

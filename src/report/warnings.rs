@@ -128,7 +128,7 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         }
         let why = "because it contains neither {{ nor {%";
         let text = format!("the template of {subject} is used as plain text, {why}");
-        let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, write `value` instead of `template`";
+        let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
         Some(Record::warning(text).with_help(help))
     })
 }
@@ -163,7 +163,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         };
         let subject = &entry.subject;
         let text = format!("the value of {subject} is plain text, although it contains {part}");
-        Some(Record::warning(text).with_help(format!("write `{key}` instead of `value`")))
+        Some(Record::warning(text).with_help(format!("use `{key}` instead of `value`")))
     })
 }
 
@@ -175,7 +175,7 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     );
     open.map(|(entry, _)| {
         let text = format!("the mode of {} lets any user write to it", entry.subject);
-        Record::warning(text).with_help("write mode: \"0400\", which is octal")
+        Record::warning(text).with_help("use mode: \"0400\", which is octal")
     })
 }
 

@@ -58,7 +58,7 @@ pub fn object_members<'j>(
             Selector::Whole => format!("is {kind}"),
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
-        let text = format!("{what}, not an object, so it doesn't have keys to set variables from");
+        let text = format!("{what}, not an object, so it has no keys");
         return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
     let members = map.iter().map(|(key, value)| {
@@ -148,10 +148,10 @@ pub fn key_outcomes(
             (named, _) => {
                 let (what, code) = match named {
                     Ok(_) => ("would set the same variable as another key", "same-name"),
-                    Err(_) => ("can't be the name of a variable", "variable-name"),
+                    Err(_) => ("isn't a valid variable name", "variable-name"),
                 };
                 let text = format!("has a key that {what} (not shown, because it may be a value)");
-                let help = "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
+                let help = "under \"env-from\", select its keys with \"only\"";
                 Problem::configuration(text).code(code).help(help)
             }
         };
@@ -250,7 +250,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
     let (text, help) = match why {
         NamingError::Illegal(name) => {
             let text = format!(
-                "has the {what} {key:?}, but {name:?} can't be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+                "has the {what} {key:?}, but {name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)"
             );
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));

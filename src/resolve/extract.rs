@@ -208,7 +208,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
                 .help("correct the JSON in the secret")
         }
-        Ok(text) if is_env_file(text) => Fault::new("is the text of a .env file, not JSON")
+        Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON")
             .help("save it as .env, and store what `secrets-exec migrate .env --secret prod/app --values` prints"),
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
@@ -216,7 +216,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte.
         Err(_) if bytes.contains(&0) => {
-            Fault::new("is binary, not JSON").help("use --as-file, and leave out the key")
+            Fault::new("is binary, not JSON").help("use --as-file without the key")
         }
         Err(_) => Fault::new("is binary, not JSON"),
     };
@@ -295,7 +295,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
-        Some(format!("a shell has probably replaced ${name}: {hint}"))
+        Some(format!("the shell probably expanded ${name}: {hint}"))
     };
     nested_value_hint(json, plain, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
@@ -334,7 +334,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
             ("version", format!("::{key}"))
         }
         Store::ParameterStore if code == "not-json" => (
-            "the whole value, leave out the key; for the label",
+            "the whole value, remove the key; for the label",
             format!(":{key}"),
         ),
         Store::SecretsManager | Store::ParameterStore => return None,
@@ -402,7 +402,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let first = keys[..keys.len().min(LISTED)].join(", ");
     match keys.len() {
         0 if map.is_empty() => "the object is empty".to_owned(),
-        0 => format!("{the} keys{of} aren't shown, because they could be values"),
+        0 => format!("{the} keys{of} aren't shown, because they may be values"),
         1 if map.len() == 1 => format!("{the} only key{of} is {first}"),
         count if count > LISTED => format!("{the} keys{of} are {first}, …"),
         count if count < map.len() => format!("{the} keys{of} include {first}"),
@@ -442,7 +442,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
                 shown_paths.push("…".to_owned());
             }
             let text = format!("has {total} values at {} instead of one", path.text);
-            let help = format!("write the path of one of them: {}", shown_paths.join(", "));
+            let help = format!("use the path of one of them: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");
             Err(problem.help(help).into())
         }

@@ -58,7 +58,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
-        Some('$') => Some("nothing has replaced the variable: use the path itself"),
+        Some('$') => Some("nothing has expanded the variable: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
         Some(_) | None => is_empty_directory.then_some(
@@ -94,7 +94,7 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     let read = file.take(max_length as u64 + 1).read_to_end(&mut bytes);
     let length = read.map_err(|error| unreadable(&name, &error))?;
     if length > max_length {
-        let text = format!("{name} is larger than {max_mib} MiB, which is the limit for this file");
+        let text = format!("{name} is larger than {max_mib} MiB, the limit for this file");
         return Err(Problem::configuration(text));
     }
     Ok(bytes)

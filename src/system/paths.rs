@@ -138,7 +138,7 @@ fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
         "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
         link.display()
     );
-    Problem::configuration(text).help("use the path of the directory that the link points to")
+    Problem::configuration(text).help("use the directory that the link points to")
 }
 
 /// Opens a directory relative to the one that has been reached so far.
@@ -206,14 +206,14 @@ pub fn is_foreign(owner: u32) -> bool {
 }
 
 /// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `run chmod go-w on it, or, `. The second text is empty if changing the mode
+/// help, such as `run chmod go-w on it or, `. The second text is empty if changing the mode
 /// doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why a different user could change a file, or the entries of a directory, with
 /// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let help_start = "run chmod go-w on it, or, ";
+    let help_start = "run chmod go-w on it or, ";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {

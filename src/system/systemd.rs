@@ -85,7 +85,7 @@ pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help that says how systemd makes a connection.
-const SETUP_HELP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
+const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
 /// `credential` expects one (`is_expected`), any stream connection will do, because

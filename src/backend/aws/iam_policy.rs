@@ -120,7 +120,7 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
         false => format!("the launch assumes {}", Vec::from_iter(names).join(", ")),
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
-    let help = format!("{advice}; to print the policy of the caller, leave out --for-role");
+    let help = format!("{advice}; to print the caller's policy, remove --for-role");
     Problem::usage(text).help(help)
 }
 

@@ -268,7 +268,7 @@ impl Client {
         };
         let remedy = match kind {
             Lookup => "check this machine's DNS settings",
-            MalformedResponse => "check that AWS or a simulation of it listens at this address",
+            MalformedResponse => "check that AWS or an emulator listens at this address",
             Timeout => "check the service there, allow more time with --timeout",
             Connection | Silent => "start the service there",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew

@@ -348,7 +348,7 @@ impl Session {
             None => {
                 let base = self.known_caller(None).ok()?;
                 let origin = CredentialsOrigin::from_credentials(&base.credentials);
-                format!("the one that {origin} belongs to")
+                format!("from {origin}")
             }
         };
         let text = format!("the region (from {source}) and the account ({account})");

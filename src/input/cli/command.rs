@@ -209,7 +209,7 @@ pub fn has_option(command: &Command, option: &str) -> bool {
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
-        return Some(Problem::usage(text).help("write each argument separately"));
+        return Some(Problem::usage(text).help("pass each argument separately"));
     }
     if let Some((option, _)) = word.trim_end().split_once(' ')
         && (option == "--" || has_option(command, option))

@@ -236,7 +236,7 @@ const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:
                           shows arguments. Set a variable with --env instead, and let the command read it";
 
 /// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
-const EMPTY_KEY: &str = "gets the whole secret: if its key is a shell variable, it isn't set";
+const EMPTY_KEY: &str = "gets the whole secret: its key is empty (an unset shell variable?)";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
@@ -557,7 +557,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 }
 
 /// The end of the help about a name without a reference, which `docker run -e` passes on.
-const PASSED_ON: &str = "; without --clean-env, a variable that is set is passed on anyway";
+const PASSED_ON: &str = "; inherited variables are passed on, except with --clean-env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because the name of a secret can contain more.
@@ -587,26 +587,26 @@ fn split_assignment<'t>(
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
-            "write {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+            "put {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
         );
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        let problem = problem("has no \"=\" after the name of a variable");
+        let problem = problem("has no \"=\" after a variable name");
         let is_name_of_env = option == "--env" && is_name(assignment);
         let passed_on = if is_name_of_env { PASSED_ON } else { "" };
         return Err(problem.help(example() + passed_on));
     };
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
-            let text = "has a space next to the name of the variable";
+            let text = "has a space next to the variable name";
             return Err(problem(text).help(example()));
         }
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
-            Some(_) => "write the variable first: DB_PASSWORD=prod/db:password",
+            Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
             None => "use only letters, digits and \"_\", as in DB_PASSWORD2",
         }));
     };

@@ -297,7 +297,7 @@ impl Line<'_> {
         if word.starts_with(['–', '—']) {
             let help = match word.chars().nth(1) {
                 None => "put `--` before the command",
-                Some(_) => "write hyphens, as in --env DB_PASSWORD=prod/db:password",
+                Some(_) => "use hyphens, as in --env DB_PASSWORD=prod/db:password",
             };
             return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
         }
@@ -313,7 +313,7 @@ impl Line<'_> {
         let option = before.trim_end_matches('=');
         let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
         if is_detached && find_subcommand(word).is_none() {
-            let text = format!("the value of {option} must follow an equals sign");
+            let text = format!("the value of {option} must come right after \"=\"");
             return Problem::usage(text).help(format!("write {option}=… without a space"));
         }
         if let Some(problem) = self.second_value_problem(number) {
@@ -324,20 +324,20 @@ impl Line<'_> {
             None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if self.words.contains(&"--") => {
                 Problem::usage(format!("{name} doesn't start a command"))
-                    .help("leave out `--` and the command after it")
+                    .help("remove `--` and the command after it")
             }
             Some("get") => {
-                let text = "secrets-exec get accepts only one argument, which is a reference";
+                let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help(match word.contains([':', '/']) {
                     true => "run it once for each reference",
-                    false => "write a colon before a key, as in secrets-exec get prod/db:password",
+                    false => "put a colon before the key, as in secrets-exec get prod/db:password",
                 })
             }
             Some("check" | "export" | "policy") if is_shown_reference(word) => {
                 missing_option_problem(word, number)
             }
             Some(CREDENTIAL) => unexpected_argument_problem(number)
-                .help("only systemd asks for a credential: to test it, use secrets-exec check with the same options"),
+                .help("to test a credential, use secrets-exec check with the same options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
@@ -373,7 +373,7 @@ impl Line<'_> {
         let names = SUBCOMMANDS.iter().map(|row| row.name);
         let similar = nearest(word, names).filter(|_| number == 1 || is_help);
         if similar.is_some() || (is_help && self.begins_command(number)) {
-            let list = "secrets-exec --help lists the subcommands".to_owned();
+            let list = "see secrets-exec --help".to_owned();
             return Problem::usage(format!("argument {number} isn't a subcommand"))
                 .help(similar.map_or(list, did_you_mean));
         }
@@ -382,13 +382,13 @@ impl Line<'_> {
             if is_shown_reference(word) {
                 return missing_option_problem(word, number);
             }
-            let help = "only options and their values may come before `--`";
+            let help = "put only options and values before `--`";
             return unexpected_argument_problem(number).help(help);
         }
 
         if number == 1 {
             return Problem::usage("argument 1 is neither a subcommand nor an option")
-                .help("put `--` before it if it is the command");
+                .help("if it's the command, put `--` before it");
         }
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
@@ -420,7 +420,7 @@ impl Line<'_> {
         // A word may be a password, as in `--pass hunter2 app`.
         let mut words = first.split(',').chain([second]);
         let are_names = words.all(|word| is_name(word) && reads_like_a_name(word));
-        let text = format!("{option} accepts only one argument");
+        let text = format!("{option} accepts only one value");
         let list = format!("write {option} {first},{second}");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
@@ -430,7 +430,7 @@ impl Line<'_> {
             ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),
-                format!("write {option} before each NAME=REF"),
+                format!("put {option} before each NAME=REF"),
             ),
             // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,
@@ -441,7 +441,7 @@ impl Line<'_> {
             "--except" | "--literal" | "--only" if are_names => (text, list),
             _ if is_pattern && are_names => (text, repeated),
             // The shell has probably expanded the pattern.
-            _ if is_pattern => (text, "write the pattern in quotes".to_owned()),
+            _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))

@@ -203,8 +203,7 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, remedy): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
-        Problem::configuration(text)
-            .help(format!("{remedy}if you trust the file, name it: -f {name}"))
+        Problem::configuration(text).help(format!("{remedy}if you trust the file, use -f {name}"))
     };
     let failed = |error: io::Error| unreadable(name, &error);
 

@@ -150,7 +150,7 @@ impl<'a> Item<'a> {
         }
         if expected == TEXT {
             let fault = Fault::new("is empty");
-            return self.refuse(fault.help("write \"\" if the value should be empty"));
+            return self.refuse(fault.help("for an empty value, write \"\""));
         }
         let fault = Fault::new("is empty (commented out, or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
@@ -258,8 +258,8 @@ impl<'a> Item<'a> {
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
             let variable = item.named(key);
             let help = match value.scalar_text().is_none_or(reads_like_a_name) {
-                true => "indent it below a line \"env:\"",
-                false => "this file is for references; --local reads values",
+                true => "indent it under \"env:\"",
+                false => "for a file of values, use --local",
             };
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
@@ -271,26 +271,26 @@ impl<'a> Item<'a> {
                 let fields = ["name", "key"].map(|key| reference.value_of(key)?.scalar_text());
                 let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
                 let shown = Some(&*written).filter(|text| reads_like_a_name(text));
-                format!("write from: {} instead", shown.unwrap_or("prod/db"))
+                format!("use from: {} instead", shown.unwrap_or("prod/db"))
             }
             // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
-            (Some("optional"), _, _) => "leave it out, or write optional: true".to_owned(),
-            (Some(ours), _, _) => format!("write {ours:?} instead"),
-            (None, Some(location), _) => format!("it belongs {location}"),
+            (Some("optional"), _, _) => "remove it, or add optional: true".to_owned(),
+            (Some(ours), _, _) => format!("use {ours:?} instead"),
+            (None, Some(location), _) => format!("put it {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
-                "write it after a colon, as in prod/db:password".to_owned()
+                "put it after a colon, as in prod/db:password".to_owned()
             }
             // Only the list of the options is longer.
             (None, None, None) => match known.len() {
-                ..=13 => format!("the possible keys are {}", known.join(", ")),
+                ..=13 => format!("use one of the keys {}", known.join(", ")),
                 _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
             },
         };
         let text = match reads_like_a_name(key) {
             true => format!("has an unknown key {key:?}"),
-            false => "has an unknown key, which isn't shown because it may be a value".to_owned(),
+            false => "has an unknown key (not shown, because it may be a value)".to_owned(),
         };
         item.refuse(Fault::new(text).help(help));
     }
@@ -380,7 +380,7 @@ impl<'a> Item<'a> {
             && !self.refuse_key_if_overlooked(name)
             && !self.refuse_if_assignment(name)
         {
-            let text = " isn't a valid name for a variable: use only letters, digits and \"_\", and no digit at the start";
+            let text = " isn't a valid variable name: use only letters, digits and \"_\", and no digit at the start";
             self.add(quoted_name(name), text.into());
         }
         variable

@@ -109,7 +109,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
         }
         // A name in capitals is probably a variable's.
         if name == name.to_uppercase() {
-            help = format!("write the variable {name} under \"env:\", not \"secrets:\"");
+            help = format!("move {name} from \"secrets:\" to \"env:\"");
         }
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
@@ -130,7 +130,7 @@ fn label(item: Item<'_>) -> Option<String> {
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        external_id?.refuse("works only together with \"role-arn\"");
+        external_id?.refuse("requires \"role-arn\"");
         return None;
     };
     let parse = |text| Role::check_external_id(text).ok();
@@ -145,12 +145,12 @@ const CREDENTIAL_KEYS: &str = "from template decode default pattern";
 const SOURCES: [&str; 3] = ["from", "value", "template"];
 
 const PATH_FROM_SECRET: &str =
-    "can only be set with \"value\", because it decides which command runs";
+    "can only be set with \"value\", because it decides which program runs";
 
 /// Reads the section `env`. `aliases` are those of the same file. PATH only accepts `value`,
 /// because the command is looked up before any secret is read.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
-    let help = "write each variable on an indented line, as in DB_HOST: prod/db:host";
+    let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {
@@ -163,7 +163,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
         if let "secrets-manager" | "parameter-store" = name {
-            let help = "write its variables directly under \"env:\", and parameters with ssm:";
+            let help = "put its variables directly under \"env:\", and parameters with ssm:";
             let fault = Fault::new("is a section of a buildspec, not a variable");
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
@@ -257,7 +257,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     }
     let mut target = FileTarget {
         path: path.and_then(|path| file_path(&path)),
-        env: env.and_then(|env| match env.expect_text("the name of a variable")? {
+        env: env.and_then(|env| match env.expect_text("a variable name")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
                 None
@@ -316,7 +316,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         let help = "for example: token: prod/api:token";
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
-                let text = "isn't a credential's name, which has printable ASCII characters without \"/\" and \":\"";
+                let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";
                 key.refuse_sentence(format!("{} {text}", quoted_name(name)));
             }
             let target = Target::Credential(SystemdCredential {

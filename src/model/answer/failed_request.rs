@@ -403,7 +403,7 @@ impl FailedRequest<'_> {
         let is_word = is_bare_word(&id) && **written == id && (may_be_number || shown == id);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
-            Origin::Argument("--env") => format!("set the variable {label}={shown} without --env"),
+            Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         (is_word && is_name(label)).then(|| format!("for plain text, {remedy}"))

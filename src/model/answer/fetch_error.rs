@@ -469,7 +469,7 @@ facts_of_causes! {
         remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
     }
     Outage(OutageKind::AgentConnection) => UNREACHABLE {
-        remedy: "check that the agent is running at this address, or turn --agent off"
+        remedy: "start the agent at this address, or run without --agent"
     }
     Outage(OutageKind::NotTls) => UNREACHABLE { remedy: PORTAL }
     Outage(OutageKind::ClockSkew) => WRONG_CLOCK {

@@ -237,7 +237,7 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 /// The reasons in [`EXCLUSIONS`]. In messages, they follow "because".
 const ONE_REGION: &str = "an endpoint serves only one region";
 const TWO_SOURCES: &str = "both say where all values come from";
-const CACHED: &str = "the cache only keeps answers that come from AWS directly";
+const CACHED: &str = "the cache only keeps answers from AWS itself";
 
 /// Pairs of options. The first option only applies if the second one isn't set in a place with
 /// higher precedence. Otherwise, a place with lower precedence could pass on more variables, and

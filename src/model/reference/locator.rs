@@ -200,7 +200,7 @@ impl SecretRef {
             return Err("is a path, which must begin with a slash, as in ssm:/prod/app/");
         }
         let is_whole = self.selector == Selector::Whole && *version == Version::Current;
-        let defect = "has a key, a label or a version after a path (one parameter below it is ssm:/prod/app/level)";
+        let defect = "has a key, a label or a version after a path (for one parameter, write ssm:/prod/app/level)";
         is_whole.then_some(()).ok_or(defect)
     }
 

@@ -55,27 +55,27 @@ pub struct Reference {
 }
 
 /// The remedy for too many fields, which may also be in the wrong order.
-const PARTS_REMEDY: &str = "write the secret, a key, a stage or label, and a version in this order, as in prod/db:password:AWSPREVIOUS";
+const PARTS_REMEDY: &str = "write SECRET:KEY:STAGE:VERSION-ID, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
 const VERSION_REMEDY: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a parameter can't have.
 const PARAMETER_VERSION_REMEDY: &str =
-    "write a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
+    "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
 /// The remedy for a variable in the syntax of another tool.
-const VARIABLE_REMEDY: &str = "write a variable in braces, as in ${STAGE}/db:password";
+const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
 /// The remedy for the path of a file where a reference belongs.
-const PATH_REMEDY: &str = "write the name of a secret instead of the path of a file";
+const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store it in a secret or, without a password, write { value: … } under \"env\"";
+    "store it in a secret; if it has no password, use { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference.
@@ -97,7 +97,7 @@ impl Reference {
         // In the brackets of a JSONPath, `${` isn't a variable.
         let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
         if has_variable || stage.contains("${") || version.contains("${") {
-            let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
+            let help = "use ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
@@ -107,7 +107,7 @@ impl Reference {
             return Err(Fault::new("has a default after its key, as in a shell").help(help));
         }
         if after_version.is_some() {
-            return Err(Fault::new("has too many parts separated by colons").help(PARTS_REMEDY));
+            return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
         }
 
         Ok(Self {
@@ -212,7 +212,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let searched = text.replacen(json_path, "", 1);
     // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
     if text.contains('"') && is_json(&searched) {
-        let help = "write the name of the secret and a key, as in prod/db:password";
+        let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }
     let found = several_lines(text, VALUE_REMEDY)
@@ -230,8 +230,8 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
         let is_variable = searched.contains("${{") || (searched.contains("}}/") && !is_url);
         let help = match is_variable && searched.matches("{{").count() == 1 {
             true => VARIABLE_REMEDY,
-            false if is_url => "in a declaration, write { template: \"…{{ … | urlencode }}…\" }",
-            false => "in a declaration, write { template: \"…\" }",
+            false if is_url => "declare it as { template: \"…{{ … | urlencode }}…\" }",
+            false => "declare it as { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", as a template does").help(help);
         return helm_fault(text).or(Some(template));
@@ -258,7 +258,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
         // set".
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
-            let help = "write only the reference; --keep-existing keeps a variable that is set";
+            let help = "add --keep-existing, and write only the reference";
             let defect = format!("has a colon in the default of ${{{name}:-…}}");
             return Err(Fault::new(defect).help(help));
         }
@@ -348,19 +348,19 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
     let help = match character {
-        '$' if is_command => "write the name of the secret, as in prod/db:password",
+        '$' if is_command => "use the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
         '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
         ',' | ' ' | '|' if both_are_names && key.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if both_are_names => "write a colon before the key, as in prod/db:password",
-        '#' | '>' | '[' | '?' if is_key => "write a colon before the key, as in prod/db:password",
+        ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
+        '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // `*db:password`, as if `db` were a YAML alias
-        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "leave out the \"*\"",
+        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "remove the \"*\"",
         '*' | '?' => {
-            "write the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
+            "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }
         _ => VALUE_REMEDY,
     };
@@ -444,7 +444,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
             path if key == format!("$${path}") => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
-            _ => "write a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
+            _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
         Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
     })
@@ -468,7 +468,7 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let parsed = Reference::parse(&corrected);
     let help = match parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default())) {
         true => format!("write {corrected}"),
-        false => "write the name of a secret, as in prod/db:password".to_owned(),
+        false => "use the name of a secret, as in prod/db:password".to_owned(),
     };
     Some(Fault::new(predicate).help(help))
 }
@@ -484,7 +484,7 @@ fn replace_placeholders<'t>(
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
 ) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
-        let defect = "has a ${ that isn't followed by a variable's name and a closing }";
+        let defect = "has a ${ that isn't followed by a variable name and a closing }";
         let fault = Fault::new(defect).help("write ${NAME} or ${NAME:-default}");
         unrendered_expression(text).unwrap_or(fault)
     };
@@ -552,8 +552,8 @@ fn variable_value<'a>(
     let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
     let Some(value) = inherited.get(name).filter(is_usable) else {
         return default.ok_or_else(|| {
-            let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
-            Fault::new(format!("needs the variable {name}, which isn't set")).help(help)
+            let help = format!("set {name}, or add a default: ${{{name}:-default}}");
+            Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
         });
     };
 

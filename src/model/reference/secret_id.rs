@@ -57,7 +57,7 @@ impl SecretId {
             None => (Store::SecretsManager, text),
         };
         if name.is_empty() {
-            let help = "write the name of a secret, as in prod/db:password. If the name comes from a shell variable, the variable isn't set";
+            let help = "name a secret, as in prod/db:password, or set the shell variable that the name comes from";
             return Err(Fault::new("doesn't name a secret").help(help));
         }
         if !is_legal_name(store, name) {
@@ -199,7 +199,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
             "kms" => "is the ARN of a KMS key, not of a secret or parameter",
             _ => "is the ARN of something other than a secret or parameter",
         };
-        let help = "write the name or the ARN of the secret itself, as in prod/db:password";
+        let help = "use the name or ARN of the secret itself, as in prod/db:password";
         return Err(Fault::new(defect).help(help));
     };
 

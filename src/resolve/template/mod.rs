@@ -234,7 +234,7 @@ impl Rendering<'_> {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
             text = format!(
-                "env.{name} refers to the environment that secrets-exec was started with, where {name} isn't set, not to {name} in {}",
+                "env.{name} refers to an inherited variable, which isn't set, not to {name} in {}",
                 subject.origin
             );
             variable_help(subject, &self.plan.aliases)
@@ -367,9 +367,8 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
         (Some(fault), _) => fault,
-        (None, UnknownFilter) => unknown().help(
-            "the filters are MiniJinja's, and urlencode, tojson, fromjson, b64encode and b64decode",
-        ),
+        (None, UnknownFilter) => unknown()
+            .help("use a MiniJinja filter, or urlencode, tojson, fromjson, b64encode or b64decode"),
         (None, UnknownMethod) => unknown().help("use a filter instead, as in {{ db.host | trim }}"),
         (None, UnknownFunction | UnknownTest) => unknown(),
         (None, ErrorKind::InvalidOperation) => {

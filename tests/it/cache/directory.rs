@@ -102,7 +102,7 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     uses_value(&["ServiceUnavailable", "the secret \"x\""]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
-    let said = "that AWS no longer gives couldn't be removed (read-only";
+    let said = "that AWS no longer has couldn't be removed (read-only";
     launch.run().refused(77).says([said]);
     let calls = aws.calls().len();
     launch

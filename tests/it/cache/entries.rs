@@ -33,6 +33,6 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_or_another_owner_is_not_
     if is_root() {
         chown(cache.entry(), Some(65534), None).unwrap();
         let run = launch.run();
-        run.refused(75).says(["doesn't belong to this user"]);
+        run.refused(75).says(["belongs to another user"]);
     }
 }

@@ -14,18 +14,18 @@ an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names to values, not a string | ^text
 is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
-write each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
+put each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
 "secrets" only gives short names to secrets | secrets: ^["A=x:k"]
 must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
-it belongs under "defaults" | ^region: us-east-1
+put it under "defaults" | ^region: us-east-1
 A isn't under "env" | ^A: "x:k"
 can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
-write "" if the value should be empty | defaults: {…: ^null} | region | profile
+for an empty value, write "" | defaults: {…: ^null} | region | profile
     | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
     | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
 must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
@@ -63,13 +63,13 @@ the alias "db" has an unknown key | secrets: {db: {id: x, ^key: k}}
 has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
-"external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
+"external-id" of the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
 has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-write a variable in braces, as in ${STAGE}/db:password | env: {A: ^$x}
-has a ${ that isn't followed by a variable's name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
+for a variable, as in ${STAGE}/db:password | env: {A: ^$x}
+has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
 only a path may end with a wildcard | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
 is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
@@ -84,7 +84,7 @@ is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbC
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
-has too many parts separated by colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
+has too many colon-separated fields | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
 has a space in its stage or version id | env: {A: ^"x:k:a b"}
 has several lines | env: {A: ^"a\x0ab"}
 has a name that contains curly quotes | env: {A: ^“x:k”}
@@ -96,14 +96,14 @@ has a key that contains a no-break space | env: {A: ^"x:k\u00a0k"}
 "timeout" begins with a space | defaults: {timeout: ^" 2 weeks"}
 the alias "db": the reference has a name that ends with a space | secrets: {db: {id: ^"x "}}
 this key ends with a space | env: {^"A ": "x:k"} | env: {A: {^"from ": "x:k"}} | secrets: {^"db ": x}
-write "from" instead | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
-write "id" instead | secrets: {db: {^name: x}}
-write "except" instead | env-from: [{from: x, ^exclude: [a]}]
+use "from" instead | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
+use "id" instead | secrets: {db: {^name: x}}
+use "except" instead | env-from: [{from: x, ^exclude: [a]}]
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-isn't a valid name for a variable: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B"
+isn't a valid variable name: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
@@ -116,7 +116,7 @@ needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optiona
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
-it belongs under "files" | env: {A: {from: "x:k", ^path: /run/a}}
+put it under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
@@ -124,7 +124,7 @@ must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]
 must be base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
     | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
-PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
+PATH can only be set with "value", because it decides which program runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
@@ -141,7 +141,7 @@ must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
 did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
 isn't a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
-isn't a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
+isn't a valid credential name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
 a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64 | once: true
 "##;
 

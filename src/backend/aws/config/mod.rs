@@ -405,7 +405,7 @@ const ROLE_REMEDIES: [(&str, &str); 3] = [
     ),
     (
         "KUBERNETES_SERVICE_HOST",
-        "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+        "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
     ),
     (
         "AWS_LAMBDA_RUNTIME_API",

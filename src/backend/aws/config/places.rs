@@ -129,7 +129,7 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
-const FILE_REMEDY: &str = "write one line, such as the path of the file";
+const FILE_REMEDY: &str = "use one line, such as the path of the file";
 
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///
@@ -379,7 +379,7 @@ impl Profiles {
                 format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
             }
             _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
-            _ if name.starts_with('$') => "nothing replaces the variable: use a name".to_owned(),
+            _ if name.starts_with('$') => "nothing expands the variable: use a name".to_owned(),
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()

@@ -235,7 +235,7 @@ impl CredentialProcess {
                 pipe = None;
             }
         }
-        Err("printed more than credentials can have (64 KiB)".to_owned())
+        Err("printed more than the limit of 64 KiB".to_owned())
     }
 }
 

@@ -269,7 +269,7 @@ fn credential_defect(text: &str) -> Option<String> {
     }
     // AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
-        return Some("is encoded with base64".to_owned());
+        return Some("is base64-encoded".to_owned());
     }
     if is_plain_ascii(text) {
         return None;
@@ -333,14 +333,14 @@ fn fault_and_remedy(
         {
             let token = origin.name_of("AWS_SESSION_TOKEN");
             (
-                format!("{token} is missing, which the temporary {key} from {origin} needs"),
+                format!("the temporary {key} from {origin} needs {token}, which is missing"),
                 "copy the session token, too",
             )
         }
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists. A permanent key (AKIA…) must not have a session token, and a temporary key \
-             needs its own. The China and GovCloud regions need their own access keys",
+            "check that the access key is complete and still exists. Use a session token only with \
+             its own temporary key (ASIA…). The China and GovCloud regions need their own access keys",
         ),
     }
 }

@@ -251,7 +251,7 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
         // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
-            let text = format!("the instance metadata service didn't answer: {why}");
+            let text = format!("the instance metadata can't be read: {why}");
             if (is_silent || is_unreachable(error)) && settings.may_exist {
                 unanswered(text)
             } else {
@@ -330,7 +330,7 @@ fn no_region_yet() -> FetchError {
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
     match answer {
         Ok(text) => {
-            let what = "a response that isn't the code of a region";
+            let what = "a response that isn't a region code";
             let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
             Region::parse(text.as_ref().trim()).ok_or_else(malformed)
         }

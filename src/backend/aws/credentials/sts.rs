@@ -181,7 +181,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
 
 /// The remedy if AWS_ROLE_ARN is missing. Somebody must have set AWS_WEB_IDENTITY_TOKEN_FILE by
 /// hand, because EKS sets both.
-const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, don't set either variable: EKS sets both if the \
+const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
 /// The remedy for a token file that can't be read.
@@ -225,7 +225,7 @@ pub async fn web_identity_credentials(
         unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
     })?;
     if token.trim().is_empty() {
-        let text = format!("the service account token in {} is empty", identity.file);
+        let text = format!("the token in \"{}\" is empty", identity.file);
         return Err(unusable(text).help("check what writes this file"));
     }
     conceal([token.trim()]);
@@ -256,13 +256,13 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         return request_failure(&not_assumed(role), error);
     };
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
-        format!("the token in the file {file} has expired")
+        format!("the token in \"{file}\" has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
         // The reason isn't that the role doesn't trust the token.
         not_assumed(role)
     } else {
         let role = one_line(role);
-        format!("the role \"{role}\" doesn't trust the token in the file {file}")
+        format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
     let unreadable = || "no readable issuer, subject or audience".to_owned();
     let claims = readable_claims(token).unwrap_or_else(unreadable);

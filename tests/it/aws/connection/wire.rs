@@ -165,7 +165,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
     // A firewall that looks for the server's name in the first packet does not find it there with a
     // post-quantum key exchange.
     let firewall = "--key-exchange classical";
-    let plain_http = "write http:// instead of https:// in AWS_ENDPOINT_URL";
+    let plain_http = "use http:// instead of https:// in AWS_ENDPOINT_URL";
 
     for (script, hint) in [
         (NOT_TLS, plain_http),
@@ -229,7 +229,7 @@ fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once_unless_aws_is_the_fa
     };
     let run = launch().run();
     run.refused(78)
-        .says(["write http:// instead of https:// in --agent"]);
+        .says(["use http:// instead of https:// in --agent"]);
     assert_eq!(server.connections(), 1, "{run}");
     let run = launch().arg("--agent-fallback").run();
     run.launched().has("A", "v-4c7a1e");
