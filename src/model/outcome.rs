@@ -162,8 +162,8 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline, or is an OpenSSH key without its final newline. The result is `None` for any other
-    /// value, and for an entry without a value.
+    /// newline but isn't PEM, or is an OpenSSH key without its final newline. The result is `None`
+    /// for any other value, and without one.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {

@@ -284,7 +284,8 @@ impl Lookup<'_> {
             } else {
                 claims.holder(&entry.target, &entry.subject.origin)
             };
-            // An optional entry may be absent, so it doesn't override anything here.
+            // An optional entry may be absent, and an object doesn't have claims of its own, so
+            // neither overrides anything here.
             if holder.is_none() && entry.on_missing != OnMissing::Omit {
                 claims.add(&entry.target, &entry.subject);
             }
@@ -314,7 +315,7 @@ impl Lookup<'_> {
             });
         }
 
-        // `check` keeps this order for entries on one line, and for those of the command line.
+        // `check` sorts a layer by line, and entries on one line, or without one, in this order.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -494,10 +495,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets. If messages
-/// show no reference for the variable, this is the variable's text. If its reference has a slash or
-/// begins with an alias, such as `prod/db:host`, this is the corrected expression, and otherwise an
-/// example.
+/// Returns what to write in a template instead of a variable that this launch sets: the variable's
+/// text if messages show no reference for it, the corrected expression if its reference has a slash
+/// or begins with an alias, such as `prod/db:host`, and otherwise an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("write the text of {} into the template", variable.label);

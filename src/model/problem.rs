@@ -66,7 +66,7 @@ pub struct Problem {
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
-    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
+    /// True if AWS has received a name that may be a password, so the problem doesn't show it.
     pub has_sent_hidden_name: bool,
 }
 
@@ -141,7 +141,7 @@ impl Problem {
         Self::new(Status::Configuration, text)
     }
 
-    /// Creates the problem for a failure that can pass by itself.
+    /// Creates the problem for a temporary failure.
     pub fn temporary(text: impl Into<String>) -> Self {
         Self::new(Status::Temporary, text)
     }
@@ -185,8 +185,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secret, one record is about all secrets. If its headline
-        // names them, a second one is about all parameters, because their headline differs.
+        // If the reason lies outside the secret, secrets and parameters share one record, or have
+        // one each if the headline names them.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),

@@ -124,7 +124,7 @@ impl Locator {
     }
 
     /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
-    /// or with `/*`, and the name of a parameter never does.
+    /// or, without the levels below, with `/*`. The name of a parameter never does.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
         let is_path = self.store == Store::ParameterStore && name.ends_with('/');
@@ -179,8 +179,10 @@ impl SecretRef {
         may_be_shown(&id, &self.selector, Some(&self.locator.version))
     }
 
-    /// True if messages may show the whole reference once it is known that the secret exists.
+    /// True if messages may show the whole reference once it is known that the secret exists. Its
+    /// name isn't a password then, but the label or the KEY may be one.
     pub fn may_be_revealed(&self) -> bool {
+        // After an existing secret, `shown` also allows a short identifier as the KEY.
         may_be_shown(KNOWN, &Selector::Whole, Some(&self.locator.version))
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
