@@ -374,10 +374,10 @@ ${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitH
 /// What the addresses of AWS's console contain, in all partitions.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
-/// Returns the words of other tools in a table, each with what to write instead.
+/// Returns each word of a table with the text that follows ` = ` in its line.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = table.lines().filter_map(|line| line.split_once(" = "));
-    lines.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
+    lines.flat_map(|(words, text)| words.split(' ').map(move |word| (word, text)))
 }
 
 /// Returns what to write instead of another tool's subcommand or option: `--pristine` →
@@ -395,7 +395,7 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     ours.split(' ').next()
 }
 
-/// If a file has a key that no declaration has, returns what the file is, and the help.
+/// If a file has a key in [`FILES`], returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     let (what, help) = file.split_once(" = ")?;

@@ -252,8 +252,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators that a missing value needs and that don't have a document in `fetched`,
-    /// because their request failed or wasn't sent.
+    /// Returns the locators of missing values that don't have a document in `fetched`, because the
+    /// request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -261,8 +261,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of cached documents from which a value was read that doesn't match its
-    /// pattern.
+    /// Returns the locators of the cached documents of values that don't match their pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));

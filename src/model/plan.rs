@@ -51,12 +51,12 @@ pub struct Layer {
     /// The entries. No two of them set the same variable, path or systemd credential. The objects
     /// of `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`, also of units without credentials. No
-    /// pattern applies to a unit that is listed by name.
+    /// The names and patterns of units under `credentials:`, even without credentials. No pattern
+    /// applies to a unit that is listed by name.
     pub units: Vec<String>,
 }
 
-/// The variables and files to set, and the secrets to request for them.
+/// The variables, files and systemd credentials to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
     /// The entries in the order of precedence: those of the latest layer come first. Within a
@@ -277,8 +277,8 @@ impl Lookup<'_> {
         for mut entry in layer.entries {
             self.expand_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // Without `only`, the variables depend on the object's keys, so `names` is empty.
-                // `are_all_held` is false for that, so nothing overrides the object yet.
+                // Without `only`, the variables depend on the object's keys, so `names` is empty,
+                // and nothing overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 claims.are_all_held(&names).then_some(Holder::Several)
             } else {

@@ -178,7 +178,7 @@ impl Problem {
 
     /// Returns a key by which a report groups problems: problems with the same key are printed as
     /// one, with the entries of all of them. They may differ in their entries, details, secrets and
-    /// missing keys, and in helps about their own entries. Returns `None` for a problem without
+    /// missing keys, and in remedies for their own entries. Returns `None` for a problem without
     /// entries, which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
@@ -249,6 +249,7 @@ impl About {
         let label = store.label_noun();
         let version = match version {
             Version::Current => String::new(),
+            // The version may be a password, too.
             _ if locator.is_hidden() => String::new(),
             Version::Stage(stage) => format!(" ({label} {stage})"),
             Version::Id(id) => format!(" (version {id})"),

@@ -30,7 +30,7 @@ use regex_lite::Regex;
 
 use super::environment::{CommandLine, is_name};
 
-/// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
+/// The AWS services that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";

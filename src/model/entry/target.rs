@@ -514,7 +514,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The position at which the user has written an entry.
+/// Where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line, or a subcommand.

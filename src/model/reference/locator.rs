@@ -238,8 +238,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
-    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`. It is
-    // judged like a part of the name.
+    // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
+    // part of the name. Without a slash, what follows `=` may be a value.
     let secret = match secret.split_once('=') {
         Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
             &format!("{left}/{right}")
@@ -356,7 +356,7 @@ const RESERVED: &str = "\
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// The predicate about a reserved word, or about a name that a variable couldn't have.
+/// The predicate for a reserved word, or for a name that a variable couldn't have.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     match name {
         _ if !is_name(name) => Err(

@@ -213,6 +213,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
+        // Elsewhere, only a JSONPath may have `${`.
         .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
