@@ -21,7 +21,7 @@ pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
     /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable.
-    /// For an overridden key, it is the target of the whole `env-from` entry.
+    /// For any other key, it is the target of the whole `env-from` entry.
     pub target: Target,
     /// The name of the entry in messages.
     pub subject: Subject,

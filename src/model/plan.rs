@@ -390,8 +390,8 @@ impl Lookup<'_> {
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
-    /// show the secret's id. The subject has already decided this about the reference as written,
-    /// with its alias or variables.
+    /// show the secret's id. The subject says whether they may show the reference as written, with
+    /// its alias or variables.
     ///
     /// # Errors
     /// What is wrong with the reference, such as a variable that isn't set.

@@ -177,9 +177,9 @@ impl Problem {
     }
 
     /// Returns a key by which a report groups problems: problems with the same key are printed as
-    /// one, with the entries of all of them. They may differ in their entries, details, secrets and
-    /// missing keys, and in remedies for their own entries. Returns `None` for a problem without
-    /// entries, which is always printed by itself.
+    /// one, with all their entries. They may differ in their entries, details, secrets and missing
+    /// keys, and in remedies for their own entries. Returns `None` for a problem without entries,
+    /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

@@ -404,8 +404,8 @@ fn is_uuid(text: &str) -> bool {
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(is_legal)
 }
 
-/// True if the text has the form of a parameter's version number or of a secret's version id. No
-/// message shows any other text in this place, because it may be a password.
+/// True if the text has the form of a parameter's version number or of a secret's version id.
+/// Messages don't show a version id in any other form, because it may be a password.
 fn has_form_of_version_id(text: &str) -> bool {
     let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     text.bytes().all(|byte| byte.is_ascii_digit())

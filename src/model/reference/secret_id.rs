@@ -79,7 +79,7 @@ impl SecretId {
         Ok((store, Self::Name(name.into())))
     }
 
-    /// Returns the ARN, or `None` for a name.
+    /// Returns the ARN, or `None` if the id isn't one.
     pub fn arn(&self) -> Option<&Arn> {
         let Self::Arn(arn) = self else { return None };
         Some(arn)
