@@ -203,8 +203,8 @@ pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Returns the fault of a line of YAML in which a character of the indentation, or after the colon,
-/// only looks like a space. After the colon, YAML allows a tab. Returns `None` for any other line.
+/// Returns the fault of a line of YAML whose indentation, or gap after the colon, has a character
+/// that only looks like a space. In the gap, YAML allows a tab. Returns `None` for any other line.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -312,7 +312,7 @@ services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
 /// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
-/// If the latter is empty, only the tag is left out.
+/// Without a text after ` = `, only the tag is left out.
 const TAGS: &str = "\
 findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
 file secret str sub var = ";
@@ -381,10 +381,10 @@ const CONSOLE_PAGES: &str = r"/parameters/+([^?#]+/[^?#]+)/[a-z]+ => ssm:/$1
 /parameters/([^?#/]+) => ssm:$1
 [?&]name=([^&#]+) => $1";
 
-/// Returns the words of other tools in a table, each with what to write instead.
+/// Returns each word of a table with the text that follows ` = ` in its line.
 fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = table.lines().filter_map(|line| line.split_once(" = "));
-    lines.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
+    lines.flat_map(|(words, text)| words.split(' ').map(move |word| (word, text)))
 }
 
 /// Returns what to write instead of another tool's subcommand or option: `--pristine` →
@@ -394,15 +394,15 @@ pub fn replacement(word: &str) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Returns our key for a key of another tool: `exclude` → `except`. Returns `None` unless all of
-/// our keys in a row with this key are `known`.
+/// Returns our key for a key of another tool: `exclude` → `except`. Skips the rows of [`KEYS`] in
+/// which one of our keys isn't `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
     ours.split(' ').next()
 }
 
-/// If a file has a key that no declaration has, returns what the file is, and the help.
+/// If a file has a key in [`FILES`], returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     let (what, help) = file.split_once(" = ")?;
@@ -418,7 +418,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     if !ours.is_empty() {
         return Some(format!("use {ours}"));
     }
-    // As in `!var prod/db#password`.
+    // Only the tag is left out, as in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
@@ -429,7 +429,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
 /// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. The latter is empty if the secret
-/// isn't in AWS.
+/// isn't in AWS, and then `text` must have a slash ([`PREFIXES`]).
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
     // the table is rarely searched.
@@ -442,10 +442,9 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Returns what is wrong with a reference in the syntax of another tool, a damaged ARN or the
-/// address of a page in AWS's console, as a predicate, and our reference, such as
-/// `prod/db:password`. The reference is empty if the secret isn't in AWS, or if the page isn't
-/// about one secret.
+/// For a reference in the syntax of another tool, a damaged ARN or the address of a page in AWS's
+/// console, returns what is wrong, as a predicate, and our reference, such as `prod/db:password`.
+/// The reference is empty if the secret isn't in AWS, or if the page isn't about one secret.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -481,6 +480,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     // Some tools write two slashes before the name: `secretsmanager://prod/db`.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
+    // `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`
     let closing = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.
     let fields = rest.trim_end_matches(closing).replace(":SecretString", "");

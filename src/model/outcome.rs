@@ -21,7 +21,7 @@ pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
     /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable.
-    /// For an overridden key, it is the target of the whole `env-from` entry.
+    /// For any other key, it is the target of the whole `env-from` entry.
     pub target: Target,
     /// The name of the entry in messages.
     pub subject: Subject,
@@ -162,8 +162,8 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline, or is an OpenSSH key without its final newline. The result is `None` for any other
-    /// value, and for an entry without a value.
+    /// newline but isn't PEM, or is an OpenSSH key without its final newline. The result is `None`
+    /// for any other value, and without one.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -252,8 +252,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators that a missing value needs and that don't have a document in `fetched`,
-    /// because their request failed or wasn't sent.
+    /// Returns the locators of missing values that don't have a document in `fetched`, because the
+    /// request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -261,8 +261,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of cached documents from which a value was read that doesn't match its
-    /// pattern.
+    /// Returns the locators of the cached documents of values that don't match their pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));

@@ -51,12 +51,12 @@ pub struct Layer {
     /// The entries. No two of them set the same variable, path or systemd credential. The objects
     /// of `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`, also of units without credentials. No
-    /// pattern applies to a unit that is listed by name.
+    /// The names and patterns of units under `credentials:`, even without credentials. No pattern
+    /// applies to a unit that is listed by name.
     pub units: Vec<String>,
 }
 
-/// The variables and files to set, and the secrets to request for them.
+/// The variables, files and systemd credentials to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
     /// The entries in the order of precedence: those of the latest layer come first. Within a
@@ -277,14 +277,15 @@ impl Lookup<'_> {
         for mut entry in layer.entries {
             self.expand_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // Without `only`, the variables depend on the object's keys, so `names` is empty.
-                // `are_all_held` is false for that, so nothing overrides the object yet.
+                // Without `only`, the variables depend on the object's keys, so `names` is empty,
+                // and nothing overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 claims.are_all_held(&names).then_some(Holder::Several)
             } else {
                 claims.holder(&entry.target, &entry.subject.origin)
             };
-            // An optional entry may be absent, so it doesn't override anything here.
+            // An optional entry may be absent, and an object doesn't have claims of its own, so
+            // neither overrides anything here.
             if holder.is_none() && entry.on_missing != OnMissing::Omit {
                 claims.add(&entry.target, &entry.subject);
             }
@@ -314,7 +315,7 @@ impl Lookup<'_> {
             });
         }
 
-        // `check` keeps this order for entries on one line, and for those of the command line.
+        // `check` sorts a layer by line, and entries on one line, or without one, in this order.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -389,8 +390,8 @@ impl Lookup<'_> {
     }
 
     /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
-    /// show the secret's id. The subject has already decided this about the reference as written,
-    /// with its alias or variables.
+    /// show the secret's id. The subject says whether they may show the reference as written, with
+    /// its alias or variables.
     ///
     /// # Errors
     /// What is wrong with the reference, such as a variable that isn't set.
@@ -493,10 +494,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets. If messages
-/// show no reference for the variable, this is the variable's text. If its reference has a slash or
-/// begins with an alias, such as `prod/db:host`, this is the corrected expression, and otherwise an
-/// example.
+/// Returns what to write in a template instead of a variable that this launch sets: the variable's
+/// text if messages show no reference for it, the corrected expression if its reference has a slash
+/// or begins with an alias, such as `prod/db:host`, and otherwise an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("put the text of {} into the template", variable.label);

@@ -66,7 +66,7 @@ pub struct Problem {
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
-    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
+    /// True if AWS has received a name that may be a password, so the problem doesn't show it.
     pub has_sent_hidden_name: bool,
 }
 
@@ -141,7 +141,7 @@ impl Problem {
         Self::new(Status::Configuration, text)
     }
 
-    /// Creates the problem for a failure that can pass by itself.
+    /// Creates the problem for a temporary failure.
     pub fn temporary(text: impl Into<String>) -> Self {
         Self::new(Status::Temporary, text)
     }
@@ -177,16 +177,16 @@ impl Problem {
     }
 
     /// Returns a key by which a report groups problems: problems with the same key are printed as
-    /// one, with the entries of all of them. They may differ in their entries, details, secrets and
-    /// missing keys, and in helps about their own entries. Returns `None` for a problem without
-    /// entries, which is always printed by itself.
+    /// one, with all their entries. They may differ in their entries, details, secrets and missing
+    /// keys, and in remedies for their own entries. Returns `None` for a problem without entries,
+    /// which is always printed by itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
         }
 
-        // If the reason lies outside the secret, one record is about all secrets. If its headline
-        // names them, a second one is about all parameters, because their headline differs.
+        // If the reason lies outside the secret, secrets and parameters share one record, or have
+        // one each if the headline names them.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),
@@ -249,6 +249,7 @@ impl About {
         let label = store.label_noun();
         let version = match version {
             Version::Current => String::new(),
+            // The version may be a password, too.
             _ if locator.is_hidden() => String::new(),
             Version::Stage(stage) => format!(" ({label} {stage})"),
             Version::Id(id) => format!(" (version {id})"),

@@ -30,7 +30,7 @@ use regex_lite::Regex;
 
 use super::environment::{CommandLine, is_name};
 
-/// The services of AWS that create secrets of their own, as in `rds!cluster-1a96bebc`.
+/// The AWS services that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
@@ -215,15 +215,14 @@ pub fn quoted_program(command: &CommandLine) -> String {
     format!("\"{shown}\"")
 }
 
-/// True if a message may quote a wrong value of an option or a setting, or a name that doesn't
-/// exist. The text must be [plain](is_quotable), and either be as short as `30s` or read like a
-/// name.
+/// True if a message may quote a wrong value of an option or a setting, or an unknown name. The
+/// text must be [plain](is_quotable), and either be as short as `30s` or read like a name.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
 
-/// Returns a noun with a name, such as `key "password"`, or `such key`, which follows "no", if the
-/// name must not be quoted.
+/// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result
+/// is `such key`, which follows "no".
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     match is_quotable_value(name) {
         true => format!("{noun} {name:?}"),
@@ -379,6 +378,7 @@ fn without_credentials(text: &str) -> String {
                 is_hidden[at..at + found.len()].fill(true);
             }
         }
+        // The other forms would be found within any word.
         if is_short {
             continue;
         }

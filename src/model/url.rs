@@ -15,10 +15,10 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute URL. Returns `None` for any other scheme, for a URL without a host, and
-    /// for a port that isn't a number up to 65535. Also returns `None` if an `@` follows the host,
-    /// as in `http://jane:a#b@proxy`, because the host and port are then a user name and the
-    /// beginning of a password.
+    /// Parses an absolute HTTP or HTTPS URL. Returns `None` for any other text, and for a port that
+    /// isn't a number up to 65535. Also returns `None` if an `@` follows the host, as in
+    /// `http://jane:a#b@proxy`, because the host and port are then a user name and the beginning of
+    /// a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
@@ -39,8 +39,8 @@ impl HttpUrl {
     /// Parses the URL of an endpoint.
     ///
     /// # Errors
-    /// The expected value, also for a URL with a user name, a password or a query, because they
-    /// wouldn't be sent.
+    /// The expected value. A user name, a password or a query is an error, too, because it wouldn't
+    /// be sent.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
         let is_sent_whole = |url: &Self| {
             let authority = url.uri.authority();

@@ -244,7 +244,7 @@ impl Naming {
     /// with `_` for each character that a variable can't have.
     ///
     /// # Errors
-    /// If the name is illegal, or is unsafe with any value.
+    /// If the name is illegal, or is unsafe whatever its value.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
         let cased_key = match self.case {
             Case::Upper => key.to_ascii_uppercase(),

@@ -264,8 +264,7 @@ pub enum Holder {
     Entry(Subject),
     /// The inherited variable with this name, because of `--keep-existing`.
     Kept(String),
-    /// Usually several entries or inherited variables: each variable that an `env-from` entry can
-    /// set has a holder of its own.
+    /// For an `env-from` entry: each variable that it can set has a holder, and these may differ.
     Several,
 }
 
@@ -425,7 +424,7 @@ impl Subject {
     }
 
     /// Returns what messages name instead of this entry's secret, if they may not show the secret's
-    /// name: `DB_PASSWORD`.
+    /// name: `DB_PASSWORD`, `--env-from` or, for `get`, `the argument`.
     pub fn stand_in(&self) -> String {
         let name = match (self.kind, &self.origin) {
             (SubjectKind::GetArgument, _) => "the argument",
@@ -515,7 +514,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The position at which the user has written an entry.
+/// Where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line, or a subcommand.

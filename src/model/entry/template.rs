@@ -1,10 +1,10 @@
-//! A template: text with Jinja expressions over several secrets, such as `postgres://{{ db.user
-//! }}@{{ db.host }}`.
+//! A template: text with Jinja expressions that use several secrets, such as
+//! `postgres://{{ db.user }}@{{ db.host }}`.
 //!
 //! [`Template::parse`] returns a template without syntax errors, and the names that it uses. The
 //! plan looks up these names as aliases, so that their secrets are read, and `resolve::template`
-//! renders the template later. A syntax error may quote the template, which is a part of the
-//! declaration, but never a value.
+//! renders the template later. A syntax error may quote the template, because only rendering
+//! inserts values.
 
 use std::collections::BTreeSet;
 

@@ -124,7 +124,7 @@ impl Locator {
     }
 
     /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
-    /// or with `/*`, and the name of a parameter never does.
+    /// or, without the levels below, with `/*`. The name of a parameter never does.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
         let is_path = self.store == Store::ParameterStore && name.ends_with('/');
@@ -179,8 +179,10 @@ impl SecretRef {
         may_be_shown(&id, &self.selector, Some(&self.locator.version))
     }
 
-    /// True if messages may show the whole reference once it is known that the secret exists.
+    /// True if messages may show the whole reference once it is known that the secret exists. Its
+    /// name isn't a password then, but the label or the KEY may be one.
     pub fn may_be_revealed(&self) -> bool {
+        // After an existing secret, `shown` also allows a short identifier as the KEY.
         may_be_shown(KNOWN, &Selector::Whole, Some(&self.locator.version))
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
@@ -236,8 +238,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // People also write a version id as the stage.
     let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
-    // An `env-from` can have a prefix, also in the wrong place: `DB_=prod/db`, `prod/db=DB_`. It is
-    // judged like a part of the name.
+    // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
+    // part of the name. Without a slash, what follows `=` may be a value.
     let secret = match secret.split_once('=') {
         Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
             &format!("{left}/{right}")
@@ -354,7 +356,7 @@ const RESERVED: &str = "\
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// The predicate about a reserved word, or about a name that a variable couldn't have.
+/// The predicate for a reserved word, or for a name that a variable couldn't have.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     match name {
         _ if !is_name(name) => Err(
@@ -402,8 +404,8 @@ fn is_uuid(text: &str) -> bool {
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(is_legal)
 }
 
-/// True if the text has the form of a parameter's version number or of a secret's version id. No
-/// message shows any other text in this place, because it may be a password.
+/// True if the text has the form of a parameter's version number or of a secret's version id.
+/// Messages don't show a version id in any other form, because it may be a password.
 fn has_form_of_version_id(text: &str) -> bool {
     let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     text.bytes().all(|byte| byte.is_ascii_digit())

@@ -218,6 +218,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
+        // Elsewhere, only a JSONPath may have `${`.
         .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
@@ -327,18 +328,19 @@ fn is_json(text: &str) -> bool {
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
     // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
-    let key = rest[character.len_utf8()..].trim_start_matches("key=");
-    let word = key.trim_end_matches(']');
+    let after = rest[character.len_utf8()..].trim_start_matches("key=");
+    let key = after.trim_end_matches(']');
     // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
-    let after_opening = key.trim_start_matches(['(', '$', '{']);
+    let after_opening = after.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
+    // Without a slash, as in `hello world`, the text is probably a value.
     let both_are_names =
-        reads_like_a_name(before) && reads_like_a_name(key) && before.contains('/');
+        reads_like_a_name(before) && reads_like_a_name(after) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
-    let is_key = character == '#' || (is_name(word) && reads_like_a_name(before));
+    let is_key = character == '#' || (is_name(key) && reads_like_a_name(before));
     let defect = match character {
         '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
@@ -353,12 +355,12 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
         '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
-        ',' | ' ' | '|' if both_are_names && key.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if both_are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // `*db:password`, as if `db` were a YAML alias
-        '*' if before.is_empty() && key.starts_with(char::is_alphabetic) => "remove the \"*\"",
+        '*' if before.is_empty() && after.starts_with(char::is_alphabetic) => "remove the \"*\"",
         '*' | '?' => {
             "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }
@@ -473,8 +475,8 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Returns SECRET or the path of a file with what `value_of` returns for the name and the default,
-/// instead of each `${NAME}` and `${NAME:-default}`.
+/// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what
+/// `value_of` returns for the name and the default.
 ///
 /// # Errors
 /// If `${` isn't followed by the name of a variable and `}`, if a default contains `${`, or if

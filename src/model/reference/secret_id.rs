@@ -79,7 +79,7 @@ impl SecretId {
         Ok((store, Self::Name(name.into())))
     }
 
-    /// Returns the ARN, or `None` for a name.
+    /// Returns the ARN, or `None` if the id isn't one.
     pub fn arn(&self) -> Option<&Arn> {
         let Self::Arn(arn) = self else { return None };
         Some(arn)
@@ -228,6 +228,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
+    // In a reference, `split_secret` cuts off further fields.
     let defect = if fields > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
