@@ -108,7 +108,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let help = match is_noexec {
         true => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         false => {
-            &format!("make it executable: chmod +x {shown}; in a Dockerfile: COPY --chmod=755")
+            &format!("make it executable: chmod 755 {shown}; in a Dockerfile: COPY --chmod=755")
         }
     };
     let text = format!("\"{shown}\" {reason}");

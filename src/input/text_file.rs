@@ -34,8 +34,10 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
 /// name is similar or the directory can't be read.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
-    let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
+    let mut names = names_in(directory);
+    // A symbolic link with this name is listed even if its target doesn't exist.
+    names.retain(|other| other != name);
     let nearest = nearest(name, names.iter().map(String::as_str))?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
