@@ -67,9 +67,8 @@ pub fn unresolved_warnings(
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
         // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
-        let text = Some(pattern.as_str());
-        let name = text.filter(|text| is_quotable_value(&text.replace('*', "")));
-        let shown = name.unwrap_or("…");
+        let is_name = is_quotable_value(&pattern.as_str().replace('*', ""));
+        let shown = if is_name { pattern.as_str() } else { "…" };
         let text = format!("--resolve-env {shown} doesn't match the name of any variable");
         warnings.push(text);
     }

@@ -23,7 +23,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
         // For a path in quotes, the help of `unreadable` is better: it says to remove them.
-        let is_missing = error.kind() == ErrorKind::NotFound;
+        // A symbolic link has the right name, even if its target doesn't exist.
+        let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
         unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
@@ -34,10 +35,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
 /// name is similar or the directory can't be read.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
+    let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    let mut names = names_in(directory);
-    // A symbolic link with this name is listed even if its target doesn't exist.
-    names.retain(|other| other != name);
     let nearest = nearest(name, names.iter().map(String::as_str))?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }

@@ -156,9 +156,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
 
 /// Like [`overlooked`], but returns `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
-    Some(text)
-        .filter(|text| !text.is_empty())
-        .and_then(overlooked)
+    (!text.is_empty()).then(|| overlooked(text)).flatten()
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
@@ -673,7 +671,6 @@ mod tests {
     fn a_reference_of_another_tool_is_translated() {
         for (text, ours) in [
             ("aws-sm:prod/db:password", "prod/db:password"),
-            ("secrets-manager:prod/db", "prod/db"),
             ("parameterstore:/prod/app", "ssm:/prod/app"),
             ("awssm://prod/db#password", "prod/db:password"),
             ("ref+awssecrets://prod/db#/password", "prod/db:password"),

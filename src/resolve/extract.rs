@@ -163,14 +163,14 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `such key`, or names a character that hardly any key has: a comma, a quote, or one
+/// the text is `such key`, and names a character that hardly any key has: a comma, a quote, or one
 /// that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
     match (selector.shown(), odd) {
         (Some(key), _) => format!("key {key:?}"),
-        (None, Some(odd)) => format!("key with the character {}", quoted_character(odd)),
+        (None, Some(odd)) => format!("such key (with the character {})", quoted_character(odd)),
         (None, None) => "such key".to_owned(),
     }
 }

@@ -144,8 +144,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // `$AWS_REGION` or `${{ secrets.AWS_ACCESS_KEY_ID }}`
-    if text.starts_with('$') {
+    // `$AWS_REGION` or `${{ secrets.AWS_ACCESS_KEY_ID }}`. A file that doesn't exist isn't an error.
+    if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so nothing has expanded the variable in it";
         return Err(Problem::usage(format!("{name} {why}")));
     }
@@ -281,7 +281,10 @@ impl<'a> Profile<'a> {
     /// When the value is invalid.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse)
+        // As in botocore, only a whole line can be a comment.
+        let has_comment = text.contains(" #");
+        let help = has_comment.then_some("put the comment on its own line");
+        parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.
