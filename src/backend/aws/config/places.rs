@@ -144,7 +144,7 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // `$AWS_REGION` or `${{ secrets.AWS_ACCESS_KEY_ID }}`. A file that doesn't exist isn't an error.
+    // `$AWS_REGION` or `${{ secrets.KEY }}`. A file doesn't have to exist, whatever its name is.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so nothing has expanded the variable in it";
         return Err(Problem::usage(format!("{name} {why}")));
