@@ -17,7 +17,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::{is_quotable_value, reads_like_a_name};
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
 type Defect = String;
@@ -63,12 +63,14 @@ pub fn unresolved_warnings(
     is_replaced: impl Fn(&OsStr) -> bool,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    for pattern in patterns {
-        let mut names = inherited.iter().map(|(name, _)| name.to_string_lossy());
-        if !names.any(|name| pattern.matches(&name)) {
-            let text = format!("--resolve-env {pattern} doesn't match any variable");
-            warnings.push(text);
-        }
+    let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
+    let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
+    for pattern in patterns.iter().filter(is_unmatched) {
+        // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
+        let is_name = is_quotable_value(&pattern.as_str().replace('*', ""));
+        let shown = if is_name { pattern.as_str() } else { "…" };
+        let text = format!("--resolve-env {shown} doesn't match any variable");
+        warnings.push(text);
     }
 
     for (variable, value) in inherited.iter() {

@@ -23,7 +23,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
         // For a path in quotes, the help of `unreadable` is better: it says to remove them.
-        let is_missing = error.kind() == ErrorKind::NotFound;
+        // A symbolic link has the right name, even if its target doesn't exist.
+        let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
         unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))

@@ -32,10 +32,8 @@ pub const NAME_REMEDY: &str = "use the name of the secret or the path of the fil
 impl Fault {
     /// Creates a fault without a remedy.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            help: None,
-        }
+        let text = text.into();
+        Self { text, help: None }
     }
 
     /// Sets the remedy.
@@ -158,10 +156,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
 
 /// Like [`overlooked`], but returns `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
-    match text {
-        "" => None,
-        text => overlooked(text),
-    }
+    (!text.is_empty()).then(|| overlooked(text)).flatten()
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
@@ -230,6 +225,13 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 const NO_BREAK_SPACE: char = '\u{a0}';
+
+/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the code
+/// follows: `"р" (U+0440)`.
+pub fn quoted_character(c: char) -> String {
+    let code = (!c.is_ascii()).then(|| format!(" (U+{:04X})", c as u32));
+    format!("\"{c}\"{}", code.unwrap_or_default())
+}
 
 /// True for white space, and for a character that terminals and editors don't show.
 fn is_unseen(c: char) -> bool {
@@ -330,12 +332,13 @@ op:// vault: ref+ = ";
 /// More beginnings, only for a text that was meant as a reference. A slash must follow, because
 /// `secret:token` may be the key of a secret "secret".
 const WORDS_BEFORE_NAMES: &str = "\
-asm: aws: SecretsManager: secret: sm: = secretsmanager:
-awsps: param: = ssm:";
+asm: aws: aws-secrets-manager: aws_secrets_manager: aws_secretsmanager: awssecret: awssecretsmanager: secret: secretManager: secrets-manager: secrets_manager: secretsManager: SecretsManager: sm: = secretsmanager:
+aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: parameter-store: parameter_store: parameterStore: parameterstore: ParameterStore: = ssm:";
 
 /// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
 /// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
-pub const MISWRITTEN_NAMES: &str = r#"^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
+pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another account, write its ARN
+^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
 ^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
@@ -677,6 +680,7 @@ mod tests {
     fn a_reference_of_another_tool_is_translated() {
         for (text, ours) in [
             ("aws-sm:prod/db:password", "prod/db:password"),
+            ("parameterstore:/prod/app", "ssm:/prod/app"),
             ("awssm://prod/db#password", "prod/db:password"),
             ("ref+awssecrets://prod/db#/password", "prod/db:password"),
             ("{aws-ssm}/prod/app", "ssm:/prod/app"),

@@ -311,13 +311,13 @@ pub const AWS_DOMAINS: [&str; 5] = [
     ".api.amazonwebservices.com.cn",
 ];
 
-/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one
-/// of AWS's hosts, it names AWS's whole domain, because a launch sends requests to several of AWS's
-/// hosts.
+/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY after a
+/// comma`. For one of AWS's hosts, it names AWS's whole domain, because a launch sends requests to
+/// several of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
-    let aws_domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
-    format!("add {} to NO_PROXY", aws_domain.unwrap_or(&host))
+    let domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
+    format!("add {} to NO_PROXY after a comma", domain.unwrap_or(&host))
 }
 
 impl ProxySettings {

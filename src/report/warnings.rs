@@ -214,11 +214,8 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let all = outcomes.list.iter();
     let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
-    if subjects.is_empty() {
-        return None;
-    }
-    let text = format!("an empty value was read for {}", some_of(&subjects));
-    Some(Record::warning(text))
+    let text = || format!("an empty value was read for {}", some_of(&subjects));
+    (!subjects.is_empty()).then(|| Record::warning(text()))
 }
 
 /// Returns the warning about an entry that was resolved, but that is probably a mistake.

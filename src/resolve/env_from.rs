@@ -188,7 +188,12 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let prefixed = rests.map(move |rest| {
         format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
-    unknown.chain(prefixed).chain(misread)
+    // `DB_HOST` would become `DB_DB_HOST`.
+    let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
+    let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
+    let doubled = is_doubled
+        .then(|| format!("every {what} begins with {prefix} already, so leave out the prefix"));
+    unknown.chain(prefixed).chain(misread).chain(doubled)
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected

@@ -14,9 +14,9 @@ use zeroize::Zeroize;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::environment::{Inherited, env_file_name, is_name};
-use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest, quoted_character};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
+use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store, is_uuid};
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. Its strings are overwritten when it is dropped.
@@ -162,12 +162,16 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message, after "no": `key "password"`, or `such key` if messages must not
-/// show the KEY.
+/// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
+/// the text is `such key`, and names a character that hardly any key has: a comma, a quote, or one
+/// that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
-    match selector.shown() {
-        Some(key) => format!("key {key:?}"),
-        None => "such key".to_owned(),
+    let key = selector.to_string();
+    let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
+    match (selector.shown(), odd) {
+        (Some(key), _) => format!("key {key:?}"),
+        (None, Some(odd)) => format!("such key (with the character {})", quoted_character(odd)),
+        (None, None) => "such key".to_owned(),
     }
 }
 
@@ -201,6 +205,8 @@ pub fn find_value<'j>(
 fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
+    // The first line is `username: app`.
+    let is_yaml = |text: &str| text.split_once(": ").is_some_and(|(name, _)| is_name(name));
     let decoded = SecretValue::new(bytes).base64_decoded();
     let what = match str::from_utf8(bytes) {
         // The document was meant to be JSON.
@@ -213,6 +219,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
+        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte.
         Err(_) if bytes.contains(&0) => {
@@ -290,8 +297,9 @@ fn find_key<'j>(
 
 /// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    // People who use jq write `.password`. If there is a key `password`, `keys_hint` suggests it.
-    let plain = key.trim_start_matches('.');
+    // People who use jq write `.password`, and JSONPath for kubectl is `{.password}`. If there is a
+    // key `password`, `keys_hint` suggests it.
+    let plain = key.trim_matches(['.', ',', ';', '"', '\'', '{', '}']);
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
@@ -301,6 +309,11 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
+        .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
+        // Someone has stored all that `aws secretsmanager get-secret-value` prints.
+        .or(map
+            .get("SecretString")
+            .map(|_| "store only what is in its SecretString".to_owned()))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 

@@ -42,8 +42,10 @@ pub fn no_thread_text(error: &io::Error) -> String {
 /// Returns the problem for a file that can't be read. The help may be a remedy for its path.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
+    let link = fs::read_link(&file).ok();
+    let link = link.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
     let problem = Problem::configuration(match error.kind() {
-        io::ErrorKind::NotFound => format!("the file \"{file}\" doesn't exist"),
+        io::ErrorKind::NotFound => format!("the file \"{file}\"{link} doesn't exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
         _ => {
             let why = file_error_text(Path::new(&file), error);

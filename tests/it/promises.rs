@@ -25,7 +25,7 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
         run.says_one_of([
             &*format!("error: {variable}"),
             &*format!("error: --{name}"),
-            &*format!("(--{name})"),
+            &*format!("(from {variable})"),
             value,
         ]);
         let run = launch()
@@ -36,7 +36,7 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
         run.says_one_of([
             "error: secrets-exec.yaml:2",
             &*format!("error: --{name}"),
-            &*format!("(--{name})"),
+            "(from the declaration)",
             value,
         ]);
     }

@@ -401,9 +401,11 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`.
-            let may_be_own = |name: &&str| name.contains("SECRET") && name.contains("EXEC_");
-            let Some(name) = variable.to_str().filter(may_be_own) else {
+            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
+            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
+            let may_matter =
+                |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
+            let Some(name) = variable.to_str().filter(may_matter) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -418,6 +420,7 @@ impl Inputs {
                 (_, _) => vec![value.to_owned()],
             };
             self.set_option(&mut options, option, &values, name);
+            options.in_variables.insert(option.id);
         }
         options
     }
@@ -510,12 +513,11 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
-    let mut variables = of_options.chain([FILE_VARIABLE.to_owned()]);
+    let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
+    let mut variables = of_options.chain(others);
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
     let similar = variables.find(is_similar)?;
-    Some(format!(
-        "secrets-exec ignores {name}, which isn't one of its variables. Did you mean {similar}?"
-    ))
+    Some(format!("secrets-exec ignores {name}: use {similar}"))
 }
 
 /// The options whose value is `NAME=REF`.

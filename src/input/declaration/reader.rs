@@ -198,7 +198,7 @@ impl<'a> Item<'a> {
     /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. The message
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
-        let name = text.split([':', '=']).next().unwrap_or_default();
+        let name = text.split([':', '=', '：']).next().unwrap_or_default();
         // A mere name, or base64 with `=` at its end, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;

@@ -75,6 +75,8 @@ pub struct AwsOptions {
     /// The fallback regions, in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
+    /// What messages call the flag, the variable or the declaration that names the profile.
+    pub profile_source: &'static str,
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
     pub ca_bundle: Option<PathBuf>,
@@ -168,17 +170,17 @@ impl TypedOptions {
     /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
     /// `None` here.
     fn aws(&self) -> AwsOptions {
-        // Only declarations have positions. A variable such as SECRETS_EXEC_REGION doesn't, so
-        // messages name it like the flag.
-        let region_source = if self.positions.contains_key(&OptionId::Region) {
-            RegionSource::new("the declaration", Status::Configuration)
-        } else {
-            RegionSource::new("--region", Status::Usage)
+        let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
+            true => RegionSource::new("the declaration", Status::Configuration),
+            false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
+            false => RegionSource::new(flag, Status::Usage),
         };
+        let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
             region: self.region.clone().map(|region| (region, region_source)),
             fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
             profile: self.profile.clone(),
+            profile_source: source_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
             role: self.role_arn.clone().map(|role| Role {
                 external_id: self.external_id.clone(),
                 ..role

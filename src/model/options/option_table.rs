@@ -14,7 +14,7 @@
 //! Above the table are the types that a row consists of. Below it are the types of the options'
 //! values, and the parsers. If a parser refuses a value, its error says what it expects instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -131,6 +131,8 @@ macro_rules! options {
             /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
             /// and variables don't have positions.
             pub positions: BTreeMap<OptionId, String>,
+            /// The options that variables set.
+            pub in_variables: BTreeSet<OptionId>,
             /// A text for each option that is turned off, because it can't be combined with an
             /// option in a place with higher precedence, or because it needs Linux. `--verbose`
             /// prints the text as a note.
@@ -149,6 +151,8 @@ macro_rules! options {
                 lower.turn_off_below(&self);
                 lower.positions.retain(|option, _| !self.sets(*option));
                 self.positions.append(&mut lower.positions);
+                lower.in_variables.retain(|option| !self.sets(*option));
+                self.in_variables.append(&mut lower.in_variables);
                 self.turned_off.append(&mut lower.turned_off);
                 self.ignored.append(&mut lower.ignored);
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }

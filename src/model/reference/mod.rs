@@ -37,7 +37,7 @@ use std::fmt;
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
-    overlooked_unless_empty, several_lines, unrendered_expression,
+    overlooked_unless_empty, quoted_character, several_lines, unrendered_expression,
 };
 use crate::model::shown::{StandIn, reads_like_a_name};
 
@@ -66,6 +66,11 @@ const PARAMETER_VERSION_REMEDY: &str =
 
 /// The remedy for a variable in the syntax of another tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
+
+/// The remedy for a reference that is only a variable. The value of the variable may be a password,
+/// which `${NAME}` would send to AWS as the name of a secret.
+const PASSING_REMEDY: &str =
+    "to pass the variable on, leave out this entry; if it names a secret, write ${NAME}";
 
 /// The remedy for the path of a file where a reference belongs.
 const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
@@ -346,7 +351,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
         '"' | '\'' => "includes quotes".to_owned(),
         _ => format!(
-            "has the character \"{character}\", which AWS doesn't allow in the name of a secret or parameter"
+            "has the character {}, which AWS doesn't allow in the name of a secret or parameter",
+            quoted_character(character)
         ),
     };
     let help = match character {
@@ -354,11 +360,17 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
+        // `DB_PASSWORD=$DB_PASSWORD`
+        '$' | '%' if before.is_empty() && key.trim_matches(['(', ')', '%']) == variable => {
+            PASSING_REMEDY
+        }
         '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
         ',' | ' ' | '|' if both_are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
+        // Greek and Cyrillic letters, dashes, and full-width characters. Passwords may have others.
+        '\u{370}'.. => "type it again, because it only looks like an ordinary character",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && after.starts_with(char::is_alphabetic) => "remove the \"*\"",
         '*' | '?' => {

@@ -256,7 +256,7 @@ impl Settings {
     /// profile's name. The default name is "default".
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
-            (Some(name), _) => (Some("--profile"), name),
+            (Some(name), _) => (Some(self.options.profile_source), name),
             (None, Some((variable, name))) => (Some(variable), name),
             (None, None) => (None, "default"),
         }

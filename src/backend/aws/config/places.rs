@@ -135,13 +135,19 @@ const FILE_REMEDY: &str = "use one line, such as the path of the file";
 ///
 /// # Errors
 /// When the value is invalid, isn't UTF-8, has several lines, or has characters that are easy to
-/// overlook. The message quotes the value only if it can't be a secret.
+/// overlook, or when it is a variable that nothing has expanded. The message quotes the value only
+/// if it can't be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if !is_plain_ascii(&text)
         && let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text))
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
+    }
+    // `$AWS_REGION` or `${{ secrets.KEY }}`. A file doesn't have to exist, whatever its name is.
+    if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
+        let why = "begins with \"$\", so nothing has expanded the variable in it";
+        return Err(Problem::usage(format!("{name} {why}")));
     }
     let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
     // `invalid_value` decides whether the text may be quoted.
@@ -270,7 +276,10 @@ impl<'a> Profile<'a> {
     /// When the value is invalid.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} of the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse)
+        // As in botocore, only a whole line can be a comment.
+        let has_comment = text.contains(" #");
+        let help = has_comment.then_some("put the comment on its own line");
+        parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
     }
 
     /// Returns the error for settings that contradict each other or that need another setting.
@@ -368,7 +377,7 @@ impl Profiles {
     /// is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
-        let text = format!("there is no {noun} ({setting})");
+        let text = format!("there is no {noun} (from {setting})");
         if let Some(advice) = self.spelling_advice(name) {
             return Problem::usage(text).help(advice);
         }
