@@ -220,13 +220,12 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         return Some(Problem::usage(text).help(help));
     }
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
-    let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
-    let long = format!("-{option}");
+    let is_single = option.starts_with('-') && !option.starts_with("--") && option != "-help";
+    let long = (is_single && option.len() > 2).then(|| format!("-{option}"))?;
     let own = has_option(command, &long).then_some(&*long);
-    let ours = own.or(replacement(&long)).filter(|_| is_short)?;
-    Some(Problem::usage(format!(
-        "{option} has only one hyphen: write {ours}"
-    )))
+    let ours = own.or_else(|| replacement(&long))?;
+    let text = format!("{option} has only one hyphen: write {ours}");
+    Some(Problem::usage(text))
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
