@@ -148,10 +148,10 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found(&text, &help);
     }
     if command.starts_with('-') {
-        let help = "put options before `--`";
+        let help = "put options before `--`, and write `--` only once";
         return not_found("the command begins with a hyphen", help);
     }
-    if command.contains(|c: char| c.is_whitespace() || "$|&;<>`*('\"".contains(c)) {
+    if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
         let why = "it looks like a command and its arguments in one argument";
         let text = format!("there is no program named \"{shown}\": {why}");
         let words = format!("pass each word as its own argument: -- {shown}");
@@ -164,7 +164,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found("this image has no /bin/sh", help);
     }
 
-    let Some(search_path) = search_path else {
+    // A variable, as in `$(CMD)`, was probably meant to become a path.
+    let Some(search_path) = search_path.filter(|_| !command.starts_with('$')) else {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
     };

@@ -253,30 +253,31 @@ fn character_name(c: char) -> String {
 
 /// The subcommands and options of other tools. Each line has words, ` = `, and what to write
 /// instead of them. The value of the option replaces `…` and `PREFIX_`.
-const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec [OPTIONS] -- COMMAND
-fetch print read show = secrets-exec get prod/db:password
+const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND
+fetch get-parameter get-parameters get-secret-value print read secretsmanager show ssm = secrets-exec get prod/db:password
 diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
 import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
-env = secrets-exec export --format shell
---environment --key --password --query --secret --secret-arn --secret-id --secret-name --secrets --set = --env DB_PASSWORD=prod/db:password
+env get-parameters-by-path = secrets-exec export --format shell
+--env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-id --version-stage = --env DB_PASSWORD=prod/db:password
 --env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
---default --group --literal --mode --optional --owner --path --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
+--group --mode --owner --path = a declaration, as in files: [{ from: "prod/db:password", env: DB_PASSWORD, mode: "0400" }]
+--except --exclude --include --keys --only = a declaration, as in env-from: [{ from: prod/db, only: [username] }]
+--default --literal --optional --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
 --format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
 --dotenv --env-file = -f with the declaration that secrets-exec migrate … --secret prod/app prints
 --config --declaration -c = -f …
 -p = --profile …
 -r = --region …
--t = --timeout …
---poll --watch = --on-rotation restart
---interval = --on-rotation restart --poll-interval 5m
---ca --ca-cert --ca-file --cacert --cafile --cert = --ca-bundle …
+--connect-timeout --read-timeout -t = --timeout …
+--interval --on-rotate --poll --reload --restart --rotate --rotation --watch = --on-rotation restart --poll-interval 5m
+--bundle --ca --ca-cert --ca-file --cacert --cafile --cert = --ca-bundle …
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
---clear-env --ignore-env --ignore-environment --inherit --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
---log = --log-format json, or --verbose
---debug --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
+--clear-env --ignore-env --ignore-environment --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
+--keep --no-clobber --no-override --no-overwrite --preserve --preserve-env = --keep-existing
+--debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
 --silent = --quiet
 --param-path --parameter-path --parameters-path --ssm-path --ssm-prefix = --env-from, with ssm: before the path
 --assume-role --role = --role-arn with the ARN of the role
@@ -284,8 +285,9 @@ env = secrets-exec export --format shell
 --format=configmap --format=k8s --format=secret = --format kubernetes
 --format=.env --format=env --format=env-file --format=envfile = --format dotenv
 --format=yaml --format=yml = --format json
---format=bash --format=export --format=sh --format=zsh = --format shell
---max-attempts --retries = the variable AWS_MAX_ATTEMPTS"#;
+--max-attempts --retries = the variable AWS_MAX_ATTEMPTS
+--http-proxy --https-proxy --proxy = the variable HTTPS_PROXY
+--decrypt --duration --duration-seconds --force --inherit --no-agent --no-cache --no-clean-env --no-quiet --once --override --overwrite --raw --recursive --role-session-name --upcase --with-decryption --yes = secrets-exec without it"#;
 
 /// The keys of other tools. Each line has such keys, ` = `, and keys of ours. The first of our keys
 /// is what to write, and the line applies only where all of them are allowed.
@@ -346,6 +348,9 @@ pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another accoun
 [^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => put colons before the stage, as in prod/db::AWSPREVIOUS
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the last six characters come from an ARN, remove them
 ^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => use the name of a secret, not the path of a file
+^--env-from ([^:/]*\.env) => for a file, use secrets-exec migrate $1 --secret prod/app
+^--env-from ([^:]+\.ya?ml)$ => for a file, use -f $1
+^([A-Z]\w*)=(.+)$ => write «$2»
 ^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
 ^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, remove the slash, or set the variable that belongs before it
 env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, use its full name
@@ -530,7 +535,7 @@ pub fn helm_fault(text: &str) -> Option<Fault> {
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
     is_unrendered.then(|| {
         Fault::new("is a Helm template that hasn't been rendered")
-            .help("in the chart, render it with {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
+            .help("in the chart, render it with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
     })
 }
 

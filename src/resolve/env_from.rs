@@ -192,7 +192,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled
-        .then(|| format!("every {what} begins with {prefix} already, so leave out the prefix"));
+        .then(|| format!("every {what} begins with {prefix} already, so remove the prefix"));
     unknown.chain(prefixed).chain(misread).chain(doubled)
 }
 

@@ -16,6 +16,7 @@ use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
+use crate::model::mistakes::replacement;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
@@ -204,8 +205,8 @@ pub fn has_option(command: &Command, option: &str) -> bool {
 
 /// Returns the problem for a word that clap would misread, or `None` for any other word. Such a
 /// word is several arguments in one, as in `"-f app.yaml"`, which clap reads as `-f` with the value
-/// " app.yaml". Or it is a long option with only one hyphen: clap reads `-env` as `-e nv`, and
-/// `-version` as `-v -e rsion`. `-help`, however, prints the help.
+/// " app.yaml". Or it is a long option of ours or of another tool with only one hyphen: clap reads
+/// `-env` as `-e nv`, and `-version` as `-v -e rsion`. `-help`, however, prints the help.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
@@ -219,9 +220,12 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         return Some(Problem::usage(text).help(help));
     }
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
-    let is_short = option.len() > 2 && option.starts_with('-') && option != "-help";
-    let is_known = is_short && has_option(command, &format!("-{option}"));
-    is_known.then(|| Problem::usage(format!("{option} has only one hyphen: write -{option}")))
+    let is_single = option.starts_with('-') && !option.starts_with("--") && option != "-help";
+    let long = (is_single && option.len() > 2).then(|| format!("-{option}"))?;
+    let own = has_option(command, &long).then_some(&*long);
+    let ours = own.or_else(|| replacement(&long))?;
+    let text = format!("{option} has only one hyphen: write {ours}");
+    Some(Problem::usage(text))
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.

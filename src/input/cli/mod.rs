@@ -37,7 +37,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, is_plain_ascii, reads_like_a_name};
+use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -326,17 +326,6 @@ impl Inputs {
         inherited: &Inherited,
     ) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        // `get DB_PASSWORD=prod/db:password`. A secret's name can contain an equals sign, too, but
-        // rarely after capitals.
-        let (name, assigned) = reference.split_once('=').unwrap_or_default();
-        let is_in_capitals = is_name(name) && name == name.to_uppercase();
-        if is_in_capitals && reads_like_a_name(assigned) {
-            let help = format!("use secrets-exec get {assigned}");
-            let problem = Problem::usage("the argument sets a variable").help(help);
-            inputs.errors.push(problem);
-            return inputs;
-        }
-
         let parsed = Reference::parse(reference).map(|reference| {
             let source = EntrySource::Reference(reference);
             Entry::new(Target::Output, source, Origin::Argument("get"))
@@ -440,14 +429,22 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                // `30` → `30s`, if the option is a duration.
-                let with_unit = format!("{text}s");
-                let is_number = text.starts_with(|c: char| c.is_ascii_digit());
+                // `30` → `30s`, `=us-east-1` → `us-east-1`, and a list
                 let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
-                let is_duration = is_number && set(&with_unit).is_ok();
-                let help = is_duration.then(|| format!("use {with_unit}"));
+                let trimmed = text.trim_matches([',', '=']);
+                let is_number = trimmed.starts_with(char::is_numeric) && set(trimmed).is_err();
+                let corrected = format!("{trimmed}{}", if is_number { "s" } else { "" });
+                let is_list = matches!(option.takes, Takes::Texts(_));
+                let mut parts = corrected.split(|c| c == ',' && is_list);
+                let are_valid = parts.all(|part| is_quotable_value(part) && set(part).is_ok());
+                let repeated = corrected.replace(',', &format!(" {name} "));
+                let help = match is_list {
+                    true => format!("use {name} {repeated}"),
+                    false => format!("use {corrected}"),
+                };
                 let problem = Problem::usage(invalid_value(name, &text, expected));
-                self.errors.push(problem.help_if_some(help));
+                self.errors
+                    .push(problem.help_if_some(are_valid.then_some(help)));
             }
         }
     }

@@ -17,7 +17,7 @@ use super::command::{
     CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand, has_option, misread_option_problem,
 };
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::mistakes::{did_you_mean, nearest, replacement};
+use crate::model::mistakes::{did_you_mean, nearest, one_letter_away, replacement};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
@@ -55,10 +55,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let other = context(&error, ContextKind::PriorArg);
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
-        ErrorKind::TooManyValues => {
-            let option = argument.trim_end_matches('.');
-            Problem::usage(format!("{option} doesn't accept a value: leave out \"=…\""))
-        }
+        ErrorKind::TooManyValues => value_of_flag_problem(argument.trim_end_matches('.')),
         // The text is the same for every error of this kind, so it doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
     }
@@ -131,42 +128,50 @@ impl Line<'_> {
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
+        // `get --key password prod/db`, and `get prod/db -r .password`
+        let field = |option| self.value_of(option).unwrap_or_default();
+        let (secret, fields) = split_secret(&reference);
+        let key = fields.or(self.value_of("--key")).unwrap_or(field("-r"));
+        let key = key.trim_start_matches('.');
+        let (stage, version) = (field("--version-stage"), field("--version-id"));
+        let written = format!("{secret}:{key}:{stage}:{version}");
+        let written = written.trim_end_matches(':');
         if subcommand == Some("get") {
-            // `get --key password prod/db`
-            let key = self.value_of("--key").filter(|key| is_name(key));
-            let written = key.map_or(reference.to_owned(), |key| format!("{reference}:{key}"));
-            return example.replace("prod/db:password", &written);
+            return example.replace("prod/db:password", written);
         }
 
-        let variable_of_reference = variable_for(reference);
-        // A variable needs a key. A reference without a key gets the key of the example.
-        let replaced = match variable_of_reference {
-            Some(_) => "prod/db:password",
-            None => "prod/db",
-        };
-        let variable = match is_name(name) {
-            true => name,
-            false => variable_of_reference.as_deref().unwrap_or("DB_PASSWORD"),
-        };
-        let example = example.replace("DB_PASSWORD", variable);
-        let example = example.replace(replaced, reference);
-        // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
-        example.replace("prod/app", split_secret(reference).0)
+        let variable_of_reference = variable_for(written);
+        let written_name = Some(name).filter(|name| is_name(name));
+        let variable = written_name.or(variable_of_reference.as_deref());
+        let env_from = example.replace("--env DB_PASSWORD=prod/db:password", "--env-from prod/db");
+        let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
+        match variable_of_reference {
+            // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
+            _ if example.contains("prod/app") => example.replace("prod/app", secret),
+            Some(_) => example.replace("prod/db:password", written),
+            // A variable needs a key. A reference without a key gets the key of the example.
+            None if written_name.is_some() => example.replace("prod/db", written),
+            None => env_from.replace("prod/db", written),
+        }
     }
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
     /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
     /// `--OPTION=…` except `--env=…`.
-    fn written_reference(&self) -> Option<(&str, &str)> {
+    fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.words.iter().take_while(|word| **word != "--") {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
+            // `--name /prod/app/level`, as in `aws ssm get-parameter`
+            if ["name", "parameter"].contains(&option) && word.starts_with('/') {
+                return reads_like_a_name(word).then(|| ("", format!("ssm:{word}")));
+            }
             let assignment = word.trim_start_matches("--env=");
             let assignment = assignment.trim_start_matches("--env-from=");
             let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
             if !is_value && !name.starts_with('-') && is_shown_reference(reference) {
-                return Some((name, reference));
+                return Some((name, reference.to_owned()));
             }
             previous = word;
         }
@@ -252,31 +257,32 @@ impl Line<'_> {
         // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // `--interval` is a part of `--poll-interval`. A short word, such as `--env`, is a part of
-        // options with other meanings.
-        let is_part = |long: &&str| name.len() > 4 && long.split('-').any(|part| part == name);
-        // `check --output json` means `--json`.
-        let is_value = |long: &&str| self.value_of(option) == Some(long);
-        let similar = options().find(is_value).or(nearest(name, options()));
-        let similar = similar.or_else(|| options().find(is_part));
+        // `--kms` is a part of `--kms-key`, and `check --output json` means `--json`.
+        let is_foreign = replacement(option).is_some();
+        let is_part = |long: &&str| name.len() > 2 && !is_foreign && long.contains(name);
+        let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
+        let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
         // `--offline`, which is an option of `check`
-        let has_it = |subcommand: &&Command| has_option(subcommand, option);
-        let owner = self.launch.get_subcommands().find(has_it);
-        let owner_name = owner.map(Command::get_name);
+        let mut subcommands = self.launch.get_subcommands();
+        let owner = subcommands.find(|subcommand| has_option(subcommand, option));
         // For a subcommand, the help suggests only its own options.
         let is_own = |text: &&str| {
             let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
-        let ours = replacement(option).filter(is_own);
         let value = self.value_of(option).unwrap_or("…");
+        // Without a region, `-r` is an option of jq.
+        let is_of_jq = option == "-r" && !value.contains('-');
+        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
-        let help = match (self.subcommand, ours, owner_name, similar) {
+        let help = match (self.subcommand, ours, owner, similar) {
             // `--env-file app.yaml`
             _ if is_yaml && !is_output => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
-            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
+            (None, None, Some(owner), _) => {
+                format!("use secrets-exec {} {option} …", owner.get_name())
+            }
             (.., Some(similar)) => format!("did you mean --{similar}?"),
             (None, ..) => "secrets-exec -h lists the options".to_owned(),
             // `get … -o key.pem`: subcommands print to standard output.
@@ -295,13 +301,9 @@ impl Line<'_> {
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
         if word.starts_with(['–', '—']) {
-            let help = match word.chars().nth(1) {
-                None => "put `--` before the command",
-                Some(_) => "use hyphens, as in --env DB_PASSWORD=prod/db:password",
-            };
-            return Problem::usage(format!("argument {number} begins with a long dash")).help(help);
+            return Problem::usage(format!("argument {number} begins with a long dash"))
+                .help("use hyphens, as in --env DB_PASSWORD=prod/db:password -- COMMAND");
         }
-        let name = self.name();
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, which needs -f before it");
             let file = Some(word).filter(|word| reads_like_a_name(word));
@@ -319,11 +321,16 @@ impl Line<'_> {
         if let Some(problem) = self.second_value_problem(number) {
             return problem;
         }
+        // `--clean-env true`
+        let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
+        if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
+            return value_of_flag_problem(before);
+        }
 
         match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if self.words.contains(&"--") => {
-                Problem::usage(format!("{name} doesn't start a command"))
+                Problem::usage(format!("{} doesn't start a command", self.name()))
                     .help("remove `--` and the command after it")
             }
             Some("get") => {
@@ -357,25 +364,15 @@ impl Line<'_> {
         if number == 1
             && let Some(replacement) = replacement(word)
         {
-            let text = format!("there is no subcommand \"{word}\"");
-            // `exec prod/app -- node app.js`
-            let replacement = match self.words.get(1..3) {
-                Some([name, "--"]) if name.contains('/') && reads_like_a_name(name) => {
-                    replacement.replace("[OPTIONS]", &format!("--env-from {name}"))
-                }
-                Some(_) | None => replacement.to_owned(),
-            };
-            return Problem::usage(text).help(format!("use {replacement}"));
+            let help = self.with_written_words(&format!("use {replacement}"));
+            return Problem::usage(format!("there is no subcommand \"{word}\"")).help(help);
         }
 
         // `chekc` or `help chekc`: a misspelled subcommand.
-        let is_help = self.words[0] == "help";
         let names = SUBCOMMANDS.iter().map(|row| row.name);
-        let similar = nearest(word, names).filter(|_| number == 1 || is_help);
-        if similar.is_some() || (is_help && self.begins_command(number)) {
-            let list = "see secrets-exec --help".to_owned();
-            return Problem::usage(format!("argument {number} isn't a subcommand"))
-                .help(similar.map_or(list, did_you_mean));
+        if let Some(similar) = nearest(word, names).filter(|_| number <= 2) {
+            let text = format!("argument {number} isn't a subcommand");
+            return Problem::usage(text).help(did_you_mean(similar));
         }
 
         if !self.begins_command(number) {
@@ -386,16 +383,9 @@ impl Line<'_> {
             return unexpected_argument_problem(number).help(help);
         }
 
-        if number == 1 {
-            return Problem::usage("argument 1 is neither a subcommand nor an option")
-                .help("if it's the command, put `--` before it");
-        }
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
-        Problem::usage(text).help(match self.words.contains(&"--") {
-            true => "add another `--` before the command",
-            false => "use secrets-exec [OPTIONS] -- COMMAND",
-        })
+        Problem::usage(text).help("put `--` before it: secrets-exec [OPTIONS] -- COMMAND")
     }
 
     /// True if a launch's command probably begins with the word with this number: there is no `--`,
@@ -416,12 +406,12 @@ impl Line<'_> {
         let name = first.trim_end_matches(['=', ':']);
         let reference = Some(second).filter(|word| is_shown_reference(word));
         let reference = reference.unwrap_or("prod/db:password");
-        let is_pattern = ["--pass", "--resolve-env", "--unset"].contains(&option);
+        let patterns = "--except --literal --only --pass --resolve-env --unset";
+        let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
         let mut words = first.split(',').chain([second]);
         let are_names = words.all(|word| is_name(word) && reads_like_a_name(word));
         let text = format!("{option} accepts only one value");
-        let list = format!("write {option} {first},{second}");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
             "-e" | "--env" | "--as-file" if is_name(name) => (
@@ -438,7 +428,7 @@ impl Line<'_> {
                 let help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
                 (text, self.with_written_words(help))
             }
-            "--except" | "--literal" | "--only" if are_names => (text, list),
+            _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names => (text, repeated),
             // The shell has probably expanded the pattern.
             _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
@@ -474,7 +464,7 @@ fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
-        None if secret.starts_with("ssm:") && !secret.ends_with(['/', '*']) => {
+        None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
             secret.rsplit('/').next()?
         }
         None => return None,
@@ -492,6 +482,12 @@ fn missing_option_problem(reference: &str, number: usize) -> Problem {
         Some(variable) => format!("write --env {variable}={reference}"),
         None => format!("write --env-from {reference}"),
     })
+}
+
+/// Returns the problem for a flag with a value, as in `--clean-env=true`.
+fn value_of_flag_problem(flag: &str) -> Problem {
+    let help = "remove the value or, to turn it off, the whole option";
+    Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.

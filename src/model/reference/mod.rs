@@ -70,7 +70,7 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 /// The remedy for a reference that is only a variable. The value of the variable may be a password,
 /// which `${NAME}` would send to AWS as the name of a secret.
 const PASSING_REMEDY: &str =
-    "to pass the variable on, leave out this entry; if it names a secret, write ${NAME}";
+    "to pass the variable on, remove this entry; if it names a secret, write ${NAME}";
 
 /// The remedy for the path of a file where a reference belongs.
 const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
