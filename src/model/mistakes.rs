@@ -325,11 +325,11 @@ file secret str sub var = ";
 /// latter is empty, the secret isn't in AWS, and a slash must follow, because `vault:token` may be
 /// the key of a secret "vault".
 const PREFIXES: &str = "\
-{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: = secretsmanager:
-ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: = ssm:/
+{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: secretref+awssecrets: awssecrets:// = secretsmanager:
+ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: secretref+awsssm: awsparamstore:/ = ssm:/
 {{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: aws-parameterstore: optional:aws-parameterstore: {aws-ssm} = ssm:
 $${ = ${
-op:// vault: ref+ = ";
+op:// vault: ref+ secretref+ = ";
 
 /// More beginnings, only for a text that was meant as a reference. A slash must follow, because
 /// `secret:token` may be the key of a secret "secret".
@@ -444,10 +444,8 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
-    rows(PREFIXES).find(|(prefix, ours)| {
-        let rest = text.strip_prefix(prefix);
-        rest.is_some_and(|rest| !ours.is_empty() || rest.contains('/'))
-    })
+    rows(PREFIXES)
+        .find(|(prefix, ours)| text.starts_with(prefix) && (!ours.is_empty() || text.contains('/')))
 }
 
 /// For a reference in the syntax of another tool, a damaged ARN or the address of a page in AWS's
@@ -481,8 +479,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     }
 
     let (prefix, ours) = foreign_prefix(text).or_else(|| {
-        let has_slash = |rest: &str| rest.contains('/');
-        rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.strip_prefix(word).is_some_and(has_slash))
+        rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.starts_with(word) && text.contains('/'))
     })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
     // Some tools write two slashes before the name: `secretsmanager://prod/db`.
@@ -490,13 +487,14 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     let rest = text[prefix.len()..].trim_start_matches(slashes);
     // `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`
     let closing = if prefix.starts_with("${") { "}" } else { "}}" };
-    // CloudFormation writes prod/db:SecretString:password, and others prod/db#password.
-    let fields = rest.trim_end_matches(closing).replace(":SecretString", "");
-    let fields = fields.replace("#/", ":").replace('#', ":");
+    // CloudFormation writes prod/db:SecretString:password, and others prod/db#password,
+    // prod/db?key=password or prod/db?region=us-east-1#/password.
+    let separator = Regex::new(r":SecretString:?|\?key=|(\?[^#]*)?#/?|\?.*").ok()?;
+    let fields = separator.replace_all(rest.trim_end_matches(closing), ":");
     let reference = match ours {
         "" => String::new(),
         // In our references, only parameters have a prefix.
-        ours => ours.trim_start_matches("secretsmanager:").to_owned() + &fields,
+        ours => ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'),
     };
     Some((predicate, reference))
 }
@@ -688,6 +686,13 @@ mod tests {
             ("parameterstore:/prod/app", "ssm:/prod/app"),
             ("awssm://prod/db#password", "prod/db:password"),
             ("ref+awssecrets://prod/db#/password", "prod/db:password"),
+            (
+                "secretref+awssecrets://a/b?region=x#/password",
+                "a/b:password",
+            ),
+            ("secretsmanager://prod/db?key=password", "prod/db:password"),
+            ("ref+awsssm://prod/app?region=eu-west-1", "ssm:/prod/app"),
+            ("awsparamstore:///prod/app", "ssm:/prod/app"),
             ("{aws-ssm}/prod/app", "ssm:/prod/app"),
             ("ssm://prod/app", "ssm:/prod/app"),
             ("ssm:///prod/app", "ssm:/prod/app"),

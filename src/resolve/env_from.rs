@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
-    Claims, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
+    Claims, Naming, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
 };
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
@@ -168,9 +168,12 @@ pub fn key_outcomes(
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
-    let missing = naming.except.iter().filter(is_missing);
-    let nouns = missing.map(move |key| noun_with_name(what, key));
-    let unknown = nouns.map(|noun| format!("there is no {noun}, but \"except\" lists it"));
+    let unknown = naming.except.iter().filter(is_missing).map(move |key| {
+        let noun = noun_with_name(what, key);
+        let hint = missing_key_hint(members, key, naming);
+        let text = format!("there is no {noun}, but \"except\" lists it");
+        hint.map_or(text.clone(), |hint| text + ": " + &hint)
+    });
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
         // A key that isn't quotable may be a value, so it isn't shown.
@@ -200,7 +203,6 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
 /// key in `only` that is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let (what, naming) = (member_noun(object), &object.naming);
-    let names = members.iter().map(|(name, _)| *name);
     let only = naming.only.iter().flatten().map(|key| ("only", key));
     let renamed = naming.rename.keys().map(|key| ("rename", key));
 
@@ -210,18 +212,8 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             None => {
                 let noun = noun_with_name(what, key);
                 let text = format!("has no {noun}, but \"{list}\" lists it");
-                let quotable_names = names.clone().filter(|name| is_quotable(name));
-                // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
-                let upper = key.to_uppercase();
-                let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
-                // In `rename: { DB_PASS: password }`, the key `password` is on the wrong side.
-                let new_name = naming.rename.get(key).map(String::as_str);
-                let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
-                let hint = twin_hint(names.clone(), key)
-                    .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
-                    .or(nearest(bare, quotable_names).map(did_you_mean));
                 let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.help_if_some(hint));
+                errors.push(problem.help_if_some(missing_key_hint(members, key, naming)));
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =
@@ -232,6 +224,21 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
         }
     }
     errors
+}
+
+/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist.
+fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
+    let names = members.iter().map(|(name, _)| *name);
+    let quotable_names = names.clone().filter(|name| is_quotable(name));
+    // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
+    let upper = key.to_uppercase();
+    let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
+    // In `rename: { DB_PASS: password }`, the key `password` is on the wrong side.
+    let new_name = naming.rename.get(key).map(String::as_str);
+    let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
+    twin_hint(names, key)
+        .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
+        .or(nearest(bare, quotable_names).map(did_you_mean))
 }
 
 /// Returns what messages call a member: a key or, below a path, a parameter.

@@ -283,15 +283,15 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
-/// if the path isn't text, begins with `~/` or `$NAME` (which only a shell expands), is the path of
-/// a directory, or contains a NUL byte.
+/// if the path isn't text, has a part `~` or `$NAME` (which only a shell expands), is the path of a
+/// directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
-    let (start, rest) = text.split_once('/').unwrap_or_default();
-    let variable = start.strip_prefix('$').filter(|name| is_name(name));
-    if let Some(name) = variable.or((start == "~").then_some("HOME")) {
-        let text = format!("starts with {start:?}, which only a shell expands");
-        path.refuse(Fault::new(text).help(format!("write \"${{{name}}}/{rest}\"")));
+    let is_unexpanded = |part: &&str| *part == "~" || part.strip_prefix('$').is_some_and(is_name);
+    if let Some(part) = text.split('/').find(is_unexpanded) {
+        let variable = format!("${{{}}}", part.strip_prefix('$').unwrap_or("HOME"));
+        let fault = Fault::new(format!("contains {part:?}, which only a shell expands"));
+        path.refuse(fault.help(format!("write {:?}", text.replacen(part, &variable, 1))));
         return None;
     }
     path.expect_parsed("the path of a file", |text| {

@@ -210,15 +210,13 @@ impl FailedRequest<'_> {
         }
 
         let Some(no_version) = self.absent_version() else {
-            let predicate = Absent(missing).facts().headline;
-            return format!("{predicate}{scope}");
+            return format!("{}{scope}", Absent(missing).facts().headline);
         };
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
         // and for a secret, some emulators don't say it.
-        let is_existing_secret =
-            missing == Missing::Version && self.locator.store == Store::SecretsManager;
-        match is_existing_secret || self.failure.local_file.is_some() {
+        match self.failure.proves_existence(self.locator.store) {
             true => format!("has {no_version}{scope}"),
+            false if self.failure.local_file.is_some() => format!("doesn't exist{scope}"),
             false => format!("doesn't exist{scope}, or has {no_version}"),
         }
     }

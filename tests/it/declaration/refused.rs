@@ -181,8 +181,8 @@ isn't a valid regular expression: look-around is not supported | env: {A: {from:
 isn't a valid regular expression: compiled regex exceeded size limit | env: {A: {from: "x:k", pattern: ^"a{999}{999}{999}"}}
 doesn't match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}}
 must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
-starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
-starts with "$HOME", which only a shell expands | files: [{from: "x:k", path: ^$HOME/k}]
+contains "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
+contains "$HOME", which only a shell expands | files: [{from: "x:k", path: ^$HOME/k}]
 "##;
 
 /// A declaration that is refused.
