@@ -246,9 +246,9 @@ pub fn checked_credentials(
             return Err(unusable(why).help("copy it again, without quotes, line breaks or base64"));
         }
     }
-    if id.contains([' ', ':']) {
+    if id.contains([' ', ':', ',']) {
         let name = origin.name_of("AWS_ACCESS_KEY_ID");
-        let why = format!("{name} contains a space or a colon, so it may be both keys in one");
+        let why = format!("{name} contains a space, colon or comma, so it may be both keys in one");
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
     credentials.set_property(origin);
