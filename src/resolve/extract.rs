@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::js_path_process;
+use regex_lite::Regex;
 use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
@@ -299,13 +300,13 @@ fn find_key<'j>(
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // People who use jq write `.password`, and JSONPath for kubectl is `{.password}`. If there is a
     // key `password`, `keys_hint` suggests it.
-    let plain = key.trim_matches(['.', ',', ';', '"', '\'', '{', '}']);
+    let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
-    nested_value_hint(json, plain, rewrite)
+    nested_value_hint(json, key, rewrite)
         .or_else(|| quotable_keys(map).find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
@@ -356,26 +357,22 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
     Some(format!("for {what} {key}, write {write}"))
 }
 
-/// Returns the hint for a key that was meant as a path: for `db.host`, the hint is to write
-/// `$.db.host`. If `db` is a string with JSON, the hint is that of [`encoded_twice_hint`]. The
-/// result is `None` for any other key.
+/// Returns the hint for a key that was meant as a path: for `db.host`, `/db/host` or `db[host]`,
+/// the hint is to write `$.db.host`. If `db` is a string with JSON, the hint is that of
+/// [`encoded_twice_hint`]. The result is `None` for any other key.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
-    if !key.contains(['.', '[']) {
-        return None;
-    }
-    let mut path = "$".to_owned();
-    for name in key.split('.') {
-        // In `replicas.0.host`, 0 is an index.
-        let is_index = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        path += &match is_index {
-            true => format!("[{name}]"),
-            false => format!(".{name}"),
-        };
-    }
-    let path = JsonPath::parse(&path)?;
+    let is_separator = |c: char| c.is_ascii_punctuation() && !"_-".contains(c);
+    let names = Vec::from_iter(key.split(is_separator).filter(|name| !name.is_empty()));
+    // A single name isn't a path.
+    names.get(1)?;
+    let segments = names.iter().map(|name| match name.parse::<usize>() {
+        Ok(index) => format!("[{index}]"),
+        Err(_) => format!("['{name}']"),
+    });
+    let path = JsonPath::parse(&short_path(&format!("${}", String::from_iter(segments))))?;
     // Only a path that exists is suggested.
     if find_node(json, &path).is_err() {
-        return encoded_twice_hint(json.get(key.split(['.', '[']).next()?)?);
+        return encoded_twice_hint(json.get(names[0])?);
     }
     // If the reference isn't shown, the hint is only the path, which consists of existing keys.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
@@ -463,17 +460,12 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 }
 
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
-/// have quotes that a shell would remove. A name that needs quotes keeps them.
+/// have quotes that a shell would remove. A name that needs quotes gets double quotes, because the
+/// reference needs single quotes in a shell.
 fn short_path(normalized: &str) -> String {
-    let mut pieces = normalized.split("['");
-    let mut path = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        path += &match piece.split_once("']") {
-            Some((name, rest)) if is_name(name) => format!(".{name}{rest}"),
-            _ => format!("['{piece}"),
-        };
-    }
-    path
+    let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
+    let short = plain_name.map(|name| name.replace_all(normalized, ".$1").into_owned());
+    short.unwrap_or_default().replace('\'', "\"")
 }
 
 /// Follows the names in a path to the first one that doesn't exist, and returns the hint about that
