@@ -238,7 +238,9 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
     let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
     twin_hint(names, key)
         .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
-        .or(nearest(bare, quotable_names).map(did_you_mean))
+        // `/prod/app/token` stands for the parameter `token` below a path.
+        .or(nearest(bare.rsplit('/').next()?, quotable_names).map(did_you_mean))
+        .or(key.contains('*').then(|| "list whole names".to_owned()))
 }
 
 /// Returns what messages call a member: a key or, below a path, a parameter.
