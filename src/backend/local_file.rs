@@ -67,8 +67,8 @@ impl LocalFile {
     fn not_found(&self, missing: Missing) -> FetchFailure {
         // A declaration has only these keys, and isn't empty.
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
-        let mut ids = self.secrets.keys();
-        let is_declaration = !self.secrets.is_empty() && ids.all(is_key_of_declaration);
+        let has_only_keys = self.secrets.keys().all(is_key_of_declaration);
+        let is_declaration = !self.secrets.is_empty() && has_only_keys;
         FetchFailure {
             local_file: Some(self.path.clone()),
             advice: is_declaration.then(|| REMEDY.to_owned()),
@@ -82,8 +82,12 @@ impl LocalFile {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
-        let mut last_first = names.iter().rev();
-        let found = last_first.find_map(|name| nearest(name, ids.iter().copied()));
+        let last_word = |id: &str| id.rsplit('/').next().map(str::to_owned);
+        let found = names.iter().rev().find_map(|name| {
+            let similar = nearest(name, ids.iter().copied())?;
+            // `prod/app` isn't a typo of `prod/db`.
+            nearest(&last_word(name)?, last_word(similar).as_deref().into_iter()).and(Some(similar))
+        });
         found.map(Box::from)
     }
 

@@ -109,8 +109,7 @@ const REMEDIES: [(&str, &str); 7] = [
 
 /// Returns the remedy for AWS's reason for refusing credentials, or `None` for an unknown reason.
 pub fn known_remedy(reason: &str) -> Option<&'static str> {
-    let mut remedies = REMEDIES.iter();
-    let known = remedies.find(|(part, _)| reason.contains(part));
+    let known = REMEDIES.iter().find(|(part, _)| reason.contains(part));
     known.map(|(_, remedy)| *remedy)
 }
 
