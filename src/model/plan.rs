@@ -472,7 +472,9 @@ impl Lookup<'_> {
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let candidates = is_early.then(|| self.aliases.keys().map(String::as_str));
 
-        let help = if let Some(variable) = self.variables.get(name) {
+        let help = if name == "secrets" {
+            "remove \"secrets.\" before the alias".to_owned()
+        } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use crate::model::mistakes::{Fault, helm_fault};
+use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
 use crate::model::reference::{Aliases, is_name_character};
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
@@ -23,6 +23,12 @@ const LONGEST: usize = 16 * 1024;
 
 /// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env if key range secret with";
+
+/// MiniJinja's message and a template with a syntax error, and the help, in rows for
+/// [`hint_of_rows`].
+const SYNTAX_HELPS: &str = r#"expected end of block => close each block: {% if … %} … {% endif %}
+\{\{\{ => use two braces, as in {{ db.host }}
+\|\||\?\? => write {{ db.host | default("localhost") }}"#;
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,10 +111,8 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 
     let position = position_text(template, error.line());
     let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
-    match detail == "unexpected end of input, expected end of block" {
-        true => fault.help("close each block: {% if … %} … {% endif %}"),
-        false => fault,
-    }
+    let help = hint_of_rows(SYNTAX_HELPS, &format!("{detail} {template}"), |_| true);
+    Fault { help, ..fault }
 }
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
@@ -169,6 +173,8 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') => format!("{alias}['{key}']"),
+        // `{{ db.host:db.port }}`
+        key if key.contains('.') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
         key => format!("{alias}.{key}"),
     };
     let mut help = format!("write {{{{ {corrected} }}}}");
