@@ -325,6 +325,8 @@ fn unquoted_template_fault(line: &str) -> Fault {
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     let help = match part("key") {
+        // In quotes, a reference of CloudFormation is recognized, and its error translates it.
+        _ if line.contains("{{resolve:") => QUOTES.to_owned(),
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
@@ -404,6 +406,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let after = &line[before.len()..];
     let is_in_value = before.contains(": ");
     let (message, help) = match scan.kind() {
+        _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::UnknownAnchor

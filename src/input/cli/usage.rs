@@ -471,8 +471,7 @@ fn variable_for(reference: &str) -> Option<String> {
     };
     let capitals = word.to_uppercase();
     let name = capitals.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    let valid_name = Some(name).filter(|name| is_name(name));
-    Some(valid_name.unwrap_or("NAME".to_owned()))
+    Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
 /// Returns the problem for a reference without an option. `number` is its position, from 1.

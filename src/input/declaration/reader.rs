@@ -83,7 +83,7 @@ const LEVELS: [(&str, &str); 5] = [
     (VARIABLE_KEYS, "under \"env\""),
     (FILE_KEYS, "under \"files\""),
     (OBJECT_KEYS, "under \"env-from\""),
-    (ALIAS_KEYS, "under \"secrets\""),
+    (ALIAS_KEYS, "in an alias under \"secrets\""),
 ];
 
 impl<'a> Item<'a> {
@@ -264,7 +264,7 @@ impl<'a> Item<'a> {
             return variable.refuse(Fault::new("isn't under \"env\"").help(help));
         }
 
-        let help = match (own_key(key, known), location_of_key(key), nearest) {
+        let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
                 let reference = value.value_of("secretKeyRef").unwrap_or(value);
@@ -492,13 +492,14 @@ impl SourceFile {
     }
 }
 
-/// Returns where a key of a declaration belongs: `region` → `under "defaults"`. Returns `None` for
-/// any other key.
-fn location_of_key(key: &str) -> Option<&'static str> {
-    if find_option(key).is_some_and(OptionSpec::is_for_declarations) {
-        return Some("under \"defaults\"");
-    }
+/// Returns where a key of a declaration belongs that isn't one of `known`: `timeout` → `under
+/// "defaults"`. Returns `None` for any other key. A `region` in an entry belongs in an alias,
+/// because under `defaults`, it would apply to all entries.
+fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
-    let (_, location) = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key))?;
-    Some(location)
+    let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));
+    let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
+    let level_of_entry = level.filter(|_| !is_option || known.contains(&"from"));
+    let defaults = is_option.then_some("under \"defaults\"");
+    level_of_entry.map_or(defaults, |(_, location)| Some(location))
 }
