@@ -59,9 +59,8 @@ pub fn check(
         },
     });
 
-    let mut report = Report::default();
     let program = found_command.as_ref().map(|found| &found.program);
-    report.extend(program.and_then(|program| program.as_ref().err()).cloned());
+    let mut report = Report::from(program.and_then(|program| program.as_ref().err()).cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
@@ -70,7 +69,8 @@ pub fn check(
         report.append(problems);
         // If a value is missing, the size isn't known.
         if report.is_empty() {
-            report.extend(checked.size_problem(found_command.as_ref()));
+            let oversize = checked.size_problem(found_command.as_ref());
+            report.problems.extend(oversize);
         }
     }
     findings.command = found_command.map(|found| command_row(found.line, &found.program));
@@ -85,7 +85,7 @@ pub fn check(
     } else {
         tables(&findings, terminal::table_screen())
     };
-    report.extend(terminal::output(&printed).err());
+    report.problems.extend(terminal::output(&printed).err());
     report.into_result()
 }
 

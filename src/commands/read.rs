@@ -27,7 +27,7 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Document, FetchFailure, Fetched};
+use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Unsigned};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
@@ -380,9 +380,12 @@ impl Fetching<'_> {
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());
-    let mut unconfigured = failures
-        .filter(|failure| failure.error.cause.is_unconfigured())
-        .peekable();
+    // As far as secrets-exec can see, this machine isn't set up for AWS.
+    let is_unconfigured = |failure: &&mut FetchFailure| {
+        let cause = failure.error.cause;
+        cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)
+    };
+    let mut unconfigured = failures.filter(is_unconfigured).peekable();
     if unconfigured.peek().is_none() {
         return;
     }

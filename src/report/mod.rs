@@ -44,7 +44,7 @@ use terminal::{counted, grouped};
 /// The problems that end a launch or a subcommand. If there aren't any, it goes on.
 #[derive(Debug, Default)]
 pub struct Report {
-    problems: Vec<Problem>,
+    pub problems: Vec<Problem>,
     /// The consequence of missing values, for the last line: `the command "node" was not started`.
     consequence: Option<String>,
 }
@@ -64,12 +64,6 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
     }
 }
 
-impl Extend<Problem> for Report {
-    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
-        self.problems.extend(problems);
-    }
-}
-
 impl Report {
     /// Creates the report about values that could not be read or delivered. `consequence` is a
     /// sentence: `the command "node" was not started`.
@@ -85,12 +79,8 @@ impl Report {
 
     /// Adds the problems of `other`, and its consequence, unless that is `None`.
     pub fn append(&mut self, other: Self) {
-        self.extend(other.problems);
+        self.problems.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
-    }
-
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
     }
 
     pub fn is_empty(&self) -> bool {
