@@ -46,7 +46,7 @@ use crate::model::reference::Region;
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
-    progress: Progress,
+    pub progress: Progress,
 }
 
 /// The moments and durations of a deadline.
@@ -159,10 +159,6 @@ impl Deadline {
         let answer = question();
         self.lock().end = Some(Instant::now() + left);
         answer
-    }
-
-    pub fn progress(&self) -> &Progress {
-        &self.progress
     }
 
     /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
@@ -336,7 +332,7 @@ impl<'r> RetryBudget<'r> {
             return;
         };
         let milliseconds = begun.elapsed().as_millis();
-        self.deadline.progress().trace(|| {
+        self.deadline.progress.trace(|| {
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(error)) => format!(": {}", error.sentence()),
@@ -362,7 +358,7 @@ impl<'r> RetryBudget<'r> {
 
     /// Returns the progress of the launch.
     pub fn progress(&self) -> &Progress {
-        self.deadline.progress()
+        &self.deadline.progress
     }
 
     /// Returns the length of the pause before the next attempt, or `None` if there must not be

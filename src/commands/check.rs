@@ -59,9 +59,8 @@ pub fn check(
         },
     });
 
-    let mut report = Report::default();
     let program = found_command.as_ref().map(|found| &found.program);
-    report.extend(program.and_then(|program| program.as_ref().err()).cloned());
+    let mut report = Report::from(program.and_then(|program| program.as_ref().err()).cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
@@ -70,7 +69,8 @@ pub fn check(
         report.append(problems);
         // If a value is missing, the size isn't known.
         if report.is_empty() {
-            report.extend(checked.size_problem(found_command.as_ref()));
+            let oversize = checked.size_problem(found_command.as_ref());
+            report.problems.extend(oversize);
         }
     }
     findings.command = found_command.map(|found| command_row(found.line, &found.program));
@@ -85,7 +85,7 @@ pub fn check(
     } else {
         tables(&findings, terminal::table_screen())
     };
-    report.extend(terminal::output(&printed).err());
+    report.problems.extend(terminal::output(&printed).err());
     report.into_result()
 }
 
@@ -159,7 +159,7 @@ impl Checked {
         let consequence = format!("the command{name} wouldn't be started");
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).into(),
-            false => Report::from_values(problems, consequence),
+            false => Report::from_values(problems, &consequence),
         };
         (findings, report)
     }
@@ -267,7 +267,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
     // stays unread.
     let mut outcomes = resolve(plan, &failures);
-    outcomes.requests = deadline.progress().attempts();
+    outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();
     let mut fetched = failures;
     fetched.extend(existing);
@@ -280,7 +280,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. All
 /// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
-    let _awaited = deadline.progress().awaits("the templates".to_owned());
+    let _awaited = deadline.progress.awaits("the templates".to_owned());
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(&prepared.plan, agent.as_ref()) {
         Preflight::Decided(values) => values,

@@ -64,7 +64,7 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
-    let exported = exported.map_err(|problems| report.extend(problems)).ok();
+    let exported = exported.map_err(|found| report.problems.extend(found)).ok();
     // If another value is missing, nothing is exported.
     let exported = exported.filter(|_| report.is_empty());
     let (Some(text), Some(destination)) = (exported, destination) else {

@@ -119,7 +119,7 @@ impl Launch<'_> {
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
-        Err(Report::from_values(problems, consequence))
+        Err(Report::from_values(problems, &consequence))
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With

@@ -60,9 +60,9 @@ fn needed_policy(
     let mut chain = None;
     if arguments.is_for_agent {
         // The agent has credentials of its own, so the roles of the profile don't matter.
-        apply_settings(&mut settings, deadline.progress())?;
+        apply_settings(&mut settings, &deadline.progress)?;
     } else {
-        chain = apply_profile(&mut settings, deadline.progress())?;
+        chain = apply_profile(&mut settings, &deadline.progress)?;
         // A policy is for AWS itself, whatever endpoint is configured.
         settings.endpoints.configured.clear();
         settings.check_regions(&locators)?;

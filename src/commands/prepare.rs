@@ -107,7 +107,7 @@ pub fn prepare(
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
-    let _awaited = deadline.progress().awaits("the declarations".to_owned());
+    let _awaited = deadline.progress.awaits("the declarations".to_owned());
     let (mut layers, mut read_files) = (Vec::new(), Vec::new());
     if inputs.find_file || !inputs.files.is_empty() {
         // `get` has an entry of its own, so a mistake in another entry doesn't matter.

@@ -27,7 +27,7 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Document, FetchFailure, Fetched};
+use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Unsigned};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
@@ -77,7 +77,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
-        values.outcomes.requests = deadline.progress().attempts();
+        values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes } = prepared.asker {
             if let Backend::Cached(cached) = &mut *backend {
@@ -117,7 +117,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
-        let _awaited = deadline.progress().awaits(name);
+        let _awaited = deadline.progress.awaits(name);
         let secrets = read_local_secrets(path)?;
         if !prepared.has_quiet_flag && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
@@ -334,7 +334,7 @@ impl Fetching<'_> {
     /// The pause is as long as all earlier rounds and pauses together, but at least
     /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is left out at random.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
-        let progress = deadline.progress();
+        let progress = &deadline.progress;
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
         for failure in self.failures(missing) {
             progress.note_reason(failure.error.sentence());
@@ -380,9 +380,12 @@ impl Fetching<'_> {
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());
-    let mut unconfigured = failures
-        .filter(|failure| failure.error.cause.is_unconfigured())
-        .peekable();
+    // As far as secrets-exec can see, this machine isn't set up for AWS.
+    let is_unconfigured = |failure: &&mut FetchFailure| {
+        let cause = failure.error.cause;
+        cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)
+    };
+    let mut unconfigured = failures.filter(is_unconfigured).peekable();
     if unconfigured.peek().is_none() {
         return;
     }

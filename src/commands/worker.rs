@@ -128,7 +128,7 @@ pub fn run_with<T: Send>(
     let react = |event| match event {
         WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {
-            let waiting = deadline.progress().waiting();
+            let waiting = deadline.progress.waiting();
             let error = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
             end(End::Signal(signal), || {
                 if reporter.shows_progress() {
@@ -146,7 +146,7 @@ pub fn run_with<T: Send>(
         reporter.notify("STATUS=");
     }
     if reporter.shows_progress() {
-        let (warnings, notes) = deadline.progress().notices();
+        let (warnings, notes) = deadline.progress.notices();
         terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
         let notes = notes.iter().map(|text| report::trace_note(text).detail());
         terminal::print_unless_hidden(notes);
@@ -215,7 +215,7 @@ impl Watch {
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {
-            let report = Report::from(report::overdue_problem(&self.deadline.progress().waiting()));
+            let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
             end(End::Status(report.exit_status()), || reporter.fail(&report));
         }
 
@@ -240,7 +240,7 @@ impl Watch {
         if left.is_zero() {
             return;
         }
-        let waiting = self.deadline.progress().waiting();
+        let waiting = self.deadline.progress.waiting();
         let text = escaped(&report::waiting_text(&waiting, left));
         let is_second = self.messages_sent == 1;
         if reporter.shows_progress() && !asks_on_terminal() {

@@ -280,6 +280,7 @@ impl Outcomes {
 
 /// The values of a command, and the answers that they were read from. Only `check` fills in the
 /// other fields.
+#[derive(Default)]
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
@@ -298,9 +299,7 @@ impl Values {
         Self {
             outcomes,
             fetched,
-            secrets: Vec::new(),
-            cached: BTreeMap::new(),
-            caller: None,
+            ..Self::default()
         }
     }
 

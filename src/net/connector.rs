@@ -179,7 +179,7 @@ impl Connector {
         self.tcp.set_connect_timeout(Some(self.limit));
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(FetchError::from_connection(error, to, peer)),
+            Ok(Err(error)) => Err(FetchError::from_connection(&error, to, peer)),
             Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
                 let why = Some("no answer to the lookup");
                 Err(FetchError::unresolved(peer, why))

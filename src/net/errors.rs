@@ -49,12 +49,11 @@ impl FetchError {
 
     /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message
     /// calls the host.
-    pub fn from_connection(error: impl Into<BoxError>, to: &Uri, peer: &str) -> Self {
-        let error = error.into();
-        if let Some(LookupError(why)) = find_source(&*error) {
+    pub fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
+        if let Some(LookupError(why)) = find_source(error) {
             return Self::unresolved(peer, why.as_deref());
         }
-        let (kind, text) = kind_and_text(&*error);
+        let (kind, text) = kind_and_text(error);
         let why = match kind {
             Some(ErrorKind::TimedOut) => return Self::silent(to, peer),
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
 use super::terminal::{Record, age, counted};
-use crate::model::answer::{DescribedSecret, Description, Document, Replica};
+use crate::model::answer::{
+    Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
+};
 use crate::model::entry::{
     Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
@@ -352,7 +354,10 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
         // This isn't an error, because a launch doesn't need the permission to describe a secret.
-        Err(_) if secret.is_denied() => ("not-permitted", None),
+        Err(FetchError {
+            cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
+            ..
+        }) => ("not-permitted", None),
         Err(error) => ("unknown", Some(error.problem.code)),
     };
 

@@ -44,7 +44,7 @@ use terminal::{counted, grouped};
 /// The problems that end a launch or a subcommand. If there aren't any, it goes on.
 #[derive(Debug, Default)]
 pub struct Report {
-    problems: Vec<Problem>,
+    pub problems: Vec<Problem>,
     /// The consequence of missing values, for the last line: `the command "node" was not started`.
     consequence: Option<String>,
 }
@@ -64,33 +64,20 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
     }
 }
 
-impl Extend<Problem> for Report {
-    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
-        self.problems.extend(problems);
-    }
-}
-
 impl Report {
     /// Creates the report about values that could not be read or delivered. `consequence` is a
     /// sentence: `the command "node" was not started`.
-    pub fn from_values(
-        problems: impl IntoIterator<Item = (EntryId, Problem)>,
-        consequence: impl Into<String>,
-    ) -> Self {
+    pub fn from_values(problems: Vec<(EntryId, Problem)>, consequence: &str) -> Self {
         // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
-        report.consequence = Some(consequence.into());
+        report.consequence = Some(consequence.to_owned());
         report
     }
 
     /// Adds the problems of `other`, and its consequence, unless that is `None`.
     pub fn append(&mut self, other: Self) {
-        self.extend(other.problems);
+        self.problems.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
-    }
-
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
     }
 
     pub fn is_empty(&self) -> bool {
@@ -137,9 +124,7 @@ impl Report {
         let keyed = problems.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
         let (mut records, mut is_note_added) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
-            let Some(mut record) = error_record(&problems) else {
-                continue;
-            };
+            let mut record = error_record(&problems);
             if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
                 is_note_added = true;
@@ -185,10 +170,10 @@ impl Report {
 /// The note about names that AWS has received, but that aren't shown. A report has it only once.
 const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change it: secrets-exec has already sent it to AWS";
 
-/// Returns the record about problems with the same reason. It is `None` only for an empty list.
-fn error_record(problems: &[&Problem]) -> Option<Record> {
+/// Returns the record about problems with the same reason. There is at least one.
+fn error_record(problems: &[&Problem]) -> Record {
     // Except for the entries, the record has the text of the first problem.
-    let common = with_all_missing_keys(problems.first()?, problems);
+    let common = with_all_missing_keys(problems[0], problems);
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
     let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
 
@@ -235,7 +220,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     record.aws_says = common.aws_says.map(|text| text + &common.detail);
     (record.notes, record.help) = (common.notes, common.help);
     record.is_abridged = common.is_general;
-    Some(record)
+    record
 }
 
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its

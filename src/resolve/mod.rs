@@ -133,25 +133,18 @@ impl<'a> Walk<'a> {
     /// overridden, followed by one for the object itself, and warnings. If the keys can't be read,
     /// only the object gets an outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
-        let document = match self.answers.document(&object.reference, &entry.subject) {
-            Ok(document) => document,
+        let members = match self.answers.members(object, &entry.subject) {
+            Ok(members) => members,
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
         // The secret exists, so messages can show its name.
-        let subject = &entry.subject.revealed_by(&object.reference);
-        let members = match self.answers.members(object, document, subject) {
-            Ok(members) => members,
-            Err(reason) => {
-                let reason = reason.with_entry(&object.reference, subject);
-                return self.add(entry, outcome_without_value(entry, vec![reason]));
-            }
-        };
+        let revealed = || entry.subject.revealed_by(&object.reference);
         for text in env_from::warnings(&members, object) {
-            self.outcomes.warnings.push((subject.clone(), text));
+            self.outcomes.warnings.push((revealed(), text));
         }
 
-        let named = |problem| with_entry(problem, Some(&object.reference), subject);
+        let named = |problem| with_entry(problem, Some(&object.reference), &revealed());
         let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
         let result = match errors.is_empty() {
             true => Outcome::Keys(outcomes.len()),
@@ -302,18 +295,17 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the keys of an object, or the parameters below a path.
     ///
     /// # Errors
-    /// If the document isn't JSON, or if the reference doesn't select an object in it.
-    fn members<'m>(
-        &'m mut self,
-        object: &'a ObjectSource,
-        document: &'m Document,
-        subject: &Subject,
-    ) -> Resolved<Members<'m>> {
+    /// The failure of the request, or the reason why there is no object: the document isn't JSON,
+    /// or the reference doesn't select an object in it.
+    fn members(&mut self, object: &'a ObjectSource, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
+        let document = self.document(reference, subject)?;
         if reference.locator.is_path() {
             return Ok(env_from::path_members(document, object));
         }
 
+        // The secret exists, so an error can show its name.
+        let subject = &subject.revealed_by(reference);
         // What an error suggests to write for `key`, or for the whole value if `key` is empty.
         let rewrite = |key: &str| match &reference.selector {
             Selector::Whole => env_from::whole_value_as_variable(subject),
@@ -324,8 +316,9 @@ impl<'a> ParsedAnswers<'a> {
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
-        let value = find_value(document, parsed, &reference.selector, &rewrite)?;
-        Ok(env_from::object_members(value, object, subject)?)
+        let found = find_value(document, parsed, &reference.selector, &rewrite);
+        let members = found.and_then(|value| Ok(env_from::object_members(value, object, subject)?));
+        members.map_err(|reason| reason.with_entry(reference, subject))
     }
 
     /// Returns the document of a locator as JSON. Parses the document only at the first call.

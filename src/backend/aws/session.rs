@@ -18,7 +18,7 @@ use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
     explain_refused_credentials, find_credentials, instance_region, misconfigured,
-    request_caller_arn, with_stored_session,
+    request_caller_arn, use_stored_session,
 };
 use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
@@ -93,11 +93,11 @@ impl Session {
         deadline: Deadline,
         codes: &mut BTreeMap<String, String>,
     ) -> Result<Self, Problem> {
-        let progress = deadline.progress();
+        let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
         let mut chain = apply_profile(&mut settings, progress)?;
-        if let Some(directory) = &settings.config_files.sessions {
-            chain = chain.map(|chain| with_stored_session(chain, directory, progress));
+        if let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions) {
+            use_stored_session(chain, directory, progress);
         }
         drop(awaited);
 

@@ -198,7 +198,7 @@ impl GatedLaunch<'_, '_> {
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
             for change in command_values.changes(&fingerprint) {
                 changed.labels.extend(change.labels);
-                changed.secrets.insert(change.name.to_owned());
+                changed.secrets.insert(change.secret.name.clone());
             }
         }
         Ready {
@@ -288,10 +288,11 @@ fn change_note(change: &Change<'_>) -> Record {
         (None, None) => "changed".to_owned(),
     };
 
-    let (name, labels) = (change.name, some_of(&change.labels));
+    let Secret { name, id, .. } = change.secret;
+    let labels = some_of(&change.labels);
     Record::note(format!("{name} {versions}, which changes {labels}"))
         .event("changed")
-        .with("secret", change.id)
+        .with("secret", id.as_str())
         .with_some("old_version", change.old_version)
         .with_some("new_version", change.new_version)
         .with("variables", change.labels.clone())
@@ -332,18 +333,16 @@ struct Secret {
 
 /// A secret that has changed, and the variables and files whose values differ because of it.
 struct Change<'a> {
-    /// The name of the secret in messages, for example `the secret "prod/db"`.
-    pub name: &'a str,
-    /// The id as references spell it.
-    pub id: &'a str,
+    /// The secret as it was read now or, if it is no longer read, as it was read before.
+    secret: &'a Secret,
     /// The version that was read before. `None` if the secret was not read, for example because it
     /// did not exist, or comes from a local file, which doesn't have versions.
-    pub old_version: Option<&'a str>,
+    old_version: Option<&'a str>,
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
-    pub new_version: Option<&'a str>,
+    new_version: Option<&'a str>,
     /// The labels of the variables and files. The list is never empty.
-    pub labels: Vec<String>,
+    labels: Vec<String>,
 }
 
 /// The values that have changed.
@@ -426,17 +425,16 @@ impl Fingerprint {
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
             // Their contents differ, so at least one of them exists.
-            if let Some(Secret { name, id, .. }) = new.or(old) {
+            if let Some(secret) = new.or(old) {
                 changes.push(Change {
-                    name,
-                    id,
+                    secret,
                     old_version: old.and_then(|secret| secret.version_id.as_deref()),
                     new_version: new.and_then(|secret| secret.version_id.as_deref()),
                     labels: labels.into_iter().cloned().collect(),
                 });
             }
         }
-        changes.sort_by_key(|change| (change.name, change.old_version, change.new_version));
+        changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
         changes
     }
 }

@@ -409,13 +409,6 @@ const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope:
 const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
-impl Cause {
-    /// True if this machine isn't set up for AWS, as far as secrets-exec can see.
-    pub fn is_unconfigured(self) -> bool {
-        self == Self::NoRegion || self == Self::NoCredentials(Unsigned::Unconfigured)
-    }
-}
-
 /// Makes [`Cause::facts`] from a table. Each row has a cause, the facts that it shares with other
 /// causes, and in braces its own facts, which replace the shared ones.
 macro_rules! facts_of_causes {

@@ -199,17 +199,6 @@ pub struct DescribedSecret {
     pub description: Result<Description, FetchError>,
 }
 
-impl DescribedSecret {
-    /// True if AWS doesn't let the caller describe the secret. A launch doesn't need this
-    /// permission.
-    pub fn is_denied(&self) -> bool {
-        use Denial::{Key, Policy, PolicyOrMissing};
-        let cause = self.description.as_ref().err().map(|error| error.cause);
-        // A description never fails with `Denial::Metadata`, only an `Answer` does.
-        matches!(cause, Some(Cause::Denied(Policy | PolicyOrMissing | Key)))
-    }
-}
-
 /// The facts about a secret that DescribeSecret returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {

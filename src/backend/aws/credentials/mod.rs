@@ -36,7 +36,7 @@ mod sts;
 
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
 pub use sdk_providers::instance_region;
-pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, with_stored_session};
+pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,7 +90,7 @@ pub fn ask_for_missing_codes(
     for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
         if !codes.contains_key(serial) {
             let name = format!("the MFA code for {}", one_line(serial));
-            let _awaited = deadline.progress().awaits(name);
+            let _awaited = deadline.progress.awaits(name);
             let code = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
             codes.insert(serial.clone(), code);
         }

@@ -294,7 +294,7 @@ pub fn explain_refused_credentials(
     };
 
     let origin = CredentialsOrigin::from_credentials(credentials);
-    let (text, help) = fault_and_remedy(fault, &origin, credentials);
+    let (text, help) = fault_and_remedy(fault, credentials);
     let mut refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text).explaining(error);
     refused.cause = Cause::NoCredentials(Unsigned::Refused);
     if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
@@ -306,14 +306,11 @@ pub fn explain_refused_credentials(
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what
 /// somebody who has copied them should do. The sentence shows the last characters of the access
 /// key, unless the two keys look swapped.
-fn fault_and_remedy(
-    fault: CredentialsFault,
-    origin: &CredentialsOrigin,
-    credentials: &Credentials,
-) -> (String, &'static str) {
+fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     if let Some(text) = swapped_keys(credentials) {
         return (text, SWAPPED_REMEDY);
     }
+    let origin = CredentialsOrigin::from_credentials(credentials);
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");

@@ -293,11 +293,7 @@ const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 /// The session becomes the source of the chain, instead of this role and the roles before it. The
 /// last such session in the chain is used. Reads the files in `directory`, but only if a role
 /// requires a code. Notes which file is used.
-pub fn with_stored_session(
-    mut chain: RoleChain,
-    directory: &Path,
-    progress: &Progress,
-) -> RoleChain {
+pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
         if let Some(keys) = stored_keys(role, directory, progress) {
@@ -306,7 +302,6 @@ pub fn with_stored_session(
             break;
         }
     }
-    chain
 }
 
 /// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used. The
