@@ -167,10 +167,12 @@ pub fn parse_env_file(
     }
     // `services:` or `name: A`
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
+    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let first_line = lines.lines().find(has_text);
     if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
         let help = format!("use it as it is: -f {file}");
         found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
-    } else if found.variables.is_empty() && lines.lines().any(is_yaml) {
+    } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
         let help = "copy its variables into a .env file, as NAME=VALUE";
         found.errors = vec![error(file, "this file is YAML, not a .env file").help(help)];
     }

@@ -67,8 +67,11 @@ pub fn unresolved_warnings(
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
         // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
-        let is_name = is_quotable_value(&pattern.as_str().replace('*', ""));
-        let shown = if is_name { pattern.as_str() } else { "…" };
+        let text = pattern.as_str();
+        let stem = text.replace(['*', '?'], "");
+        let is_in_capitals = text.contains(['_', '*']) && stem == stem.to_uppercase();
+        let is_shown = is_quotable_value(&stem) || (is_name(&stem) && is_in_capitals);
+        let shown = if is_shown { text } else { "…" };
         let text = format!("--resolve-env {shown} doesn't match any variable");
         warnings.push(text);
     }

@@ -20,7 +20,7 @@ use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
-use crate::model::shown::quoted_program;
+use crate::model::shown::{quoted_program, reads_like_a_name};
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
@@ -146,7 +146,11 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
     let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
     // `prod/db:password`. Other texts can have a colon, too, such as the name of an image.
     const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
-    let has_key = |text: &str| text.contains('/') && KEYS.iter().any(|key| text.ends_with(key));
+    let has_key = |text: &str| {
+        // A URL doesn't read like a name.
+        let is_name = text.contains('/') && reads_like_a_name(text);
+        is_name && KEYS.iter().any(|key| text.ends_with(key))
+    };
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Literal(text) = source else {
             return None;
@@ -334,8 +338,9 @@ const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
 /// Other programs that may expand variables in their arguments: make, gettext's envsubst, whose
 /// argument lists the variables to replace, and programs that replace `${NAME}` in their settings,
-/// such as Java with Spring.
-const EXPANDING_PROGRAMS: &str = "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw";
+/// such as Java with Spring. ssh starts a shell on the other host.
+const EXPANDING_PROGRAMS: &str =
+    "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw ssh";
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
 /// env(1) starts the program that an argument names.

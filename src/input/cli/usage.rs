@@ -21,7 +21,7 @@ use crate::model::mistakes::{did_you_mean, nearest, one_letter_away, replacement
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
-use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
+use crate::model::shown::{invalid_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -110,10 +110,10 @@ impl Line<'_> {
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
     /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
     fn meant_format(&self) -> String {
-        let value = self.value_of("--format").unwrap_or_default();
+        let value = self.word_after("--format").unwrap_or_default();
         let our_format = replacement(&format!("--format={value}"));
         let formats = self.possible_values("--format").unwrap_or_default();
-        let mut words = self.words.iter().map(|word| word.trim_start_matches('-'));
+        let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
         let as_written = format!("--format {}", format.unwrap_or("shell"));
         our_format.map_or(as_written, str::to_owned)
@@ -132,11 +132,11 @@ impl Line<'_> {
         let field = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
         let key = fields.or(self.value_of("--key")).unwrap_or(field("-r"));
-        let key = key.trim_start_matches('.');
-        let (stage, version) = (field("--version-stage"), field("--version-id"));
-        let written = format!("{secret}:{key}:{stage}:{version}");
+        let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
+        let written = format!("{secret}:{key}:{stage}");
         let written = written.trim_end_matches(':');
-        if subcommand == Some("get") {
+        // `get` and `get-secret-value` don't need a key, which a variable needs.
+        if example.contains("secrets-exec get ") {
             return example.replace("prod/db:password", written);
         }
 
@@ -160,7 +160,7 @@ impl Line<'_> {
     /// `--OPTION=…` except `--env=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
-        for word in self.words.iter().take_while(|word| **word != "--") {
+        for word in self.own_words() {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             // `--name /prod/app/level`, as in `aws ssm get-parameter`
@@ -178,12 +178,23 @@ impl Line<'_> {
         None
     }
 
-    /// Returns what follows an option: `json` in `--output json` and `--output=json`. The result is
-    /// `None` if that is an option, too, or if messages may not show it.
+    /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
+    fn own_words(&self) -> impl Iterator<Item = &str> {
+        let words = self.words.iter().copied();
+        words.take_while(|word| *word != "--")
+    }
+
+    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
+    fn word_after(&self, option: &str) -> Option<&str> {
+        let parts = self.own_words().flat_map(|word| word.split('='));
+        parts.skip_while(|part| *part != option).nth(1)
+    }
+
+    /// Returns the value of an option that isn't ours. The result is `None` if what follows the
+    /// option is an option, too, or if messages may not show it.
     fn value_of(&self, option: &str) -> Option<&str> {
-        let parts = self.words.iter().flat_map(|word| word.split('='));
-        let value = parts.skip_while(|part| *part != option).nth(1)?;
-        (is_quotable_value(value) && !value.starts_with('-')).then_some(value)
+        let value = self.word_after(option)?;
+        (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
     }
 
     /// Lists the values that an argument accepts, if they are a fixed list. `name` is `--format`
@@ -259,7 +270,8 @@ impl Line<'_> {
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
         // `--kms` is a part of `--kms-key`, and `check --output json` means `--json`.
         let is_foreign = replacement(option).is_some();
-        let is_part = |long: &&str| name.len() > 2 && !is_foreign && long.contains(name);
+        let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
+        let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
         let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
         let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
         // `--offline`, which is an option of `check`
@@ -278,7 +290,7 @@ impl Line<'_> {
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         let help = match (self.subcommand, ours, owner, similar) {
             // `--env-file app.yaml`
-            _ if is_yaml && !is_output => "use -f …".to_owned(),
+            (.., None, None) if is_yaml && !is_output => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
             (None, None, Some(owner), _) => {
                 format!("use secrets-exec {} {option} …", owner.get_name())
@@ -320,6 +332,11 @@ impl Line<'_> {
         }
         if let Some(problem) = self.second_value_problem(number) {
             return problem;
+        }
+        // `--env DB_PASSWORD=prod/db: password`
+        if before.ends_with(':') && before.contains('=') {
+            let text = format!("there is a space before argument {number}, after a colon");
+            return Problem::usage(text).help("remove the space");
         }
         // `--clean-env true`
         let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
@@ -364,7 +381,13 @@ impl Line<'_> {
         if number == 1
             && let Some(replacement) = replacement(word)
         {
-            let help = self.with_written_words(&format!("use {replacement}"));
+            let help = match self.words.get(1) {
+                // `run -f app.yaml -- app`: the options are right.
+                Some(next) if next.starts_with('-') && replacement.ends_with("COMMAND") => {
+                    format!("remove \"{word}\"")
+                }
+                Some(_) | None => self.with_written_words(&format!("use {replacement}")),
+            };
             return Problem::usage(format!("there is no subcommand \"{word}\"")).help(help);
         }
 
@@ -414,10 +437,15 @@ impl Line<'_> {
         let text = format!("{option} accepts only one value");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
-            "-e" | "--env" | "--as-file" if is_name(name) => (
-                format!("{option} {first} has no \"=\" followed by a secret"),
-                format!("write {option} {name}={reference}"),
-            ),
+            // `DB_ prod/db` after `--env-from`
+            "-e" | "--env" | "--env-from" | "--as-file"
+                if is_name(name) && (option != "--env-from" || name.ends_with('_')) =>
+            {
+                (
+                    format!("{option} {first} has no \"=\" followed by a secret"),
+                    format!("write {option} {name}={reference}"),
+                )
+            }
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),
                 format!("put {option} before each NAME=REF"),

@@ -283,12 +283,14 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
-/// if the path isn't text, has a part `~` or `$NAME` (which only a shell expands), is the path of a
-/// directory, or contains a NUL byte.
+/// if the path isn't text, begins with `~` or has a part `$NAME` (which only a shell expands), is the
+/// path of a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
-    let is_unexpanded = |part: &&str| *part == "~" || part.strip_prefix('$').is_some_and(is_name);
-    if let Some(part) = text.split('/').find(is_unexpanded) {
+    let has_tilde = |part: &str| part == "~" && text.starts_with('~');
+    let is_variable = |part: &str| part.strip_prefix('$').is_some_and(is_name);
+    let mut parts = text.split('/');
+    if let Some(part) = parts.find(|part| has_tilde(part) || is_variable(part)) {
         let variable = format!("${{{}}}", part.strip_prefix('$').unwrap_or("HOME"));
         let fault = Fault::new(format!("contains {part:?}, which only a shell expands"));
         path.refuse(fault.help(format!("write {:?}", text.replacen(part, &variable, 1))));
