@@ -249,7 +249,7 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     let mut sources = plan.value_entries().map(|(_, source)| source);
     if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-        terminal::print_unless_hidden(report::plain_template_warnings(plan));
+        terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     }
     let mut entries = plan.entries.iter();

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{OnMissing, Subject, Target};
-use crate::model::environment::CommandLine;
+use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
 use crate::model::problem::Problem;
@@ -113,15 +113,23 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each template without any Jinja. For a template with `${NAME}`, there is
-/// already a warning of [`unexpanded_warnings`].
-pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
+/// Returns a warning for each template without any Jinja, and for each template that inserts a
+/// password into a URL as it is. For a template with `${NAME}`, there is already a warning of
+/// [`unexpanded_warnings`].
+pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Template { template, .. } = source else {
             return None;
         };
         let subject = &entry.subject;
+        if let Some(expression) = unencoded_password(&template.text, plan) {
+            let why = "but the value may contain characters such as @ and /";
+            let text = format!("the template of {subject} inserts {expression} into a URL, {why}");
+            let help = format!("write {{{{ {expression} | urlencode }}}}");
+            return Some(Record::warning(text).with_help(help));
+        }
+
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
         if !is_plain || unexpanded.contains(&subject) {
             return None;
@@ -131,6 +139,17 @@ pub fn plain_template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
         Some(Record::warning(text).with_help(help))
     })
+}
+
+/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: an expression that is the
+/// password of a URL, inserts a secret or its key, and has no filter such as `urlencode`.
+fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
+    let (_, authority) = template.split_once("://")?;
+    let (before_host, _) = authority.split_once("}}@")?;
+    let (_, expression) = before_host.rsplit_once(":{{")?;
+    let expression = expression.trim();
+    let alias = expression.split('.').next()?;
+    (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
 }
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in

@@ -128,10 +128,15 @@ impl Line<'_> {
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
-        // `get --key password prod/db`, and `get prod/db -r .password`
+        // `get --key password prod/db`, `get prod/db -r .password` and `get prod/db --query password`
         let field = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
-        let key = fields.or(self.value_of("--key")).unwrap_or(field("-r"));
+        let written_key = ["--key", "-r", "--query"]
+            .into_iter()
+            .find_map(|o| self.value_of(o));
+        let key = fields
+            .or(written_key.filter(|key| *key != "SecretString"))
+            .unwrap_or_default();
         let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
         let written = format!("{secret}:{key}:{stage}");
         let written = written.trim_end_matches(':');
