@@ -167,7 +167,7 @@ pub fn parse_env_file(
     }
     // `services:` or `name: A`
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
-    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
     if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
         let help = format!("use it as it is: -f {file}");

@@ -69,8 +69,9 @@ pub fn unresolved_warnings(
         // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
         let text = pattern.as_str();
         let stem = text.replace(['*', '?'], "");
-        let is_in_capitals = text.contains(['_', '*']) && stem == stem.to_uppercase();
-        let is_shown = is_quotable_value(&stem) || (is_name(&stem) && is_in_capitals);
+        let is_in_capitals = stem == stem.to_uppercase();
+        let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
+        let is_shown = is_quotable_value(&stem) || is_name;
         let shown = if is_shown { text } else { "…" };
         let text = format!("--resolve-env {shown} doesn't match any variable");
         warnings.push(text);

@@ -59,12 +59,15 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 /// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
 /// `--local`, the help names this file, unless the problem already has help. Otherwise, for the
 /// path `true` or `1`, the help asks for a path, because someone has probably taken the option for
-/// a switch.
+/// a switch. For any other path, the help is to create the file.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
         None if path == Path::new("true") || path == Path::new("1") => {
             problem.help("use a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
+        }
+        None if problem.help.is_none() && !path.exists() => {
+            problem.help("create it, with values such as prod/db: { password: … }")
         }
         Some(_) | None => problem,
     }

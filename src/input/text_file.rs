@@ -27,6 +27,10 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
+        // A declaration isn't a file of values.
+        let is_wrong_kind =
+            |file: &str| option.contains("--local") && file.contains("secrets-exec.");
+        let similar = similar.filter(|file| !is_wrong_kind(file));
         unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
     })
 }

@@ -260,7 +260,7 @@ import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
 env get-parameters-by-path = secrets-exec export --format shell
---env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-stage = --env DB_PASSWORD=prod/db:password
+--env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-id --version-stage = --env DB_PASSWORD=prod/db:password
 --env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
 --group --mode --owner --path = a declaration, as in files: [{ from: "prod/db:password", env: DB_PASSWORD, mode: "0400" }]
@@ -272,7 +272,6 @@ env get-parameters-by-path = secrets-exec export --format shell
 -p = --profile
 -r = --region …
 --connect-timeout --read-timeout -t = --timeout
---version-id = three colons before the version id, as in prod/db:::VERSION-ID
 --interval --on-rotate --poll --reload --restart --rotate --rotation --watch = --on-rotation restart --poll-interval 5m
 --bundle --ca --ca-cert --ca-file --cacert --cafile --cert = --ca-bundle …
 --insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate

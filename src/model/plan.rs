@@ -472,10 +472,15 @@ impl Lookup<'_> {
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let candidates = is_early.then(|| self.aliases.keys().map(String::as_str));
 
+        let folder = format!("{name}/");
+        let mut aliases = self.aliases.iter();
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
+        } else if let Some((alias, _)) = aliases.find(|(_, alias)| alias.id.starts_with(&folder)) {
+            // `{{ prod.db.host }}`
+            did_you_mean(alias)
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {

@@ -208,6 +208,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
     // The first line is `username: app`.
     let is_yaml = |text: &str| text.split_once(": ").is_some_and(|(name, _)| is_name(name));
+    let key = selector.shown();
     let decoded = SecretValue::new(bytes).base64_decoded();
     let what = match str::from_utf8(bytes) {
         // The document was meant to be JSON.
@@ -219,6 +220,11 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
             .help("save it as .env, and store what `secrets-exec migrate .env --secret prod/app --values` prints"),
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
+        }
+        // `password:hunter2` in a local file
+        Ok(text) if !is_yaml(text) && key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
+            let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
+            Fault::new("is plain text, not JSON").help(help)
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
         Ok(_) => Fault::new("is plain text, not JSON"),
@@ -302,12 +308,18 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     // key `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
+    let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
+    let has_lost_name = |name: &&str| is_after_name && !map[*name].is_string();
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
     nested_value_hint(json, key, rewrite)
-        .or_else(|| quotable_keys(map).find_map(lost_name_hint))
+        .or_else(|| {
+            quotable_keys(map)
+                .filter(has_lost_name)
+                .find_map(lost_name_hint)
+        })
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
@@ -460,12 +472,11 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 }
 
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
-/// have quotes that a shell would remove. A name that needs quotes gets double quotes, because the
-/// reference needs single quotes in a shell.
+/// have quotes that a shell would remove. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
     let short = plain_name.map(|name| name.replace_all(normalized, ".$1").into_owned());
-    short.unwrap_or_default().replace('\'', "\"")
+    short.unwrap_or_default()
 }
 
 /// Follows the names in a path to the first one that doesn't exist, and returns the hint about that

@@ -606,7 +606,7 @@ fn split_assignment<'t>(
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
             Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
-            None => "use only letters, digits and \"_\", as in DB_PASSWORD2",
+            None => "use letters, digits and \"_\", and no digit at the start: DB_PASSWORD2",
         }));
     };
     Ok((parsed_name, reference))

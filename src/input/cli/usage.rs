@@ -41,6 +41,11 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
+        // A word after `--`, which may be a secret.
+        ErrorKind::UnknownArgument if !line.own_words().any(|word| word.starts_with(&argument)) => {
+            Problem::usage(format!("{} doesn't start a command", line.name()))
+                .help("remove `--` and the command after it")
+        }
         ErrorKind::UnknownArgument if argument.starts_with('-') => line.unknown_option(&argument),
         ErrorKind::UnknownArgument => line.stray_word(&argument),
         ErrorKind::InvalidSubcommand => line.stray_word(&subcommand_word),
@@ -128,17 +133,12 @@ impl Line<'_> {
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
-        // `get --key password prod/db`, `get prod/db -r .password` and `get prod/db --query password`
         let field = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
-        let written_key = ["--key", "-r", "--query"]
-            .into_iter()
-            .find_map(|o| self.value_of(o));
-        let key = fields
-            .or(written_key.filter(|key| *key != "SecretString"))
-            .unwrap_or_default();
+        let key = fields.or(self.written_key(&reference)).unwrap_or_default();
         let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
-        let written = format!("{secret}:{key}:{stage}");
+        let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
+        let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
         // `get` and `get-secret-value` don't need a key, which a variable needs.
         if example.contains("secrets-exec get ") {
@@ -181,6 +181,17 @@ impl Line<'_> {
             previous = word;
         }
         None
+    }
+
+    /// Returns the key that is written next to a reference: `get --key password prod/db`, `get
+    /// prod/db -r .password`, `get prod/db --query password` and `read prod/db password`.
+    fn written_key(&self, reference: &str) -> Option<&str> {
+        let mut after_reference = self.own_words().skip_while(|word| *word != reference);
+        let is_key = |word: &&str| is_name(word) && reads_like_a_name(word);
+        let next = after_reference.nth(1).filter(is_key);
+        let mut options = ["--key", "-r", "--query"].into_iter();
+        let value = options.find_map(|option| self.value_of(option));
+        value.or(next).filter(|key| *key != "SecretString")
     }
 
     /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
@@ -288,26 +299,36 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let value = self.value_of(option).unwrap_or("…");
-        // Without a region, `-r` is an option of jq.
+        // Without a region, `-r` is an option of jq. `-p 8080` is an option of the command.
         let is_of_jq = option == "-r" && !value.contains('-');
-        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq);
+        let word = self.word_after(option).unwrap_or_default();
+        let is_port = option == "-p" && word.parse::<u16>().is_ok();
+        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_port);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         let help = match (self.subcommand, ours, owner, similar) {
             // `--env-file app.yaml`
-            (.., None, None) if is_yaml && !is_output => "use -f …".to_owned(),
+            (_, ours, None, None)
+                if is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f")) =>
+            {
+                "use -f …".to_owned()
+            }
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
             (None, None, Some(owner), _) => {
                 format!("use secrets-exec {} {option} …", owner.get_name())
             }
             (.., Some(similar)) => format!("did you mean --{similar}?"),
+            (None, ..) if option.len() == 2 => {
+                format!("put {option} after the command, if it is an option of the command")
+            }
             (None, ..) => "secrets-exec -h lists the options".to_owned(),
             // `get … -o key.pem`: subcommands print to standard output.
             (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
             (Some(_), ..) => self.example(),
         };
         // `--config app.yaml` → `-f app.yaml`, and `--prefix DB_` → `--env-from DB_=prod/db`
-        let prefix = if is_name(value) { value } else { "PREFIX_" };
+        let is_prefix = is_name(word) && word.ends_with('_');
+        let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
         Problem::usage(format!("{} has no option {option}", self.name())).help(help)
     }
@@ -351,10 +372,6 @@ impl Line<'_> {
 
         match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
-            Some("get" | "policy" | "export") if self.words.contains(&"--") => {
-                Problem::usage(format!("{} doesn't start a command", self.name()))
-                    .help("remove `--` and the command after it")
-            }
             Some("get") => {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help(match word.contains([':', '/']) {
@@ -365,6 +382,7 @@ impl Line<'_> {
             Some("check" | "export" | "policy") if is_shown_reference(word) => {
                 missing_option_problem(word, number)
             }
+            Some("check") if !self.words.contains(&"--") => self.missing_separator_problem(number),
             Some(CREDENTIAL) => unexpected_argument_problem(number)
                 .help("to test a credential, use secrets-exec check with the same options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
@@ -388,7 +406,9 @@ impl Line<'_> {
         {
             let help = match self.words.get(1) {
                 // `run -f app.yaml -- app`: the options are right.
-                Some(next) if next.starts_with('-') && replacement.ends_with("COMMAND") => {
+                Some(next)
+                    if has_option(self.command, next) && replacement.ends_with("COMMAND") =>
+                {
                     format!("remove \"{word}\"")
                 }
                 Some(_) | None => self.with_written_words(&format!("use {replacement}")),
@@ -411,9 +431,15 @@ impl Line<'_> {
             return unexpected_argument_problem(number).help(help);
         }
 
+        self.missing_separator_problem(number)
+    }
+
+    /// Returns the problem for a command without `--`, whose first word has this number.
+    fn missing_separator_problem(&self, number: usize) -> Problem {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
-        Problem::usage(text).help("put `--` before it: secrets-exec [OPTIONS] -- COMMAND")
+        let help = format!("put `--` before it: {} [OPTIONS] -- COMMAND", self.name());
+        Problem::usage(text).help(help)
     }
 
     /// True if a launch's command probably begins with the word with this number: there is no `--`,
@@ -433,7 +459,12 @@ impl Line<'_> {
         };
         let name = first.trim_end_matches(['=', ':']);
         let reference = Some(second).filter(|word| is_shown_reference(word));
-        let reference = reference.unwrap_or("prod/db:password");
+        let example = if option == "--env-from" {
+            "prod/db"
+        } else {
+            "prod/db:password"
+        };
+        let reference = reference.unwrap_or(example);
         let patterns = "--except --literal --only --pass --resolve-env --unset";
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.

@@ -28,7 +28,7 @@ const GO_WORDS: &str = "env if key range secret with";
 /// [`hint_of_rows`].
 const SYNTAX_HELPS: &str = r#"expected end of block => close each block: {% if … %} … {% endif %}
 \{\{\{ => use two braces, as in {{ db.host }}
-\|\||\?\? => write {{ db.host | default("localhost") }}"#;
+\{\{[^}]*(\|\||\?\?) => write {{ db.host | default("localhost") }}"#;
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,12 @@ impl Template {
             return Err(Fault::new(format!(
                 "the template has {length} bytes, but at most {LONGEST} are allowed"
             )));
+        }
+
+        // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`
+        if expressions(text).any(|expression| expression.contains("env(")) {
+            let fault = Fault::new("the template calls a function that Jinja doesn't have");
+            return Err(fault.help("for a variable, write {{ env.HOME }}"));
         }
 
         let environment = environment();
@@ -135,11 +141,17 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         };
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
+        // `{{ $HOME }}`
+        let prefix = if corrected == corrected.to_uppercase() {
+            "env."
+        } else {
+            ""
+        };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
         return Some(Fault {
             text: format!("in the template, {text}"),
-            help: is_plain.then(|| format!("write {{{{ {corrected} }}}}")),
+            help: is_plain.then(|| format!("write {{{{ {prefix}{corrected} }}}}")),
         });
     }
     None
@@ -172,9 +184,9 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let alias = secret.rsplit('/').next()?.replace('-', "_");
     let corrected = match key {
         "" => alias.clone(),
-        key if key.contains('-') => format!("{alias}['{key}']"),
-        // `{{ db.host:db.port }}`
-        key if key.contains('.') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
+        key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),
+        // `{{ db.host:db.port }}` and `{{ db.host:5432 }}`
+        key if !secret.contains('/') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
         key => format!("{alias}.{key}"),
     };
     let mut help = format!("write {{{{ {corrected} }}}}");
