@@ -89,8 +89,8 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Returns the start of the line: `secrets-exec check`.
-    fn name(&self) -> String {
+    /// Returns the words with which the line begins: `secrets-exec check`.
+    fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
             None => "secrets-exec".to_owned(),
@@ -102,9 +102,9 @@ impl Line<'_> {
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
-        let name = self.name();
+        let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
-        self.with_written_words(&format!("use {name} {example}"))
+        self.with_written_words(&format!("use {first_words} {example}"))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
@@ -119,8 +119,8 @@ impl Line<'_> {
         our_format.map_or(as_written, str::to_owned)
     }
 
-    /// Replaces the reference and the variable of an example with those of the command line:
-    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// Replaces the reference and the variable of an example with those of the command line, if it
+    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
@@ -190,8 +190,9 @@ impl Line<'_> {
         parts.skip_while(|part| *part != option).nth(1)
     }
 
-    /// Returns the value of an option that isn't ours. The result is `None` if what follows the
-    /// option is an option, too, or if messages may not show it.
+    /// Returns the value of an option that isn't ours. The result is `None` if the line doesn't
+    /// have the option, if the option is followed by a different one, or if messages may not show
+    /// the value.
     fn value_of(&self, option: &str) -> Option<&str> {
         let value = self.word_after(option)?;
         (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
@@ -217,7 +218,7 @@ impl Line<'_> {
                 format!("{name} is missing: it must be one of {values}")
             }
             None if name.starts_with('-') => format!("{name} is missing"),
-            Some(_) | None => format!("{} needs an argument: {name}", self.name()),
+            Some(_) | None => format!("{} needs an argument: {name}", self.first_words()),
         };
         Problem::usage(text).help(self.example())
     }
@@ -241,7 +242,7 @@ impl Line<'_> {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
         // because SHELL would read like a variable.
-        let positional_name = format!("the argument of {}", self.name());
+        let positional_name = format!("the argument of {}", self.first_words());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
             false => (positional_name.as_str(), "…"),
@@ -256,7 +257,7 @@ impl Line<'_> {
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
-        // clap reports `-region` as the option `-r`, so the words that begin with it are checked.
+        // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
         let mut written = (1..)
             .zip(&self.words)
             .filter(|(_, word)| word.starts_with(option));
@@ -274,7 +275,7 @@ impl Line<'_> {
         let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
         let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
         let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
-        // `--offline`, which is an option of `check`
+        // The subcommand that has the option: `check` for `--offline`.
         let mut subcommands = self.launch.get_subcommands();
         let owner = subcommands.find(|subcommand| has_option(subcommand, option));
         // For a subcommand, the help suggests only its own options.
@@ -283,7 +284,7 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let value = self.value_of(option).unwrap_or("…");
-        // Without a region, `-r` is an option of jq.
+        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq.
         let is_of_jq = option == "-r" && !value.contains('-');
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq);
         let is_output = option == "-o" || option.starts_with("--out");
@@ -304,7 +305,7 @@ impl Line<'_> {
         // `--config app.yaml` → `-f app.yaml`, and `--prefix DB_` → `--env-from DB_=prod/db`
         let prefix = if is_name(value) { value } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        Problem::usage(format!("{} has no option {option}", self.name())).help(help)
+        Problem::usage(format!("{} has no option {option}", self.first_words())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -347,7 +348,7 @@ impl Line<'_> {
         match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
             Some("get" | "policy" | "export") if self.words.contains(&"--") => {
-                Problem::usage(format!("{} doesn't start a command", self.name()))
+                Problem::usage(format!("{} doesn't start a command", self.first_words()))
                     .help("remove `--` and the command after it")
             }
             Some("get") => {
