@@ -127,7 +127,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     let remedy = match own_prefix {
         // The secret isn't in AWS.
         "" => String::new(),
-        service => format!(": write {OPEN}{service}NAME{CLOSE}"),
+        _ => format!(": write {OPEN}{own_prefix}NAME{CLOSE}"),
     };
     Some(format!(
         "the value begins with \"{prefix}\", which --resolve-env doesn't read{remedy}"
