@@ -33,7 +33,7 @@ pub struct Item<'a> {
     pub subject: String,
     /// True if this is the whole declaration, or one of its keys.
     pub is_whole_file: bool,
-    /// The key of the subject to which this node belongs: `mode`. It is empty for the subject itself.
+    /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
 }
 
