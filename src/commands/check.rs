@@ -59,8 +59,8 @@ pub fn check(
         },
     });
 
-    let program = found_command.as_ref().map(|found| &found.program);
-    let mut report = Report::from(program.and_then(|program| program.as_ref().err()).cloned());
+    let program = found_command.as_ref().map(|found| found.program.as_ref());
+    let mut report = Report::from(program.and_then(Result::err).cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {

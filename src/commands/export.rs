@@ -162,7 +162,7 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         owner: None,
     };
     let files = Files::open_directories([FileValue {
-        // Only `Files::undeliverable` uses the id, and it isn't called.
+        // The id is only for `Files::undeliverable`, which isn't called here.
         id: EntryId::default(),
         target: &target,
         value: &value,

@@ -58,7 +58,8 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
 /// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry or, for a variable
-/// without a reference, a launch of printenv. Returns `None` if no declaration has such an entry.
+/// without a reference, a launch of printenv. Returns `None` if no declaration has such an entry,
+/// or if the entry has neither a reference nor a variable.
 ///
 /// Reads the declarations again, because only their options and aliases have been read so far:
 /// `files` and, with `finds_file`, the one in the working directory. `failed` is the failure to
@@ -75,7 +76,7 @@ fn entry_name_problem(
     let declarations = load_declarations(&files, finds_file, Sections::All);
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    // The name of an entry isn't a password.
+    // `reference` hides an argument that may be a password, but the name of an entry isn't one.
     argument.reveal_if(|| true);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 

@@ -87,7 +87,7 @@ pub fn unresolved_warnings(
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // With only `*`, the mistake isn't an error of `inherited_layer`.
+            // If only `*` matches the name, the mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
@@ -128,7 +128,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     let remedy = match own_prefix {
         // The secret isn't in AWS.
         "" => String::new(),
-        service => format!(": write {OPEN}{service}NAME{CLOSE}"),
+        _ => format!(": write {OPEN}{own_prefix}NAME{CLOSE}"),
     };
     Some(format!(
         "the value begins with \"{prefix}\", which --resolve-env doesn't read{remedy}"

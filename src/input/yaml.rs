@@ -1,5 +1,5 @@
-//! Parses YAML into a syntax tree, in which each node has its position and each scalar is as it was
-//! written. JSON is valid YAML, so it is parsed in the same way.
+//! Parses YAML into a syntax tree, in which each node has its position and each scalar is text, not
+//! a number or a boolean. JSON is valid YAML, so it is parsed in the same way.
 //!
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
 //! errors together, with their lines.
@@ -325,7 +325,7 @@ fn unquoted_template_fault(line: &str) -> Fault {
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     let help = match part("key") {
-        // In quotes, a reference of CloudFormation is recognized, and its error translates it.
+        // In quotes, a reference of CloudFormation gets an error that shows our syntax for it.
         _ if line.contains("{{resolve:") => QUOTES.to_owned(),
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
@@ -512,8 +512,7 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the column in which the content of a line starts. The hyphen of an item is not part of
-/// it.
+/// Returns the column in which the content of a line starts, after the hyphen of an item.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

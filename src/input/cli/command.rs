@@ -159,7 +159,7 @@ pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 /// The name of the subcommand that sends systemd a credential.
 pub const CREDENTIAL: &str = "credential";
 
-/// The texts of a subcommand for `--help`, and the function that adds its arguments.
+/// The name and the texts of a subcommand, and the function that adds its arguments.
 pub struct Subcommand {
     pub name: &'static str,
     /// The text of `--help` and of the man page. The first line is also in `-h`. Some texts have a
@@ -299,7 +299,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
 /// The heading of the options that say what to resolve.
 const ENTRIES: &str = "What to resolve";
 
-/// The options that `-h` describes. `--help` describes all of them.
+/// The options that `-h` describes. `--help` describes all options.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
 /// True if `-h` describes the option.
@@ -355,10 +355,10 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
             // The options that only this subcommand has aren't under a heading.
-            let is_shown = arg.get_help_heading().is_none() || is_common(name);
-            let is_hidden = find_option(name)
+            let is_in_short_help = arg.get_help_heading().is_none() || is_common(name);
+            let is_ignored = find_option(name)
                 .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));
-            arg.hide_short_help(!is_shown).hide(is_hidden)
+            arg.hide_short_help(!is_in_short_help).hide(is_ignored)
         })
 }
 
@@ -498,7 +498,7 @@ pub struct PolicyArguments {
     /// Print the policy for check --metadata, which doesn't read any values
     #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
     pub metadata: bool,
-    /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). It also calls
+    /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). The agent also calls
     /// DescribeSecret, to find new versions.
     #[arg(skip)]
     pub is_for_agent: bool,

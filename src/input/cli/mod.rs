@@ -248,8 +248,8 @@ pub struct Inputs {
     pub has_quiet_flag: bool,
     /// The entries of the command line.
     pub layer: Layer,
-    /// The declarations that are named, in their order. A later declaration overrides an earlier
-    /// one.
+    /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
+    /// overrides an earlier one.
     pub files: Vec<PathBuf>,
     /// True if secrets-exec should look for a declaration in the working directory.
     pub find_file: bool,
@@ -326,11 +326,11 @@ impl Inputs {
         inherited: &Inherited,
     ) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        let parsed = Reference::parse(reference).map(|reference| {
-            let source = EntrySource::Reference(reference);
+        let entry = Reference::parse(reference).map(|parsed| {
+            let source = EntrySource::Reference(parsed);
             Entry::new(Target::Output, source, Origin::Argument("get"))
         });
-        inputs.add(parsed.map_err(malformed_reference));
+        inputs.add(entry.map_err(malformed_reference));
         inputs
     }
 
@@ -429,7 +429,8 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                // `30` → `30s`, `=us-east-1` → `us-east-1`, and a list
+                // The help corrects the value: `30` → `30s`, `=us-east-1` → `us-east-1`, and, for
+                // an option that accepts several values, `A,B` → `--pass A --pass B`.
                 let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
                 let trimmed = text.trim_matches([',', '=']);
                 let is_number = trimmed.starts_with(char::is_numeric) && set(trimmed).is_err();
@@ -480,8 +481,7 @@ impl Inputs {
 /// Returns the declarations that `-f` names or, without `-f`, the declarations that
 /// `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let from_variable = inherited.non_empty(FILE_VARIABLE);
-    let Some(value) = from_variable.filter(|_| from_flag.is_empty()) else {
+    let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
         return from_flag;
     };
     // If the value is the content of a file, its commas don't separate names.
@@ -555,7 +555,8 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
     Ok(Entry::new(target, source, origin))
 }
 
-/// The end of the help about a name without a reference, which `docker run -e` passes on.
+/// The end of the help about `--env NAME`. With `docker run -e NAME`, the container gets the
+/// inherited variable.
 const PASSED_ON: &str = "; inherited variables are passed on, except with --clean-env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
@@ -592,10 +593,9 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        let problem = problem("has no \"=\" after a variable name");
-        let is_name_of_env = option == "--env" && is_name(assignment);
-        let passed_on = if is_name_of_env { PASSED_ON } else { "" };
-        return Err(problem.help(example() + passed_on));
+        let has_only_name = option == "--env" && is_name(assignment);
+        let help = example() + if has_only_name { PASSED_ON } else { "" };
+        return Err(problem("has no \"=\" after a variable name").help(help));
     };
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {

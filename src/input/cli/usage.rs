@@ -43,7 +43,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     match error.kind() {
         // A word after `--`, which may be a secret.
         ErrorKind::UnknownArgument if !line.own_words().any(|word| word.starts_with(&argument)) => {
-            Problem::usage(format!("{} doesn't start a command", line.name()))
+            Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
         }
         ErrorKind::UnknownArgument if argument.starts_with('-') => line.unknown_option(&argument),
@@ -94,8 +94,8 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Returns the start of the line: `secrets-exec check`.
-    fn name(&self) -> String {
+    /// Returns the words with which the line begins: `secrets-exec check`.
+    fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
             None => "secrets-exec".to_owned(),
@@ -107,9 +107,9 @@ impl Line<'_> {
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
-        let name = self.name();
+        let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
-        self.with_written_words(&format!("use {name} {example}"))
+        self.with_written_words(&format!("use {first_words} {example}"))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
@@ -124,8 +124,8 @@ impl Line<'_> {
         our_format.map_or(as_written, str::to_owned)
     }
 
-    /// Replaces the reference and the variable of an example with those of the command line:
-    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// Replaces the reference and the variable of an example with those of the command line, if it
+    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
@@ -206,8 +206,9 @@ impl Line<'_> {
         parts.skip_while(|part| *part != option).nth(1)
     }
 
-    /// Returns the value of an option that isn't ours. The result is `None` if what follows the
-    /// option is an option, too, or if messages may not show it.
+    /// Returns the value of an option that isn't ours. The result is `None` if the line doesn't
+    /// have the option, if the option is followed by a different one, or if messages may not show
+    /// the value.
     fn value_of(&self, option: &str) -> Option<&str> {
         let value = self.word_after(option)?;
         (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
@@ -233,7 +234,7 @@ impl Line<'_> {
                 format!("{name} is missing: it must be one of {values}")
             }
             None if name.starts_with('-') => format!("{name} is missing"),
-            Some(_) | None => format!("{} needs an argument: {name}", self.name()),
+            Some(_) | None => format!("{} needs an argument: {name}", self.first_words()),
         };
         Problem::usage(text).help(self.example())
     }
@@ -257,7 +258,7 @@ impl Line<'_> {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
         // because SHELL would read like a variable.
-        let positional_name = format!("the argument of {}", self.name());
+        let positional_name = format!("the argument of {}", self.first_words());
         let (name_in_message, shown) = match name.starts_with('-') {
             true => (name, value),
             false => (positional_name.as_str(), "…"),
@@ -272,7 +273,7 @@ impl Line<'_> {
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
-        // clap reports `-region` as the option `-r`, so the words that begin with it are checked.
+        // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
         let mut written = (1..)
             .zip(&self.words)
             .filter(|(_, word)| word.starts_with(option));
@@ -290,7 +291,7 @@ impl Line<'_> {
         let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
         let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
         let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
-        // `--offline`, which is an option of `check`
+        // The subcommand that has the option: `check` for `--offline`.
         let mut subcommands = self.launch.get_subcommands();
         let owner = subcommands.find(|subcommand| has_option(subcommand, option));
         // For a subcommand, the help suggests only its own options.
@@ -299,7 +300,8 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let value = self.value_of(option).unwrap_or("…");
-        // Without a region, `-r` is an option of jq. `-p 8080` is an option of the command.
+        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080` is an
+        // option of the command.
         let is_of_jq = option == "-r" && !value.contains('-');
         let word = self.word_after(option).unwrap_or_default();
         let is_port = option == "-p" && word.parse::<u16>().is_ok();
@@ -330,7 +332,7 @@ impl Line<'_> {
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        Problem::usage(format!("{} has no option {option}", self.name())).help(help)
+        Problem::usage(format!("{} has no option {option}", self.first_words())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -438,7 +440,10 @@ impl Line<'_> {
     fn missing_separator_problem(&self, number: usize) -> Problem {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
-        let help = format!("put `--` before it: {} [OPTIONS] -- COMMAND", self.name());
+        let help = format!(
+            "put `--` before it: {} [OPTIONS] -- COMMAND",
+            self.first_words()
+        );
         Problem::usage(text).help(help)
     }
 

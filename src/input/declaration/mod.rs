@@ -94,10 +94,10 @@ impl Declarations {
     }
 }
 
-/// Returns the text of a declaration that the user names.
+/// Returns the text of a declaration that the user names. The path `-` is standard input.
 ///
 /// # Errors
-/// When the file can't be read, or isn't YAML or JSON.
+/// When the file can't be read, or is a TOML file, a .env file or encrypted.
 fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -284,10 +284,9 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let is_declaration = TOP_KEYS.split(' ').any(has_key);
     // `--local` doesn't read standard input.
     let is_for_local = (has_secret_name || has_value) && !is_declaration && path != Path::new("-");
-    let first = Some(&*members.first()?.0.text);
-    let name = first
-        .filter(|name| reads_like_a_name(name))
-        .unwrap_or("prod/db");
+    let (first_key, _) = members.first()?;
+    let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
+    let name = shown_key.unwrap_or("prod/db");
     let file = shell_quoted(&path.to_string_lossy());
     let local = format!("use --no-file --local {file} --env NAME={name}");
     foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
@@ -390,8 +389,8 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 }
 
 /// Converts a value in a declaration to the texts that the option's parser gets: one for each item
-/// of a list, `1` for `true`, `0` for `false`, and otherwise the text itself. Adds a mistake, and
-/// returns `None`, if the value has the wrong type.
+/// of a list, `1` or `0` for an option that can be `true` or `false`, and otherwise the text
+/// itself. Adds a mistake, and returns `None`, if the value has the wrong type.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

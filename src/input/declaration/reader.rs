@@ -33,15 +33,15 @@ pub struct Item<'a> {
     pub subject: String,
     /// True if this is the whole declaration, or one of its keys.
     pub is_whole_file: bool,
-    /// The key of the entry or of the section. It is empty for the entry itself.
+    /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
 }
 
 /// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The item for messages about the key: the value at the position of the key, with the subject
-    /// of the mapping.
+    /// The item for messages about the key: the node of the value, but with the position of the key
+    /// and the subject of the mapping.
     pub key: Item<'a>,
     /// The value. Its subject is the key.
     pub value: Item<'a>,
@@ -162,7 +162,7 @@ impl<'a> Item<'a> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
 
-    /// Returns the line of the node, as the origin of an entry.
+    /// Returns the file and the line of this item, as the origin of an entry.
     pub fn origin(&self) -> Origin {
         Origin::File {
             path: Arc::clone(&self.source.path),

@@ -1,8 +1,8 @@
 //! Reads the sections of a declaration: `secrets`, which gives short names to secret ids; `env`,
 //! `files` and `credentials`, whose entries share most keys; and `env-from`.
 //!
-//! An alias or an entry with a mistake is left out of the result. The mistake is added to the list
-//! of the file, so that nothing is resolved.
+//! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
+//! mistake is added to the list of the file, so that nothing is resolved.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -30,9 +30,9 @@ use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name, reads_li
 /// task definition has under this key.
 const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
-/// Reads the section `secrets`. An alias is left out only if its id is missing or has a mistake. An
-/// alias with any other mistake stays, even with an invalid name. Otherwise, the entries that use
-/// the alias would get an error as well.
+/// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
+/// An alias with any other mistake stays, even with an invalid name, because the entries that use
+/// the alias would otherwise get an error as well.
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
@@ -95,8 +95,9 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     })
 }
 
-/// Reads the id of the alias `name`. A key or a version is a mistake, because they belong where the
-/// alias is used. The result has neither of them. It is `None` after any other mistake.
+/// Reads the id of the alias `name`. A key in the id is a mistake, because it belongs where the
+/// alias is used. So is a version, which has keys of its own. The result has neither of them. It is
+/// `None` after any other mistake.
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
@@ -283,8 +284,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
-/// if the path isn't text, begins with `~` or has a part `$NAME` (which only a shell expands), is the
-/// path of a directory, or contains a NUL byte.
+/// if the path isn't text, has `~` as its first part or `$NAME` as any part (which only a shell
+/// expands), is the path of a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     let has_tilde = |part: &str| part == "~" && text.starts_with('~');
@@ -362,7 +363,7 @@ fn prefix_remedy(section: &Node) -> Option<String> {
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the
-/// reference has a mistake.
+/// reference is missing or has a mistake.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
@@ -442,8 +443,9 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. Reads all keys, to
-/// find their mistakes, before the result is `None` for a target or a source with a mistake.
+/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
+/// `None` if the target or the source has a mistake. Even then, all keys are read, so that their
+/// mistakes are reported, too.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     // The only possible value of `decode` and `encode` is `base64`.
@@ -516,6 +518,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 /// text. Messages call the allowed value `expected`. The result is `None` after a mistake.
 fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
+    // An empty text gets the error of `Reference::parse`.
     if is_plain_value(item.node) && !text.is_empty() {
         item.refuse(Fault::new(PLAIN_VALUE).help(VALUE_REMEDY));
         return None;
