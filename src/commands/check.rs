@@ -124,8 +124,8 @@ impl Checked {
             }
         };
 
-        // Without a description, the row of a secret would only show its name. A hidden name may be
-        // a password.
+        // Without a description, the row of a secret would only show its name. If messages may not
+        // show the name either, because it may be a password, the row is left out.
         let secrets = &mut values.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
@@ -280,6 +280,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. All
 /// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
+    // Nothing else can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(&prepared.plan, agent.as_ref()) {

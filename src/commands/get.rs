@@ -27,6 +27,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
+    // If there isn't such a secret, the argument may be the name of a variable.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])
         && values.fetched.values().any(is_absent_or_denied)
         && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)
@@ -75,7 +76,7 @@ fn entry_name_problem(
     let declarations = load_declarations(&files, finds_file, Sections::All);
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    // The name of an entry isn't a password.
+    // The argument is only shown if it is the name of an entry, so it isn't a password.
     argument.reveal_if(|| true);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
