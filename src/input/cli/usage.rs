@@ -102,9 +102,8 @@ impl Line<'_> {
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
-        let name = self.name();
-        let example = example.replace("--format shell", &self.meant_format());
-        self.with_written_words(&format!("use {name} {example}"))
+        let with_format = example.replace("--format shell", &self.meant_format());
+        self.with_written_words(&format!("use {} {with_format}", self.name()))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
@@ -157,7 +156,7 @@ impl Line<'_> {
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
     /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
-    /// `--OPTION=…` except `--env=…`.
+    /// `--OPTION=…` except `--env=…` and `--env-from=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -283,13 +282,13 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let value = self.value_of(option).unwrap_or("…");
-        // Without a region, `-r` is an option of jq.
+        // `-r us-east-1` means `--region`. Without a hyphen in its value, `-r` is an option of jq.
         let is_of_jq = option == "-r" && !value.contains('-');
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         let help = match (self.subcommand, ours, owner, similar) {
-            // `--env-file app.yaml`
+            // `--env-file app.yaml` names a declaration, not a .env file.
             (.., None, None) if is_yaml && !is_output => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
             (None, None, Some(owner), _) => {
@@ -427,8 +426,8 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
-        let reference = Some(second).filter(|word| is_shown_reference(word));
-        let reference = reference.unwrap_or("prod/db:password");
+        let written = Some(second).filter(|word| is_shown_reference(word));
+        let reference = written.unwrap_or("prod/db:password");
         let patterns = "--except --literal --only --pass --resolve-env --unset";
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
