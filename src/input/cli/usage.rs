@@ -179,8 +179,7 @@ impl Line<'_> {
 
     /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
     fn own_words(&self) -> impl Iterator<Item = &str> {
-        let words = self.words.iter().copied();
-        words.take_while(|word| *word != "--")
+        self.words.iter().copied().take_while(|word| *word != "--")
     }
 
     /// Returns what follows an option: `json` in `--output json` and `--output=json`.
