@@ -250,7 +250,9 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here.
+    /// Returns the problem for an option that doesn't exist here. The help is the first that
+    /// applies: what replaces an option of another tool, the subcommand that has the option, a
+    /// similar option, or an example.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
