@@ -264,8 +264,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
-    // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
-    // stays unread.
+    // Here, a secret that exists doesn't have a value. So `resolve` only gets the failures, and the
+    // entries of existing secrets stay unread.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();

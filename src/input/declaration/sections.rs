@@ -154,6 +154,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
+    // The help about a number or a boolean lists these variables, too.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
@@ -342,8 +343,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
 }
 
 /// Returns the remedy for a section that is text or a mapping instead of a list, such as
-/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if the table has no row for it, or if
-/// it may contain a password.
+/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if the table doesn't have a row for
+/// it, or if it may contain a password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
