@@ -124,8 +124,8 @@ impl Checked {
             }
         };
 
-        // Without a description, the row of a secret would only show its name. A hidden name may be
-        // a password.
+        // Without a description, the row of a secret would only show its name. If messages may not
+        // show the name either, because it may be a password, the row is left out.
         let secrets = &mut values.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
@@ -264,8 +264,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
-    // A secret that exists has no value here. So `resolve` doesn't get its answer, and its entry
-    // stays unread.
+    // Here, a secret that exists doesn't have a value. So `resolve` only gets the failures, and the
+    // entries of existing secrets stay unread.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();
@@ -280,6 +280,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. All
 /// other entries stay unread. Sends no request, and reads no profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
+    // Nothing else can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(&prepared.plan, agent.as_ref()) {

@@ -1,6 +1,6 @@
 //! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
 //!
-//! If a value is missing, or if the format can't hold it, nothing is printed or written.
+//! If a value is missing, or if the format can't represent one, nothing is printed or written.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     Err(Problem::usage(text).help(remedy))
 }
 
-/// The destination of the exported variables.
+/// Where the exported variables go. A file is replaced, except on GitHub.
 enum Destination {
     Output,
     File(PathBuf),
@@ -64,10 +64,11 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
-    let exported = exported.map_err(|found| report.problems.extend(found)).ok();
+    let text = exported
+        .map_err(|problems| report.problems.extend(problems))
+        .ok();
     // If another value is missing, nothing is exported.
-    let exported = exported.filter(|_| report.is_empty());
-    let (Some(text), Some(destination)) = (exported, destination) else {
+    let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
         return Err(report);
     };
 
@@ -97,8 +98,8 @@ pub fn export(
 /// the file that `--output` names or, without `--output`, the one that GITHUB_ENV names.
 ///
 /// # Errors
-/// If the format is for GitHub, but this process isn't a step of a GitHub job, or neither
-/// `--output` nor GITHUB_ENV names a file.
+/// If the format is for GitHub, but this process isn't a step of a GitHub job, or if the variables
+/// need a file, but neither `--output` nor GITHUB_ENV names one.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
     // `-` is standard output.

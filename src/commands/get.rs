@@ -27,6 +27,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
+    // If there isn't such a secret, the argument may be the name of a variable.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])
         && values.fetched.values().any(is_absent_or_denied)
         && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)

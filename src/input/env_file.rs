@@ -165,7 +165,8 @@ pub fn parse_env_file(
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
-    // `services:` or `name: A`
+    // If this isn't a .env file at all, one error about the file replaces those about its lines.
+    // YAML begins with `services:` or `name: A`.
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);

@@ -139,8 +139,8 @@ fn misread_reference(text: &str) -> Option<Defect> {
 /// other variable, which the command inherits unchanged.
 ///
 /// # Errors
-/// When the reference is malformed or has the syntax of another tool, or when the variable can't
-/// get a value from a secret.
+/// When the reference is malformed, or when the variable can't get a value from a secret. A value
+/// in the syntax of another tool is only an error if a pattern other than `*` matches the name.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_own_arn(&text) {

@@ -57,9 +57,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 }
 
 /// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
-/// `--local`, the help names this file, unless the problem already has help. Otherwise, for the
-/// path `true` or `1`, the help asks for a path, because someone has probably taken the option for
-/// a switch. For any other path, the help is to create the file.
+/// `--local`, the help names this file, unless the problem already has help. If it doesn't have
+/// one, and the path is `true` or `1`, someone has probably taken the option for a switch, so the
+/// help asks for a path. For any other path, the help is to create the file.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
@@ -108,7 +108,7 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 /// mapping as a JSON object.
 ///
 /// # Errors
-/// The node that can't be a value: a list, a null, or text that isn't base64.
+/// The node that can't be a value: a list, a null, or a `$binary` that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);

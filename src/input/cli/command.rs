@@ -72,7 +72,7 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Returns the completion script for a shell.
+/// Returns the script with which a shell completes our subcommands and options.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
@@ -180,7 +180,7 @@ impl Subcommand {
             .defer(with_arguments)
     }
 
-    /// Returns the first line of the text.
+    /// Returns the purpose of the subcommand, which is the first line of its help.
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
     }
@@ -230,7 +230,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // clap calls this function only for the rows of the table, so there is always a row.
+    // The command always has the name of a row of the table.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -363,7 +363,7 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
 }
 
 /// Adds the variable of each option to the long help. Making these texts takes 7 % of the
-/// instructions of a launch, so they are only made for a command line that prints help.
+/// instructions of a launch, so a launch doesn't make them.
 pub fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),

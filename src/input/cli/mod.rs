@@ -37,7 +37,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
+use crate::model::shown::{invalid_value, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -106,8 +106,8 @@ pub fn parse_command_line(
 }
 
 /// Returns a problem for each of our own arguments that clap would misread, or that has a character
-/// that is easy to overlook, such as a line feed. Leaves out an entry `NAME=REF`, because its
-/// parser's message says which part of REF has the character.
+/// that is easy to overlook, such as a line feed. Skips an entry `NAME=REF` without a command in
+/// it, because the message of its parser says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
     let first = arguments.first();
     let row = first.and_then(|first| find_subcommand(first.to_str()?));
@@ -128,10 +128,7 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII has no such character.
-        if !is_plain_ascii(&text)
-            && let Some(found) = overlooked_in_argument(&text)
-        {
+        if let Some(found) = overlooked_in_argument(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }
@@ -429,15 +426,16 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                // The help corrects the value: `30` → `30s`, `=us-east-1` → `us-east-1`, and, for
-                // an option that accepts several values, `A,B` → `--pass A --pass B`.
-                let set = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref());
+                // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
+                // the option with A, followed by the option with B.
+                let is_accepted =
+                    |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
                 let trimmed = text.trim_matches([',', '=']);
-                let is_number = trimmed.starts_with(char::is_numeric) && set(trimmed).is_err();
-                let corrected = format!("{trimmed}{}", if is_number { "s" } else { "" });
+                let needs_unit = trimmed.starts_with(char::is_numeric) && !is_accepted(trimmed);
+                let corrected = format!("{trimmed}{}", if needs_unit { "s" } else { "" });
                 let is_list = matches!(option.takes, Takes::Texts(_));
                 let mut parts = corrected.split(|c| c == ',' && is_list);
-                let are_valid = parts.all(|part| is_quotable_value(part) && set(part).is_ok());
+                let are_valid = parts.all(|part| is_quotable_value(part) && is_accepted(part));
                 let repeated = corrected.replace(',', &format!(" {name} "));
                 let help = match is_list {
                     true => format!("use {name} {repeated}"),
@@ -493,9 +491,9 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable for an option that variables can't set or that another tool
-/// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`. The
-/// result is `None` for any other name, and for `SECRETS_EXEC_FILE` itself.
+/// Returns the warning about a variable that looks like one of ours: for an option that variables
+/// can't set (`SECRETS_EXEC_ENV`), for an option of another tool, or with a misspelled name
+/// (`SECRETS_EXEC_AWS_REGION`). Returns `None` for any other name, and for `SECRETS_EXEC_FILE`.
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");

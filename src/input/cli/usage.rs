@@ -162,7 +162,7 @@ impl Line<'_> {
 
     /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
     /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
-    /// `--OPTION=…` except `--env=…`.
+    /// `--OPTION=…` except `--env=…` and `--env-from=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -196,8 +196,7 @@ impl Line<'_> {
 
     /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
     fn own_words(&self) -> impl Iterator<Item = &str> {
-        let words = self.words.iter().copied();
-        words.take_while(|word| *word != "--")
+        self.words.iter().copied().take_while(|word| *word != "--")
     }
 
     /// Returns what follows an option: `json` in `--output json` and `--output=json`.
@@ -269,7 +268,9 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here.
+    /// Returns the problem for an option that doesn't exist here. The help is the first that
+    /// applies: what replaces an option of another tool, the subcommand that has the option, a
+    /// similar option, or an example.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -463,13 +464,12 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
-        let reference = Some(second).filter(|word| is_shown_reference(word));
-        let example = if option == "--env-from" {
-            "prod/db"
-        } else {
-            "prod/db:password"
+        let written = Some(second).filter(|word| is_shown_reference(word));
+        let example = match option {
+            "--env-from" => "prod/db",
+            _ => "prod/db:password",
         };
-        let reference = reference.unwrap_or(example);
+        let reference = written.unwrap_or(example);
         let patterns = "--except --literal --only --pass --resolve-env --unset";
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.

@@ -52,7 +52,7 @@ pub struct Declarations {
     pub options: TypedOptions,
     /// The entries and aliases of each declaration.
     pub layers: Vec<Layer>,
-    /// The names of the files that could be read.
+    /// The names of the files that could be read, for messages. An empty file is marked as empty.
     pub names: Vec<String>,
     /// Every error in the order of the files and lines.
     pub errors: Vec<Problem>,
@@ -123,7 +123,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     {
         return Some(format!("use --as-file {name}={reference}"));
     }
-    // A file was refused for a different reason.
+    // If the path is a file, the message already has the reason.
     if path.is_file() {
         return None;
     }
@@ -134,7 +134,7 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     are_files.then(|| format!("use -f {}", files.join(" -f ")))
 }
 
-/// The names of the declaration in the working directory.
+/// The possible names of the declaration in the working directory.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns

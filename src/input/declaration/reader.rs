@@ -132,8 +132,9 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text has a character that is easy to overlook, or otherwise that
-    /// it is not `expected`. The text is only shown if it can't be a secret.
+    /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
+    /// to overlook, the mistake is about this character instead. The text is only shown if it can't
+    /// be a secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -195,7 +196,7 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. The message
+    /// If the text is `NAME:value` or `NAME=value`, adds this mistake and returns true. The message
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
@@ -295,8 +296,7 @@ impl<'a> Item<'a> {
         item.refuse(Fault::new(text).help(help));
     }
 
-    /// Adds a mistake if a text has a character that is easy to overlook, and returns true in that
-    /// case.
+    /// If a text has a character that is easy to overlook, adds this mistake and returns true.
     pub fn refuse_if_overlooked(&self, text: &str) -> bool {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
@@ -305,9 +305,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Adds a mistake if a key at the position of this item has a character that is easy to
-    /// overlook, and returns true in that case. In the first column, such a character is probably
-    /// meant as indentation, so the mistake is about the line.
+    /// If a key at the position of this item has a character that is easy to overlook, adds this
+    /// mistake and returns true. In the first column, such a character is probably meant as
+    /// indentation, so the mistake is about the line.
     pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
@@ -492,14 +492,16 @@ impl SourceFile {
     }
 }
 
-/// Returns where a key of a declaration belongs that isn't one of `known`: `timeout` → `under
-/// "defaults"`. Returns `None` for any other key. A `region` in an entry belongs in an alias,
-/// because under `defaults`, it would apply to all entries.
+/// Returns where in a declaration a key belongs that isn't one of `known`: `timeout` → `under
+/// "defaults"`. Returns `None` for a key that no level has. A `region` in an entry belongs in an
+/// alias, because under `defaults`, it would apply to all entries.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
     let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
-    let level_of_entry = level.filter(|_| !is_option || known.contains(&"from"));
-    let defaults = is_option.then_some("under \"defaults\"");
-    level_of_entry.map_or(defaults, |(_, location)| Some(location))
+    let is_in_entry = known.contains(&"from");
+    match level {
+        Some((_, location)) if !is_option || is_in_entry => Some(location),
+        Some(_) | None => is_option.then_some("under \"defaults\""),
+    }
 }

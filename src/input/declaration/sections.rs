@@ -95,9 +95,8 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     })
 }
 
-/// Reads the id of the alias `name`. A key in the id is a mistake, because it belongs where the
-/// alias is used. So is a version, which has keys of its own. The result has neither of them. It is
-/// `None` after any other mistake.
+/// Reads the id of the alias `name`. A key or a version after the id is a mistake, and isn't part
+/// of the result. After any other mistake, the result is `None`.
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
@@ -105,6 +104,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     if reference.only_secret().is_none() {
         let mut help =
             format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
+        // `prod/db::AWSPREVIOUS`
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
         }
@@ -154,6 +154,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
+    // The help about a number or a boolean lists these variables, too.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
@@ -341,9 +342,9 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     items.iter().flatten().filter_map(env_from_entry).collect()
 }
 
-/// Returns the remedy for a section that has one prefix instead of a list: `PREFIX: REF`,
-/// `PREFIX=REF` or `REF=PREFIX`. Returns `None` for anything else, and if the text may be a
-/// password.
+/// Returns the remedy for a section that is text or a mapping instead of a list, such as
+/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if the table doesn't have a row for
+/// it, or if it may contain a password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
@@ -353,12 +354,11 @@ fn prefix_remedy(section: &Node) -> Option<String> {
         Kind::Text(text) | Kind::Plain(text) => text.clone(),
         Kind::List(_) => return None,
     };
-    // A name can't have an equals sign, but with a slash instead, the whole can read like one.
+    // `prod/app=APP_` doesn't read like a name, but it is shown if `prod/app/APP_` does.
     let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
     let text = format!("env-from {assignment}");
     let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
-    // A hint with a reference between « and » is about a mistake in the reference, not about a
-    // prefix.
+    // Hints with « and » are only for the reference of a failed request.
     hint.filter(|hint| is_shown && !hint.contains('«'))
 }
 
