@@ -66,14 +66,14 @@ pub fn unresolved_warnings(
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
-        // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
+        // With `--resolve-env "$DB_PASSWORD"`, the pattern is the value of the variable instead of
+        // its name. So it is only shown if it doesn't look like a password.
         let text = pattern.as_str();
         let stem = text.replace(['*', '?'], "");
         let is_in_capitals = text.contains(['_', '*']) && stem == stem.to_uppercase();
         let is_shown = is_quotable_value(&stem) || (is_name(&stem) && is_in_capitals);
         let shown = if is_shown { text } else { "…" };
-        let text = format!("--resolve-env {shown} doesn't match any variable");
-        warnings.push(text);
+        warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
     }
 
     for (variable, value) in inherited.iter() {
@@ -86,7 +86,7 @@ pub fn unresolved_warnings(
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // With only `*`, the mistake isn't an error of `inherited_layer`.
+            // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),

@@ -49,7 +49,7 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
     Some(directory.join(name).to_str()?.to_owned())
 }
 
-/// Returns the names of the files in a directory, sorted. Leaves out names that aren't UTF-8. The
+/// Returns the names of everything in a directory, sorted. Leaves out names that aren't UTF-8. The
 /// list is empty if the directory can't be read.
 fn names_in(directory: &Path) -> Vec<String> {
     // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.

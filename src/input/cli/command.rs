@@ -317,7 +317,7 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, those that name declarations, and those of the table.
+/// Adds the options that say what to resolve, those that choose declarations, and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }

@@ -338,7 +338,7 @@ impl Line<'_> {
             let text = format!("there is a space before argument {number}, after a colon");
             return Problem::usage(text).help("remove the space");
         }
-        // `--clean-env true`
+        // `--clean-env true -- app`. Without `--`, the word is probably the command `true`.
         let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
         if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
             return value_of_flag_problem(before);
@@ -411,9 +411,9 @@ impl Line<'_> {
         Problem::usage(text).help("put `--` before it: secrets-exec [OPTIONS] -- COMMAND")
     }
 
-    /// True if a launch's command probably begins with the word with this number: there is no `--`,
-    /// or this word and the next one are plain, so that the `--` belongs to the command, as in `npm
-    /// run start -- --port 80`.
+    /// True if a launch's command probably begins with the word with this number. Either there
+    /// isn't a `--`, or this word and the next one begin with a letter or digit, so that the `--`
+    /// probably belongs to the command, as in `npm run start -- --port 80`.
     fn begins_command(&self, number: usize) -> bool {
         let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
         let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));

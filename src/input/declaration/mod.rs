@@ -45,7 +45,7 @@ pub enum Sections {
     OptionsAndAliases,
 }
 
-/// Everything that the declarations of a command have set.
+/// Everything that the declarations set, and the errors in them.
 #[derive(Default)]
 pub struct Declarations {
     /// The options. A later declaration wins over an earlier one.

@@ -175,7 +175,7 @@ impl<'a> Item<'a> {
     /// the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // Only in a section is `NAME:value` a reference. `rename` has a help of its own.
+            // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
             let text = self.node.scalar_text().filter(|_| self.key.is_empty());
             if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
                 self.refuse_type("a mapping of names to values", help);

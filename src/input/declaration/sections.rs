@@ -442,8 +442,9 @@ fn entry(
     Some(Entry::new(target?, source, origin))
 }
 
-/// Reads an entry from the keys of its mapping that have not been taken out yet. Reads all keys, to
-/// find their mistakes, before the result is `None` for a target or a source with a mistake.
+/// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
+/// `None` if `target` is `None`, or if the source has a mistake. Even then, the mistakes in the
+/// other keys are added.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
     // The only possible value of `decode` and `encode` is `base64`.
