@@ -234,9 +234,9 @@ impl Line<'_> {
         Problem::usage(format!("{name} needs a value")).help(help)
     }
 
-    /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
-    /// that the argument's parser expects. If it is `None`, the message lists the possible values,
-    /// and the help is an example.
+    /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
+    /// values that the argument's parser accepts. If it is `None`, the message lists the possible
+    /// values, and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,

@@ -283,8 +283,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
-/// if the path isn't text, begins with `~` or has a part `$NAME` (which only a shell expands), is the
-/// path of a directory, or contains a NUL byte.
+/// if the path isn't text, begins with `~/` or has a part `$NAME` (which only a shell expands), is
+/// the path of a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     let has_tilde = |part: &str| part == "~" && text.starts_with('~');
