@@ -203,8 +203,8 @@ impl Checked {
         }
     }
 
-    /// Returns everything that the table and the JSON show, except for the command, the messages
-    /// and the exit status.
+    /// Returns everything that the table and the JSON show, except for the command, the messages,
+    /// `ok` and the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let (values, now) = (&self.values, SystemTime::now());
         let checked = CheckedValues {

@@ -180,7 +180,7 @@ impl Subcommand {
             .defer(with_arguments)
     }
 
-    /// Returns the first line of the text.
+    /// Returns the first line of `help`, which says what the subcommand does.
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
     }

@@ -493,9 +493,10 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable for an option that variables can't set or that another tool
-/// has, or about a name that is almost that of one of our variables: `SECRETS_EXEC_AWS_REGION`. The
-/// result is `None` for any other name, and for `SECRETS_EXEC_FILE` itself.
+/// Returns the warning about a variable that secrets-exec ignores. Its name is that of an option
+/// which variables can't set (`SECRETS_EXEC_ENV_FROM`), that of another tool's option, or almost
+/// that of one of our variables (`SECRETS_EXEC_AWS_REGION`). The result is `None` for any other
+/// name, such as `SECRETS_EXEC_FILE`.
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");

@@ -119,8 +119,9 @@ impl Line<'_> {
         our_format.map_or(as_written, str::to_owned)
     }
 
-    /// Replaces the reference and the variable of an example with those of the command line:
-    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// Returns the example with the reference and the variable of the command line instead of its
+    /// own: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. If the command
+    /// line doesn't have a reference, returns the example unchanged.
     fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
@@ -129,10 +130,10 @@ impl Line<'_> {
             return example.to_owned();
         };
         // `get --key password prod/db`, and `get prod/db -r .password`
-        let field = |option| self.value_of(option).unwrap_or_default();
+        let value = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
-        let key = fields.or(self.value_of("--key")).unwrap_or(field("-r"));
-        let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
+        let key = fields.or(self.value_of("--key")).unwrap_or(value("-r"));
+        let (key, stage) = (key.trim_start_matches('.'), value("--version-stage"));
         let written = format!("{secret}:{key}:{stage}");
         let written = written.trim_end_matches(':');
         // `get` and `get-secret-value` don't need a key, which a variable needs.
@@ -485,13 +486,14 @@ fn is_shown_reference(word: &str) -> bool {
     may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
 }
 
-/// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and
+/// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
 /// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if
 /// the key doesn't make a valid name.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
+        // `ssm:/prod/level`, or the ARN of a parameter
         None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
             secret.rsplit('/').next()?
         }

@@ -201,7 +201,7 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable is a [plain value](is_plain_value). The help also lists the
+/// Adds the mistake that a variable has a [plain value](is_plain_value). The help also lists the
 /// variables in `words`, which are probably plain text, too.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
