@@ -31,8 +31,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file with the most similar name in the directory of `path`, unless no
-/// name is similar or the directory can't be read.
+/// Returns the path of the file with the most similar name in the directory of `path`. The result
+/// is `None` if none of the names is similar, or if the directory can't be read.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);

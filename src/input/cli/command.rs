@@ -363,7 +363,7 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
 }
 
 /// Adds the variable of each option to the long help. Making these texts takes 7 % of the
-/// instructions of a launch, so they are only made for a command line that prints help.
+/// instructions of a launch, so a launch makes them only for `--help`.
 pub fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),

@@ -195,9 +195,10 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// Adds the mistake in `NAME:value` or `NAME=value`, and returns true in that case. The message
+    /// If the text is `NAME:value` or `NAME=value`, adds a mistake, and returns true. The message
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
+        // The third character is the full-width colon of East Asian keyboards.
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
         // A mere name, or base64 with `=` at its end, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
