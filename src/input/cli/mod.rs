@@ -563,9 +563,9 @@ const PASSED_ON: &str = "; inherited variables are passed on, except with --clea
 /// two, because the name of a secret can contain more.
 ///
 /// # Errors
-/// If the assignment has quotes around it, sets several variables, is a connection string, has no
-/// `=`, or doesn't begin with a valid name. The error calls the option `shown_option`, because the
-/// name isn't known.
+/// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
+/// have a `=`, or doesn't begin with a valid name. The error calls the option `shown_option`,
+/// because the name isn't known.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,

@@ -438,7 +438,7 @@ impl Line<'_> {
         let text = format!("{option} accepts only one value");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
-            // `DB_ prod/db` after `--env-from`
+            // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
             "-e" | "--env" | "--env-from" | "--as-file"
                 if is_name(name) && (option != "--env-from" || name.ends_with('_')) =>
             {
