@@ -348,7 +348,7 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// Returns the number of nodes that a copy of a tree has.
+/// Returns the size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long

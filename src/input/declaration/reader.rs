@@ -211,7 +211,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
-    /// a mistake for each other key.
+    /// a mistake for every other key.
     pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let keys = Vec::from_iter(known.split(' '));
         let members = self.expect_entries(None).into_iter();
@@ -325,8 +325,8 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
-    /// mistake that the text is not `expected`, and returns `None`.
+    /// Returns the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
+    /// returns `None`, adds the mistake that the node is not `expected`, and returns `None`.
     pub fn expect_parsed<T>(
         &self,
         expected: &str,
