@@ -89,7 +89,7 @@ pub fn check(
     report.into_result()
 }
 
-/// The command after `--`, and its program, or the reason why none can be executed.
+/// The command after `--`, and its program or the reason why none can be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,

@@ -54,7 +54,7 @@ pub struct Declarations {
     pub layers: Vec<Layer>,
     /// The names of the files that could be read.
     pub names: Vec<String>,
-    /// Every error in the order of the files and lines.
+    /// All errors, in the order of the files and their lines.
     pub errors: Vec<Problem>,
 }
 

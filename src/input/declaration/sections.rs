@@ -362,7 +362,7 @@ fn prefix_remedy(section: &Node) -> Option<String> {
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the
-/// reference has a mistake.
+/// reference is missing or has a mistake.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
