@@ -55,6 +55,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let other = context(&error, ContextKind::PriorArg);
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
+        // clap writes `--verbose...`, because the flag can be repeated.
         ErrorKind::TooManyValues => value_of_flag_problem(argument.trim_end_matches('.')),
         // The text is the same for every error of this kind, so it doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
@@ -108,15 +109,17 @@ impl Line<'_> {
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
-    /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
+    /// json`, and `--format kubernetes` for `--format k8s`. Without any of them, it is `--format
+    /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
-        let our_format = replacement(&format!("--format={value}"));
+        if let Some(ours) = replacement(&format!("--format={value}")) {
+            return ours.to_owned();
+        }
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
-        let as_written = format!("--format {}", format.unwrap_or("shell"));
-        our_format.map_or(as_written, str::to_owned)
+        format!("--format {}", format.unwrap_or("shell"))
     }
 
     /// Returns the example with the reference and the variable of the command line instead of its
@@ -136,7 +139,7 @@ impl Line<'_> {
         let (key, stage) = (key.trim_start_matches('.'), value("--version-stage"));
         let written = format!("{secret}:{key}:{stage}");
         let written = written.trim_end_matches(':');
-        // `get` and `get-secret-value` don't need a key, which a variable needs.
+        // Unlike a variable, `secrets-exec get` doesn't need a key.
         if example.contains("secrets-exec get ") {
             return example.replace("prod/db:password", written);
         }
