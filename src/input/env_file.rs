@@ -520,7 +520,7 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Skips all characters for which `is_skipped` returns true.
+    /// Skips characters up to the first one for which `is_skipped` returns false.
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }

@@ -512,8 +512,8 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the column in which the content of a line starts. The hyphen of an item is not part of
-/// it.
+/// Returns the column in which the content of a line starts. The hyphen of a list's item is not
+/// part of the content.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

@@ -132,8 +132,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text has a character that is easy to overlook, or otherwise that
-    /// it is not `expected`. The text is only shown if it can't be a secret.
+    /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
+    /// to overlook, adds that mistake instead. Neither shows a text that may be a secret.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));

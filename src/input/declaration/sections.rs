@@ -30,9 +30,9 @@ use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name, reads_li
 /// task definition has under this key.
 const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
-/// Reads the section `secrets`. An alias is left out only if its id is missing or has a mistake. An
-/// alias with any other mistake stays, even with an invalid name. Otherwise, the entries that use
-/// the alias would get an error as well.
+/// Reads the section `secrets`. An alias is left out only if it doesn't have a usable id. An alias
+/// with any other mistake stays, even with an invalid name, because the entries that use the alias
+/// would otherwise get an error as well.
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
