@@ -112,7 +112,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     Ok(bytes)
 }
 
-/// Returns the error for a file, or a JSON object made from it, that is larger than a secret can be.
+/// Returns the error for a file, or the JSON of its variables, that is larger than a secret can be.
 fn too_large(file: &str) -> Problem {
     let what = format!("the text is larger than {MAX_BYTES} bytes, the limit for a secret");
     error(file, what).help("split the file")

@@ -66,8 +66,8 @@ pub fn unresolved_warnings(
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
-        // With `--resolve-env "$DB_PASSWORD"`, the pattern is the value of the variable instead of
-        // its name. So it is only shown if it doesn't look like a password.
+        // The pattern of `--resolve-env "$DB_PASSWORD"` is the value of the variable instead of its
+        // name. So a pattern is only shown if it doesn't look like a password.
         let text = pattern.as_str();
         let stem = text.replace(['*', '?'], "");
         let is_in_capitals = text.contains(['_', '*']) && stem == stem.to_uppercase();

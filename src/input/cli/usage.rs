@@ -123,8 +123,8 @@ impl Line<'_> {
     }
 
     /// Returns the example with the reference and the variable of the command line instead of its
-    /// own: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. If the command
-    /// line doesn't have a reference, returns the example unchanged.
+    /// own: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. If the
+    /// command line doesn't have a reference, returns the example unchanged.
     fn with_written_words(&self, example: &str) -> String {
         let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.

@@ -283,7 +283,7 @@ impl<'a> Item<'a> {
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "put it after a colon, as in prod/db:password".to_owned()
             }
-            // No entry or section except `defaults` has more than 13 keys.
+            // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
                 ..=13 => format!("use one of the keys {}", known.join(", ")),
                 _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
