@@ -322,7 +322,7 @@ fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
 
-/// Adds the options that choose the declarations, and the options of the table.
+/// Adds the options that choose the declarations, and [`OPTIONS`].
 fn with_declarations(command: Command) -> Command {
     let file = entry_option("file", "FILE")
         .short('f')

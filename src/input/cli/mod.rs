@@ -68,8 +68,8 @@ pub enum Invocation {
 ///
 /// # Errors
 /// An error for each argument that clap would misread, or that has characters that are easy to
-/// overlook. Otherwise, the first error that clap finds or, for a launch without a command, every
-/// error of its inputs. All other errors are in [`Inputs::errors`].
+/// overlook. If there aren't any, the first error that clap finds. For a launch without a command,
+/// every error of its inputs. All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
