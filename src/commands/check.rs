@@ -89,7 +89,7 @@ pub fn check(
     report.into_result()
 }
 
-/// The command after `--`, and its program, or the reason why none can be executed.
+/// The command after `--`, and its program or the reason why none can be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
@@ -203,8 +203,8 @@ impl Checked {
         }
     }
 
-    /// Returns everything that the table and the JSON show, except for the command, the messages
-    /// and the exit status.
+    /// Returns everything that the table and the JSON show, except for the command, the messages,
+    /// `ok` and the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let (values, now) = (&self.values, SystemTime::now());
         let checked = CheckedValues {

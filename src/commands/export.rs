@@ -138,6 +138,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
         Some(path) => {
+            // The value of a variable in the path may be a password.
             let path = subject.as_written(&path.display().to_string());
             let file = format!("the file {path} ({})", subject.origin);
             format!("export doesn't write {file}: only a launch does")

@@ -47,7 +47,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// True if the secret doesn't exist, or if the caller may not read it. AWS often doesn't say which.
+/// True if the secret doesn't exist, or if the caller isn't allowed to read it. AWS often doesn't
+/// say which.
 fn is_absent_or_denied(answer: &Answer) -> bool {
     let Err(failure) = answer else { return false };
     matches!(

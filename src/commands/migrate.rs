@@ -38,8 +38,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared)?;
-    // `--quiet` is the only option of `migrate` that a variable can set, so the other
-    // SECRETS_EXEC_* variables aren't read.
+    // Besides `-f`, whose variable has been read, `--quiet` is the only option of `migrate` that a
+    // variable can set. So the other SECRETS_EXEC_* variables aren't read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {

@@ -112,7 +112,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     Ok(bytes)
 }
 
-/// Returns the error for a file or an object that is larger than a secret can be.
+/// Returns the error for a file, or the JSON of its variables, that is larger than a secret can be.
 fn too_large(file: &str) -> Problem {
     let what = format!("the text is larger than {MAX_BYTES} bytes, the limit for a secret");
     error(file, what).help("split the file")
@@ -521,7 +521,7 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Skips the next characters, up to the first for which `is_skipped` returns false.
+    /// Skips characters up to the first one for which `is_skipped` returns false.
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }

@@ -66,15 +66,15 @@ pub fn unresolved_warnings(
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
-        // `--resolve-env "$DB_PASSWORD"` has the value of the variable instead of its name.
+        // The pattern of `--resolve-env "$DB_PASSWORD"` is the value of the variable instead of its
+        // name. So a pattern is only shown if it doesn't look like a password.
         let text = pattern.as_str();
         let stem = text.replace(['*', '?'], "");
         let is_in_capitals = stem == stem.to_uppercase();
         let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
         let is_shown = is_quotable_value(&stem) || is_name;
         let shown = if is_shown { text } else { "…" };
-        let text = format!("--resolve-env {shown} doesn't match any variable");
-        warnings.push(text);
+        warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
     }
 
     for (variable, value) in inherited.iter() {
@@ -87,7 +87,7 @@ pub fn unresolved_warnings(
                 let remedy = format!("it isn't an ARN: write --env {name}={text}");
                 (is_short && reads_like_a_name(&text)).then_some(remedy)
             }
-            // If only `*` matches the name, the mistake isn't an error of `inherited_layer`.
+            // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
             true => misread_reference(&text),
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),

@@ -35,8 +35,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file with the most similar name in the directory of `path`, unless no
-/// name is similar or the directory can't be read.
+/// Returns the path of the file with the most similar name in the directory of `path`. The result
+/// is `None` if none of the names is similar, or if the directory can't be read.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
@@ -53,7 +53,7 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
     Some(directory.join(name).to_str()?.to_owned())
 }
 
-/// Returns the names of the files in a directory, sorted. Leaves out names that aren't UTF-8. The
+/// Returns the names of everything in a directory, sorted. Leaves out names that aren't UTF-8. The
 /// list is empty if the directory can't be read.
 fn names_in(directory: &Path) -> Vec<String> {
     // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.

@@ -294,9 +294,9 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 /// Returns a node of the file as the key of a mapping.
 ///
 /// # Errors
-/// If the node isn't text, is a merge key, or begins with a comment of JavaScript.
+/// If the node isn't text, is a merge key, or begins with a JavaScript comment.
 fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxError> {
-    // YAML reads a comment of JavaScript as the beginning of the next key.
+    // YAML reads a JavaScript comment as the beginning of the next key.
     let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
     if is_comment && let Some(error) = comment_error(file_text) {
         return Err(error);
@@ -348,7 +348,7 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// Returns the number of nodes in a tree. A long string is several nodes.
+/// Returns the size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long
@@ -500,8 +500,8 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the error for the first comment of JavaScript in a JSON file, or `None` if there isn't
-/// one. Inside quotes, `//` and `/*` don't begin a comment.
+/// Returns the error for the first JavaScript comment in a JSON file, or `None` if there isn't one.
+/// Inside quotes, `//` and `/*` don't begin a comment.
 fn comment_error(text: &str) -> Option<SyntaxError> {
     let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();
@@ -512,7 +512,8 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the column in which the content of a line starts, after the hyphen of an item.
+/// Returns the column in which the content of a line starts. The hyphen of a list's item is not
+/// part of the content.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

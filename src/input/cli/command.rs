@@ -317,12 +317,12 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, those that name declarations, and those of the table.
+/// Adds the options that say what to resolve, those that choose declarations, and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
 
-/// Adds the options that choose the declarations, and the options of the table.
+/// Adds the options that choose the declarations, and [`OPTIONS`].
 fn with_declarations(command: Command) -> Command {
     let file = entry_option("file", "FILE")
         .short('f')

@@ -68,8 +68,8 @@ pub enum Invocation {
 ///
 /// # Errors
 /// An error for each argument that clap would misread, or that has characters that are easy to
-/// overlook. Otherwise, the first error that clap finds or, for a launch without a command, every
-/// error of its inputs. All other errors are in [`Inputs::errors`].
+/// overlook. If there aren't any, the first error that clap finds. For a launch without a command,
+/// every error of its inputs. All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -491,9 +491,10 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable that looks like one of ours: for an option that variables
-/// can't set (`SECRETS_EXEC_ENV`), for an option of another tool, or with a misspelled name
-/// (`SECRETS_EXEC_AWS_REGION`). Returns `None` for any other name, and for `SECRETS_EXEC_FILE`.
+/// Returns the warning about a variable that secrets-exec ignores. Its name is that of an option
+/// which variables can't set (`SECRETS_EXEC_ENV_FROM`), that of another tool's option, or almost
+/// that of one of our variables (`SECRETS_EXEC_AWS_REGION`). The result is `None` for any other
+/// name, such as `SECRETS_EXEC_FILE`.
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
@@ -561,9 +562,9 @@ const PASSED_ON: &str = "; inherited variables are passed on, except with --clea
 /// two, because the name of a secret can contain more.
 ///
 /// # Errors
-/// If the assignment has quotes around it, sets several variables, is a connection string, has no
-/// `=`, or doesn't begin with a valid name. The error calls the option `shown_option`, because the
-/// name isn't known.
+/// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
+/// have a `=`, or doesn't begin with a valid name. The error calls the option `shown_option`,
+/// because the name isn't known.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,

@@ -60,6 +60,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let other = context(&error, ContextKind::PriorArg);
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
+        // clap writes `--verbose...`, because the flag can be repeated.
         ErrorKind::TooManyValues => value_of_flag_problem(argument.trim_end_matches('.')),
         // The text is the same for every error of this kind, so it doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
@@ -113,15 +114,17 @@ impl Line<'_> {
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
-    /// json`, and `--format kubernetes` for `--format k8s`. Otherwise, returns `--format shell`.
+    /// json`, and `--format kubernetes` for `--format k8s`. Without any of them, it is `--format
+    /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
-        let our_format = replacement(&format!("--format={value}"));
+        if let Some(ours) = replacement(&format!("--format={value}")) {
+            return ours.to_owned();
+        }
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
-        let as_written = format!("--format {}", format.unwrap_or("shell"));
-        our_format.map_or(as_written, str::to_owned)
+        format!("--format {}", format.unwrap_or("shell"))
     }
 
     /// Replaces the reference and the variable of an example with those of the command line, if it
@@ -140,7 +143,7 @@ impl Line<'_> {
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
-        // `get` and `get-secret-value` don't need a key, which a variable needs.
+        // Unlike a variable, `secrets-exec get` doesn't need a key.
         if example.contains("secrets-exec get ") {
             return example.replace("prod/db:password", written);
         }
@@ -250,9 +253,9 @@ impl Line<'_> {
         Problem::usage(format!("{name} needs a value")).help(help)
     }
 
-    /// Returns the problem for a value that an argument doesn't accept. `expected` is the value
-    /// that the argument's parser expects. If it is `None`, the message lists the possible values,
-    /// and the help is an example.
+    /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
+    /// values that the argument's parser accepts. If it is `None`, the message lists the possible
+    /// values, and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
@@ -367,7 +370,7 @@ impl Line<'_> {
             let text = format!("there is a space before argument {number}, after a colon");
             return Problem::usage(text).help("remove the space");
         }
-        // `--clean-env true`
+        // `--clean-env true -- app`. Without `--`, the word is probably the command `true`.
         let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
         if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
             return value_of_flag_problem(before);
@@ -448,9 +451,9 @@ impl Line<'_> {
         Problem::usage(text).help(help)
     }
 
-    /// True if a launch's command probably begins with the word with this number: there is no `--`,
-    /// or this word and the next one are plain, so that the `--` belongs to the command, as in `npm
-    /// run start -- --port 80`.
+    /// True if a launch's command probably begins with the word with this number. Either there
+    /// isn't a `--`, or this word and the next one begin with a letter or digit, so that the `--`
+    /// probably belongs to the command, as in `npm run start -- --port 80`.
     fn begins_command(&self, number: usize) -> bool {
         let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
         let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));
@@ -478,7 +481,7 @@ impl Line<'_> {
         let text = format!("{option} accepts only one value");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
-            // `DB_ prod/db` after `--env-from`
+            // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
             "-e" | "--env" | "--env-from" | "--as-file"
                 if is_name(name) && (option != "--env-from" || name.ends_with('_')) =>
             {
@@ -526,13 +529,14 @@ fn is_shown_reference(word: &str) -> bool {
     may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
 }
 
-/// Returns a variable for the value of a reference: `prod/stripe:api-key` → `API_KEY`, and
+/// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
 /// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if
 /// the key doesn't make a valid name.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
+        // `ssm:/prod/level`, or the ARN of a parameter
         None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
             secret.rsplit('/').next()?
         }

@@ -45,7 +45,7 @@ pub enum Sections {
     OptionsAndAliases,
 }
 
-/// Everything that the declarations of a command have set.
+/// Everything that the declarations set, and the errors in them.
 #[derive(Default)]
 pub struct Declarations {
     /// The options. A later declaration wins over an earlier one.
@@ -54,7 +54,7 @@ pub struct Declarations {
     pub layers: Vec<Layer>,
     /// The names of the files that could be read, for messages. An empty file is marked as empty.
     pub names: Vec<String>,
-    /// Every error in the order of the files and lines.
+    /// All errors, in the order of the files and their lines.
     pub errors: Vec<Problem>,
 }
 

@@ -176,7 +176,7 @@ impl<'a> Item<'a> {
     /// the mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // Only in a section is `NAME:value` a reference. `rename` has a help of its own.
+            // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
             let text = self.node.scalar_text().filter(|_| self.key.is_empty());
             if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
                 self.refuse_type("a mapping of names to values", help);
@@ -199,6 +199,7 @@ impl<'a> Item<'a> {
     /// If the text is `NAME:value` or `NAME=value`, adds this mistake and returns true. The message
     /// has only the name, because what follows may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
+        // The third character is the full-width colon of East Asian keyboards.
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
         // A mere name, or base64 with `=` at its end, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
@@ -211,7 +212,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
-    /// a mistake for each other key.
+    /// a mistake for every other key.
     pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let keys = Vec::from_iter(known.split(' '));
         let members = self.expect_entries(None).into_iter();
@@ -283,7 +284,7 @@ impl<'a> Item<'a> {
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "put it after a colon, as in prod/db:password".to_owned()
             }
-            // Only the list of the options is longer.
+            // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
                 ..=13 => format!("use one of the keys {}", known.join(", ")),
                 _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
@@ -324,8 +325,8 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Returns the value that `parse` makes of a scalar. If `parse` returns `None`, adds the
-    /// mistake that the text is not `expected`, and returns `None`.
+    /// Returns the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
+    /// returns `None`, adds the mistake that the node is not `expected`, and returns `None`.
     pub fn expect_parsed<T>(
         &self,
         expected: &str,

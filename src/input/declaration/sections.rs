@@ -203,7 +203,7 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable is a [plain value](is_plain_value). The help also lists the
+/// Adds the mistake that a variable has a [plain value](is_plain_value). The help also lists the
 /// variables in `words`, which are probably plain text, too.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
@@ -375,7 +375,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.expect_fields(OBJECT_KEYS);
     let from_item = fields.take_required("from", "the reference to a JSON object");
     let from = from_item.and_then(|item| reference(&item, EXPECTED));
-    // The prefix is the beginning of a variable's name, unless it is empty.
+    // The names of the variables begin with the prefix, so it must be a name, too, or empty.
     let prefix_item = fields.take("prefix");
     let valid_prefix = prefix_item.and_then(|item| match item.expect_text(TEXT)? {
         "" => None,
@@ -483,8 +483,8 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     }
 }
 
-/// Reads `default` and `optional`, which exclude each other. Adds a mistake for a default that
-/// doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which say what an absent secret leads to, and exclude each
+/// other. Adds a mistake for a default that doesn't match the entry's pattern.
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
