@@ -242,8 +242,7 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 }
 
 /// Prints the warnings about texts, templates and modes that are probably not what their author
-/// meant.
-/// Also prints the notes about empty variables, except for `check`, which has rows for them.
+/// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
     let mut sources = plan.value_entries().map(|(_, source)| source);

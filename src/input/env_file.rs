@@ -157,7 +157,7 @@ pub fn parse_env_file(
             Some(text) => Problem::configuration(text),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select the others";
-                error(file, "this file has no variables to move").help(help)
+                error(file, "this file doesn't have any variables to move").help(help)
             }
         });
     }

@@ -64,7 +64,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
         None if path == Path::new("true") || path == Path::new("1") => {
-            problem.help("use a path, as in SECRETS_EXEC_LOCAL=secrets.local.yaml")
+            problem.help("use a path, such as secrets.local.yaml")
         }
         None if problem.help.is_none() && !path.exists() => {
             problem.help("create it, with values such as prod/db: { password: … }")

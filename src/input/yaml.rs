@@ -407,6 +407,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let is_in_value = before.contains(": ");
     let (message, help) = match scan.kind() {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
+        ErrorKind::UnknownAnchor if text.contains(" &") => (
+            "this YAML alias doesn't have an anchor",
+            "define it above, as in &NAME; put any other value that starts with \"*\" in quotes",
+        ),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::UnknownAnchor

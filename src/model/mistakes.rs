@@ -259,11 +259,11 @@ diff info lint status test validate --check --dry-run --dryrun --test --validate
 import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
-env get-parameters-by-path = secrets-exec export --format shell
+env get-parameters-by-path = secrets-exec export --format shell --env-from prod/app
 --env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-id --version-stage = --env DB_PASSWORD=prod/db:password
 --env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
---group --mode --owner --path = a declaration, as in files: [{ from: "prod/db:password", env: DB_PASSWORD, mode: "0400" }]
+--group --mode --owner = a declaration, as in files: [{ from: "prod/db:password", env: DB_PASSWORD, mode: "0400" }]
 --except --exclude --include --keys --only = a declaration, as in env-from: [{ from: prod/db, only: [username] }]
 --default --literal --optional --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
 --format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
@@ -279,7 +279,7 @@ env get-parameters-by-path = secrets-exec export --format shell
 --keep --no-clobber --no-override --no-overwrite --preserve --preserve-env = --keep-existing
 --debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
 --silent = --quiet
---param-path --parameter-path --parameters-path --ssm-path --ssm-prefix = --env-from, with ssm: before the path
+--param-path --parameter-path --parameters-path --path --ssm-path --ssm-prefix = --env-from ssm:/prod/app/
 --assume-role --role = --role-arn with the ARN of the role
 --access-key --access-key-id --aws-access-key-id --aws-secret-access-key --secret-access-key --secret-key = the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 --format=configmap --format=k8s --format=secret = --format kubernetes
@@ -340,6 +340,7 @@ aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: param
 /// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
 /// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
 pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another account, write its ARN
+^parameter/(.+)$ => for a parameter, write «ssm:/$1»
 ^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }

@@ -478,7 +478,9 @@ impl Lookup<'_> {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if let Some((alias, _)) = aliases.find(|(_, alias)| alias.id.starts_with(&folder)) {
+        } else if is_early
+            && let Some((alias, _)) = aliases.find(|(_, alias)| alias.id.starts_with(&folder))
+        {
             // `{{ prod.db.host }}`
             did_you_mean(alias)
         } else if self.inherited.get(name).is_some() {

@@ -191,8 +191,7 @@ pub fn find_value<'j>(
     let json = match parsed {
         Ok(json) => json.value(),
         Err(error) => {
-            let bytes = without_byte_order_mark(document.body.expose());
-            return Err(not_json(bytes, error, selector, rewrite).into());
+            return Err(not_json(document, error, selector, rewrite).into());
         }
     };
     match selector {
@@ -203,7 +202,13 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
+fn not_json(
+    document: &Document,
+    error: &Error,
+    selector: &Selector,
+    rewrite: Rewrite<'_>,
+) -> Problem {
+    let bytes = without_byte_order_mark(document.body.expose());
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
     // The first line is `username: app`.
@@ -239,8 +244,13 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // Otherwise, the whole document may be the value that the user wants.
-    let help = what.help.or_else(|| whole_value_hint(rewrite("")));
+    // The whole document may be the value that the user wants. But only a document of a local file
+    // doesn't have a version, and there the reference is probably right, because AWS has the key.
+    let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as its value");
+    let help = what.help.or_else(|| match key {
+        Some(key) if document.version_id.is_none() => Some(local_hint(key)),
+        Some(_) | None => whole_value_hint(rewrite("")),
+    });
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
 }

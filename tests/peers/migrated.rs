@@ -259,7 +259,8 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
                 .collect();
             assert_eq!(lines, *illegal, "{content:?}");
         } else if expected.is_empty() {
-            run.refused(78).says([".env: this file has no variables"]);
+            run.refused(78)
+                .says([".env: this file doesn't have any variables"]);
         } else {
             let stored: Values = serde_json::from_str(&run.launched().stdout()).unwrap();
             assert_eq!(stored, expected, "{content:?}");

@@ -155,7 +155,10 @@ impl Line<'_> {
         let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
         match variable_of_reference {
             // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
-            _ if example.contains("prod/app") => example.replace("prod/app", secret),
+            _ if example.contains("prod/app") => {
+                let example = example.replace("ssm:/prod/app/", "prod/app");
+                example.replace("prod/app", secret)
+            }
             Some(_) => example.replace("prod/db:password", written),
             // A variable needs a key. A reference without a key gets the key of the example.
             None if written_name.is_some() => example.replace("prod/db", written),
@@ -172,8 +175,14 @@ impl Line<'_> {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             // `--name /prod/app/level`, as in `aws ssm get-parameter`
-            if ["name", "parameter"].contains(&option) && word.starts_with('/') {
-                return reads_like_a_name(word).then(|| ("", format!("ssm:{word}")));
+            let end = match option {
+                "name" | "parameter" => Some(""),
+                // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
+                _ => option.ends_with("path").then_some("/"),
+            };
+            if let Some(end) = end.filter(|_| word.starts_with('/')) {
+                let reference = format!("ssm:{}{end}", word.trim_end_matches('/'));
+                return reads_like_a_name(word).then_some(("", reference));
             }
             let assignment = word.trim_start_matches("--env=");
             let assignment = assignment.trim_start_matches("--env-from=");
@@ -477,7 +486,8 @@ impl Line<'_> {
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
         let mut words = first.split(',').chain([second]);
-        let are_names = words.all(|word| is_name(word) && reads_like_a_name(word));
+        let are_names = words.clone().all(is_name);
+        let are_shown = words.all(reads_like_a_name);
         let text = format!("{option} accepts only one value");
         let repeated = format!("write {option} {first} {option} {second}");
         let (text, help) = match option {
@@ -501,7 +511,8 @@ impl Line<'_> {
                 (text, self.with_written_words(help))
             }
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
-            _ if is_pattern && are_names => (text, repeated),
+            _ if is_pattern && are_names && are_shown => (text, repeated),
+            _ if is_pattern && are_names => (text, format!("put {option} before each name")),
             // The shell has probably expanded the pattern.
             _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),

@@ -281,10 +281,13 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
     let has_value = texts.iter().any(is_value) && !texts.iter().any(is_reference);
     let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
-    let is_declaration = TOP_KEYS.split(' ').any(has_key);
+    let (first_key, _) = members.first()?;
+    // `env:{ A: prod/db }` is a key that contains a colon.
+    let begins_like = |key: &str| first_key.text.starts_with(&format!("{key}:"));
+    let mut sections = TOP_KEYS.split(' ');
+    let is_declaration = sections.any(|key| has_key(key) || begins_like(key));
     // `--local` doesn't read standard input.
     let is_for_local = (has_secret_name || has_value) && !is_declaration && path != Path::new("-");
-    let (first_key, _) = members.first()?;
     let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
     let name = shown_key.unwrap_or("prod/db");
     let file = shell_quoted(&path.to_string_lossy());

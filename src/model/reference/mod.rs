@@ -80,7 +80,7 @@ const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and wr
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store it in a secret; if it has no password, use { value: … } under \"env\"";
+    "store it in a secret; if it doesn't contain a password, use { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference.
@@ -339,6 +339,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let after_opening = after.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
+    let is_variable = character == '$' || after.contains('%');
     // Without a slash, as in `hello world`, the text is probably a value.
     let both_are_names =
         reads_like_a_name(before) && reads_like_a_name(after) && before.contains('/');
@@ -361,10 +362,14 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
         // `DB_PASSWORD=$DB_PASSWORD`
-        '$' | '%' if before.is_empty() && key.trim_matches(['(', ')', '%']) == variable => {
+        '$' | '%'
+            if is_variable
+                && before.is_empty()
+                && key.trim_matches(['(', ')', '%']) == variable =>
+        {
             PASSING_REMEDY
         }
-        '$' | '%' if is_name(variable) => VARIABLE_REMEDY,
+        '$' | '%' if is_variable && is_name(variable) => VARIABLE_REMEDY,
         ',' | ' ' | '|' if both_are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
@@ -372,7 +377,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // Greek and Cyrillic letters, dashes, and full-width characters. Passwords may have others.
         '\u{370}'.. => "type it again, because it only looks like an ordinary character",
         // `*db:password`, as if `db` were a YAML alias
-        '*' if before.is_empty() && after.starts_with(char::is_alphabetic) => "remove the \"*\"",
+        '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
+        '*' if before.is_empty() => VALUE_REMEDY,
         '*' | '?' => {
             "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }

@@ -523,7 +523,8 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let scheme = if text.contains("://") { "" } else { "http://" };
-    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match text.contains('@') {
+    let is_http = !scheme.is_empty() || text.starts_with("http");
+    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match is_http && text.contains('@') {
         true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })

@@ -240,7 +240,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let section = session.and_then(|name| profile.profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
         return Err(profile.inconsistent(format!(
-            "names the sso_session {name:?}, but there is no section [sso-session {name}]"
+            "names the sso_session {name:?}, but the section [sso-session {name}] doesn't exist"
         )));
     }
 
