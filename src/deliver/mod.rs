@@ -150,8 +150,8 @@ impl Delivery {
     /// variable with its path to the delivery.
     ///
     /// # Errors
-    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. No file is then left behind.
+    /// When the owner doesn't exist, when the directory couldn't be opened or isn't trusted, or
+    /// when the file can't be written. No file is then left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {
@@ -226,7 +226,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends this process if a held signal has arrived. Removes temporary and new files first.
+    /// Returns the value, unless a held signal has arrived. In that case, removes temporary and new
+    /// files and ends this process.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -258,13 +259,12 @@ pub struct PlacedFile {
 /// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
 /// another process has put it there.
 ///
-/// Returns a problem for each file that can't be removed.
+/// Returns a problem for each file that can't be removed. But if a directory can't be opened, skips
+/// its file, which is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        // If the directory is gone, so is the file. If the directory can't be opened, the file
-        // stays.
         let Ok(entry) = DirectoryEntry::open(&path) else {
             continue;
         };

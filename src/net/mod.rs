@@ -184,8 +184,7 @@ impl HttpClient {
         &self,
         inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
     ) -> SharedHttpClient {
-        let own_client = self.clone();
-        let shared_inspect: Arc<Inspect> = Arc::new(inspect);
+        let (own_client, shared_inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let mut client = own_client.clone();
             client.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
