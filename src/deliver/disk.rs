@@ -446,7 +446,7 @@ impl AppendedFile {
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
             let lines = SecretValue::new([start, text.expose()].concat());
             let written = file.write_all(lines.expose());
-            // Some lines may have been written. If `set_len` fails, too, the first error is reported.
+            // Some lines may have been written. If `set_len` fails, too, its error is dropped.
             written.inspect_err(|_| drop(file.set_len(length)))
         };
         append().map_err(|error| not_appended(&error, &path))
