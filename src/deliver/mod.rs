@@ -98,11 +98,12 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
-    /// messages. A file in memory, or one that can't be delivered, is left out.
+    /// messages. Leaves out files in memory, and files that can't be delivered, which are reported
+    /// as errors.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            // If the kernel can't say, the file isn't listed.
+            // If the kernel doesn't report the file system, the file isn't listed.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
             let is_deliverable = || pending.access.is_ok() && entry.expect_deliverable().is_ok();
             let is_listed = is_persistent && is_deliverable();

@@ -570,9 +570,9 @@ impl Service<Name> for DnsResolver {
 /// # Errors
 /// The error of the resolver.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
-    // Port 0 is a placeholder. hyper-util sets the real port.
     if host.eq_ignore_ascii_case("localhost") {
         let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        // Port 0 is a placeholder. hyper-util sets the real port.
         return Ok(vec![(ipv4, 0).into(), (ipv6, 0).into()]);
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))

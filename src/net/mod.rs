@@ -294,8 +294,8 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If this connection breaks, the server may have closed it while it was idle, so a new one
-        // is tried.
+        // If an open connection breaks, the server may have closed it while it was idle, so a new
+        // connection is tried.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {

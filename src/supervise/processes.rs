@@ -20,8 +20,8 @@
 //! The parent blocks all signals and reads them from a descriptor (signalfd(2)). The kernel queues
 //! blocked signals even for PID 1, and even if their default action is to ignore them. A fault of
 //! the parent ends it nevertheless: for a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL, the kernel
-//! forces the default action. Without a blocked SIGTTOU, the kernel would stop the parent when it
-//! changes the foreground job from the background.
+//! forces the default action. Without a blocked SIGTTOU, the kernel would stop a parent in the
+//! background when it changes the foreground job.
 
 #![allow(
     unsafe_code,
@@ -442,8 +442,8 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         let _ = unblocked.thread_unblock();
         let _ = unblocked.thread_block();
     }
-    // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this
-    // process was stopped and then continued.
+    // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending SIGCONT means that
+    // this process was stopped and then continued.
     pending_signals().contains(Signal::SIGCONT)
 }
 

@@ -303,6 +303,7 @@ impl Step<'_> {
             }
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
+                    // A suspended command handles this signal once a user continues it.
                     self.actions.push(Action::Signal(signal));
                 }
                 self.schedule_poll(&mut state);
