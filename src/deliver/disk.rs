@@ -87,7 +87,7 @@ impl DiskFile {
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
-        // This is the temporary name until the file is renamed.
+        // Until the file is renamed, `name_to_remove` is the temporary name.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
@@ -185,23 +185,24 @@ fn account_id(
     kind: &str,
     file: &str,
 ) -> Result<Option<u32>, Problem> {
-    let (name, found) = match account {
+    let name = match account {
         None => return Ok(None),
         Some(Account::Number(number)) => return Ok(Some(*number)),
-        Some(Account::Name(name)) => (name, find(name)),
+        Some(Account::Name(name)) => name,
     };
-    if found.is_none() {
-        let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
-        let mut help = format!(
-            "create the {kind} in this image or on this host, or use a number, as in owner: \"1000:1000\""
-        );
-        // People also write `user.group`, which `chown` accepts.
-        if find(name.split('.').next().unwrap_or_default()).is_some() {
-            help = format!("write owner: \"{}\"", name.replacen('.', ":", 1));
-        }
-        return Err(problem.help(help));
+    if let Some(id) = find(name) {
+        return Ok(Some(id));
     }
-    Ok(found)
+
+    let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
+    let mut help = format!(
+        "create the {kind} in this image or on this host, or use a number, as in owner: \"1000:1000\""
+    );
+    // People also write `user.group`, which `chown` accepts.
+    if find(name.split('.').next().unwrap_or_default()).is_some() {
+        help = format!("write owner: \"{}\"", name.replacen('.', ":", 1));
+    }
+    Err(problem.help(help))
 }
 
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it
@@ -265,7 +266,7 @@ impl DirectoryEntry {
         }
     }
 
-    /// Checks that the name is free or belongs to a regular file. Returns true for a file.
+    /// Checks that the name is free or belongs to a regular file. Returns true if there is a file.
     ///
     /// # Errors
     /// If the name belongs to anything else, or can't be examined.
@@ -445,7 +446,7 @@ impl AppendedFile {
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
             let lines = SecretValue::new([start, text.expose()].concat());
             let written = file.write_all(lines.expose());
-            // If this fails, too, the first error is reported.
+            // Some lines may have been written. If `set_len` fails, too, its error is dropped.
             written.inspect_err(|_| drop(file.set_len(length)))
         };
         append().map_err(|error| not_appended(&error, &path))
@@ -468,6 +469,7 @@ mod tests {
     use super::*;
     use crate::deliver::testing::*;
 
+    /// Writes a file for `path` under a temporary name, with the content `new`.
     fn temporary(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::open(path).unwrap();
         let access = Access::from_target(&on_disk(path)).unwrap();
@@ -503,13 +505,8 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let mut staged = temporary(&path);
         symlink("elsewhere", &path).unwrap();
-        assert!(
-            staged
-                .rename_into_place()
-                .unwrap_err()
-                .text
-                .contains("symbolic link")
-        );
+        let refused = staged.rename_into_place().unwrap_err();
+        assert!(refused.text.contains("symbolic link"));
         drop(staged);
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);
@@ -527,6 +524,7 @@ mod tests {
         (found.st_dev, found.st_ino)
     }
 
+    /// Returns the message of the error for a directory that isn't opened.
     fn refusal(path: &Path) -> String {
         DirectoryEntry::open(path).unwrap_err().text
     }

@@ -4,7 +4,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "std owns a descriptor that fcntl returned only by an unsafe call"
+    reason = "it is unsafe to make std the owner of a descriptor that fcntl returned"
 )]
 
 use std::fs::{self, File};
@@ -57,9 +57,9 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 }
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
-/// end for reading. So the first reader gets the content, and every later one an empty text: a read
-/// neither waits nor fails. Nor does opening the pipe's path in /proc wait for a writer, as opening
-/// a FIFO would.
+/// end for reading. Because nobody can write any more, the first reader gets the content and every
+/// later reader gets an empty text, without waiting. Unlike a FIFO, the pipe can be opened by its
+/// path in /proc without waiting for a writer.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.
@@ -89,7 +89,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
         return Ok(());
     };
 
-    // EPERM can be about the limit for one pipe, or about that for all of the user's pipes.
+    // EPERM means that the pipe would exceed the limit for one pipe, or the user's limit for all
+    // pipes.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
     if errno == Errno::EPERM
         && let Ok(largest) = system_limit.trim().parse::<usize>()

@@ -98,11 +98,12 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
-    /// messages. A file in memory, or one that can't be delivered, is left out.
+    /// messages. Leaves out files in memory, and files that can't be delivered, which are reported
+    /// as errors.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            // If the kernel can't say, the file isn't listed.
+            // If the kernel doesn't report the file system, the file isn't listed.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
             let is_deliverable = || pending.access.is_ok() && entry.expect_deliverable().is_ok();
             let is_listed = is_persistent && is_deliverable();
@@ -150,8 +151,8 @@ impl Delivery {
     /// variable with its path to the delivery.
     ///
     /// # Errors
-    /// When the owner doesn't exist, when the directory couldn't be opened, or when the file can't
-    /// be written. No file is then left behind.
+    /// When the owner doesn't exist, when the directory couldn't be opened or isn't trusted, or
+    /// when the file can't be written. No file is then left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {
@@ -226,7 +227,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends this process if a held signal has arrived. Removes temporary and new files first.
+    /// Returns the value, unless a held signal has arrived. In that case, removes temporary and new
+    /// files and ends this process.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -258,13 +260,12 @@ pub struct PlacedFile {
 /// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
 /// another process has put it there.
 ///
-/// Returns a problem for each file that can't be removed.
+/// Returns a problem for each file that can't be removed. But if a directory can't be opened, skips
+/// its file, which is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        // If the directory is gone, so is the file. If the directory can't be opened, the file
-        // stays.
         let Ok(entry) = DirectoryEntry::open(&path) else {
             continue;
         };

@@ -37,7 +37,7 @@ impl Drop for Directory {
     }
 }
 
-/// Returns the sorted names in a directory, those of temporary files included.
+/// Returns the sorted names in a directory, including those of temporary files.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries

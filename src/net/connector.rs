@@ -148,7 +148,7 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
-        // Until the proxy has accepted the password, this opens one tunnel after the other.
+        // Until the proxy has accepted the password, `attempt` opens one tunnel after the other.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
@@ -431,7 +431,7 @@ impl ProxyLogin {
 ///
 /// # Errors
 /// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer
-/// that isn't HTTP, or if the connection breaks.
+/// that isn't HTTP or is too long, or if the connection breaks.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
@@ -570,9 +570,9 @@ impl Service<Name> for DnsResolver {
 /// # Errors
 /// The error of the resolver.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
-    // Port 0 is a placeholder. hyper-util sets the real port.
     if host.eq_ignore_ascii_case("localhost") {
         let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        // Port 0 is a placeholder. hyper-util sets the real port.
         return Ok(vec![(ipv4, 0).into(), (ipv6, 0).into()]);
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))

@@ -1,4 +1,4 @@
-//! Failures of requests that didn't get a response, and the texts of errors from libraries.
+//! Failures of requests without a complete response, and the texts of errors from libraries.
 //!
 //! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
 //! the host or the proxy. No message contains the body of a response, or the user name and password
@@ -41,7 +41,7 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets the kind of the I/O error.
+    /// Sets [`Self::io_kind`].
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self
@@ -120,8 +120,8 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve, for the reason `why` or, without
-    /// one, because there is no such name.
+    /// Returns the failure for a host whose name does not resolve. `why` is the reason, and `None`
+    /// means that the name doesn't exist.
     pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {

@@ -184,12 +184,12 @@ impl HttpClient {
         &self,
         inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
     ) -> SharedHttpClient {
-        let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
+        let (own_client, shared_inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
-            let mut client = own.clone();
+            let mut client = own_client.clone();
             client.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
             client.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
-            let inspect = Arc::clone(&inspect);
+            let inspect = Arc::clone(&shared_inspect);
             SharedHttpConnector::new(SdkConnector { client, inspect })
         })
     }
@@ -234,33 +234,33 @@ impl HttpClient {
     /// with that error, because the status may say enough.
     ///
     /// # Errors
-    /// When no response arrives, when a proxy does not accept the password, or when part of the
-    /// body is late.
+    /// When no response arrives, when a proxy requires a password or rejects it, or when part of
+    /// the body is late.
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // This is `None` for a request through a tunnel, too: `Connector::connect` opens the
+        // For a request through a tunnel, `proxy` is `None`, because `Connector::connect` opens the
         // tunnel.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.host(&uri);
         let sending = self.exchange(&host, &uri, request.map(Full::new));
-        let answer = timeout(self.read_limit, sending)
+        let answering = timeout(self.read_limit, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
         let answered = match proxy {
-            None => answer.await,
+            None => answering.await,
             // Boxed, so that the many requests without a proxy don't reserve space for this future.
             Some(proxy) => {
                 let accepted = async {
-                    let answered = answer.await?;
-                    let (_, _, response) = &answered;
+                    let answer = answering.await?;
+                    let (_, _, response) = &answer;
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                         return Err(proxy.authentication_required());
                     }
-                    Ok(answered)
+                    Ok(answer)
                 };
                 Box::pin(self.connector.login.attempt(&proxy, accepted)).await
             }
@@ -281,7 +281,7 @@ impl HttpClient {
     /// already open. If there isn't one, or if it breaks, opens a new one.
     ///
     /// # Errors
-    /// When a connection cannot be opened, or when a new one breaks before the head of the
+    /// When a connection cannot be opened, or when a new one doesn't deliver a valid head of a
     /// response.
     async fn exchange<'h>(
         &self,
@@ -294,8 +294,8 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If this connection breaks, the server may have closed it while it was idle, so a new one
-        // is tried.
+        // If an open connection breaks, the server may have closed it while it was idle, so a new
+        // connection is tried.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {

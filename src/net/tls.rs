@@ -130,30 +130,30 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     };
 
     let roots = root_store(found.certs);
-    if roots.is_empty() {
-        let why = match found.errors.into_iter().next().map(|error| error.kind) {
-            Some(ErrorKind::Io { inner, path }) => {
-                let reason = os_error::file_error_text(&path, &inner);
-                let path = path.display().to_string();
-                // The path may be the text of a PEM file by mistake, even of a private key, which
-                // must not be shown.
-                match path.contains('\n') || path.contains("-----") {
-                    true => format!("the root certificates can't be read: {reason}"),
-                    false => format!("the root certificates in {path} can't be read: {reason}"),
-                }
-            }
-            Some(_) | None => {
-                let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
-                let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
-                    true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
-                    false => "contains no usable root certificate (PEM)",
-                };
-                format!("{} {defect}", named.display())
-            }
-        };
-        return Err(unusable_roots(why));
+    if !roots.is_empty() {
+        return Ok(Some(roots));
     }
-    Ok(Some(roots))
+    let why = match found.errors.into_iter().next().map(|error| error.kind) {
+        Some(ErrorKind::Io { inner, path }) => {
+            let reason = os_error::file_error_text(&path, &inner);
+            let path = path.display().to_string();
+            // The path may be the text of a PEM file by mistake, even of a private key, which must
+            // not be shown.
+            match path.contains('\n') || path.contains("-----") {
+                true => format!("the root certificates can't be read: {reason}"),
+                false => format!("the root certificates in {path} can't be read: {reason}"),
+            }
+        }
+        Some(_) | None => {
+            let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
+            let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
+                true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
+                false => "contains no usable root certificate (PEM)",
+            };
+            format!("{} {defect}", named.display())
+        }
+    };
+    Err(unusable_roots(why))
 }
 
 /// Returns the failure for root certificates or TLS that can't be used. `why` is the whole message.
@@ -171,7 +171,7 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 /// Verifies a chain with the first roots, which are the user's or Mozilla's, and with the system's
 /// roots if Mozilla's do not contain the issuer of the chain.
 ///
-/// It remembers the last verified chain of each host name, because all connections of a launch to a
+/// Remembers the last verified chain of each host name, because all connections of a launch to a
 /// host get the same chain. This saves two of the three RSA verifications of a handshake. The third
 /// one is the handshake's own signature, which is verified for each connection.
 #[derive(Debug)]
@@ -233,7 +233,7 @@ impl ServerCertVerifier for Verifier {
         Ok(verified)
     }
 
-    // The roots don't matter for a signature, so `first` can check that of any chain.
+    // The signature of a handshake doesn't depend on the roots, so `first` checks it for any chain.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
@@ -310,7 +310,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let text = "is for a certificate authority (CA:TRUE), not for a server";
             (text.to_owned(), Some("issue a certificate for the server"))
         }
-        // The root's key is of a different kind than the signature.
+        // A root has the issuer's name, but its key doesn't fit the algorithm of the signature.
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
             "isn't trusted, because the root of its issuer's name has another key".to_owned(),
             Some("pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE"),

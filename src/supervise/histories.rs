@@ -1,5 +1,5 @@
-//! Properties of random histories: the state machine against a model of the processes and the
-//! timers.
+//! Properties of random histories: runs the state machine together with a model of the processes
+//! and the timer.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ enum Child {
     Delivers,
 }
 
-/// The processes and timers that the actions create and end.
+/// The processes and the timer that the actions create, end and set.
 struct World {
     rotation: RotationOptions,
     state: SupervisorState,
@@ -82,37 +82,38 @@ impl World {
     }
 
     /// Returns the events that can happen now. An event that is in the list twice is twice as
-    /// likely. `status` is the exit status with which the command would end, or SIGKILL if it is at
-    /// least 230. It also decides whether a launch at the gate may die.
+    /// likely. `status` is the exit status with which the command would end. A status of at least
+    /// 230 stands for SIGKILL. `status` also decides whether a launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
             let is_killed = status >= 230;
-            let status = if is_killed {
+            let exit_status = if is_killed {
                 ExitStatus::Killed(SignalNumber::KILL)
             } else {
                 ExitStatus::Exited(status)
             };
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command rarely ends by itself, so that histories have restarts.
-            let may_end = is_killed || !self.is_running();
-            events.extend(may_end.then_some(self.end(status)));
+            if is_killed || !self.is_running() {
+                events.push(self.end(exit_status));
+            }
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
         match self.child {
-            Child::None => {}
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
             // A launch rarely dies at its gate.
-            Child::Waits => events.extend(
-                status
-                    .is_multiple_of(4)
-                    .then_some(Event::Polled(PollResult::Failed)),
-            ),
+            Child::Waits if status.is_multiple_of(4) => {
+                events.push(Event::Polled(PollResult::Failed));
+            }
+            Child::None | Child::Waits => {}
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
         // Twice, so that histories reach the states behind timers.
-        events.extend(self.armed.iter().flat_map(|_| [Event::Elapsed; 2]));
+        if self.armed.is_some() {
+            events.extend([Event::Elapsed; 2]);
+        }
         events
     }
 
@@ -149,8 +150,8 @@ impl World {
         self.check();
     }
 
-    /// Carries out an action and checks that it makes sense now. `cause` is the event that it
-    /// follows from, and `None` at the beginning.
+    /// Carries out an action and checks that it makes sense now. `cause` is the event that the
+    /// action follows from, and `None` for the first actions.
     fn act(&mut self, action: Action, cause: Option<Event>) {
         assert_eq!(self.exit, None, "{action:?} after the exit");
         match action {
@@ -229,8 +230,7 @@ impl World {
     /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
-        // Fewer signals may be forwarded than received: after SIGKILL, nobody is left to receive
-        // one.
+        // Not every received signal is forwarded: after SIGKILL, no process is left to receive it.
         assert!(
             self.forwarded_usr1 <= self.received_usr1,
             "a doubled signal"
@@ -273,8 +273,8 @@ impl World {
         }
     }
 
-    /// True if the timer fits the state: while there isn't a poll, it is set for the next one, and
-    /// while the group ends, for the next step against its processes.
+    /// True if the timer fits the state. Between polls, it is set for the next poll, and during a
+    /// poll, it isn't set. While the group ends, it is set for the next step against its processes.
     fn has_expected_timer(&self) -> bool {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {
@@ -339,7 +339,7 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
                 on_rotation,
                 stop_signal,
                 poll_signal,
-                // [`step`] only decides what to do. The caller knows how long to wait.
+                // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
                 poll_interval: Duration::ZERO,
                 splay,
                 grace: Duration::ZERO,

@@ -20,8 +20,8 @@
 //! The parent blocks all signals and reads them from a descriptor (signalfd(2)). The kernel queues
 //! blocked signals even for PID 1, and even if their default action is to ignore them. A fault of
 //! the parent ends it nevertheless: for a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL, the kernel
-//! forces the default action. Without a blocked SIGTTOU, the kernel would stop the parent when it
-//! changes the foreground job from the background.
+//! forces the default action. Without a blocked SIGTTOU, the kernel would stop a parent in the
+//! background when it changes the foreground job.
 
 #![allow(
     unsafe_code,
@@ -92,8 +92,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Without this, the parent's ends would stay open after the parent has ended, and the
-            // launch wouldn't notice that.
+            // Otherwise, the launch itself would hold the parent's ends open, and wouldn't notice
+            // when the parent ends.
             drop((gate, messages));
             // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
@@ -146,7 +146,8 @@ impl LaunchProcess {
         if let Some(messages) = &mut self.messages {
             // The bytes that were read before an error are also in `received`.
             let read = messages.read_to_end(&mut self.received);
-            if !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            let is_open = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+            if !is_open {
                 self.messages = None;
             }
         }
@@ -277,8 +278,8 @@ impl Job {
     }
 
     /// Sends a signal to the group, and also to the command if it has left the group. Before
-    /// SIGCONT, with which a shell continues a job, the group becomes the foreground job again.
-    /// Does nothing if no process of the group is left.
+    /// SIGCONT, with which a shell continues a job, gives the terminal back to the group, unless
+    /// the command has ended. Does nothing if no process of the group is left.
     pub fn signal(&self, signal: SignalNumber) {
         if signal == SignalNumber::CONT && !self.is_reaped {
             self.give_terminal();
@@ -352,11 +353,9 @@ impl Job {
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
         // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
-        // to a whole job.
-        let is_for_job = signal != SignalNumber::STOP;
+        // to a whole job. Only a process with a controlling terminal can be a job of a shell.
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        // Only a process with a controlling terminal can be a job of a shell.
-        let is_job = is_for_job && open("/dev/tty", flags, Mode::empty()).is_ok();
+        let is_job = signal != SignalNumber::STOP && open("/dev/tty", flags, Mode::empty()).is_ok();
         let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
         let stays_stopped = staying.contains(&signal);
         if !stop_by(signal, is_job) && !stays_stopped {
@@ -443,8 +442,8 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         let _ = unblocked.thread_unblock();
         let _ = unblocked.thread_block();
     }
-    // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending one means that this
-    // process was stopped and then continued.
+    // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending SIGCONT means that
+    // this process was stopped and then continued.
     pending_signals().contains(Signal::SIGCONT)
 }
 

@@ -303,6 +303,7 @@ impl Step<'_> {
             }
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
+                    // A suspended command handles this signal once a user continues it.
                     self.actions.push(Action::Signal(signal));
                 }
                 self.schedule_poll(&mut state);
@@ -320,8 +321,8 @@ impl Step<'_> {
         SupervisorState::Running(state)
     }
 
-    /// Notes that the user has asked for a poll, and sets the timer for it. While a launch is under
-    /// way, only notes it: when that launch is over, `RunningState::next_poll` sets the timer.
+    /// Notes that the user has asked for a poll, and adds the action that sets the timer for it.
+    /// While a launch is under way, only notes the request, for the timer after that launch.
     fn request_poll(&mut self, state: &mut RunningState) {
         state.is_poll_requested = true;
         if matches!(state.poll, Poll::Idle | Poll::Splayed) {
@@ -385,8 +386,9 @@ impl Step<'_> {
             self.actions.push(Action::Deliver);
         } else if state.has_term {
             state.has_term = false;
-            // The command may be about to end. Stopping it would cut its end short, and a restart
-            // would undo it. If the command ignores SIGTERM, the next poll finds the change again.
+            // The command may be about to end. `--grace` would cut its end short, and a restart
+            // would undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the
+            // change again.
             self.actions.push(Action::CancelPoll);
             self.schedule_poll(&mut state);
         } else {

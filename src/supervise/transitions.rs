@@ -24,7 +24,7 @@ fn rotation(on_rotation: OnRotation) -> RotationOptions {
         on_rotation,
         stop_signal: SignalNumber(libc::SIGQUIT),
         poll_signal: Some(USR2),
-        // [`step`] only decides what to do. The caller knows how long to wait.
+        // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
         poll_interval: Duration::ZERO,
         splay: Duration::ZERO,
         grace: Duration::ZERO,
