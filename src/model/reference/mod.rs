@@ -67,8 +67,8 @@ const PARAMETER_VERSION_REMEDY: &str =
 /// The remedy for a variable in the syntax of another tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
-/// The remedy for a reference that is only a variable. The value of the variable may be a password,
-/// which `${NAME}` would send to AWS as the name of a secret.
+/// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
+/// and `${NAME}` would send it to AWS as the name of a secret.
 const PASSING_REMEDY: &str =
     "to pass the variable on, remove this entry; if it names a secret, write ${NAME}";
 
@@ -106,7 +106,7 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
-        // `prod/db:port:-5432`. Only a label after a key can be this mistake: `ssm:/prod/db::-1`.
+        // `prod/db:port:-5432`. In `ssm:/prod/db::-1`, which doesn't have a key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
             return Err(Fault::new("has a default after its key, as in a shell").help(help));
@@ -137,7 +137,7 @@ impl Reference {
     }
 
     /// True if messages may show the reference as it was written, because it reads like a name. An
-    /// alias always does. Of a placeholder, only the default matters.
+    /// alias always does. A placeholder is judged by its default, because the value isn't shown.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = match aliases.contains_key(&self.secret) {
             true => KNOWN.into(),
@@ -156,8 +156,8 @@ impl Reference {
     /// expanded in either id.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
-    /// version, or the version is one that AWS can't have.
+    /// If a variable isn't set or can't be used, the id or a path is malformed, a path has a key or
+    /// a version, or the version is one that AWS can't have.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -207,14 +207,14 @@ fn is_ordinary(text: &str) -> bool {
 }
 
 /// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
-/// URL or a template, or in which people overlook a character. The result is `None` for any other
-/// text. `fields` are SECRET, KEY, STAGE and VERSION-ID.
-fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
-    let [secret, key, stage, version] = fields;
+/// URL or a template, or that has a character that people overlook. The result is `None` for any
+/// other text.
+fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
     // A JSONPath isn't searched, because its brackets can contain anything.
-    let is_json_path = JsonPath::parse(key).is_some();
-    let (json_path, plain_key) = if is_json_path { (key, "") } else { ("", key) };
-    let searched = text.replacen(json_path, "", 1);
+    let (searched, plain_key) = match JsonPath::parse(key) {
+        Some(_) => (text.replacen(key, "", 1), ""),
+        None => (text.to_owned(), key),
+    };
     // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
     if text.contains('"') && is_json(&searched) {
         let help = "use the name of the secret and a key, as in prod/db:password";
@@ -223,7 +223,7 @@ fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
-        // Elsewhere, only a JSONPath may have `${`.
+        // After SECRET, only a JSONPath may have `${`.
         .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
@@ -360,7 +360,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        // `DB_PASSWORD=$DB_PASSWORD`
+        // The whole reference is a variable: `DB_PASSWORD=$DB_PASSWORD`.
         '$' | '%' if before.is_empty() && key.trim_matches(['(', ')', '%']) == variable => {
             PASSING_REMEDY
         }
@@ -369,7 +369,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
-        // Greek and Cyrillic letters, dashes, and full-width characters. Passwords may have others.
+        // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
+        // come before them in Unicode, may belong to a password.
         '\u{370}'.. => "type it again, because it only looks like an ordinary character",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && after.starts_with(char::is_alphabetic) => "remove the \"*\"",
@@ -464,8 +465,10 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Returns the error for a reference in the syntax of another tool, or with `ssm:` before an ARN.
-/// Its help has the corrected reference, if messages may show it. Returns `None` for other text.
+/// Returns the error for a text that [`foreign_reference`] recognizes, such as a reference in the
+/// syntax of another tool, and for `ssm:` before an ARN. If the text can be corrected and messages
+/// may show the result, the error's help has the corrected reference. Returns `None` for any other
+/// text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let after_prefix = text.strip_prefix("ssm:");
     let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
@@ -506,14 +509,14 @@ fn replace_placeholders<'t>(
     let mut replaced = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (placeholder, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = placeholder.split_once(":-").unzip();
-        let name = name.unwrap_or(placeholder);
+        let (placeholder, after_brace) = after.split_once('}').ok_or_else(malformed)?;
+        let (name_before_default, default) = placeholder.split_once(":-").unzip();
+        let name = name_before_default.unwrap_or(placeholder);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
         replaced = replaced + before + value_of(name, default)?;
-        rest = after;
+        rest = after_brace;
     }
     Ok(replaced + rest)
 }
