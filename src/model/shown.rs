@@ -39,8 +39,8 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 /// `prod/db:password`. Messages may show such a text, although it could be a password that the user
 /// wrote instead.
 pub fn reads_like_a_name(text: &str) -> bool {
-    let is_of_service = |(name, _): (&str, &str)| SERVICES.split(' ').any(|other| other == name);
-    if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
+    let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
+    if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
         return true;
     }
 
@@ -378,7 +378,7 @@ fn without_credentials(text: &str) -> String {
                 is_hidden[at..at + found.len()].fill(true);
             }
         }
-        // The other forms would be found within any word.
+        // The other forms of a short name are so short that they could be a part of any word.
         if is_short {
             continue;
         }
@@ -412,8 +412,8 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the letters and digits of a text without those in escapes, and the index of each of them
-/// in the text.
+/// Returns the ASCII letters and digits of a text without those in escapes, and the index of each
+/// of them in the text. As each is one byte, both results have the same indices.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
