@@ -61,8 +61,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    // The number of a region, as in `us-east-1/app`, isn't judged.
-    let region_number = has_digit.then(|| index_of_region_number(name)).flatten();
+    // The number of a region, as in `us-east-1/app`, isn't judged, so a code may be in the name, too.
+    let region_number = index_of_region_number(name);
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
@@ -253,8 +253,8 @@ pub fn quoted_name(name: &str) -> String {
 }
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
-/// not be quoted. If the value has `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, the text is about
-/// this variable instead.
+/// not be quoted. If the value begins with `$`, or has `${NAME}` or Kubernetes' `$(NAME)`, the text
+/// is about this variable instead.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but this contains a variable that nothing has expanded".to_owned();

@@ -317,9 +317,9 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Of the switches,
-    /// callers ask only about the three below, and about `quiet`, which they turn off even if its
-    /// value is `false`.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Of the
+    /// switches, callers ask only about the three below, and about `quiet`, which they turn off
+    /// even if its value is `false`.
     fn is_on(&self, option: OptionId) -> bool {
         let off = [
             (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),

@@ -127,7 +127,7 @@ impl Reference {
     pub fn is_meant_by(text: &str) -> bool {
         let has_fields = |reference: Self| reference.only_secret().is_none();
         let is_arn = Arn::has_prefix(text) && Self::parse(text).is_ok_and(has_fields);
-        // Every service in it (secretsmanager, ssm, ssm-secure) begins with `s`.
+        // The services in a dynamic reference (secretsmanager, ssm, ssm-secure) begin with `s`.
         is_arn || text.contains("{{resolve:s")
     }
 
@@ -215,8 +215,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
     };
-    // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
-    if text.contains('"') && is_json(&searched) {
+    if is_json(&searched) {
         let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }

@@ -33,8 +33,8 @@ pub struct ParameterPath<'a> {
 }
 
 impl ParameterPath<'_> {
-    /// True if the path stands for a parameter below it. `rest` is the part of the parameter's name
-    /// that follows the path.
+    /// True if the path includes a parameter. `rest` is the part of the parameter's name that
+    /// follows the path.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
