@@ -61,7 +61,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    // The number of a region, as in `us-east-1/app`, isn't judged, so a code may be in the name, too.
+    // The number of a region, as in `us-east-1/app`, isn't judged, so a different part may be a
+    // code.
     let region_number = index_of_region_number(name);
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
@@ -123,6 +124,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
     let is_lowercase = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
     let start = triples.position(|((area, direction), number)| {
         let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
+        // `eusc` is the longest area, and `east` is one of the shortest directions.
         let have_right_lengths = (2..=4).contains(&area.len()) && direction.len() >= 4;
         is_number && have_right_lengths && is_lowercase(area) && is_lowercase(direction)
     })?;

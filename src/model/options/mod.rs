@@ -321,12 +321,12 @@ impl TypedOptions {
     /// switches, callers ask only about the three below, and about `quiet`, which they turn off
     /// even if its value is `false`.
     fn is_on(&self, option: OptionId) -> bool {
-        let off = [
-            (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
-            (self.agent_fallback == Some(false)).then_some(OptionId::AgentFallback),
-            (self.clean_env == Some(false)).then_some(OptionId::CleanEnv),
+        let are_off = [
+            (OptionId::Agent, self.agent == Some(AgentChoice::Off)),
+            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
+            (OptionId::CleanEnv, self.clean_env == Some(false)),
         ];
-        self.sets(option) && !off.contains(&Some(option))
+        self.sets(option) && !are_off.contains(&(option, true))
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't.

@@ -136,18 +136,19 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// True if messages may show the reference as it was written, because it reads like a name. An
-    /// alias always does. A placeholder is judged by its default, because the value isn't shown.
+    /// True if messages may show the reference as it was written, because it reads like a name. The
+    /// name of an alias always does. A placeholder is judged by its default, because the variable's
+    /// value isn't shown.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let secret = match aliases.contains_key(&self.secret) {
-            true => KNOWN.into(),
-            false => replace_placeholders(&self.secret, |_, default| {
-                Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
-            })
-            // `parse` has refused malformed placeholders.
-            .unwrap_or_default(),
-        };
-        may_be_shown(&secret, &self.selector, self.version.as_ref())
+        let version = self.version.as_ref();
+        if aliases.contains_key(&self.secret) {
+            return may_be_shown(KNOWN, &self.selector, version);
+        }
+        let secret = replace_placeholders(&self.secret, |_, default| {
+            Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
+        });
+        // `secret` is never an error, because `parse` has refused malformed placeholders.
+        may_be_shown(&secret.unwrap_or_default(), &self.selector, version)
     }
 
     /// Returns the request for this reference, and what it selects from the document. SECRET is an
