@@ -75,7 +75,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let (shorter, longer) = (length.min(other_length), length.max(other_length));
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
         // Nothing is similar to an empty name. The distance is at least the difference of the
-        // lengths, so it would be above the limit, too.
+        // lengths, so a candidate of a very different length isn't similar, either.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -124,7 +124,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if is_plain_ascii(text) {
         return None;
     }
-    // Usually, this is a single character.
+    // Usually, the text is a single character, so only its last one is named.
     if text.trim().is_empty() {
         let name = character_name(last);
         return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));
@@ -156,7 +156,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
 
 /// Like [`overlooked`], but returns `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
-    (!text.is_empty()).then(|| overlooked(text)).flatten()
+    overlooked(text).filter(|_| !text.is_empty())
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
@@ -252,7 +252,8 @@ fn character_name(c: char) -> String {
 }
 
 /// The subcommands and options of other tools. Each line has words, ` = `, and what to write
-/// instead of them. The value of the option replaces `…` and `PREFIX_`.
+/// instead of them. The caller replaces `…` with the value of the option, and `PREFIX_` with a
+/// value that can be a prefix.
 const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND
 fetch get-parameter get-parameters get-secret-value print read secretsmanager show ssm = secrets-exec get prod/db:password
 diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
@@ -316,14 +317,14 @@ services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
 /// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
-/// Without a text after ` = `, only the tag is left out.
+/// If a line has no text after ` = `, the remedy is to remove the tag and keep the value.
 const TAGS: &str = "\
 findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
 file secret str sub var = ";
 
-/// The beginnings of references in the syntax of other tools, and what to write instead. If the
-/// latter is empty, the secret isn't in AWS, and a slash must follow, because `vault:token` may be
-/// the key of a secret "vault".
+/// The beginnings of references in the syntax of other tools, and what to write instead. If there
+/// is nothing to write, the secret isn't in AWS, and a slash must follow the beginning, because
+/// `vault:token` may be the key `token` of a secret "vault".
 const PREFIXES: &str = "\
 {{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: secretref+awssecrets: awssecrets:// = secretsmanager:
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: secretref+awsssm: awsparamstore:/ = ssm:/
@@ -332,7 +333,7 @@ $${ = ${
 op:// vault: ref+ secretref+ = ";
 
 /// More beginnings, only for a text that was meant as a reference. A slash must follow, because
-/// `secret:token` may be the key of a secret "secret".
+/// `secret:token` may be the key `token` of a secret "secret".
 const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: aws-secrets-manager: aws_secrets_manager: aws_secretsmanager: awssecret: awssecretsmanager: secret: secretManager: secrets-manager: secrets_manager: secretsManager: SecretsManager: sm: = secretsmanager:
 aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: parameter-store: parameter_store: parameterStore: parameterstore: ParameterStore: = ssm:";
@@ -404,7 +405,7 @@ pub fn replacement(word: &str) -> Option<&'static str> {
 }
 
 /// Returns our key for a key of another tool: `exclude` → `except`. Skips the rows of [`KEYS`] in
-/// which one of our keys isn't `known`.
+/// which one of our keys isn't `known`. Returns `None` if no other row has the key.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
@@ -427,7 +428,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     if !ours.is_empty() {
         return Some(format!("use {ours}"));
     }
-    // Only the tag is left out, as in `!var prod/db#password`.
+    // The value is a reference, as in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
@@ -452,6 +453,7 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// For a reference in the syntax of another tool, a damaged ARN or the address of a page in AWS's
 /// console, returns what is wrong, as a predicate, and our reference, such as `prod/db:password`.
 /// The reference is empty if the secret isn't in AWS, or if the page isn't about one secret.
+/// Returns `None` for any other text.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -466,8 +468,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     // least five fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        // With a colon in front, the partition is found even in the first field, and its index in
-        // `text` is that of `:aws`.
+        // The colon in front makes the first field begin like the others. It also shifts the index
+        // of `:aws`, so that it is the index of `aws` in `text`.
         let partition_start = format!(":{text}").find(":aws")?;
         let arn = format!("arn:{}", &text[partition_start..]);
         return Some(("is an incomplete ARN".to_owned(), arn));
@@ -483,7 +485,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.starts_with(word) && text.contains('/'))
     })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
-    // Some tools write two slashes before the name: `secretsmanager://prod/db`.
+    // Some tools write two slashes before the name: `secretsmanager://prod/db`. If `ours` is
+    // `ssm:/`, it already has the only slash.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
     let rest = text[prefix.len()..].trim_start_matches(slashes);
     // `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`
@@ -521,8 +524,8 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
 /// Returns the fault for an expression in the text that another tool should have replaced, such as
 /// Terraform's `${var.db}`, or `None` without one.
 pub fn unrendered_expression(text: &str) -> Option<Fault> {
-    let text = text.replace(' ', "");
-    let (beginning, tool) = rows(EXPRESSIONS).find(|(beginning, _)| text.contains(beginning))?;
+    let compact = text.replace(' ', "");
+    let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
     let help = format!("in {tool}, set NAME to this, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))

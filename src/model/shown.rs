@@ -39,8 +39,8 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 /// `prod/db:password`. Messages may show such a text, although it could be a password that the user
 /// wrote instead.
 pub fn reads_like_a_name(text: &str) -> bool {
-    let is_of_service = |(name, _): (&str, &str)| SERVICES.split(' ').any(|other| other == name);
-    if text.starts_with("arn:") || text.split_once('!').is_some_and(is_of_service) {
+    let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
+    if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
         return true;
     }
 
@@ -61,8 +61,9 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    // The number of a region, as in `us-east-1/app`, isn't judged.
-    let region_number = has_digit.then(|| index_of_region_number(name)).flatten();
+    // The number of a region, as in `us-east-1/app`, isn't judged, so a different part may be a
+    // code.
+    let region_number = index_of_region_number(name);
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
@@ -123,6 +124,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
     let is_lowercase = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
     let start = triples.position(|((area, direction), number)| {
         let is_number = number.len() == 1 && number.parse::<u8>().is_ok();
+        // `eusc` is the longest area, and `east` is one of the shortest directions.
         let have_right_lengths = (2..=4).contains(&area.len()) && direction.len() >= 4;
         is_number && have_right_lengths && is_lowercase(area) && is_lowercase(direction)
     })?;
@@ -253,8 +255,8 @@ pub fn quoted_name(name: &str) -> String {
 }
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
-/// not be quoted. If the value has `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`, the text is about
-/// this variable instead.
+/// not be quoted. If the value begins with `$`, or has `${NAME}` or Kubernetes' `$(NAME)`, the text
+/// is about this variable instead.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but this contains a variable that nothing has expanded".to_owned();
@@ -378,7 +380,7 @@ fn without_credentials(text: &str) -> String {
                 is_hidden[at..at + found.len()].fill(true);
             }
         }
-        // The other forms would be found within any word.
+        // The other forms of a short name are so short that they could be a part of any word.
         if is_short {
             continue;
         }
@@ -412,8 +414,8 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the letters and digits of a text without those in escapes, and the index of each of them
-/// in the text.
+/// Returns the ASCII letters and digits of a text without those in escapes, and the index of each
+/// of them in the text. As each is one byte, both results have the same indices.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {

@@ -29,8 +29,8 @@ impl HttpUrl {
         let is_port_valid = !has_port || authority.port_u16().is_some();
         let has_host = !authority.host().is_empty();
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        let is_whole = text.matches('@').count() == authority.as_str().matches('@').count();
-        (has_host && is_port_valid && is_http && is_whole).then(|| Self {
+        let has_no_later_at = text.matches('@').count() == authority.as_str().matches('@').count();
+        (has_host && is_port_valid && is_http && has_no_later_at).then(|| Self {
             text: text.to_owned(),
             uri,
         })

@@ -214,8 +214,8 @@ impl TypedOptions {
     }
 }
 
-/// Pairs of options. The first option only makes sense together with the second one. The text is
-/// the value that the help shows for the second one.
+/// Pairs of options. The first option only makes sense together with the second one. The text
+/// follows the second one in the remedy, as an example of its value.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),
@@ -317,16 +317,16 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Callers ask
-    /// only about the three switches below, and about `quiet`, which they turn off whatever its
-    /// value is.
+    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Of the
+    /// switches, callers ask only about the three below, and about `quiet`, which they turn off
+    /// even if its value is `false`.
     fn is_on(&self, option: OptionId) -> bool {
-        let off = [
-            (self.agent == Some(AgentChoice::Off)).then_some(OptionId::Agent),
-            (self.agent_fallback == Some(false)).then_some(OptionId::AgentFallback),
-            (self.clean_env == Some(false)).then_some(OptionId::CleanEnv),
+        let are_off = [
+            (OptionId::Agent, self.agent == Some(AgentChoice::Off)),
+            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
+            (OptionId::CleanEnv, self.clean_env == Some(false)),
         ];
-        self.sets(option) && !off.contains(&Some(option))
+        self.sets(option) && !are_off.contains(&(option, true))
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't.

@@ -45,7 +45,7 @@ pub struct OptionSpec {
     pub heading: &'static str,
 }
 
-/// What an option is about. The help of a subcommand leaves out the options that it ignores.
+/// What an option is about. A subcommand leaves out the options that it ignores from its help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// Something that every subcommand needs, such as the region.

@@ -18,7 +18,8 @@ use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
 use crate::model::shown::{StandIn, reads_like_a_name};
 
-/// One request: a version of a secret or parameter. References with the same locator share it.
+/// One request, for a version of a secret or parameter, or for the parameters below a path.
+/// References with the same locator share the request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
     pub store: Store,
@@ -59,8 +60,8 @@ impl Locator {
     }
 
     /// Returns the id of a parameter below a path, as a reference to this parameter has it.
-    /// `parameter_name` is the part of its name after the path. If it is `None`, returns
-    /// [`Self::written_id`].
+    /// `parameter_name` is the part of the parameter's name after the path. If `parameter_name` is
+    /// `None`, returns [`Self::written_id`].
     pub fn written_id_of(&self, parameter_name: Option<&str>) -> String {
         let id = self.written_id();
         match parameter_name {
@@ -113,8 +114,8 @@ impl Locator {
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of its name after the path. If it is `None`, or messages may not show the path, returns
-    /// [`Self::noun`].
+    /// of the parameter's name after the path. If `parameter_name` is `None`, or messages may not
+    /// show the path, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         let Some(rest) = parameter_name.filter(|_| !self.is_hidden()) else {
             return self.noun();
@@ -124,7 +125,7 @@ impl Locator {
     }
 
     /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
-    /// or, without the levels below, with `/*`. The name of a parameter never does.
+    /// or, if it leaves out deeper levels, with `/*`. The name of a parameter never does.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
         let is_path = self.store == Store::ParameterStore && name.ends_with('/');
@@ -203,7 +204,7 @@ impl SecretRef {
         }
         let is_whole = self.selector == Selector::Whole && *version == Version::Current;
         let defect = "has a key, a label or a version after a path (for one parameter, write ssm:/prod/app/level)";
-        is_whole.then_some(()).ok_or(defect)
+        if is_whole { Ok(()) } else { Err(defect) }
     }
 
     /// Returns the reference if it is for one secret or parameter.
@@ -236,7 +237,7 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
     // People also write a version id as the stage.
-    let own_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
+    let custom_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
     // part of the name. Without a slash, what follows `=` may be a value.
@@ -248,12 +249,12 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     };
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
-    let fields = [Some(secret), key, own_stage].into_iter().flatten();
+    let fields = [Some(secret), key, custom_stage].into_iter().flatten();
     // Even after a real secret and key, a longer label may be a password, so it is also judged by
     // itself.
     let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
     !has_hidden_key
-        && own_stage.is_none_or(is_label)
+        && custom_stage.is_none_or(is_label)
         && id.is_none_or(has_form_of_version_id)
         && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
@@ -270,9 +271,9 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY for messages about a secret that exists. They may show a short identifier, a
-    /// JSONPath, and what reads like a name. The result is `None` for any other KEY, such as an API
-    /// token, and without a KEY.
+    /// Returns the KEY for messages about a secret that exists. They may show a short identifier
+    /// (most API tokens have at least 16 characters), a JSONPath, and what reads like a name. The
+    /// result is `None` for any other KEY, and without a KEY.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -346,8 +347,8 @@ pub struct Alias {
 /// Aliases by name. An alias overrides a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that can't be the name of an alias: prefixes of references, `env`, Jinja's keywords, and
-/// the names that MiniJinja defines.
+/// Words that can't be the name of an alias: prefixes of references, `env`, which has the inherited
+/// variables in a template, Jinja's keywords, and the names that MiniJinja defines.
 const RESERVED: &str = "\
     arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
     endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
@@ -481,7 +482,7 @@ impl Version {
     }
 
     /// Returns the version id to request, or the number of a parameter's version. The result is
-    /// `None` if the version is named only by a label.
+    /// `None` for the current version, and for a version that is named only by its label.
     pub fn id(&self) -> Option<&str> {
         let (Self::Id(id) | Self::Both { id, .. }) = self else {
             return None;

@@ -67,8 +67,8 @@ const PARAMETER_VERSION_REMEDY: &str =
 /// The remedy for a variable in the syntax of another tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
-/// The remedy for a reference that is only a variable. The value of the variable may be a password,
-/// which `${NAME}` would send to AWS as the name of a secret.
+/// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
+/// and `${NAME}` would send it to AWS as the name of a secret.
 const PASSING_REMEDY: &str =
     "to pass the variable on, remove this entry; if it names a secret, write ${NAME}";
 
@@ -106,7 +106,7 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
-        // `prod/db:port:-5432`. Only a label after a key can be this mistake: `ssm:/prod/db::-1`.
+        // `prod/db:port:-5432`. In `ssm:/prod/db::-1`, which doesn't have a key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
             return Err(Fault::new("has a default after its key, as in a shell").help(help));
@@ -127,7 +127,7 @@ impl Reference {
     pub fn is_meant_by(text: &str) -> bool {
         let has_fields = |reference: Self| reference.only_secret().is_none();
         let is_arn = Arn::has_prefix(text) && Self::parse(text).is_ok_and(has_fields);
-        // Every service in it (secretsmanager, ssm, ssm-secure) begins with `s`.
+        // The services in a dynamic reference (secretsmanager, ssm, ssm-secure) begin with `s`.
         is_arn || text.contains("{{resolve:s")
     }
 
@@ -136,18 +136,19 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// True if messages may show the reference as it was written, because it reads like a name. An
-    /// alias always does. Of a placeholder, only the default matters.
+    /// True if messages may show the reference as it was written, because it reads like a name. The
+    /// name of an alias always does. A placeholder is judged by its default, because the variable's
+    /// value isn't shown.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let secret = match aliases.contains_key(&self.secret) {
-            true => KNOWN.into(),
-            false => replace_placeholders(&self.secret, |_, default| {
-                Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
-            })
-            // `parse` has refused malformed placeholders.
-            .unwrap_or_default(),
-        };
-        may_be_shown(&secret, &self.selector, self.version.as_ref())
+        let version = self.version.as_ref();
+        if aliases.contains_key(&self.secret) {
+            return may_be_shown(KNOWN, &self.selector, version);
+        }
+        let secret = replace_placeholders(&self.secret, |_, default| {
+            Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
+        });
+        // `secret` is never an error, because `parse` has refused malformed placeholders.
+        may_be_shown(&secret.unwrap_or_default(), &self.selector, version)
     }
 
     /// Returns the request for this reference, and what it selects from the document. SECRET is an
@@ -156,8 +157,8 @@ impl Reference {
     /// expanded in either id.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id is malformed, a path has a key or a
-    /// version, or the version is one that AWS can't have.
+    /// If a variable isn't set or can't be used, the id or a path is malformed, a path has a key or
+    /// a version, or the version is one that AWS can't have.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -207,23 +208,22 @@ fn is_ordinary(text: &str) -> bool {
 }
 
 /// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
-/// URL or a template, or in which people overlook a character. The result is `None` for any other
-/// text. `fields` are SECRET, KEY, STAGE and VERSION-ID.
-fn misread_text(text: &str, fields: [&str; 4]) -> Option<Fault> {
-    let [secret, key, stage, version] = fields;
+/// URL or a template, or that has a character that people overlook. The result is `None` for any
+/// other text.
+fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
     // A JSONPath isn't searched, because its brackets can contain anything.
-    let is_json_path = JsonPath::parse(key).is_some();
-    let (json_path, plain_key) = if is_json_path { (key, "") } else { ("", key) };
-    let searched = text.replacen(json_path, "", 1);
-    // Most texts don't have quotes, so `is_json`, which copies the text, is rarely called.
-    if text.contains('"') && is_json(&searched) {
+    let (searched, plain_key) = match JsonPath::parse(key) {
+        Some(_) => (text.replacen(key, "", 1), ""),
+        None => (text.to_owned(), key),
+    };
+    if is_json(&searched) {
         let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, as `aws` prints it").help(help));
     }
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
-        // Elsewhere, only a JSONPath may have `${`.
+        // After SECRET, only a JSONPath may have `${`.
         .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
@@ -361,7 +361,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        // `DB_PASSWORD=$DB_PASSWORD`
+        // The whole reference is a variable: `DB_PASSWORD=$DB_PASSWORD`.
         '$' | '%'
             if is_variable
                 && before.is_empty()
@@ -374,7 +374,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
-        // Greek and Cyrillic letters, dashes, and full-width characters. Passwords may have others.
+        // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
+        // come before them in Unicode, may belong to a password.
         '\u{370}'.. => "type it again, because it only looks like an ordinary character",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
@@ -470,8 +471,10 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Returns the error for a reference in the syntax of another tool, or with `ssm:` before an ARN.
-/// Its help has the corrected reference, if messages may show it. Returns `None` for other text.
+/// Returns the error for a text that [`foreign_reference`] recognizes, such as a reference in the
+/// syntax of another tool, and for `ssm:` before an ARN. If the text can be corrected and messages
+/// may show the result, the error's help has the corrected reference. Returns `None` for any other
+/// text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let after_prefix = text.strip_prefix("ssm:");
     let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
@@ -512,14 +515,14 @@ fn replace_placeholders<'t>(
     let mut replaced = Cow::Borrowed("");
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (placeholder, after) = after.split_once('}').ok_or_else(malformed)?;
-        let (name, default) = placeholder.split_once(":-").unzip();
-        let name = name.unwrap_or(placeholder);
+        let (placeholder, after_brace) = after.split_once('}').ok_or_else(malformed)?;
+        let (name_before_default, default) = placeholder.split_once(":-").unzip();
+        let name = name_before_default.unwrap_or(placeholder);
         if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
             return Err(malformed());
         }
         replaced = replaced + before + value_of(name, default)?;
-        rest = after;
+        rest = after_brace;
     }
     Ok(replaced + rest)
 }

@@ -33,8 +33,8 @@ pub struct ParameterPath<'a> {
 }
 
 impl ParameterPath<'_> {
-    /// True if the path stands for a parameter below it. `rest` is the part of the parameter's name
-    /// that follows the path.
+    /// True if the path includes a parameter. `rest` is the part of the parameter's name that
+    /// follows the path.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
@@ -101,8 +101,8 @@ impl SecretId {
             Self::Empty(_) => "",
             Self::Arn(arn) => {
                 let resource = arn.resource();
-                let name = resource.strip_prefix("secret:");
-                let name = name.or(resource.strip_prefix("parameter/"));
+                let secret_name = resource.strip_prefix("secret:");
+                let name = secret_name.or(resource.strip_prefix("parameter/"));
                 name.unwrap_or(resource)
             }
         }
@@ -217,7 +217,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
         let (before, resource) = text.split_at(text.len() - arn.resource().len());
         let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-        // In `secret/prod/db`, a slash is in the place of the colon.
+        // The user may have written a slash instead of the colon: `secret/prod/db`.
         let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
         let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
         let help = format!("write {before}{prefix}{bare_name}");
@@ -228,7 +228,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
-    // In a reference, `split_secret` cuts off further fields.
+    // In a reference, `split_secret` has cut off further fields, so these come from a variable.
     let defect = if fields > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
