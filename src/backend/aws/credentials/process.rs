@@ -128,8 +128,8 @@ struct ProcessOutput {
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
 /// program wrote it, or an empty text if they don't expire. Returns `None` for any other output.
-fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let parsed: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
+    let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
@@ -202,7 +202,8 @@ impl CredentialProcess {
     /// caller drops the program, which kills it.
     ///
     /// # Errors
-    /// The predicate of a message about a program that failed or printed too much.
+    /// The predicate of a message about a program that failed, printed too much, or can't be waited
+    /// for.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
