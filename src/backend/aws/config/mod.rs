@@ -132,8 +132,8 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // These two are only checked here. A file that doesn't exist isn't an error, so an invisible
-        // character in its path would go unnoticed.
+        // These two are only checked here. A file that doesn't exist isn't an error, so an
+        // invisible character in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -228,8 +228,8 @@ impl Settings {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
         let mut aws_requests = requests.iter().filter(is_to_aws).peekable();
-        // If no request is to AWS itself, the configured endpoint may be a simulation, which accepts
-        // any region.
+        // If no request is to AWS itself, the configured endpoint may be a simulation, which
+        // accepts any region.
         let may_be_simulation = aws_requests.peek().is_none();
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A request's region comes from an ARN, which has already been checked, or from an alias.
@@ -290,8 +290,8 @@ impl Settings {
 }
 
 /// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the default profile doesn't exist, if the profile doesn't
-/// have credentials, or if credentials in variables have precedence over the profile.
+/// profile's role chain. Returns `None` if the default profile doesn't exist, if the profile
+/// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
 /// The first error in the files or in the profile.

@@ -144,8 +144,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // `$AWS_REGION` or `${{ secrets.KEY }}`. AWS_…_FILE isn't checked, because such a file doesn't
-    // have to exist. Nor are proxies and the settings of a profile.
+    // `$AWS_REGION` or `${{ secrets.KEY }}`. AWS_…_FILE isn't checked, because such a file
+    // doesn't have to exist. Nor are proxies and the settings of a profile.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so nothing has expanded the variable in it";
         return Err(Problem::usage(format!("{name} {why}")));
@@ -349,8 +349,8 @@ impl Profiles {
     /// Returns the advice about a mistake in the spelling of the profile `name`, or `None` if there
     /// isn't one:
     ///
-    /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or if
-    ///   all profiles have such a header, the advice is to remove the word `profile`.
+    /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
+    ///   if all profiles have such a header, the advice is to remove the word `profile`.
     /// - If the profile has an access key under a different name, the advice is to write
     ///   `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {

@@ -101,9 +101,9 @@ pub fn ask_for_missing_codes(
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
-/// [`Cause::NoCredentials`], with the places that were searched, or with the reason why a configured
-/// provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a proxy, which
-/// would also fail the requests for secrets.
+/// [`Cause::NoCredentials`], with the places that were searched, or with the reason why a
+/// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
+/// proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let origins = [
@@ -288,7 +288,7 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 ///
 /// # Errors
 /// When the profile doesn't have credentials, after which the next provider is asked, or when its
-/// source or one of its roles fails, which ends the search.
+/// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {

@@ -169,9 +169,8 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns the name of a part of the credentials for a message. For the part that `variable`
-    /// could have, it is `AWS_ACCESS_KEY_ID` if the credentials are from variables, and otherwise
-    /// `aws_access_key_id from …`.
+    /// Returns the name of a part of the credentials for a message: `variable` itself if the
+    /// credentials are from variables, and otherwise `aws_access_key_id from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
