@@ -440,9 +440,8 @@ pub fn kill_program() -> Option<Child> {
     }
 
     // A program without the terminal has a session of its own, and so a process group.
-    if program.terminal.is_none()
-        && let Some(id) = id
-    {
+    let has_own_session = program.terminal.is_none();
+    if has_own_session && let Some(id) = id {
         let _ = killpg(id, Signal::SIGKILL);
     }
 

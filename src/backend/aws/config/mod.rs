@@ -166,8 +166,10 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        let errors = places.errors;
-        errors.is_empty().then_some(settings).ok_or(errors)
+        match places.errors.is_empty() {
+            true => Ok(settings),
+            false => Err(places.errors),
+        }
     }
 
     /// Sets the settings that can be in a variable or in the profile. This is done twice: first

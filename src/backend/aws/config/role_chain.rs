@@ -101,9 +101,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         visited.push(profile.name);
 
         // The keys in a source profile have precedence over its role.
-        if visited.len() > 1
-            && let Some(keys) = complete_keys(profile)
-        {
+        let is_source_profile = visited.len() > 1;
+        if is_source_profile && let Some(keys) = complete_keys(profile) {
             break Some(RoleSource::Keys(keys));
         }
         let Some(role) = assumed_role(profile)? else {

@@ -159,7 +159,7 @@ pub enum CredentialsOrigin {
     WebIdentity,
     Container,
     Instance,
-    /// The role that reads a secret. It was assumed with the base credentials.
+    /// The role that reads a secret. It was assumed with the credentials of a provider.
     Role,
 }
 
@@ -252,9 +252,8 @@ pub fn checked_credentials(
     }
     credentials.set_property(origin);
 
-    if endpoints.is_some_and(|endpoints| endpoints.configured.is_empty())
-        && let Some(why) = swapped_keys(&credentials)
-    {
+    let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
+    if may_be_swapped && let Some(why) = swapped_keys(&credentials) {
         return Err(misconfigured(why).help(SWAPPED_REMEDY));
     }
     Ok(credentials)

@@ -156,8 +156,9 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Returns the error that a role could not be assumed, with its reason and a remedy. An error about
-/// the base credentials, a certificate or a proxy is returned unchanged.
+/// Returns the error that a role could not be assumed, with its reason and, if STS refused the
+/// request, a remedy. An error about the caller's own credentials, a certificate or a proxy is
+/// returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
