@@ -39,11 +39,12 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read. The help may be a remedy for its path.
+/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
+/// is one.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
-    let link = fs::read_link(&file).ok();
-    let link = link.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
+    let target = fs::read_link(&file).ok();
+    let link = target.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
     let problem = Problem::configuration(match error.kind() {
         io::ErrorKind::NotFound => format!("the file \"{file}\"{link} doesn't exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
@@ -55,8 +56,8 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     problem.help_if_some(path_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy for a path that can't be opened, if it begins with `~` or a quote, or is an
-/// empty directory, which Docker has probably created. Returns `None` for any other path.
+/// Returns the remedy for a path that can't be opened, if it begins with `$`, `~` or a quote, or is
+/// an empty directory, which Docker has probably created. Returns `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
@@ -69,8 +70,9 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Returns the text for a file's error. If access was denied, the text includes the user of this
-/// process, and the owner and mode of the file. Otherwise, it may include a remedy for the path.
+/// Returns the text for a file's error. If access to an existing file was denied, the text includes
+/// the user of this process, and the owner and mode of the file. Otherwise, it may include a remedy
+/// for the path.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     if error.kind() == io::ErrorKind::PermissionDenied

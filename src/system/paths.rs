@@ -71,7 +71,6 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let mut rest = reversed_components(path);
     let mut links = 0;
     while let Some(component) = rest.pop() {
-        // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
         match open_component(&reached, &component, OFlag::O_NOFOLLOW) {
             Ok(directory) => {
                 reached = directory;
@@ -107,8 +106,8 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
-/// remedy for its path. Without one, the help says to create the directory with `command` or, below
-/// /run, with a setting of systemd.
+/// remedy for its path. Without one, the help says to create the directory with `command` and, for
+/// a directory below /run, also names the setting of systemd that creates it.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
@@ -143,6 +142,7 @@ fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
 
 /// Opens a directory relative to the one that has been reached so far.
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
+    // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
     openat(reached, component, flags, Mode::empty())
 }
@@ -172,8 +172,8 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // A name has at most 255 bytes (NAME_MAX), so a longer start is cut off, which leaves room for
-    // the dots and the random end.
+    // A name has at most 255 bytes (NAME_MAX). 200 bytes of the start leave room for the dots and
+    // the random end.
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {

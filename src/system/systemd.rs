@@ -204,15 +204,15 @@ pub fn no_connection_problem() -> Problem {
 /// isn't running, with /dev/null. Returns a copy of the socket.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
-    let socket_id = Ok(fstat(input).map(id)?);
+    let socket_id = fstat(input).map(id)?;
     let null_device = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     let cloned = input.try_clone_to_owned();
     let socket = cloned.map_err(|error| os_error::errno(&error))?;
 
-    if fstat(io::stdout()).map(id) == socket_id {
+    if fstat(io::stdout()).map(id) == Ok(socket_id) {
         dup2_stdout(&null_device)?;
     }
-    if fstat(io::stderr()).map(id) == socket_id {
+    if fstat(io::stderr()).map(id) == Ok(socket_id) {
         match connect_to_journal() {
             Some(journal) => dup2_stderr(journal)?,
             None => dup2_stderr(&null_device)?,

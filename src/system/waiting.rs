@@ -149,7 +149,7 @@ pub fn held_signal() -> Option<Signal> {
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
-/// polled, never read. Returns `None` if no signals are held.
+/// polled, never read. Returns `None` before [`hold_signals`], and on systems other than Linux.
 ///
 /// # Errors
 /// If this process has no free descriptor.
@@ -169,7 +169,7 @@ struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
     /// ignored one must not be blocked (`nohup`): the kernel queues a blocked signal even if it is
-    /// ignored, so it would end this process.
+    /// ignored, so [`held_signal`] would return it.
     to_hold: SigSet,
     /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
     /// lost.
@@ -440,9 +440,8 @@ pub fn kill_program() -> Option<Child> {
     }
 
     // A program without the terminal has a session of its own, and so a process group.
-    if program.terminal.is_none()
-        && let Some(id) = id
-    {
+    let has_own_session = program.terminal.is_none();
+    if has_own_session && let Some(id) = id {
         let _ = killpg(id, Signal::SIGKILL);
     }
 

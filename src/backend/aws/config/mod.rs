@@ -1,6 +1,6 @@
 //! The settings of a session with AWS. They come from the options, from AWS's variables and from
-//! the profile, in this order of precedence, and they are checked before any request. They are read
-//! twice, the first time without the files:
+//! the profile, in this order of precedence, and they are checked before any request. The variables
+//! are read twice, the first time without the configuration files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -60,9 +60,9 @@ pub struct Settings {
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
-    /// AWS_DEFAULT_PROFILE or, if that isn't set, AWS_PROFILE, and the profile that the variable
-    /// names. The order is the same as in botocore. Credentials in variables have precedence over
-    /// this profile.
+    /// The variable that chooses the profile, and the profile's name. As in botocore, it is
+    /// AWS_DEFAULT_PROFILE or, if that isn't set, AWS_PROFILE. Credentials in variables have
+    /// precedence over this profile.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
@@ -132,8 +132,8 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // A file that doesn't exist isn't an error, so an invisible character in its path would go
-        // unnoticed.
+        // These two are only checked here. A file that doesn't exist isn't an error, so an
+        // invisible character in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -166,8 +166,10 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        let errors = places.errors;
-        errors.is_empty().then_some(settings).ok_or(errors)
+        match places.errors.is_empty() {
+            true => Ok(settings),
+            false => Err(places.errors),
+        }
     }
 
     /// Sets the settings that can be in a variable or in the profile. This is done twice: first
@@ -215,29 +217,31 @@ impl Settings {
         regions
     }
 
-    /// Checks the region codes in requests to AWS's own endpoints. In requests to other endpoints,
-    /// a region must not be an availability zone.
+    /// Checks the codes of the default region, of the fallback regions, and of the regions in
+    /// requests to AWS's own endpoints. If there are no such requests, only refuses availability
+    /// zones.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
     /// looking up that host until the deadline.
     ///
     /// # Errors
-    /// The first region whose code doesn't have the form of AWS's region codes.
+    /// The first of these regions whose code doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
-        let mut requests = requests.iter().filter(is_to_aws).peekable();
-        // The configured endpoint may be a simulation of AWS, which accepts any region.
-        let is_simulation = requests.peek().is_none();
+        let mut aws_requests = requests.iter().filter(is_to_aws).peekable();
+        // If no request is to AWS itself, the configured endpoint may be a simulation, which
+        // accepts any region.
+        let may_be_simulation = aws_requests.peek().is_none();
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A request's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let requested = requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
+        let requested = aws_requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
-            let is_checked = !is_simulation || region.is_availability_zone();
+            let is_checked = !may_be_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 let text = format!("there is no {noun} (from {name})");
@@ -288,8 +292,8 @@ impl Settings {
 }
 
 /// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the profile doesn't have credentials, or if credentials
-/// in variables have precedence over the profile.
+/// profile's role chain. Returns `None` if the default profile doesn't exist, if the profile
+/// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
 /// The first error in the files or in the profile.
@@ -327,7 +331,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
-    places.errors.into_iter().next().map_or(Ok(profiles), Err)
+    let first_error = places.errors.into_iter().next();
+    first_error.map_or(Ok(profiles), Err)
 }
 
 /// Returns the advice to correct the spelling of the profile's section or, if nothing chooses a
@@ -336,12 +341,11 @@ fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
     let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
     let must_choose = source.is_none() && !others.is_empty();
-    let choice = || {
-        let names = others.join(", ");
-        format!("set AWS_PROFILE to one of your profiles ({names})")
-    };
-    let spelling = profiles.spelling_advice(name);
-    spelling.or_else(|| must_choose.then(choice))
+    let names = others.join(", ");
+    match profiles.spelling_advice(name) {
+        None if must_choose => Some(format!("set AWS_PROFILE to one of your profiles ({names})")),
+        spelling => spelling,
+    }
 }
 
 /// Removes a container's empty variables from the environment of this process, because the SDK's
@@ -462,8 +466,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. Adds an error if the file in AWS_CA_BUNDLE can't be reached. Only
-/// messages use `environment`.
+/// Reads the settings for TLS. Adds an error for an invalid value, and if the file in AWS_CA_BUNDLE
+/// can't be reached.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
@@ -476,7 +480,7 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     }
 }
 
-/// Reads the settings of the instance metadata service.
+/// Reads the settings of the instance metadata service. Adds an error for each invalid one.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
@@ -500,8 +504,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 /// empty, and ALL_PROXY is not read.
 ///
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
-/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). In a CGI program, only the variable in lower case is
-/// read.
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, only `http_proxy` is read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
     let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };

@@ -144,7 +144,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // `$AWS_REGION` or `${{ secrets.KEY }}`. A file doesn't have to exist, whatever its name is.
+    // `$AWS_REGION` or `${{ secrets.KEY }}`. AWS_…_FILE isn't checked, because such a file
+    // doesn't have to exist. Nor are proxies and the settings of a profile.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so nothing has expanded the variable in it";
         return Err(Problem::usage(format!("{name} {why}")));
@@ -218,7 +219,7 @@ pub struct ConfigFiles {
     pub config: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
     /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
-    /// directory, and if the sessions must not be used.
+    /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
 }
 
@@ -307,8 +308,8 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns if a `[default]` section is ignored because the file also has a
-    /// `[profile default]`.
+    /// Reads the files. Warns if a path leads to a directory, and if a `[default]` section is
+    /// ignored because the file also has a `[profile default]`.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -348,13 +349,13 @@ impl Profiles {
     /// Returns the advice about a mistake in the spelling of the profile `name`, or `None` if there
     /// isn't one:
     ///
-    /// - In the credentials file, `[profile app]` isn't the profile "app". If this header was meant
-    ///   to be the profile, or if every header has the word `profile`, the advice is to remove the
-    ///   word.
+    /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
+    ///   if all profiles have such a header, the advice is to remove the word `profile`.
     /// - If the profile has an access key under a different name, the advice is to write
     ///   `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
-        // The name that was meant by a header with the word `profile`.
+        // The name that was meant by a header with the word `profile`. `split_header` also accepts
+        // `default`, which is right without the word.
         let intended_name = |header: &str| {
             let (kind, intended) = split_header(header)?;
             (kind == PROFILE && intended != header).then_some(intended)
@@ -469,7 +470,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// Returns `None` for an unknown kind, and for a name with spaces that isn't in quotes.
+/// Returns `None` for an unknown kind, and for a name with spaces or quotes unless
+/// the whole name is in quotes.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -500,8 +502,8 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// The number of the first line that is neither a section nor a setting in a section.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
-    // The name of the last setting, and the indentation of the last section or setting. A line that
-    // is indented further continues that setting.
+    // The name of the section's last setting, and the indentation of the last section or setting. A
+    // line that is indented further continues the last setting.
     let (mut last_name, mut indent) = (None::<String>, 0);
     // Some editors on Windows put a byte order mark at the beginning of a file.
     let text = text.trim_start_matches('\u{feff}');

@@ -94,16 +94,15 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
     let source = loop {
         if visited.contains(&profile.name) {
             visited.push(profile.name);
-            let way = visited.join(", ");
-            let why = format!("is part of a loop of source_profile settings ({way})");
+            let names = visited.join(", ");
+            let why = format!("is part of a loop of source_profile settings ({names})");
             return Err(profile.inconsistent(why));
         }
         visited.push(profile.name);
 
         // The keys in a source profile have precedence over its role.
-        if visited.len() > 1
-            && let Some(keys) = complete_keys(profile)
-        {
+        let is_source_profile = visited.len() > 1;
+        if is_source_profile && let Some(keys) = complete_keys(profile) {
             break Some(RoleSource::Keys(keys));
         }
         let Some(role) = assumed_role(profile)? else {
@@ -147,7 +146,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     };
 
     // The limits of AssumeRole.
-    let seconds = |text: &str| {
+    let duration = |text: &str| {
         let seconds = text.parse().ok();
         let valid = seconds.filter(|seconds| (900..=43_200).contains(seconds));
         valid.ok_or("a whole number of seconds from 900 to 43200")
@@ -156,7 +155,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
         arn,
         external_id: profile.parse_setting("external_id", Role::check_external_id)?,
         session_name: profile.parse_setting("role_session_name", session_name)?,
-        duration: profile.parse_setting("duration_seconds", seconds)?,
+        duration: profile.parse_setting("duration_seconds", duration)?,
         mfa_serial: text("mfa_serial"),
     }))
 }

@@ -57,9 +57,9 @@ use sdk_providers::{container_credentials, instance_credentials, sso_credentials
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
-/// The name of a cached answer depends on them, and on the name of the profile, so the variables
-/// with that name are not included. Nor are names and tokens of sessions, which are different at
-/// each start.
+/// They become part of the name of a cached answer. AWS_PROFILE isn't included, because the chosen
+/// profile is a separate part of that name. Nor are names and tokens of sessions, which are
+/// different at each start.
 pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -101,7 +101,7 @@ pub fn ask_for_missing_codes(
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
-/// [`Cause::NoCredentials`], with the reason why each provider doesn't have credentials, or why a
+/// [`Cause::NoCredentials`], with the places that were searched, or with the reason why a
 /// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
 /// proxy, which would also fail the requests for secrets.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
@@ -139,8 +139,9 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // The last provider, the instance metadata service, can be late or broken on any machine.
-        // So its error only ends the search if waiting wouldn't help.
+        // Any other error than `NextProvider` ends the search. But the last provider, the instance
+        // metadata service, can be late or broken on any machine, so its error only ends the search
+        // if waiting wouldn't help.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -170,7 +171,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        // Other tools use the first name, and the AWS CLI's files the second.
+        // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
+        // CLI's files.
         ("AWS_ACCESS_KEY", both_keys),
         ("aws_access_key_id", both_keys),
     ] {
@@ -182,7 +184,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let mut text = "no AWS credentials were found".to_owned();
     for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
         let file = settings.variables.non_empty(variable).map(Path::new);
-        // A tilde at the beginning of a path stands for the home directory.
+        // A relative path may begin with a tilde, which stands for the home directory.
         if file.is_some_and(|file| file.is_absolute() && !file.exists()) {
             text += &format!(", and the file in {variable} doesn't exist");
             help = Some(format!("mount this file, or correct {variable}"));
@@ -286,7 +288,7 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 ///
 /// # Errors
 /// When the profile doesn't have credentials, after which the next provider is asked, or when its
-/// source or one of its roles fails, which ends the search.
+/// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {

@@ -128,8 +128,8 @@ struct ProcessOutput {
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
 /// program wrote it, or an empty text if they don't expire. Returns `None` for any other output.
-fn parse_output(output: &[u8]) -> Option<(Credentials, String)> {
-    let parsed: Option<ProcessOutput> = serde_json::from_slice(output).ok();
+fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
+    let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
@@ -159,8 +159,9 @@ struct CredentialProcess(Option<OwnedFd>);
 impl CredentialProcess {
     /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
-    /// It shares this process's standard error, unless an earlier program has failed and the user
-    /// can't be asked. It would then print the same message again ([`HAS_FAILED`]).
+    /// The program shares this process's standard error. But if it can't ask the user, and an
+    /// earlier program has failed ([`HAS_FAILED`]), it would only print the same message again, so
+    /// its standard error is /dev/null.
     ///
     /// If this process is in the foreground of a terminal, the program can ask for a password
     /// there. Otherwise the program gets its own session, without a terminal.
@@ -202,19 +203,20 @@ impl CredentialProcess {
     /// caller drops the program, which kills it.
     ///
     /// # Errors
-    /// The predicate of a message about a program that failed or printed too much.
+    /// The predicate of a message about a program that failed, printed too much, or can't be waited
+    /// for.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
-        // If the program is gone, another thread has killed it and is ending this process, so this
-        // loop never ends.
+        // If the program is gone, another thread has killed it and is ending this process. The loop
+        // below then never ends.
         let try_wait = || {
             let mut program = waiting::locked_program();
             let child = program.as_mut().and_then(|program| program.child.as_mut());
             child.map_or(Ok(None), Child::try_wait)
         };
 
-        let reader = |pipe| pipe::Receiver::from_owned_fd(pipe).map_err(failed);
+        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(failed);
         let mut pipe = self.0.take().map(reader).transpose()?;
         // The memory is allocated once, because a vector that grows leaves behind copies that
         // aren't wiped.

@@ -83,7 +83,7 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 /// such as `the service account token`.
 pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
     let (file, why) = (path.display(), os_error::file_error_text(path, error));
-    // The setting may have the token itself instead of a path, so it isn't shown.
+    // A relative path isn't shown, because it may be the token itself, set by mistake.
     if !path.is_absolute() {
         return unusable(format!("{name} can't be read from its file: {why}"));
     }
@@ -116,10 +116,10 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denial is final, and has a remedy if AWS's reason is a known one. But a token that isn't
-/// accepted can be replaced, so `--wait` tries again. An outage only gets the headline. An error
-/// about a certificate, a CA bundle or a proxy is returned unchanged, because every other request
-/// would fail with it, too.
+/// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
+/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage only
+/// gets the headline. An error about a certificate, a CA bundle or a proxy is returned unchanged,
+/// because every other request would fail with it, too.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
@@ -159,7 +159,7 @@ pub enum CredentialsOrigin {
     WebIdentity,
     Container,
     Instance,
-    /// The role that reads a secret. It was assumed with the base credentials.
+    /// The role that reads a secret. It was assumed with the credentials of a provider.
     Role,
 }
 
@@ -169,8 +169,8 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns the name of a part of the credentials for a message: `AWS_ACCESS_KEY_ID` or, if it
-    /// isn't from a variable, `aws_access_key_id from …`.
+    /// Returns the name of a part of the credentials for a message: `variable` itself if the
+    /// credentials are from variables, and otherwise `aws_access_key_id from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
@@ -252,9 +252,8 @@ pub fn checked_credentials(
     }
     credentials.set_property(origin);
 
-    if endpoints.is_some_and(|endpoints| endpoints.configured.is_empty())
-        && let Some(why) = swapped_keys(&credentials)
-    {
+    let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
+    if may_be_swapped && let Some(why) = swapped_keys(&credentials) {
         return Err(misconfigured(why).help(SWAPPED_REMEDY));
     }
     Ok(credentials)
@@ -282,8 +281,8 @@ fn credential_defect(text: &str) -> Option<String> {
 /// the last characters of their access key. Any other error is returned unchanged, and so is every
 /// error if `credentials` is `None`.
 ///
-/// The new error has a remedy only for credentials that somebody has copied into a variable or a
-/// profile.
+/// The new error has a remedy only for credentials from variables or from a profile, because
+/// somebody may have copied them there.
 pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,

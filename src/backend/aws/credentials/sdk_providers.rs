@@ -202,8 +202,9 @@ const TRUST_EC2_REMEDY: &str =
 /// path.
 ///
 /// # Errors
-/// One of the failures in the table of `provider`. If this machine isn't an instance, or if the
-/// instance doesn't have a role, the search asks the next provider after this error.
+/// When the credentials can't be read, or when the role doesn't trust EC2. If this machine isn't an
+/// instance, if the instance doesn't have a role, or if AWS_EC2_METADATA_DISABLED is true, the
+/// search continues after this error.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -291,8 +292,8 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 ///
 /// # Errors
 /// [`Cause::NoRegion`] if the service does not answer, for example outside EC2, or if
-/// AWS_EC2_METADATA_DISABLED is set. [`Cause::Outage`] if the service fails, or if there is no
-/// route to it.
+/// AWS_EC2_METADATA_DISABLED is true. [`Cause::Outage`] if the service fails, if there is no route
+/// to it, or if its answer isn't a region.
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,

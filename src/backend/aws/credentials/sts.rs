@@ -156,8 +156,9 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Returns the error that a role could not be assumed, with its reason and a remedy. An error about
-/// the base credentials, a certificate or a proxy is returned unchanged.
+/// Returns the error that a role could not be assumed, with its reason and, if STS refused the
+/// request, a remedy. An error about the caller's own credentials, a certificate or a proxy is
+/// returned unchanged.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
@@ -258,7 +259,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in \"{file}\" has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
-        // The reason isn't that the role doesn't trust the token.
+        // The role's trust policy isn't the reason.
         not_assumed(role)
     } else {
         let role = one_line(role);
@@ -292,7 +293,7 @@ const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 /// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
 /// The session becomes the source of the chain, instead of this role and the roles before it. The
 /// last such session in the chain is used. Reads the files in `directory`, but only if a role
-/// requires a code. Notes which file is used.
+/// requires a code. Adds a note about the file that is used.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -304,10 +305,10 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Returns the credentials that the AWS CLI has stored for a role. Notes which file is used. The
-/// result is `None` if the role doesn't require a code, or if there isn't a session of this role
-/// that is valid for one more minute. It is also `None`, with a note, if a different user could
-/// have written the file.
+/// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
+/// The result is `None` if the role doesn't require a code, or if there isn't a session of this
+/// role that is valid for one more minute. It is also `None`, with a note, if a different user
+/// could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
