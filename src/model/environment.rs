@@ -2,8 +2,8 @@
 //! command is started with. `--clean-env`, `--pass` and `--unset` choose which of the inherited
 //! variables the command gets.
 //!
-//! The environment is a value that the callers pass on. Nothing else reads or changes the variables
-//! of the process. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
+//! `main` reads the variables of the process once, and all other code gets them as a value. Nothing
+//! changes them. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
 //! `[!A-Z]`.
 
 use std::collections::HashSet;
@@ -122,7 +122,8 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command gets. secrets-exec itself reads all of them.
+    /// Returns the inherited variables that the command gets. secrets-exec itself can read the
+    /// others, too.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
@@ -187,7 +188,7 @@ pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
     /// Creates the environment from the inherited variables that the command keeps and from
-    /// `variables`. One of `variables` replaces an inherited variable with the same name.
+    /// `variables`. Each of `variables` replaces an inherited variable with the same name.
     ///
     /// The caller must have checked each of `variables`. A string with a NUL would be left out.
     pub fn new<'a>(
