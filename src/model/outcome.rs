@@ -261,8 +261,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators whose documents are from the cache, and that belong to values that don't
-    /// match their pattern.
+    /// Returns the locators whose documents are from the cache, and that belong to values that
+    /// don't match their pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));

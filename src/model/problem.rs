@@ -185,8 +185,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secrets, one record covers all of them. But if the headline
-        // names them (`access to 3 secrets was denied`), parameters need a second record.
+        // If the reason lies outside the secrets, one record covers all of them. But if the
+        // headline names them (`access to 3 secrets was denied`), parameters need a second record.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),

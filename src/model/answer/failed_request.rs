@@ -287,8 +287,8 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
     /// applies: check the ARN, or the name, the region and the account. For a `--local` file, the
-    /// hint is the failure's advice or, without advice, the line to add to the file. For a name that
-    /// may be a password, the hint is [`VALUE_REMEDY`].
+    /// hint is the failure's advice or, without advice, the line to add to the file. For a name
+    /// that may be a password, the hint is [`VALUE_REMEDY`].
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);

@@ -111,8 +111,8 @@ impl FetchError {
     }
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
-    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message becomes
-    /// a part of the text. Leaves any other failure unchanged.
+    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message
+    /// becomes a part of the text. Leaves any other failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -129,8 +129,8 @@ impl FetchError {
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// Returns the reason as a sentence that can be read without the name of the secret. The detail,
-    /// such as the id of the request, isn't part of the sentence.
+    /// Returns the reason as a sentence that can be read without the name of the secret. The
+    /// detail, such as the id of the request, isn't part of the sentence.
     pub fn sentence(&self) -> String {
         // AWS's message, and a headline that begins with the secret, aren't such sentences.
         match (self.mention, &self.problem.aws_says) {

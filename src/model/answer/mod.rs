@@ -73,8 +73,8 @@ impl Document {
     /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
     /// other value, `parameter_name` is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of its
-    /// parameters has a version of its own.
+    /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
+    /// its parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
