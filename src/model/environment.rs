@@ -196,15 +196,15 @@ impl Environment {
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
         let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
-        let set: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
-        let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
+        let set_variables: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
+        let set_names: HashSet<&[u8]> = set_variables.iter().map(|(name, _)| *name).collect();
         let inherited = retained
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let others = inherited.filter(|(name, _)| !names.contains(name));
+        let others = inherited.filter(|(name, _)| !set_names.contains(name));
 
         let mut strings = Vec::new();
-        for (name, value) in others.chain(set) {
+        for (name, value) in others.chain(set_variables) {
             // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
             // variables came through execve, and the others have been checked.
             let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();

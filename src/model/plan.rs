@@ -111,10 +111,10 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
-        for (layer_number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
+        for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
-                aliases: &aliases,
+                aliases: &layer_aliases,
                 inherited,
                 variables: &variables,
                 errors: &mut errors,

@@ -96,7 +96,8 @@ impl FetchFailure {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
             // is about a request for credentials, which doesn't have the name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, the agent hasn't even asked AWS.
+            // Usually, the agent hasn't even asked AWS. If the agent has found the secret in a
+            // different region, the secret's name isn't a password.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
@@ -400,14 +401,14 @@ impl FailedRequest<'_> {
             return None;
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_word = is_bare_word(&id) && **written == id && (may_be_number || shown == id);
+        let is_plain_text = is_bare_word(&id) && **written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         // The label of an entry without a variable, such as a path, isn't a name.
-        (is_word && is_name(label)).then(|| format!("for plain text, {remedy}"))
+        (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
     }
 
     /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
