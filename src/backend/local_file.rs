@@ -107,7 +107,7 @@ impl LocalFile {
                 parameters.push((below.to_owned(), document));
             }
         }
-        Document::of_path(parameters)
+        Document::from_parameters(parameters)
     }
 }
 

@@ -2,8 +2,8 @@
 //! command is started with. `--clean-env`, `--pass` and `--unset` choose which of the inherited
 //! variables the command gets.
 //!
-//! The environment is a value that the callers pass on. Nothing else reads or changes the variables
-//! of the process. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
+//! `main` reads the variables of the process once, and all other code gets them as a value. Nothing
+//! changes them. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
 //! `[!A-Z]`.
 
 use std::collections::HashSet;
@@ -122,7 +122,8 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables that the command gets. secrets-exec itself reads all of them.
+    /// Returns the inherited variables that the command gets. secrets-exec itself can read the
+    /// others, too.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
@@ -187,7 +188,7 @@ pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
     /// Creates the environment from the inherited variables that the command keeps and from
-    /// `variables`. One of `variables` replaces an inherited variable with the same name.
+    /// `variables`. Each of `variables` replaces an inherited variable with the same name.
     ///
     /// The caller must have checked each of `variables`. A string with a NUL would be left out.
     pub fn new<'a>(
@@ -195,15 +196,15 @@ impl Environment {
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
         let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
-        let set: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
-        let names: HashSet<&[u8]> = set.iter().map(|(name, _)| *name).collect();
+        let set_variables: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
+        let set_names: HashSet<&[u8]> = set_variables.iter().map(|(name, _)| *name).collect();
         let inherited = retained
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let others = inherited.filter(|(name, _)| !names.contains(name));
+        let others = inherited.filter(|(name, _)| !set_names.contains(name));
 
         let mut strings = Vec::new();
-        for (name, value) in others.chain(set) {
+        for (name, value) in others.chain(set_variables) {
             // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
             // variables came through execve, and the others have been checked.
             let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();

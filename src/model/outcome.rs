@@ -154,8 +154,8 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// Returns the name of a variable that should name a secret, but is empty. Because of it, the
-    /// value is absent, or is the text of `default`.
+    /// Returns the name of a variable that should name a secret, but is empty, so that the value is
+    /// absent, or is the text of `default`. Returns `None` if every secret has a name.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut reads = self.reads.iter();
         reads.find_map(|read| read.locator.empty_variable())
@@ -261,7 +261,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of the cached documents of values that don't match their pattern.
+    /// Returns the locators whose documents are from the cache, and that belong to values that
+    /// don't match their pattern.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
@@ -270,7 +271,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of the entries with a matching result.
+    /// Returns the locators that the entries with a matching result read.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);

@@ -36,7 +36,7 @@ use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
 };
-use crate::model::environment::{EnvName, Inherited, is_name};
+use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
@@ -111,10 +111,10 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let mut entries = Vec::new();
-        for (layer_number, (aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
+        for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
-                aliases: &aliases,
+                aliases: &layer_aliases,
                 inherited,
                 variables: &variables,
                 errors: &mut errors,
@@ -122,14 +122,16 @@ impl Plan {
             entries.extend(lookup.planned_layer(layer, &mut claims));
         }
 
-        let plan = Self {
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
             entries,
             aliases,
             kept_names,
             inherited: inherited.clone(),
             variables,
-        };
-        errors.is_empty().then_some(plan).ok_or(errors)
+        })
     }
 
     /// Returns the locators to request: everything that the entries read, except those that are
@@ -177,10 +179,9 @@ impl Plan {
     /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
     /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let has_name = |other: &EnvName| other.as_str() == name;
-        let mut entries = self.value_entries();
-        let (_, source) =
-            entries.find(|(entry, _)| entry.target.variable().is_some_and(has_name))?;
+        let (_, source) = self.value_entries().find(
+            |(entry, _)| matches!(&entry.target, Target::Env(other) if other.as_str() == name),
+        )?;
         let ValueSource::Literal(text) = source else {
             return None;
         };
@@ -216,7 +217,7 @@ pub struct ObjectSource {
 impl PlannedSource {
     /// Returns the references that the entry reads.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
-        // At most one of these has references.
+        // At most one of the three is `Some`.
         let (single, parts, inputs) = match self {
             Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
             Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
@@ -275,7 +276,7 @@ impl Lookup<'_> {
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
-            self.expand_path(&mut entry.target, &mut entry.subject);
+            self.expand_file_path(&mut entry.target, &mut entry.subject);
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
                 // Without `only`, the variables depend on the object's keys, so `names` is empty,
                 // and nothing overrides the object yet.
@@ -315,7 +316,8 @@ impl Lookup<'_> {
             });
         }
 
-        // `check` sorts a layer by line, and entries on one line, or without one, in this order.
+        // The overridden entries come last. `check` sorts the entries of a layer by line, and keeps
+        // this order on one line and for entries without a line.
         planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
         for (number, entry) in planned.iter_mut().enumerate() {
             (entry.id.layer, entry.id.number) = (self.layer_number, number);
@@ -325,7 +327,7 @@ impl Lookup<'_> {
 
     /// If the target is a file, expands the placeholders in its path, and sets
     /// [`Subject::expanded`]. If that fails, adds the error.
-    fn expand_path(&mut self, target: &mut Target, subject: &mut Subject) {
+    fn expand_file_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
         match expand_path(&path.to_string_lossy(), self.inherited) {
@@ -430,7 +432,8 @@ impl Lookup<'_> {
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
-    /// be looked up, and adds an error for each such name.
+    /// be looked up, and adds an error for each such name. If an expression looks like a reference,
+    /// adds only the error about this expression.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
         // Without this check, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {
@@ -470,7 +473,7 @@ impl Lookup<'_> {
         let text = format!("the template uses {name:?}, which isn't under \"secrets\"");
         // A suggestion compares all aliases, so only the first errors get one.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
-        let candidates = is_early.then(|| self.aliases.keys().map(String::as_str));
+        let alias_names = self.aliases.keys().map(String::as_str);
 
         let folder = format!("{name}/");
         let mut aliases = self.aliases.iter();
@@ -481,14 +484,14 @@ impl Lookup<'_> {
         } else if is_early
             && let Some((alias, _)) = aliases.find(|(_, alias)| alias.id.starts_with(&folder))
         {
-            // `{{ prod.db.host }}`
+            // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
             did_you_mean(alias)
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
             // The name exists only inside a block, such as `{% if %}`.
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if let Some(nearest) = nearest(name, candidates.into_iter().flatten()) {
+        } else if is_early && let Some(nearest) = nearest(name, alias_names) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             "use the function \"range\", \"dict\" or \"namespace\"".to_owned()
@@ -496,8 +499,8 @@ impl Lookup<'_> {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
             // The name may be a value.
-            let text = "the template uses a name that isn't under \"secrets\"";
-            return Fault::new(text).help("add it there, as in { db: prod/db }");
+            let nameless = "the template uses a name that isn't under \"secrets\"";
+            return Fault::new(nameless).help("add it there, as in { db: prod/db }");
         };
         Fault::new(text).help(help)
     }

@@ -185,8 +185,8 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secret, secrets and parameters share one record, or have
-        // one each if the headline names them.
+        // If the reason lies outside the secrets, one record covers all of them. But if the
+        // headline names them (`access to 3 secrets was denied`), parameters need a second record.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => Some(about.name.as_str()),
             ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),
@@ -219,7 +219,8 @@ impl Problem {
     }
 
     /// Returns the headline of problems with the same reason that are about several secrets:
-    /// `access to 3 secrets was denied`. The only verb that differs in the plural is "does".
+    /// `access to 3 secrets was denied`. Only the verb "does" of these headlines has a different
+    /// plural.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.text.strip_prefix("does") {
             Some(rest) => self.headline(secrets, &format!("do{rest}")),

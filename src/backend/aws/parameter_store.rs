@@ -147,7 +147,7 @@ async fn read_path(
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
-    let found = Document::of_path(found.into_iter().collect());
+    let found = Document::from_parameters(found.into_iter().collect());
     let mut document = found.ok_or(Cause::Absent(Missing::Secret))?;
     document.region = Some(client.region.clone());
     Ok(document)

@@ -46,7 +46,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;
-            Ok(Document::of_path(parameters).ok_or(Cause::Absent(Missing::Secret))?)
+            Ok(Document::from_parameters(parameters).ok_or(Cause::Absent(Missing::Secret))?)
         }
         Store::ParameterStore => {
             let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;

@@ -1,10 +1,10 @@
 //! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
 //! specific hint.
 //!
-//! What goes in is a failure, whose [`FetchError`] has the headline and AWS's message, and the
-//! reference that was requested. The hint shows the user what to write instead, in the user's own
-//! words. No part of the problem shows a name that may be a password. The locator and the subject
-//! say which of their names can be shown.
+//! The problem is made from a failure, whose [`FetchError`] has the headline and AWS's message, and
+//! from the reference that was requested. The hint shows the user what to write instead, in the
+//! user's own words. No part of the problem shows a name that may be a password. The locator and
+//! the subject say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -81,11 +81,11 @@ impl FetchFailure {
         // If a version or a permission is missing, AWS doesn't say whether a parameter exists.
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         // AWS names the ARN of a secret only if the secret exists.
-        let names_arn = || self.error.reason().contains("resource: arn:");
+        let names_arn = self.error.reason().contains("resource: arn:");
         match self.error.cause {
             Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
             Absent(Missing::Version) | Denied(Denial::Policy) => is_conclusive,
-            Denied(Denial::Metadata) => is_conclusive && names_arn(),
+            Denied(Denial::Metadata) => is_conclusive && names_arn,
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         }
     }
@@ -96,7 +96,8 @@ impl FetchFailure {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
             // is about a request for credentials, which doesn't have the name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, the agent hasn't even asked AWS.
+            // Usually, the agent hasn't even asked AWS. If the agent has found the secret in a
+            // different region, the secret's name isn't a password.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
@@ -128,7 +129,7 @@ impl FetchFailure {
         }
         problem.help = request.hint();
         // The literal hint has the label of the entry, but problems with the same reason must stay
-        // in one group. If both are `None`, this doesn't matter.
+        // in one group. Without any hint, the flag doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -200,24 +201,24 @@ impl FailedRequest<'_> {
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
     /// that doesn't exist, or has no such version.
     fn absence(&self, missing: Missing) -> String {
-        let scope = match (&self.failure.local_file, &self.failure.region) {
+        let location = match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
             (None, Some(region)) => format!(" in {region}"),
             (None, None) => String::new(),
         };
         if self.locator.is_path() {
-            return format!("has no parameters{scope}");
+            return format!("has no parameters{location}");
         }
 
         let Some(no_version) = self.absent_version() else {
-            return format!("{}{scope}", Absent(missing).facts().headline);
+            return format!("{}{location}", Absent(missing).facts().headline);
         };
-        // For a parameter, AWS doesn't say whether the parameter or only the version is missing,
-        // and for a secret, some emulators don't say it.
+        // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
+        // For a secret, some emulators don't say this either.
         match self.failure.proves_existence(self.locator.store) {
-            true => format!("has {no_version}{scope}"),
-            false if self.failure.local_file.is_some() => format!("doesn't exist{scope}"),
-            false => format!("doesn't exist{scope}, or has {no_version}"),
+            true => format!("has {no_version}{location}"),
+            false if self.failure.local_file.is_some() => format!("doesn't exist{location}"),
+            false => format!("doesn't exist{location}, or has {no_version}"),
         }
     }
 
@@ -227,18 +228,19 @@ impl FailedRequest<'_> {
         let label = self.locator.store.label_noun();
         match &self.locator.version {
             Version::Current => None,
+            // The version may be a password, too.
             _ if self.locator.is_hidden() => Some("no such version".to_owned()),
             Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
             Version::Id(id) => Some(format!("no version {id}")),
             Version::Both { stage, id } => {
-                Some(format!("no version {id} with the stage {stage:?}"))
+                Some(format!("no version {id} with the {label} {stage:?}"))
             }
         }
     }
 
-    /// Returns the most specific hint that applies: one that depends on the request, the help of
-    /// this failure, the permission that the caller needs, or the remedy for every failure with
-    /// this cause. Returns `None` without any of them.
+    /// Returns the first hint that applies: one that depends on the request, the help of this
+    /// failure, the permission that the caller needs, or the remedy for every failure with this
+    /// cause. Returns `None` if none of them applies.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {
@@ -261,9 +263,9 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // A path gets only `name_hint`, because the rows of `MISWRITTEN_NAMES` that match it
-            // are wrong for it. For a hidden path, these rows don't apply: they quote the
-            // reference.
+            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for it. A
+            // hidden path can have other hints: these rows don't apply to it, because they quote
+            // the reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -285,8 +287,9 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
-    /// applies: check the name, the region and the account. For a `--local` file, this is the
-    /// failure's advice or, without one, the line to add to the file.
+    /// applies: check the ARN, or the name, the region and the account. For a `--local` file, the
+    /// hint is the failure's advice or, without advice, the line to add to the file. For a name
+    /// that may be a password, the hint is [`VALUE_REMEDY`].
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
@@ -316,7 +319,7 @@ impl FailedRequest<'_> {
         }
         let name = match locator.is_path() {
             true => "the path",
-            // The reference has the name itself, not an alias for it.
+            // `with_id` returns `None` if the word is already an alias.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
             }
@@ -332,10 +335,10 @@ impl FailedRequest<'_> {
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
-        let id = format!("{before}{}", after.split(':').next()?);
+        let id_if_empty = format!("{before}{}", after.split(':').next()?);
         // `${STAGE:-}` is the variable STAGE, with an empty default.
         let name = variable.trim_end_matches(":-");
-        (self.locator.written_id() == id).then(|| format!("set {name}, which is empty"))
+        (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
     /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`, or
@@ -388,8 +391,8 @@ impl FailedRequest<'_> {
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
     /// The result is `None` for any other entry, and for a word that may be a password. But in a
-    /// request to AWS, a word that begins with a digit is probably a number, so there is a hint,
-    /// which doesn't show the word.
+    /// request to AWS, a word that begins with a digit is probably a number. Its hint doesn't show
+    /// the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
         let shown = self.subject.reference().unwrap_or("…");
@@ -398,13 +401,14 @@ impl FailedRequest<'_> {
             return None;
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_word = is_bare_word(&id) && **written == id && (may_be_number || shown == id);
+        let is_plain_text = is_bare_word(&id) && **written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
-        (is_word && is_name(label)).then(|| format!("for plain text, {remedy}"))
+        // The label of an entry without a variable, such as a path, isn't a name.
+        (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
     }
 
     /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
@@ -420,8 +424,9 @@ impl FailedRequest<'_> {
         self.hint_of_table(MISWRITTEN_FIELDS)
     }
 
-    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference.
-    /// If the reference isn't shown, only rows that don't quote a part of it apply.
+    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
+    /// or `None` if no row does, or if the entry doesn't have a reference. If the reference isn't
+    /// shown, only rows that don't quote a part of it apply.
     fn hint_of_table(&self, table: &'static str) -> Option<String> {
         let (text, is_hidden) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (text, false),
@@ -447,8 +452,9 @@ impl FailedRequest<'_> {
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist, never `None`. If messages may not show
-    /// the reference, its third field may be a password, so the hint explains the fields.
+    /// Returns the hint for a version that doesn't exist. It is never `None`: the type is that of
+    /// the other hints. If messages may not show the reference, its third field may be a password,
+    /// so the hint explains the fields.
     ///
     /// For any other reference, the hint may show the id, which can't be a password: a secret with
     /// this name exists, and a password isn't written after `ssm:`.

@@ -95,6 +95,7 @@ impl FetchError {
         self
     }
 
+    /// Sets AWS's own message.
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self
@@ -110,12 +111,12 @@ impl FetchError {
     }
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
-    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. Leaves any other
-    /// failure unchanged.
+    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message
+    /// becomes a part of the text. Leaves any other failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
-            // The sentence already quotes AWS's message.
+            // `sentence` has already quoted AWS's message.
             self.problem.aws_says = None;
             self.mention = Mention::InEntries;
         }
@@ -128,8 +129,8 @@ impl FetchError {
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// Returns the reason as a sentence that can be read without the name of the secret. It doesn't
-    /// have the detail, such as the id of the request.
+    /// Returns the reason as a sentence that can be read without the name of the secret. The
+    /// detail, such as the id of the request, isn't part of the sentence.
     pub fn sentence(&self) -> String {
         // AWS's message, and a headline that begins with the secret, aren't such sentences.
         match (self.mention, &self.problem.aws_says) {
@@ -141,8 +142,9 @@ impl FetchError {
     }
 
     /// True if the service itself answered that the value is absent or that access is denied. Such
-    /// an answer removes the cached one. Credentials that are missing, expired or refused, and a
-    /// role that isn't assumed, say nothing about the value, so the cached answer stays.
+    /// an answer removes the cached one. Credentials that are missing, expired or refused, a role
+    /// that isn't assumed, and a description that is denied say nothing about the value, so the
+    /// cached answer stays.
     pub fn withholds_value(&self) -> bool {
         matches!(
             self.cause,
@@ -230,7 +232,7 @@ pub enum CredentialsFault {
 /// The reason why there isn't a usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
-    /// AWS throttled the request until the deadline.
+    /// AWS throttled the request.
     Throttled,
     /// AWS answered with an HTTP status of 500 or more.
     Service,
@@ -424,6 +426,7 @@ macro_rules! facts_of_causes {
 
 facts_of_causes! {
     Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
+    // The headline for the current version. `FailedRequest::absence` has those for other versions.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet (no version has the stage AWSCURRENT)", sentence: "it {}"
     }
@@ -432,7 +435,7 @@ facts_of_causes! {
 
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // These are the credentials of the agent. If AWS refuses those of secrets-exec, the cause is
+    // The agent's credentials are refused. If AWS refuses those of secrets-exec, the cause is
     // `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"

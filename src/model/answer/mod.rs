@@ -6,8 +6,9 @@
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
 //! value.
 //!
-//! `fetch_error` has these reasons, and what follows from each of them. `failed_request` makes the
-//! problem, and adds what depends on the request, such as the hint with the corrected reference.
+//! `fetch_error` has the reasons why a document is missing, and what follows from each of them.
+//! `failed_request` makes the problem, and adds what depends on the request, such as the hint with
+//! the corrected reference.
 
 mod failed_request;
 mod fetch_error;
@@ -72,8 +73,8 @@ impl Document {
     /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
     /// other value, `parameter_name` is `None`, and the version is in this document itself.
     ///
-    /// Returns `None` if there is no such parameter, and for a path as a whole, because each of its
-    /// parameters has a version of its own.
+    /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
+    /// its parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
         let Some(name) = parameter_name else {
             return self.parameters.is_empty().then_some(self);
@@ -84,7 +85,7 @@ impl Document {
 
     /// Creates the document of a path, which has these parameters and no value of its own. Returns
     /// `None` if there aren't any parameters.
-    pub fn of_path(parameters: Vec<(String, Document)>) -> Option<Self> {
+    pub fn from_parameters(parameters: Vec<(String, Document)>) -> Option<Self> {
         (!parameters.is_empty()).then(|| Self {
             parameters,
             ..Self::default()
@@ -168,12 +169,12 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// An answer from the cache of `--cache`.
+/// The details of an answer from the cache of `--cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failed answer that this one replaces. `None` if this answer is younger than
+    /// The failure because of which the cached answer is used. `None` if the answer is younger than
     /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }
@@ -193,7 +194,7 @@ pub struct Caller {
 /// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
-    /// The locator of the secret. Its version doesn't matter.
+    /// The locator of the secret. The version in it doesn't matter.
     pub locator: Locator,
     pub region: Region,
     pub description: Result<Description, FetchError>,

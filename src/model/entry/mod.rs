@@ -181,7 +181,8 @@ pub enum NamingError {
     },
 }
 
-/// The names that `env-from` refuses, in upper or lower case, and what these variables do.
+/// The names that `env-from` refuses, and what these variables do. In lower case, the names are
+/// refused, too, because programs also read `https_proxy`.
 ///
 /// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
@@ -189,7 +190,7 @@ pub enum NamingError {
 const UNSAFE_NAMES: [(&str, &str); 4] = [
     (
         "can make programs run other code",
-        "PATH SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_* ENV LD_* DYLD_* \
+        "PATH SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_* LD_* DYLD_* \
          GCONV_PATH GLIBC_TUNABLES MALLOC_* NODE_OPTIONS NODE_PATH NODE_REDIRECT_WARNINGS NODE_V8_COVERAGE NPM_CONFIG_* BUN_* DENO_* PYTHON* PERL5* \
          PERLLIB RUBYLIB RUBYOPT BUNDLE_* GEM_* LUA_* ERL_* CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS DOTNET_* CORECLR_* COR_* \
          GODEBUG PHPRC PHP_INI_SCAN_DIR R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES GIT_* EDITOR \
@@ -222,11 +223,11 @@ const UNSAFE_NAMES: [(&str, &str); 4] = [
 /// The exceptions: names that the patterns above match, but that `env-from` accepts.
 const SAFE_NAMES: &str = "\
     PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
-    GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* ENV AWS_REGION AWS_DEFAULT_REGION";
+    GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* AWS_REGION AWS_DEFAULT_REGION";
 
-/// The names among [`SAFE_NAMES`] that are only safe with a plain word as the value, such as
-/// `production`. An interactive shell runs the file that ENV names, and expands ENV first. .NET
-/// reads a file whose name contains the value of DOTNET_ENVIRONMENT.
+/// The names that `env-from` accepts only with a plain word as the value, such as `production`. An
+/// interactive shell runs the file that ENV names, and expands ENV first. .NET reads a file whose
+/// name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].

@@ -1,4 +1,4 @@
-//! What identifies an entry: its target, and its subject.
+//! The target and the subject, which identify an entry.
 //!
 //! The target is what the entry sets: a variable, a file (and the variable that gets its path), the
 //! variables of `env-from`, a systemd credential, or the output of `get`. If several entries set
@@ -18,7 +18,7 @@ use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 
-/// What an entry sets.
+/// The thing that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Env(EnvName),
@@ -62,6 +62,7 @@ impl Mode {
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns
     /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
+        // `from_str_radix` also accepts a plus sign.
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
@@ -123,7 +124,7 @@ impl Account {
 /// A variable, a path or a systemd credential that an entry sets.
 ///
 /// Two entries of one layer must not have the same claim. If entries of different layers have the
-/// same claim, that of the latest layer wins.
+/// same claim, the entry of the latest layer wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -257,7 +258,7 @@ pub fn is_credential_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && is_plain
 }
 
-/// What already holds the target of an entry, so that the entry has no effect.
+/// The reason why an entry doesn't have an effect: something else already holds its target.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
@@ -351,7 +352,8 @@ impl<'a> Claims<'a> {
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
-    /// The name of the target: a variable, a path, a systemd credential, `env-from` or `the value`.
+    /// The name of the target: a variable, a path, a systemd credential, `env-from` or, for `get`,
+    /// `the value`.
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
@@ -473,7 +475,7 @@ impl Subject {
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
-            // A match in the middle of a longer field isn't the right one.
+            // The beginning of a longer field isn't a match.
             if after.is_empty() || after.starts_with(':') {
                 return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
             }
@@ -497,7 +499,7 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so its option is the name. The label
+        // An object on the command line doesn't have a name, so messages name its option. The label
         // distinguishes the object from its keys, which have the same origin and kind.
         if let Origin::Argument(option) = self.origin
             && *self.label == *"env-from"

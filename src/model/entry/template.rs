@@ -18,13 +18,13 @@ use crate::model::reference::{Aliases, is_name_character};
 pub const ENV: &str = "env";
 
 /// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively,
-/// without a limit of its own.
+/// without a limit of its own, so a longer template could overflow the stack.
 const LONGEST: usize = 16 * 1024;
 
 /// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env if key range secret with";
 
-/// MiniJinja's message and a template with a syntax error, and the help, in rows for
+/// Patterns for MiniJinja's message followed by the template, each with its help, in rows for
 /// [`hint_of_rows`].
 const SYNTAX_HELPS: &str = r#"expected end of block => close each block: {% if … %} … {% endif %}
 \{\{\{ => use two braces, as in {{ db.host }}
@@ -48,7 +48,8 @@ impl Template {
     /// Parses a template, and finds the names that it uses. Nothing is rendered.
     ///
     /// # Errors
-    /// The first syntax error, as one line, or a message about a template that is too long.
+    /// The first syntax error, as one line. Also an error for a template that is too long, or that
+    /// calls `env(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -93,10 +94,6 @@ impl Template {
 /// Returns the fault of a syntax error: one of ours for the most common mistakes, such as unclosed
 /// braces or the syntax of other template languages, and otherwise MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
-    let detail = match error.detail() {
-        Some(detail) => detail.replace(['\n', '\r'], " "),
-        None => error.kind().to_string(),
-    };
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
@@ -110,11 +107,15 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         let fault = Fault::new("the template uses Go's syntax instead of Jinja's");
         return fault.help("write {{ env.HOME }}, {{ db.password }} or {% if db.host %}");
     }
-    let is_unclosed = detail.ends_with("expected end of variable block");
-    if let Some(wrong) = wrong_expression_error(template, is_unclosed) {
-        return wrong;
-    }
 
+    let detail = match error.detail() {
+        Some(detail) => detail.replace(['\n', '\r'], " "),
+        None => error.kind().to_string(),
+    };
+    let is_unclosed = detail.ends_with("expected end of variable block");
+    if let Some(fault) = wrong_expression_error(template, is_unclosed) {
+        return fault;
+    }
     let position = position_text(template, error.line());
     let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
     let help = hint_of_rows(SYNTAX_HELPS, &format!("{detail} {template}"), |_| true);
@@ -141,11 +142,10 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         };
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
-        // `{{ $HOME }}`
-        let prefix = if corrected == corrected.to_uppercase() {
-            "env."
-        } else {
-            ""
+        // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
+        let prefix = match corrected == corrected.to_uppercase() {
+            true => "env.",
+            false => "",
         };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
@@ -193,7 +193,8 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     // Without a slash, the text was probably meant as the alias itself.
     let declared = aliases.get(&alias);
     let is_declared = declared.is_some_and(|found| found.id == secret || !secret.contains('/'));
-    // An alias with an illegal name, such as `my-db`, has its own error.
+    // A word such as `db` is already a short name. An alias with an illegal name, such as `my-db`,
+    // has its own error.
     if alias != secret && !is_declared && !aliases.contains_key(secret) {
         help =
             format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
