@@ -259,7 +259,7 @@ impl<'r> RetryBudget<'r> {
             attempts += 1;
             let attempt_begun = Instant::now();
             if self.request.is_some() {
-                self.progress().count_attempt();
+                self.progress().with_state(|state| state.attempts += 1);
             }
             let result = self.within(attempt()).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
@@ -484,10 +484,6 @@ impl Progress {
     /// Notes why an attempt failed. The reason is forgotten when nothing is awaited any more.
     pub fn note_reason(&self, why: String) {
         self.with_state(|state| state.reason = Some(why));
-    }
-
-    pub fn count_attempt(&self) {
-        self.with_state(|state| state.attempts += 1);
     }
 
     /// Returns the number of attempts so far, for all requests together.

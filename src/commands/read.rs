@@ -390,10 +390,12 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
         return;
     }
 
-    let origins = plan.entries.iter().map(|entry| &entry.subject.origin);
-    let mut declarations = origins.filter_map(Origin::file);
-    let directory = declarations.find_map(Path::parent).unwrap_or(Path::new(""));
-    if let Some(file) = find_local_file(directory) {
+    let mut origins = plan.entries.iter().map(|entry| &entry.subject.origin);
+    let directory = origins.find_map(|origin| match origin {
+        Origin::File { path, .. } => path.parent(),
+        Origin::Argument(_) | Origin::Inherited => None,
+    });
+    if let Some(file) = find_local_file(directory.unwrap_or(Path::new(""))) {
         for failure in unconfigured {
             failure.advice = Some(format!("use the local file: --local {file}"));
         }

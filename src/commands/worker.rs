@@ -148,8 +148,7 @@ pub fn run_with<T: Send>(
     if reporter.shows_progress() {
         let (warnings, notes) = deadline.progress.notices();
         terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
-        let notes = notes.iter().map(|text| report::trace_note(text).detail());
-        terminal::print_unless_hidden(notes);
+        terminal::print_unless_hidden(notes.iter().map(|text| report::trace_note(text).detail()));
     }
     // The outer error says why the worker couldn't be started. The inner result is that of `work`.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?

@@ -189,8 +189,7 @@ pub const EMPTY: &str = "empty";
 /// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
 /// newline after it is normal.
 fn is_pem(text: &[u8]) -> bool {
-    let text = text.trim_ascii_end();
-    let last_line = text.rsplit(|byte| *byte == b'\n').next();
+    let last_line = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
     last_line.is_some_and(|line| line.starts_with(b"-----END ") && line.ends_with(b"-----"))
 }
 

@@ -1,7 +1,6 @@
 //! The URLs of endpoints, of the Secrets Manager Agent and of proxies, and the encoding of text for
 //! any URL.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
@@ -72,12 +71,6 @@ impl HttpUrl {
 
     pub fn uri(&self) -> &Uri {
         &self.uri
-    }
-}
-
-impl fmt::Display for HttpUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }
 

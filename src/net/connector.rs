@@ -338,7 +338,7 @@ impl ProxySettings {
         }
 
         let intercept = Matcher::builder()
-            .all(proxy.to_string())
+            .all(proxy.as_str())
             .no(hosts.join(","))
             .build()
             .intercept(to)?;

@@ -388,8 +388,7 @@ async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     conceal_tokens(&request);
     let not_retried = |failure: FetchError| ConnectorError::user(failure.into());
     let (head, body) = client.send(request).await.map_err(not_retried)?;
-    let body = body.map_err(not_retried)?;
-    let response = Response::from_parts(head, SdkBody::from(body));
+    let response = Response::from_parts(head, SdkBody::from(body.map_err(not_retried)?));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 

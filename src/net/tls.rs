@@ -20,7 +20,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, iter};
 
@@ -71,11 +71,13 @@ type ConfigResult = FetchResult<Arc<ClientConfig>>;
 /// When the root certificates that the user names can't be read or used, or when rustls doesn't
 /// offer TLS.
 pub fn client_config(settings: &TrustSettings) -> ConfigResult {
+    let system: LazyLock<_> =
+        LazyLock::new(|| webpki_verifier(root_store(load_native_certs().certs)).ok());
     let (first, system) = match named_roots(settings)? {
         Some(named) => (named, None),
         None => {
             let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
-            (RootCertStore { roots }, Some(OnceLock::new()))
+            (RootCertStore { roots }, Some(system))
         }
     };
     let verifier = Verifier {
@@ -180,7 +182,7 @@ struct Verifier {
     /// The verifier with the system's roots, which are read when they are first needed. The inner
     /// option is `None` if the system doesn't have any roots, and the outer one is `None` if the
     /// user names roots.
-    system: Option<OnceLock<Option<Arc<WebPkiServerVerifier>>>>,
+    system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
@@ -214,13 +216,10 @@ impl ServerCertVerifier for Verifier {
 
         let first = &self.first;
         let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
-        if let Some(system) = &self.system
-            && is_unknown_issuer(&result)
+        if is_unknown_issuer(&result)
+            && let Some(Some(verifier)) = self.system.as_deref()
         {
-            let create = || webpki_verifier(root_store(load_native_certs().certs)).ok();
-            if let Some(verifier) = system.get_or_init(create) {
-                result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
-            }
+            result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
         }
         if is_unknown_issuer(&result) {
             let unknown = Arc::new(unknown_issuer(leaf, others));

@@ -289,7 +289,12 @@ impl Step<'_> {
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
         match (event, state.poll) {
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
-                self.request_poll(&mut state);
+                state.is_poll_requested = true;
+                // A launch may be under way. When it is over, `RunningState::next_poll` sets the
+                // timer.
+                if matches!(state.poll, Poll::Idle | Poll::Splayed) {
+                    self.actions.push(Action::Arm(Delay::RequestedPoll));
+                }
             }
             (Event::Signal(signal), _) => self.forward(&mut state, signal),
             (Elapsed, Poll::Idle | Poll::Splayed) => {
@@ -319,15 +324,6 @@ impl Step<'_> {
             (GroupEmpty | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
-    }
-
-    /// Notes that the user has asked for a poll, and adds the action that sets the timer for it.
-    /// While a launch is under way, only notes the request, for the timer after that launch.
-    fn request_poll(&mut self, state: &mut RunningState) {
-        state.is_poll_requested = true;
-        if matches!(state.poll, Poll::Idle | Poll::Splayed) {
-            self.actions.push(Action::Arm(Delay::RequestedPoll));
-        }
     }
 
     /// Adds the action that sends a signal to the command's process group. If job control has

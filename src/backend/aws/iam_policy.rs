@@ -310,7 +310,7 @@ impl Statements<'_> {
     /// read values in the regions of these keys.
     fn to_json(&self, keys: &[Arn]) -> Value {
         let allowing = self.resources.iter().map(|((_, sid, action), resources)| {
-            statement(sid, action, resources.iter().map(Arn::as_str).collect())
+            statement(sid, action, resources.iter().map(Arn::to_string).collect())
         });
         let statements: Vec<Value> = allowing.chain(self.decryption(keys)).collect();
         json!({ "Version": "2012-10-17", "Statement": statements })
@@ -333,7 +333,7 @@ impl Statements<'_> {
             return None;
         }
 
-        let resources: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
+        let resources: BTreeSet<String> = keys.iter().map(Arn::to_string).collect();
         let mut decryption = statement("DecryptValues", "kms:Decrypt", Vec::from_iter(resources));
         decryption["Condition"] = json!({ "StringEquals": { "kms:ViaService": services } });
         Some(decryption)
@@ -350,6 +350,6 @@ fn is_public(locator: &Locator) -> bool {
 }
 
 /// Returns a statement that allows an action on resources.
-fn statement(sid: &str, action: &str, resources: Vec<&str>) -> Value {
+fn statement(sid: &str, action: &str, resources: Vec<String>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

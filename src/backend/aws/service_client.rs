@@ -483,7 +483,7 @@ impl Endpoints {
                 use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
                 let parameters = Params::builder()
                     .region(region.as_str())
-                    .set_endpoint(self.url(api).map(HttpUrl::to_string))
+                    .set_endpoint(self.url(api).map(|url| url.as_str().into()))
                     .use_fips(self.use_fips)
                     .use_dual_stack(self.use_dual_stack);
                 let parameters = parameters.build()?;

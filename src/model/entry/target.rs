@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use glob::Pattern;
@@ -529,16 +529,6 @@ pub enum Origin {
         /// The number of the line, beginning with 1.
         line: usize,
     },
-}
-
-impl Origin {
-    /// Returns the path of the declaration, if the entry is in one.
-    pub fn file(&self) -> Option<&Path> {
-        let Self::File { path, .. } = self else {
-            return None;
-        };
-        Some(path)
-    }
 }
 
 impl fmt::Display for Origin {

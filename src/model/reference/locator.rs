@@ -163,21 +163,17 @@ pub struct SecretRef {
 
 impl SecretRef {
     /// Lets messages show this reference only if it reads like a name. Otherwise, they name `owner`
-    /// instead, such as `DB_PASSWORD`.
+    /// instead, such as `DB_PASSWORD`. An empty variable doesn't matter, because only its name is
+    /// shown.
     #[must_use]
     pub fn hidden_unless_name(mut self, owner: String) -> Self {
-        self.locator.stand_in = StandIn((!self.reads_like_a_name()).then(|| owner.into()));
-        self
-    }
-
-    /// True if the reference as a whole reads like a name. An empty variable doesn't matter,
-    /// because only its name is shown.
-    pub fn reads_like_a_name(&self) -> bool {
         let id = match &self.locator.id {
             SecretId::Empty(_) => KNOWN.to_owned(),
             SecretId::Name(_) | SecretId::Arn(_) => self.locator.written_id(),
         };
-        may_be_shown(&id, &self.selector, Some(&self.locator.version))
+        let is_name = may_be_shown(&id, &self.selector, Some(&self.locator.version));
+        self.locator.stand_in = StandIn((!is_name).then(|| owner.into()));
+        self
     }
 
     /// True if messages may show the whole reference once it is known that the secret exists. Its

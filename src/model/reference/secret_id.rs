@@ -328,10 +328,6 @@ impl Arn {
         Self(format!("arn:{}", fields.join(":")))
     }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Creates the `*` of an IAM policy, for actions that can't be limited to a resource.
     pub fn any() -> Self {
         Self("*".to_owned())

@@ -446,9 +446,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
             (in_profile, for_all_in_profile.clone()),
         ];
         let mut found = by_precedence.into_iter();
-        if let Some(endpoint) = found.find_map(|(name, url)| Some((name, url?))) {
-            configured.insert(api, endpoint);
-        }
+        let endpoint = found.find_map(|(name, url)| Some((name, url?)));
+        configured.extend(endpoint.map(|endpoint| (api, endpoint)));
     }
     let mut is_true = |variable| places.read(variable, boolean) == Some(true);
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {

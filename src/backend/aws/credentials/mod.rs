@@ -237,8 +237,7 @@ async fn ask_in_regions(
         context.region = region;
         let asking = budget.retry_with_last(&mut last_outage, timed_out, async || {
             let found = ask(origin, &context).await?;
-            let endpoints = Some(&context.settings.endpoints);
-            checked_credentials(found, origin.clone(), endpoints)
+            checked_credentials(found, origin.clone(), Some(&context.settings.endpoints))
         });
         asking.await
     };

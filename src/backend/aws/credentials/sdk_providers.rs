@@ -407,7 +407,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
         .timeout_config(sdk_timeouts());
     // Without a time source, the provider panics.
     config.set_time_source(Some(Default::default()));
-    config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(ToString::to_string));
+    config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(|url| url.as_str().into()));
     config.build()
 }
 
