@@ -147,7 +147,8 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {noun}")
 }
 
-/// The largest number of names in a line of text. JSON has all names.
+/// The largest number of names in a line of text, and of entries below an abridged record. JSON has
+/// all of them.
 const MOST_NAMES: usize = 5;
 
 /// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -305,7 +306,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     let time = humantime::format_rfc3339_millis(now).to_string();
     let mut object = json!({
         "time": time,
-        // The command may write JSON to the same stream.
+        // The command may write JSON to the same stream, too.
         "logger": "secrets-exec",
         "level": level,
         "event": record.event,
