@@ -306,7 +306,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     let time = humantime::format_rfc3339_millis(now).to_string();
     let mut object = json!({
         "time": time,
-        // The command may write JSON to the same stream, too.
+        // The command may write JSON to the same stream.
         "logger": "secrets-exec",
         "level": level,
         "event": record.event,
@@ -483,9 +483,9 @@ pub fn has_progress_line() -> bool {
     mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
 }
 
-/// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
-/// line is cut off before the last column, so that the line never wraps. Shows nothing with
-/// `--quiet`, or if the write would block.
+/// Shows the text on the terminal, until anything else is printed. Call [`has_progress_line`] first.
+/// Text that doesn't fit on one line is cut off before the last column, so that the line never
+/// wraps. Shows nothing with `--quiet`, or if the write would block.
 pub fn show_progress(text: &str) {
     let mode = *locked(&MODE);
     if mode.has_notices && may_write(io::stderr()) {

@@ -164,8 +164,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `such key`, and names a character that hardly any key has: a comma, a quote, or one
-/// that only looks like a letter.
+/// the text is `such key`. If such a KEY has a character that hardly any key has, the text names
+/// it: a comma, a quote, or a character that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
