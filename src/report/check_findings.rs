@@ -29,7 +29,7 @@ pub struct Findings {
     pub source: Option<&'static str>,
     /// The identity that AWS returned, or `None` if AWS was not asked.
     pub caller: Option<Caller>,
-    /// The command and its file. It is `None` without `-- COMMAND`.
+    /// The command, its file and its status. `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,

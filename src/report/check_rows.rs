@@ -110,7 +110,7 @@ impl CheckedValues<'_> {
             Outcome::Default(_) => "default",
             Outcome::Value(_) => "ok",
             Outcome::Keys(0) => "empty",
-            // `rows` skips an object if one of its keys has a row, so all keys are overridden.
+            // `rows` skips an object if one of its keys has a row. So all keys are overridden here.
             Outcome::Keys(_) => "overridden",
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
@@ -362,7 +362,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         Err(error) => ("unknown", Some(error.problem.code)),
     };
 
-    let DescribedSecret { locator, .. } = secret;
+    let locator = &secret.locator;
     let role = locator.role.as_ref().map(|role| role.arn.to_string());
     let (id, region) = (locator.id.to_string(), secret.region.to_string());
     let mut fields =

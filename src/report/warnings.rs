@@ -154,8 +154,8 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in
 /// `{{ db.host }}`, which is only replaced in a template. Also returns a warning for each literal
-/// that is a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference to
-/// a key such as `password`.
+/// that is a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference
+/// to a key such as `password`.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
@@ -263,8 +263,8 @@ pub fn cache_warnings(
             && let Some(cached) = &document.cached
             && let Some(failure) = &cached.replaces
         {
-            let (name, age) = (locator.revealed().noun(), age(cached.age.as_secs()));
-            let mut note = format!("the cached value of {name} is {age} old");
+            let (name, cached_age) = (locator.revealed().noun(), age(cached.age.as_secs()));
+            let mut note = format!("the cached value of {name} is {cached_age} old");
             if let Some(id) = &document.version_id {
                 note += &format!(" (version {id})");
             }
@@ -336,8 +336,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start
-/// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any other
-/// command, and without such files.
+/// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any
+/// other command, and without such files.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -415,7 +415,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
     let mut records = Vec::new();
     for ((locator, parameter_name), mut outcomes) in grouped(sources) {
-        // A value is only made if every document was fetched, so this always finds one.
+        // A value is made only if all its documents were fetched, so there always is a document.
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };

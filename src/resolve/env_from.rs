@@ -191,7 +191,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let prefixed = rests.map(move |rest| {
         format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
-    // `DB_HOST` would become `DB_DB_HOST`.
+    // `DB_HOST` would become `DB_DB_HOST`. All keys can begin with a single letter by chance.
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled

@@ -164,8 +164,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `such key`. If such a KEY has a character that hardly any key has, the text names
-/// it: a comma, a quote, or a character that only looks like a letter.
+/// the text is `such key`. If such a KEY has a character that hardly any key has, such as a comma,
+/// a quote, or a character that only looks like a letter, the text names this character.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
@@ -228,7 +228,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
         Ok(_) => Fault::new("is plain text, not JSON"),
-        // A variable can't have a NUL byte.
+        // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => {
             Fault::new("is binary, not JSON").help("use --as-file without the key")
         }
@@ -239,7 +239,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // Otherwise, the whole document may be the value that the user wants.
+    // If no case above has a remedy, the user may want the whole document as the value.
     let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -475,6 +475,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 /// have quotes that a shell would remove. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
+    // The expression is valid, so the default is never used.
     let short = plain_name.map(|name| name.replace_all(normalized, ".$1").into_owned());
     short.unwrap_or_default()
 }

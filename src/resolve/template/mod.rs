@@ -196,6 +196,8 @@ impl Rendering<'_> {
             false => "doesn't have a key that the template looks up".to_owned(),
         };
 
+        // The object that doesn't have the key. A result of `fromjson` isn't in `inputs`, and an
+        // array isn't an object.
         let parent_object = || {
             let name = lookup.alias.as_deref()?;
             let (key, parents) = lookup.path.split_last()?;

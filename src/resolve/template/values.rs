@@ -53,6 +53,7 @@ pub struct Misses {
     /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
     /// returns it. For any other failed lookup, MiniJinja makes an undefined value.
     pub mark: OnceLock<Value>,
+    /// The position of the marked lookup among those that are noted.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
@@ -155,6 +156,7 @@ impl Object for SecretObject {
         }
     }
 
+    /// Looks up a key or an index, and notes a lookup that finds nothing or null.
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
