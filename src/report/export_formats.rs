@@ -156,7 +156,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
 }
 
 /// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the
-/// delimiter on a line of its own. The runner reads it with `SetEnvFileCommand` in
+/// delimiter on a line of its own. The runner reads this file with `SetEnvFileCommand` in
 /// `FileCommandManager`.
 ///
 /// # Errors

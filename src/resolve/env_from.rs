@@ -91,8 +91,8 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number. Its target is that of the whole object.
-    // Messages name the key by its variable or, if the key itself may be secret, by its number.
+    // Creates the outcome of the key with this number, and gives it the target of the whole object.
+    // Messages name the key by its variable or, if the key may be secret, by its number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);
@@ -106,7 +106,7 @@ pub fn key_outcomes(
 
     let mut errors = missing_key_problems(&members, object);
     let mut outcomes = Vec::new();
-    let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
+    let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         // The entry doesn't select this key, or the key is null.
         let Some(value) = value else { continue };
@@ -120,9 +120,9 @@ pub fn key_outcomes(
             continue;
         }
 
-        // An earlier key that sets the same variable, too.
+        // Notes the key, and returns an earlier key that sets the same variable, if there is one.
         let earlier_key = match &named {
-            Ok(name) => key_of.insert(name.clone(), key),
+            Ok(name) => keys_by_name.insert(name.clone(), key),
             Err(_) => None,
         };
         let problem = match (named, earlier_key) {

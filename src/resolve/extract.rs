@@ -309,24 +309,20 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
-    let has_lost_name = |name: &&str| is_after_name && !map[*name].is_string();
+    let may_be_lost = |name: &&str| is_after_name && !map[*name].is_string();
+    let mut lost_names = quotable_keys(map).filter(may_be_lost);
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
+    // Someone has stored all that `aws secretsmanager get-secret-value` prints.
+    let is_whole_response = map.contains_key("SecretString");
     nested_value_hint(json, key, rewrite)
-        .or_else(|| {
-            quotable_keys(map)
-                .filter(has_lost_name)
-                .find_map(lost_name_hint)
-        })
+        .or_else(|| lost_names.find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
-        // Someone has stored all that `aws secretsmanager get-secret-value` prints.
-        .or(map
-            .get("SecretString")
-            .map(|_| "store only what is in its SecretString".to_owned()))
+        .or(is_whole_response.then(|| "store only what is in its SecretString".to_owned()))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 

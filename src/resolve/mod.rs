@@ -370,8 +370,10 @@ impl<'a> ParsedAnswers<'a> {
                 },
             }
         }
-        let value = SecretValue::new(composed.as_slice());
-        errors.is_empty().then_some(value).ok_or(errors)
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(SecretValue::new(composed.as_slice()))
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -400,7 +402,9 @@ impl<'a> ParsedAnswers<'a> {
                 Err(error) => errors.push(error),
             }
         }
-        let mut inputs = errors.is_empty().then_some(inputs).ok_or(errors)?;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }

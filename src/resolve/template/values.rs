@@ -29,8 +29,8 @@ const DEEPEST: usize = 128;
 /// The names that a template can use: its aliases, `env`, and MiniJinja's functions.
 ///
 /// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would
-/// replace it. But the name may be an alias that `undeclared_variables` has missed, so that the
-/// secret of the alias wasn't read.
+/// replace it. But the name may be an alias that MiniJinja's `undeclared_variables` has missed, so
+/// that the secret of the alias wasn't read.
 #[derive(Debug)]
 pub struct Names(pub BTreeMap<Arc<str>, Value>);
 
