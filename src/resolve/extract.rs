@@ -239,7 +239,7 @@ fn not_json(bytes: &[u8], error: &Error, selector: &Selector, rewrite: Rewrite<'
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // If no case above has a remedy, the user may want the whole document as the value.
+    // Otherwise, the whole document may be the value that the user wants.
     let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
