@@ -24,15 +24,16 @@ pub struct Findings {
     pub exit_status: u8,
     /// False with `--metadata` and `--offline`, and if the inputs are invalid.
     pub values_read: bool,
-    /// The backend that was asked, or `None` with `--offline` or invalid inputs.
+    /// The backend that has the secrets: `aws`, `agent` or `local`. `None` with `--offline`, or if
+    /// the inputs are invalid.
     pub source: Option<&'static str>,
     /// The identity that AWS returned, or `None` if AWS was not asked.
     pub caller: Option<Caller>,
-    /// The command and its file. It is `None` without `-- COMMAND`.
+    /// The command, its file and its status. `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
-    /// The descriptions of secrets. There aren't any without `--describe` and `--metadata`.
+    /// The descriptions of secrets. Empty unless `--describe` or `--metadata` is given.
     pub secrets: Vec<TableRow>,
     /// The records of the report, in the form in which `--log-format json` prints them.
     pub messages: Vec<Value>,
@@ -76,7 +77,8 @@ impl Findings {
     }
 }
 
-/// Returns the row of the command, with the file that would be executed.
+/// Returns the row of the command. `found` is the file that would be executed, or the reason why
+/// none can be.
 pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
@@ -94,8 +96,9 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// The row of a variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets: `NAME`, `NAME=/path`, `/path` or `UNIT/CREDENTIAL`, or `PREFIX*` for an
-    /// object whose keys are unknown.
+    /// What the entry sets: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or
+    /// `UNIT/CREDENTIAL`. For an object whose keys don't have rows, `PREFIX*`. For a key that isn't
+    /// shown, its number.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.
@@ -153,10 +156,10 @@ const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
 /// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    // A literal without a remark isn't worth a row.
-    let has_nothing_to_say = |row: &Row| row.status == "ok" && row.note.is_none();
-    let is_plain = |row: &Row| row.kind == RowKind::Literal && has_nothing_to_say(row);
-    let is_listed = |row: &&Row| findings.lists_literals || !is_plain(row);
+    // The row of a literal without an error or a remark wouldn't say anything new.
+    let is_unremarkable = |row: &Row| row.status == "ok" && row.note.is_none();
+    let is_plain_literal = |row: &Row| row.kind == RowKind::Literal && is_unremarkable(row);
+    let is_listed = |row: &&Row| findings.lists_literals || !is_plain_literal(row);
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(findings.has_cache.then_some("CACHED"));
@@ -200,7 +203,8 @@ const STATUS_SENTENCES: [&str; 9] = [
     "valid: the reference is well-formed. Nothing was requested, because of --offline.",
 ];
 
-/// Returns the sentence about each status in the rows, and one line for all error codes.
+/// Returns the sentence about each status in the rows and, if a row has an error, a line that says
+/// where the errors are explained.
 fn status_lines(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
@@ -225,9 +229,9 @@ fn aligned_table<'r>(
     rows: impl IntoIterator<Item = &'r TableRow>,
     screen: Option<TableScreen>,
 ) -> String {
-    let headings = headings.iter().map(|heading| (*heading).to_owned());
+    let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
     // The cells of each line, and true for a failure.
-    let mut lines: Vec<(Vec<String>, bool)> = vec![(headings.collect(), false)];
+    let mut lines: Vec<(Vec<String>, bool)> = vec![(heading_cells.collect(), false)];
     for row in rows {
         let shown = row.cells.iter().map(|cell| match cell.as_str() {
             "" => "-".to_owned(),
@@ -239,7 +243,7 @@ fn aligned_table<'r>(
         return String::new();
     }
 
-    let mut widths = vec![0; lines[0].0.len()];
+    let mut widths = vec![0; headings.len()];
     for (cells, _) in &lines {
         for (width, cell) in widths.iter_mut().zip(cells) {
             *width = cell.chars().count().max(*width);
@@ -248,9 +252,9 @@ fn aligned_table<'r>(
     for heading in LEAST_IMPORTANT {
         let width: usize = widths.iter().map(|width| width + GAP).sum();
         // The last column doesn't need a gap.
-        let fits = screen.is_none_or(|screen| width <= screen.columns + GAP);
+        let is_too_wide = screen.is_some_and(|screen| width > screen.columns + GAP);
         let column = lines[0].0.iter().position(|cell| cell == heading);
-        if let (false, Some(column)) = (fits, column) {
+        if let (true, Some(column)) = (is_too_wide, column) {
             widths.remove(column);
             for (cells, _) in &mut lines {
                 cells.remove(column);
@@ -291,15 +295,15 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let state = match (row.error.unwrap_or(row.status), &row.note) {
+    let status_text = match (row.error.unwrap_or(row.status), &row.note) {
         (status, Some(note)) => format!("{status}, {note}"),
         (status, None) => status.to_owned(),
     };
 
-    // In a source, the first cell is the reference, the last one the status.
+    // The first cell of a source is the reference, and the last one is the status.
     let source_cells = only_source.map(|source| source.cells.clone());
     let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
-    (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, state);
+    (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, status_text);
     let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
         if !has_cache {
             cells.remove(CACHED);

@@ -53,7 +53,7 @@ pub enum CheckDepth {
 
 impl Row {
     /// Creates the row of the entry that `subject` names, without sources. If the label is the name
-    /// of a variable, this is also the variable of the row.
+    /// of a variable, sets `variable` to this name.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
@@ -85,7 +85,7 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // The keys of an object precede it. If one has a row, the object doesn't need one.
+            // The keys of an object precede it. If one of them has a row, the object has no row.
             let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
             let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
@@ -110,7 +110,7 @@ impl CheckedValues<'_> {
             Outcome::Default(_) => "default",
             Outcome::Value(_) => "ok",
             Outcome::Keys(0) => "empty",
-            // `rows` skips an object if one of its keys has a row, so all keys are overridden.
+            // `rows` skips an object if one of its keys has a row. So all keys are overridden here.
             Outcome::Keys(_) => "overridden",
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
@@ -179,7 +179,7 @@ impl CheckedValues<'_> {
 
     /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
-        // An answer is a document here: after a failure, the value would have failed, too.
+        // A request that fails makes the value fail, too. So here, an answer is always a document.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
@@ -189,8 +189,9 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter,
-    /// or `None` for a value without one, and without `--metadata`.
+    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter.
+    /// The result is `None` without `--metadata`, and for a value that doesn't read such a
+    /// parameter.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -200,8 +201,8 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the row for one secret of a value: an object in `sources`, and a line of the table.
-    /// It says what AWS answered, and how old the answer in the cache is. `parameter_name` selects
-    /// a parameter below a path.
+    /// The row says what AWS answered, and how old the answer in the cache is. `parameter_name`
+    /// selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let unread_status = self.unread_status(std::slice::from_ref(reference));
@@ -361,7 +362,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         Err(error) => ("unknown", Some(error.problem.code)),
     };
 
-    let DescribedSecret { locator, .. } = secret;
+    let locator = &secret.locator;
     let role = locator.role.as_ref().map(|role| role.arn.to_string());
     let (id, region) = (locator.id.to_string(), secret.region.to_string());
     let mut fields =
@@ -371,14 +372,14 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
             add_description(&mut fields, description, now);
             description_cells(description, now)
         }
-        // Without a column STATUS, ROTATION shows the status.
+        // This table doesn't have a column STATUS, so ROTATION shows the status.
         Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
     };
     let cells = [id, region].into_iter().chain(described).collect();
     TableRow {
         fields,
         cells,
-        // The last cell isn't a status.
+        // The last cell, which is red after a failure, isn't a status here.
         is_failed: false,
     }
 }
@@ -410,6 +411,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     };
 
     let primary = description.primary_region.iter();
+    // A replica names its primary region: `of us-east-1`.
     let mut copies: Vec<String> = primary.map(|region| format!("of {region}")).collect();
     for Replica { region, status, .. } in &description.replicas {
         copies.push(match status.as_deref() {

@@ -127,9 +127,9 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// quote is literal, even a line feed
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
 ///
-/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`. It drops a
-/// carriage return at the end of a line, and rejects the whole file if one line is too long. It
-/// treats an empty value as a missing key.
+/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a
+/// carriage return at the end of a line. The kubelet rejects the whole file if one line is too
+/// long, and treats an empty value as a missing key.
 ///
 /// # Errors
 /// When the value isn't UTF-8, or when the kubelet wouldn't read the same value from the file.
@@ -156,7 +156,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
 }
 
 /// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the
-/// delimiter on a line of its own. The runner reads it with `SetEnvFileCommand` in
+/// delimiter on a line of its own. The runner reads this file with `SetEnvFileCommand` in
 /// `FileCommandManager`.
 ///
 /// # Errors
@@ -226,10 +226,10 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// be the escape `\r`.
 ///
 /// # Errors
-/// When the value isn't UTF-8, or when the two parsers read every form of it differently.
+/// When the value isn't UTF-8, or when none of the forms fits.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a .env file")?;
-    let fitting = if value.contains("${") {
+    let quote_or_reason = if value.contains("${") {
         Err("the value contains `${`, which python-dotenv expands even in quotes")
     // In single quotes, a carriage return can't be written as `\r`.
     } else if !value.contains(['\'', '\r']) && !has_backslash_before(value, r"\'") {
@@ -243,7 +243,7 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
             "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
         )
     };
-    let quote = fitting.map_err(|why| {
+    let quote = quote_or_reason.map_err(|why| {
         let help = "let secrets-exec start the program, or use --format shell or json";
         Problem::configuration(why).help(help)
     })?;
@@ -302,9 +302,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of the values that were read and of their parts.
-/// Also returns a warning if lines are too short. A line is also masked without the spaces at its
-/// ends. Literals aren't masked, because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of the values that were read and of their parts,
+/// as it is and without the spaces at its ends. Also returns a warning if lines are too short.
+/// Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
-/// The problems that end a launch or a subcommand. If there aren't any, it goes on.
+/// The problems that end a launch or a subcommand. An empty report ends neither.
 #[derive(Debug, Default)]
 pub struct Report {
     pub problems: Vec<Problem>,
@@ -170,7 +170,7 @@ impl Report {
 /// The note about names that AWS has received, but that aren't shown. A report has it only once.
 const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change it: secrets-exec has already sent it to AWS";
 
-/// Returns the record about problems with the same reason. There is at least one.
+/// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
     // Except for the entries, the record has the text of the first problem.
     let common = with_all_missing_keys(problems[0], problems);
@@ -206,8 +206,8 @@ fn error_record(problems: &[&Problem]) -> Record {
 
     let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
-            let secrets = format!("{} {}", secrets.len(), about.plural);
-            (common.headline_of_several(&secrets), None)
+            let counted_secrets = format!("{} {}", secrets.len(), about.plural);
+            (common.headline_of_several(&counted_secrets), None)
         }
         Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),

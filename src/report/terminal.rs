@@ -147,7 +147,8 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {noun}")
 }
 
-/// The largest number of names in a line of text. JSON has all names.
+/// The largest number of names in a line of text, and of entries below an abridged record. JSON has
+/// all of them.
 const MOST_NAMES: usize = 5;
 
 /// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -293,8 +294,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record, without those of `entries`, `notes` and `help` that are
-/// empty.
+/// Returns the JSON object of a record. If `entries`, `notes` or `help` would be empty, the object
+/// doesn't have this member.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -484,7 +485,7 @@ pub fn has_progress_line() -> bool {
 
 /// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
 /// line is cut off before the last column, so that the line never wraps. Shows nothing with
-/// `--quiet`, or if the write would block.
+/// `--quiet`, or if the write would block. Callers check [`has_progress_line`] first.
 pub fn show_progress(text: &str) {
     let mode = *locked(&MODE);
     if mode.has_notices && may_write(io::stderr()) {

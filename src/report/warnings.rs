@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. If `status` lists nothing, this is a file or a template.
+/// more`. If `status` lists nothing, the process is waiting for a file or a template.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -114,8 +114,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns a warning for each template without any Jinja, and for each template that inserts a
-/// password into a URL as it is. For a template with `${NAME}`, there is already a warning of
-/// [`unexpanded_warnings`].
+/// password into a URL as it is. A template without Jinja but with `${NAME}` is skipped, because it
+/// gets a warning from [`unexpanded_warnings`].
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
@@ -153,9 +153,9 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
 }
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in
-/// `{{ db.host }}`, which is only replaced in a template. Also returns one for each literal that is
-/// a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference to a key
-/// such as `password`.
+/// `{{ db.host }}`, which is only replaced in a template. Also returns a warning for each literal
+/// that is a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference
+/// to a key such as `password`.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
@@ -167,8 +167,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
     const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
     let has_key = |text: &str| {
         // A URL doesn't read like a name.
-        let is_name = text.contains('/') && reads_like_a_name(text);
-        is_name && KEYS.iter().any(|key| text.ends_with(key))
+        let may_be_reference = text.contains('/') && reads_like_a_name(text);
+        may_be_reference && KEYS.iter().any(|key| text.ends_with(key))
     };
     plan.value_entries().filter_map(move |(entry, source)| {
         let ValueSource::Literal(text) = source else {
@@ -185,8 +185,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
             false => return None,
         };
         let subject = &entry.subject;
-        let text = format!("the value of {subject} is plain text, although it contains {part}");
-        Some(Record::warning(text).with_help(format!("use `{key}` instead of `value`")))
+        let why = format!("the value of {subject} is plain text, although it contains {part}");
+        Some(Record::warning(why).with_help(format!("use `{key}` instead of `value`")))
     })
 }
 
@@ -237,8 +237,8 @@ pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let all = outcomes.list.iter();
     let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
-    let text = || format!("an empty value was read for {}", some_of(&subjects));
-    (!subjects.is_empty()).then(|| Record::warning(text()))
+    let message = format!("an empty value was read for {}", some_of(&subjects));
+    (!subjects.is_empty()).then(|| Record::warning(message))
 }
 
 /// Returns the warning about an entry that was resolved, but that is probably a mistake.
@@ -263,8 +263,8 @@ pub fn cache_warnings(
             && let Some(cached) = &document.cached
             && let Some(failure) = &cached.replaces
         {
-            let (name, age) = (locator.revealed().noun(), age(cached.age.as_secs()));
-            let mut note = format!("the cached value of {name} is {age} old");
+            let (name, cached_age) = (locator.revealed().noun(), age(cached.age.as_secs()));
+            let mut note = format!("the cached value of {name} is {cached_age} old");
             if let Some(id) = &document.version_id {
                 note += &format!(" (version {id})");
             }
@@ -316,27 +316,28 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
-    let warnings = after_dollars.filter_map(|text| {
+    let variable_warnings = after_dollars.filter_map(|text| {
         let name = text.trim_start_matches(['{', '(']).split(is_end).next();
         let name = name.filter(is_set_name)?;
         // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
-        let (shown, variable) = match text.starts_with('(') {
+        let (shown, end_of_remedy) = match text.starts_with('(') {
             true => (format!("$({name})"), format!(" with ${name}")),
             false => (format!("${name}"), String::new()),
         };
         Some(Record::warning(format!(
-            "\"{shown}\" in an argument {LITERAL}{variable}"
+            "\"{shown}\" in an argument {LITERAL}{end_of_remedy}"
         )))
     });
     let mut words = command.arguments().filter_map(OsStr::to_str);
     // Other operators, such as `;` and `>`, can be meant for the command.
     let operator = words.find(|word| ["&&", "||", "2>&1"].contains(word));
     let warning = operator.map(|word| Record::warning(format!("the argument {word:?} {LITERAL}")));
-    warnings.chain(warning).collect()
+    variable_warnings.chain(warning).collect()
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start
-/// several programs: if it is a shell, or a script (`is_script`). The result is `None` otherwise.
+/// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any
+/// other command, and without such files.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -414,7 +415,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
     let mut records = Vec::new();
     for ((locator, parameter_name), mut outcomes) in grouped(sources) {
-        // A value is only made if every document was fetched, so this always finds one.
+        // A value is made only if all its documents were fetched, so there always is a document.
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };

@@ -62,8 +62,8 @@ pub fn object_members<'j>(
         return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
     let members = map.iter().map(|(key, value)| {
-        let is_selected = object.naming.selects(key);
-        (key.as_str(), is_selected.then(|| text_of(value)).flatten())
+        let selected = Some(value).filter(|_| object.naming.selects(key));
+        (key.as_str(), selected.and_then(text_of))
     });
     Ok(members.collect())
 }
@@ -91,8 +91,8 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number. Its target is that of the whole object.
-    // Messages name the key by its variable or, if the key itself may be secret, by its number.
+    // Creates the outcome of the key with this number, and gives it the target of the whole object.
+    // Messages name the key by its variable or, if the key may be secret, by its number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);
@@ -106,13 +106,13 @@ pub fn key_outcomes(
 
     let mut errors = missing_key_problems(&members, object);
     let mut outcomes = Vec::new();
-    let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
+    let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         // The entry doesn't select this key, or the key is null.
         let Some(value) = value else { continue };
 
-        let name = object.naming.variable_name(key);
-        let named = name.and_then(|name| expect_safe_value(name, value.expose()));
+        let variable_name = object.naming.variable_name(key);
+        let named = variable_name.and_then(|name| expect_safe_value(name, value.expose()));
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
@@ -120,9 +120,9 @@ pub fn key_outcomes(
             continue;
         }
 
-        // An earlier key that sets the same variable, too.
+        // Notes the key, and returns an earlier key that sets the same variable, if there is one.
         let earlier_key = match &named {
-            Ok(name) => key_of.insert(name.clone(), key),
+            Ok(name) => keys_by_name.insert(name.clone(), key),
             Err(_) => None,
         };
         let problem = match (named, earlier_key) {
@@ -163,16 +163,16 @@ pub fn key_outcomes(
 }
 
 /// Returns the warnings about an object: a key in `except` that doesn't exist, a name in `rename`
-/// that has the prefix already and gets it twice, and a selected key with a space or an invisible
-/// character, which looks like a different key.
+/// that has the prefix already and gets it twice, a selected key with a space or an invisible
+/// character, which looks like a different key, and a prefix with which all keys begin already.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_missing).map(move |key| {
         let noun = noun_with_name(what, key);
         let hint = missing_key_hint(members, key, naming);
-        let text = format!("there is no {noun}, but \"except\" lists it");
-        hint.map_or(text.clone(), |hint| text + ": " + &hint)
+        let ending = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+        format!("there is no {noun}, but \"except\" lists it{ending}")
     });
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
@@ -191,7 +191,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let prefixed = rests.map(move |rest| {
         format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
-    // `DB_HOST` would become `DB_DB_HOST`.
+    // `DB_HOST` would become `DB_DB_HOST`. All keys can begin with a single letter by chance.
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled
@@ -226,7 +226,8 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
     errors
 }
 
-/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist.
+/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist, or `None` if no
+/// existing key is similar and the key isn't a pattern.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));
@@ -257,7 +258,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
     let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     let written = subject.reference().unwrap_or("…");
-    let item = |setting: &str| match is_argument {
+    let written_with = |setting: &str| match is_argument {
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
@@ -267,7 +268,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
                 "has the {what} {key:?}, but {name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)"
             );
             // The name begins with a digit, or is empty, so `_` makes it legal.
-            let renamed = item(&format!("rename: {{ {key:?}: _{name} }}"));
+            let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
             (text, format!("{renamed}, or except: [{key:?}]"))
         }
         NamingError::Unsafe { name, effect } => {
@@ -279,7 +280,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
                     let write = written_as_variable(name.as_str(), &reference, subject);
                     format!("to set it anyway, write {write}")
                 }
-                Some(_) | None => item(&format!("except: [{key:?}]")),
+                Some(_) | None => written_with(&format!("except: [{key:?}]")),
             };
             (text, help)
         }

@@ -164,8 +164,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `such key`, and names a character that hardly any key has: a comma, a quote, or one
-/// that only looks like a letter.
+/// the text is `such key`. If such a KEY has a character that hardly any key has, such as a comma,
+/// a quote, or a character that only looks like a letter, the text names this character.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
@@ -233,7 +233,7 @@ fn not_json(
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
         Ok(_) => Fault::new("is plain text, not JSON"),
-        // A variable can't have a NUL byte.
+        // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => {
             Fault::new("is binary, not JSON").help("use --as-file without the key")
         }
@@ -319,24 +319,20 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
-    let has_lost_name = |name: &&str| is_after_name && !map[*name].is_string();
+    let may_be_lost = |name: &&str| is_after_name && !map[*name].is_string();
+    let mut lost_names = quotable_keys(map).filter(may_be_lost);
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
+    // Someone has stored all that `aws secretsmanager get-secret-value` prints.
+    let is_whole_response = map.contains_key("SecretString");
     nested_value_hint(json, key, rewrite)
-        .or_else(|| {
-            quotable_keys(map)
-                .filter(has_lost_name)
-                .find_map(lost_name_hint)
-        })
+        .or_else(|| lost_names.find_map(lost_name_hint))
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
-        // Someone has stored all that `aws secretsmanager get-secret-value` prints.
-        .or(map
-            .get("SecretString")
-            .map(|_| "store only what is in its SecretString".to_owned()))
+        .or(is_whole_response.then(|| "store only what is in its SecretString".to_owned()))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 
@@ -485,6 +481,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 /// have quotes that a shell would remove. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
+    // The expression is valid, so the default is never used.
     let short = plain_name.map(|name| name.replace_all(normalized, ".$1").into_owned());
     short.unwrap_or_default()
 }

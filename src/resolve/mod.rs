@@ -370,8 +370,10 @@ impl<'a> ParsedAnswers<'a> {
                 },
             }
         }
-        let value = SecretValue::new(composed.as_slice());
-        errors.is_empty().then_some(value).ok_or(errors)
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(SecretValue::new(composed.as_slice()))
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
@@ -400,7 +402,9 @@ impl<'a> ParsedAnswers<'a> {
                 Err(error) => errors.push(error),
             }
         }
-        let mut inputs = errors.is_empty().then_some(inputs).ok_or(errors)?;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
@@ -483,22 +487,21 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 /// read. Returns outcomes in which these templates have failed and all other entries are unread, or
 /// `None` if there are no such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
-    let mut outcomes = None;
+    let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
         if let PlannedSource::Value(ValueSource::Template { template, inputs }) = &entry.source
             && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
-            let outcomes = outcomes.get_or_insert_with(|| Outcomes::unread(plan));
+            let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));
             outcomes.list[index].result = Outcome::Failed(vec![problem]);
         }
     }
-    outcomes
+    invalid
 }
 
 /// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, a
 /// secret of the plan that exists and whose name differs by one letter, or `db:password` instead of
-/// `db.password`. Keeps the backend's suggestions. Only the first failures get one
-/// ([`MOST_SUGGESTIONS`]).
+/// `db.password`. Keeps the backend's suggestions. At most [`MOST_SUGGESTIONS`] are added.
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
     let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));

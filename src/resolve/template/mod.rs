@@ -53,8 +53,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text before a template that is rendered again to find out which lookup made it fail. It
-/// makes an undefined value, the mark, which one of the failed lookups returns.
+/// The text before a template that is rendered again to find out which lookup made it fail. This
+/// text makes an undefined value, the mark, which one of the failed lookups returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -163,10 +163,10 @@ impl Rendering<'_> {
     /// text.
     ///
     /// For each candidate, this renders the template again with [`MARK`] in front, which makes the
-    /// mark: an undefined value that only this candidate returns. Before, it returned another
-    /// undefined value, so the template does the same again. If MiniJinja's error now names the
-    /// mark, this lookup is the cause. (Only `'key' in db` has a different result with the mark,
-    /// but it doesn't use the value.)
+    /// mark: an undefined value that only this candidate returns. In the first rendering, the
+    /// candidate returned a different undefined value, so the template does the same again. If
+    /// MiniJinja's error now names the mark, the candidate is the cause. (Only `'key' in db` has a
+    /// different result with the mark, but this test doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
@@ -196,6 +196,8 @@ impl Rendering<'_> {
             false => "doesn't have a key that the template looks up".to_owned(),
         };
 
+        // The object that doesn't have the key. A result of `fromjson` isn't in `inputs`, and an
+        // array isn't an object.
         let parent_object = || {
             let name = lookup.alias.as_deref()?;
             let (key, parents) = lookup.path.split_last()?;
@@ -254,13 +256,13 @@ impl Rendering<'_> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
             let input = self.inputs.get(alias).filter(|input| is_relevant(input))?;
-            self.problem_of_lookup(lookup, alias, input)
+            self.non_object_problem_at(lookup, alias, input)
         })
     }
 
     /// Returns the problem for the lookup of a key in a value that is neither an object nor null,
     /// or `None` for any other lookup. `input` is the secret of `alias`.
-    fn problem_of_lookup(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
+    fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
         // No key can be looked up in a secret that is text, whatever `parent` is.

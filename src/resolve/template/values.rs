@@ -29,8 +29,8 @@ const DEEPEST: usize = 128;
 /// The names that a template can use: its aliases, `env`, and MiniJinja's functions.
 ///
 /// Looking up any other name is an error. If the name were only undefined, Jinja's `default` would
-/// replace it. But the name may be an alias that `undeclared_variables` has missed, so that the
-/// secret of the alias wasn't read.
+/// replace it. But the name may be an alias that MiniJinja's `undeclared_variables` has missed, so
+/// that the secret of the alias wasn't read.
 #[derive(Debug)]
 pub struct Names(pub BTreeMap<Arc<str>, Value>);
 
@@ -51,8 +51,9 @@ impl Object for Names {
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
     /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
-    /// returns it. For any other one, MiniJinja makes an undefined value.
+    /// returns it. For any other failed lookup, MiniJinja makes an undefined value.
     pub mark: OnceLock<Value>,
+    /// The position of the marked lookup among those that are noted.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
@@ -155,6 +156,7 @@ impl Object for SecretObject {
         }
     }
 
+    /// Looks up a key or an index, and notes a lookup that finds nothing or null.
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
@@ -359,9 +361,9 @@ macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail
-/// with a misleading error if they get one. Before such a filter runs, [`expect_usable`] returns a
-/// clear error for it, and for an input with which the filter would panic or use up all memory.
+/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail for
+/// it with a misleading error. Before such a filter runs, [`expect_usable`] returns a clear error
+/// for an undefined input, and for one with which the filter would panic or use up all memory.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
@@ -369,8 +371,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     ];
     let short_escape = ("e", Value::from_function(filters::escape));
     for (name, filter) in builtins.into_iter().chain([short_escape]) {
-        let checked = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-            let given = given.into_values();
+        let checked = move |state: &mut State<'_, '_>, arguments: Rest<ValueOrKwargs>| {
+            let given = arguments.into_values();
             expect_usable(name, &given, state)?;
             filter.call(state, &given)
         };
@@ -378,8 +380,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// Checks the input of a filter, which is the first of `given`, and the filter's first argument,
-/// which is the second.
+/// Checks the first two of the values that a filter is given: its input, and its first argument.
 ///
 /// # Errors
 /// If the input or, for `join`, an item is undefined, or if the filter would panic or use up all
@@ -447,7 +448,7 @@ fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
 /// Returns encoded or decoded bytes as text.
 ///
 /// # Errors
-/// If the bytes aren't UTF-8. Only decoded bytes can be something else.
+/// If the bytes aren't UTF-8. Base64 always is, so the error is about `b64decode`.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;
