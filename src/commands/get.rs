@@ -86,7 +86,10 @@ fn entry_name_problem(
     let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
     let write = match entry.subject.reference() {
         Some(reference) => argument.rewritten_with(reference),
-        None => format!("-- printenv {} instead of get", entry.target.variable()?),
+        None => format!(
+            "secrets-exec [OPTIONS] -- printenv {}",
+            entry.target.variable()?
+        ),
     };
     let problem = Problem::new(failed.status, text).code(failed.code);
     Some(problem.help(format!("to print its value, use {write}")))

@@ -65,10 +65,11 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
         let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
         return Problem::usage(text).help(help);
     }
-    let nothing = "there is nothing to read: there is no --env, and";
+    let nothing = "there is nothing to read: no --env was given, and";
     if !declarations.is_empty() {
         let names = declarations.join(" or ");
-        let text = format!(r#"{nothing} no entry under "env", "env-from" or "files" in {names}"#);
+        let text =
+            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
         return Problem::configuration(text)
             .help("add an entry, as in env: { DB_PASSWORD: prod/db:password }");
     }
@@ -81,7 +82,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
     }
     let directory = Path::new(".").canonicalize().unwrap_or_default();
     let shown = directory.display();
-    let text = format!("{nothing} no secrets-exec.yaml, .yml or .json in {shown}");
+    let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
     // The working directory of a service or container is often `/`.
     let help = match directory == Path::new("/") {
         true => {

@@ -344,8 +344,8 @@ pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another accoun
 ^parameter/(.+)$ => for a parameter, write «ssm:/$1»
 ^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
-^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => write - { from: $2, prefix: $1 }
-^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write - { from: $1, prefix: $2 }
+^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => use { from: $2, prefix: $1 }
+^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => use { from: $1, prefix: $2 }
 ^--env-from (\w+)[-.](\w*)=([^:=]+)$ => in a prefix, use only letters, digits and "_": --env-from ${1}_$2=$3
 [^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => put colons before the stage, as in prod/db::AWSPREVIOUS
 ^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the last six characters come from an ARN, remove them

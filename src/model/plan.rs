@@ -300,7 +300,7 @@ impl Lookup<'_> {
                 && let Some(name) = source.empty_variable()
             {
                 let help = format!(
-                    "set {name} or, to start without the secret, add optional: true in a declaration"
+                    "set {name}, or set optional: true in a declaration to start without the secret"
                 );
                 let fault = Fault::new(format!("uses the variable {name}, which is empty"));
                 self.refuse(&entry.subject, fault.help(help));

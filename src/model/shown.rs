@@ -224,11 +224,11 @@ pub fn is_quotable_value(value: &str) -> bool {
 }
 
 /// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result
-/// is `such key`, which follows "no".
+/// is `key "…"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     match is_quotable_value(name) {
         true => format!("{noun} {name:?}"),
-        false => format!("such {noun}"),
+        false => format!("{noun} \"…\""),
     }
 }
 

@@ -124,7 +124,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         };
         let subject = &entry.subject;
         if let Some(expression) = unencoded_password(&template.text, plan) {
-            let why = "but the value may contain characters such as @ and /";
+            let why = "but the value may contain characters such as @ or /";
             let text = format!("the template of {subject} inserts {expression} into a URL, {why}");
             let help = format!("write {{{{ {expression} | urlencode }}}}");
             return Some(Record::warning(text).with_help(help));

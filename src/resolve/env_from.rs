@@ -217,7 +217,7 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
             }
             Some((_, None)) if list == "only" && naming.selects(key) => {
                 let text =
-                    format!("has the key {key:?}, but its value is null, and \"only\" lists it");
+                    format!("has the key {key:?}, which \"only\" lists, but its value is null");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}
@@ -241,7 +241,7 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
         .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
         // `/prod/app/token` stands for the parameter `token` below a path.
         .or(nearest(bare.rsplit('/').next()?, quotable_names).map(did_you_mean))
-        .or(key.contains('*').then(|| "list whole names".to_owned()))
+        .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
 /// Returns what messages call a member: a key or, below a path, a parameter.
@@ -269,7 +269,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             );
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, format!("{renamed}, or except: [{key:?}]"))
+            (text, format!("{renamed}, or use except: [{key:?}]"))
         }
         NamingError::Unsafe { name, effect } => {
             let text =

@@ -273,7 +273,7 @@ pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Probl
 /// `None` for any other value.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
-    let help = "the object is inside a string, so it was encoded twice: store the object itself";
+    let help = "store the object itself, not a string that contains it";
     parsed.value().is_object().then(|| help.to_owned())
 }
 

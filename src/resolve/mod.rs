@@ -180,7 +180,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     // A relative path is quotable. It has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
-    let warning = "the variable gets the value itself, not the path of a file: put it under \"files\", or use --as-file";
+    let warning = "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file";
     // A shorter text may be anything, such as a flag or the name of a file.
     (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
 }

@@ -233,7 +233,8 @@ const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:
                           shows arguments. Set a variable with --env instead, and let the command read it";
 
 /// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
-const EMPTY_KEY: &str = "gets the whole secret: its key is empty (an unset shell variable?)";
+const EMPTY_KEY: &str =
+    "gets the whole secret, because the key after the colon is empty (an unset shell variable?)";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]

@@ -279,7 +279,7 @@ impl<'a> Item<'a> {
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
             (Some("optional"), _, _) => "remove it, or add optional: true".to_owned(),
             (Some(ours), _, _) => format!("use {ours:?} instead"),
-            (None, Some(location), _) => format!("put it {location}"),
+            (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
                 "put it after a colon, as in prod/db:password".to_owned()

@@ -278,7 +278,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     if let Some(once) = fields.take("once") {
         target.once = once.expect_boolean() == Some(true);
         if target.once && target.path.is_some() {
-            once.refuse("can't be used with \"path\", because such a file can be read again");
+            once.refuse("can't be used with \"path\", because a file at a path can be read again");
         }
     }
     entry_from_map(fields, Some(Target::File(target)), item.origin())

@@ -212,7 +212,8 @@ impl SecretRef {
             return Ok(self);
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
-        let text = format!("ends with a {ending}, so it stands for the parameters below that path");
+        let text =
+            format!("ends with a {ending}, so it is a path, which stands for several parameters");
         let help =
             format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
         Err(Fault::new(text).help(help))

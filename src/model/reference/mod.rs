@@ -58,7 +58,7 @@ pub struct Reference {
 const PARTS_REMEDY: &str = "write SECRET:KEY:STAGE:VERSION-ID, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a secret can't have.
-const VERSION_REMEDY: &str = "use the full version id, as secrets-exec check --json prints it, or a stage, as in prod/db:password:AWSPREVIOUS";
+const VERSION_REMEDY: &str = "use a full version id (see secrets-exec check --json) or a staging label, as in prod/db:password:AWSPREVIOUS";
 
 /// The remedy for a version that a parameter can't have.
 const PARAMETER_VERSION_REMEDY: &str =
@@ -70,7 +70,7 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 /// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
 /// and `${NAME}` would send it to AWS as the name of a secret.
 const PASSING_REMEDY: &str =
-    "to pass the variable on, remove this entry; if it names a secret, write ${NAME}";
+    "to pass the variable on, remove this entry; if the variable names a secret, write ${NAME}";
 
 /// The remedy for the path of a file where a reference belongs.
 const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
@@ -352,7 +352,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
         '"' | '\'' => "includes quotes".to_owned(),
         _ => format!(
-            "has the character {}, which AWS doesn't allow in the name of a secret or parameter",
+            "contains {}, which AWS doesn't allow in the name of a secret or parameter",
             quoted_character(character)
         ),
     };
@@ -376,7 +376,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '"' | '\'' => "remove the quotes",
         // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
         // come before them in Unicode, may belong to a password.
-        '\u{370}'.. => "type it again, because it only looks like an ordinary character",
+        '\u{370}'.. => "retype this character, which only looks like an ordinary one",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
         '*' if before.is_empty() => VALUE_REMEDY,

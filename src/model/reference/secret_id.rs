@@ -467,7 +467,7 @@ impl Region {
         }
 
         let similar = self.similar_region();
-        let list = "list them: aws account list-regions --region us-east-1".to_owned();
+        let list = "list the regions: aws account list-regions --region us-east-1".to_owned();
         Some(similar.map_or(list, |region| did_you_mean(&region.0)))
     }
 }

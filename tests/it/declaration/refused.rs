@@ -20,7 +20,7 @@ must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
-put it under "defaults" | ^region: us-east-1
+put this key under "defaults" | ^region: us-east-1
 A isn't under "env" | ^A: "x:k"
 can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x.yaml | no-file: true
 "defaults" has an unknown key | defaults: {^env: "A=x:k"}
@@ -116,7 +116,7 @@ needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optiona
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
-put it under "files" | env: {A: {from: "x:k", ^path: /run/a}}
+put this key under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
@@ -131,13 +131,13 @@ must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k 
 must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
 must be true or false | env-from: [{from: x, optional: ^1}]
 has an unknown key | env-from: [{from: x, ^default: d}]
-has the character "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
+contains "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
 an entry in "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
 must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be octal, from "0000" to "0777" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
-"once" of K can't be used with "path", because such a file can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
+"once" of K can't be used with "path", because a file at a path can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
 did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
 isn't a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""

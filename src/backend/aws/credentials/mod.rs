@@ -190,7 +190,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
-    let mut note = format!("tried {}", looked_at.join(", "));
+    let mut note = format!("secrets-exec tried {}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {

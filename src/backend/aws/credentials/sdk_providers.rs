@@ -103,7 +103,8 @@ pub async fn sso_credentials(
     conceal([token.token()]);
 
     let failed = |error| {
-        let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");
+        let headline =
+            format!("the SSO portal returned no credentials for the profile {profile:?}");
         request_failure(&headline, error)
     };
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
