@@ -133,7 +133,7 @@ async fn read_path(
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
     // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
-    // needs the slash at the beginning, so the path from an ARN gets one.
+    // only matches a path with a slash at its beginning, so the path from an ARN gets one.
     let name = &format!("/{}", bare_name(path.name));
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
@@ -147,8 +147,8 @@ async fn read_path(
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
-    let found = Document::of_path(found.into_iter().collect());
-    let mut document = found.ok_or(Cause::Absent(Missing::Secret))?;
+    let missing = Cause::Absent(Missing::Secret);
+    let mut document = Document::of_path(Vec::from_iter(found)).ok_or(missing)?;
     document.region = Some(client.region.clone());
     Ok(document)
 }
@@ -312,10 +312,10 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
     if name == bare_name(id.name()) {
         return true;
     }
-    let Some(secret) = referenced_secret(id.name()) else {
+    let Some(secret_name) = referenced_secret(id.name()) else {
         return false;
     };
-    let secret = SecretId::Name(secret.into());
+    let secret = SecretId::Name(secret_name.into());
     // `bare_name` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
     match Arn::parse(name) {
         Some(arn) => secret.is_answered_by(None, Some(&arn)),
@@ -326,9 +326,10 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
 /// of an ARN and without leading slashes.
 pub fn bare_name(name: &str) -> &str {
-    let split = name.split_once(":parameter/");
-    let in_arn = split.filter(|_| Arn::has_prefix(name));
-    let own_name = in_arn.map_or(name, |(_, own_name)| own_name);
+    let own_name = match name.split_once(":parameter/") {
+        Some((_, own_name)) if Arn::has_prefix(name) => own_name,
+        Some(_) | None => name,
+    };
     own_name.trim_start_matches('/')
 }
 
@@ -401,7 +402,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     };
     let missing = Cause::Absent(Missing::Secret);
     let found = described.iter().find(is_requested).ok_or(missing)?;
-    let mut document = Document::new(SecretValue::default());
+    let mut document = Document::default();
     document.region = Some(region.clone());
     // A description is about the newest version, so it doesn't apply to a path or to a version that
     // the request names.
@@ -453,6 +454,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
+    // A path is the only request of its batch, so one description is enough.
     read_pages(input, batch.len(), request_page).await
 }
 

@@ -29,8 +29,8 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends. Otherwise, AWS's
-/// error, or a refusal for a secret without a value.
+/// AWS's error, [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends, or a
+/// refusal for a secret without a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -213,8 +213,8 @@ impl From<DescribeSecretOutput> for Description {
 }
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. A request for a version id that DescribeSecret doesn't
-/// list has no answer.
+/// the failures that a launch would have. Leaves out requests for a version id that DescribeSecret
+/// doesn't list.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
