@@ -235,6 +235,7 @@ impl Statements<'_> {
         }
 
         let named_arn = locator.id.arn();
+        // Without a region, the policy is for the commercial partition.
         let default_partition = region.map_or("aws", partition_of);
         let partition = named_arn.map_or(default_partition, Arn::partition);
         let account = match is_public(locator) {

@@ -144,7 +144,7 @@ impl Aws {
         let request = settings.with_defaults(locator);
         let (store, id, version) = (locator.store, &locator.id, &locator.version);
         let parts = (store, id, &request.region, &request.role, version);
-        let endpoints = settings.endpoints.cache_key(locator.store);
+        let endpoints = settings.endpoints.cache_key(store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
     }

@@ -402,7 +402,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     };
     let missing = Cause::Absent(Missing::Secret);
     let found = described.iter().find(is_requested).ok_or(missing)?;
-    let mut document = Document::default();
+    let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
     // A description is about the newest version, so it doesn't apply to a path or to a version that
     // the request names.

@@ -103,13 +103,11 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
         (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };
 
-    let region = arn.as_ref().and_then(Arn::region);
-    let created = response.created_date.and_then(timestamp);
     Ok(Document {
         version_id: response.version_id,
         stages,
-        created,
-        region,
+        created: response.created_date.and_then(timestamp),
+        region: arn.as_ref().and_then(Arn::region),
         ..Document::new(value)
     })
 }
@@ -213,7 +211,7 @@ impl From<DescribeSecretOutput> for Description {
 }
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. Leaves out requests for a version id that DescribeSecret
+/// the failures that a launch would have. Leaves out a request for a version id that DescribeSecret
 /// doesn't list.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
