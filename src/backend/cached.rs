@@ -258,8 +258,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the entry's document with the age of the answer. For a stale entry, `replaces` is
-    /// the failure of AWS that made it necessary. For a fresh entry, it is `None`.
+    /// Returns the entry's document with the age of the answer. `replaces` is AWS's failure,
+    /// because of which a stale entry is used, or `None` for a fresh entry.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -433,8 +433,7 @@ const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
 /// Adds `--cache` to the text of `problem`, which says that a directory can't be opened. If the
-/// directory is or would be on a disk, also replaces the help, because it may say to create this
-/// directory.
+/// directory is or would be on a disk, the new help suggests a directory in memory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let mut existing = path.ancestors().filter(|parent| parent.is_dir());

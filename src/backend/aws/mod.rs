@@ -437,22 +437,22 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
         let budget = session.budget.share(begun, index, regions.len());
         let results = send(session, region, &unanswered, &budget).await;
         let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
-        for ((request, mut passed_over), result) in sent.zip(results) {
+        for ((request, mut errors), result) in sent.zip(results) {
             match result {
                 Ok(mut document) => {
-                    document.passed_over = passed_over;
+                    document.passed_over = errors;
                     answers.push((request, Ok(document)));
                 }
                 Err(outage) if outage.again.is_in_next_region() && !is_last => {
-                    passed_over.push((region.clone(), outage));
+                    errors.push((region.clone(), outage));
                     unanswered.push(request);
-                    outages.push(passed_over);
+                    outages.push(errors);
                 }
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
-                    passed_over.push((region.clone(), error));
-                    answers.push((request, Err(failure_in_regions(passed_over))));
+                    errors.push((region.clone(), error));
+                    answers.push((request, Err(failure_in_regions(errors))));
                 }
             }
         }

@@ -39,11 +39,11 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut single) = (Vec::new(), Vec::new());
     for request in requests {
-        let locator = &request.locator;
-        if locator.is_path() || !seen.insert(bare_name(locator.id.name()).to_owned()) {
-            single.push(request);
-        } else {
+        let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
+        if is_first && !request.locator.is_path() {
             shared.push(request);
+        } else {
+            single.push(request);
         }
     }
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
@@ -282,10 +282,9 @@ impl Parameter {
     /// If a version number was requested, the response must have it.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
-        let has_number = |number: i64| self.version == Some(number);
-        let requested = locator.version.id();
+        let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
         (self.selector.is_none() || self.selector == selector)
-            && requested.is_none_or(|number| number.parse().is_ok_and(has_number))
+            && locator.version.id().is_none_or(has_number)
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter,

@@ -311,9 +311,9 @@ impl Session {
         }
     }
 
-    /// Returns the identity of the role in the settings or, without one, of the base credentials,
-    /// if they were found. The provider is always that of the base credentials. Doesn't send a
-    /// request.
+    /// Returns the identity of the role in the settings or, without one, of the base credentials.
+    /// Returns `None` if these credentials weren't found. The provider is always that of the base
+    /// credentials. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -383,7 +383,7 @@ impl Session {
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
     /// assume the role. STS is asked only once: if it doesn't answer in time, the result stays
-    /// `None`. Without credentials, it is `None`, too.
+    /// `None`. Also returns `None` without credentials.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
