@@ -355,8 +355,9 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
 /// Starts opening connections for the requests that have to wait for credentials, so that both
 /// happen at the same time.
 ///
-/// Does nothing if an earlier fetch has found credentials. If the credentials are in variables,
-/// skips the requests without a role, which can be sent immediately.
+/// Does nothing if an earlier fetch has found credentials, because nothing has to be looked for
+/// again. If the credentials are in variables, skips the requests without a role, which can be sent
+/// immediately.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {
         return;

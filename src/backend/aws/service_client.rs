@@ -207,9 +207,9 @@ impl Client {
     /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
-    /// When the request is invalid, or when no response arrives in time. Also when the body of the
-    /// response can't be read: if the connection broke, the error says so, unless the status is 500
-    /// or more. In all other cases, the error is the one for the status.
+    /// When the request is invalid, or when no complete response arrives in time. If the connection
+    /// breaks before the end of the body, the error says so, unless the status is 500 or more. In
+    /// that case, and for an invalid body, the error is the one for the status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
