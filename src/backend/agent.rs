@@ -101,8 +101,7 @@ pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
-    /// AWS's settings. This backend uses only the region, the role, the token, the number of
-    /// attempts and the root certificates.
+    /// AWS's settings. Only the region, the role and the token in them affect the requests.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
@@ -149,8 +148,8 @@ impl Agent {
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
-    /// [`Self::read_profile`] first. Finds the token, and sends the requests at the same time. If
-    /// there is no token, no request is sent, and each answer is the error of
+    /// [`Self::read_profile`] first. Finds the token, and then sends many requests at the same
+    /// time. If there is no token, no request is sent, and each answer is the error of
     /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut requests = Requests::<Locator>::new();
@@ -347,14 +346,13 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        // The status makes it an outage.
+        // The status makes the failure an outage.
         429 | 500.. => error_response(status, NO_HEADERS, &[]),
         400 if has_role => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
         _ => {
-            let question = "does the Secrets Manager Agent listen there?";
-            let why = format!("HTTP status {status}; {question}");
+            let why = format!("HTTP status {status}; does the Secrets Manager Agent listen there?");
             FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
         }
     }

@@ -113,10 +113,10 @@ impl Cached {
             entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
-        let to_answer = |(locator, entry): (&Locator, CacheEntry)| {
-            (locator.clone(), Ok(entry.into_document(None)))
-        };
-        let mut answers = Answers::from_iter(fresh.into_iter().map(to_answer));
+        let mut answers = Answers::new();
+        for (locator, entry) in fresh {
+            answers.push((locator.clone(), Ok(entry.into_document(None))));
+        }
         if asked.is_empty() {
             return Ok(answers);
         }
@@ -138,8 +138,8 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Reads the entries of the locators in `wanted`, and returns the age of each one that can be
-    /// read. Adds a notice for each one that can't. Doesn't ask AWS.
+    /// Reads the entries that exist for the locators in `wanted`, and returns their ages. Adds a
+    /// notice for each entry that can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -163,15 +163,15 @@ impl Cached {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match self.read_entry(locator) {
-                Ok(entry) => entries.extend(entry.map(|entry| (locator, entry))),
+                Ok(found) => entries.extend(found.map(|entry| (locator, entry))),
                 Err(what) => self.note(locator, what),
             }
         }
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if it does not exist, or if it is from a region
-    /// that `--fallback-region` no longer names.
+    /// Reads the entry of a locator. Returns `None` if it does not exist, or if it is from a
+    /// fallback region that `--fallback-region` no longer names.
     ///
     /// # Errors
     /// The predicate of a message about an entry that can't be used. It never quotes the entry.
@@ -189,7 +189,8 @@ impl Cached {
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
-        Ok((!entry.is_replica || is_named).then_some(entry))
+        let is_from_configured_region = !entry.is_replica || is_named;
+        Ok(is_from_configured_region.then_some(entry))
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
@@ -257,8 +258,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the entry's document with the age of the answer. For a stale entry, `replaces` is
-    /// the failure of AWS that made it necessary. For a fresh entry, it is `None`.
+    /// Returns the entry's document with the age of the answer. `replaces` is AWS's failure,
+    /// because of which a stale entry is used, or `None` for a fresh entry.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -409,7 +410,7 @@ impl CacheDirectory {
         Ok(Some(bytes))
     }
 
-    /// Replaces a file atomically. The new file has mode 0600.
+    /// Creates or replaces a file atomically. The new file has mode 0600.
     ///
     /// # Errors
     /// When a step fails. The old file is then unchanged, and the new file is removed.
@@ -431,9 +432,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// Adds `--cache` to the text of the problem for a directory that can't be opened. If the directory
-/// doesn't exist, the help of `problem` is to create it. But if the new directory would be on a
-/// disk, the help names a different directory instead.
+/// Adds `--cache` to the text of `problem`, which says that a directory can't be opened. If the
+/// directory is or would be on a disk, the new help suggests a directory in memory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("--cache: {}", problem.text);
     let mut existing = path.ancestors().filter(|parent| parent.is_dir());
@@ -449,9 +449,9 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
 /// # Errors
 /// When the directory cannot be examined.
 fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
-    let path = path.display();
+    let shown = path.display();
     let problem = |what: String, help: String| {
-        Problem::configuration(format!("the --cache directory \"{path}\" {what}")).help(help)
+        Problem::configuration(format!("the --cache directory \"{shown}\" {what}")).help(help)
     };
     if !is_in_memory(directory.as_fd())? {
         let what = "is on a disk, but cached values must stay in memory".to_owned();
@@ -470,14 +470,14 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     if owner != own_uid && !is_shared {
         problems.push(problem(
             format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),
-            format!("give it to user {own_uid}: chown {own_uid} {path}"),
+            format!("give it to user {own_uid}: chown {own_uid} {shown}"),
         ));
     }
     if is_open_to_others {
-        let install = format!("install -d -m 700 {path}/secrets-exec");
+        let install = format!("install -d -m 700 {shown}/secrets-exec");
         let help = match is_shared {
             true => format!("create a directory in it, and use that: {install}"),
-            false => format!("close it to others: chmod 700 {path}"),
+            false => format!("close it to others: chmod 700 {shown}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());
         problems.push(problem(what, help));

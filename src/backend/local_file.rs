@@ -51,15 +51,16 @@ impl LocalFile {
             return Err(self.not_found(Missing::Secret));
         };
         // Versions in the file don't have ids, so a request for a version id never finds one.
-        let has_id = locator.version.id().is_some();
-        let stage = locator.version.stage().filter(|_| !has_id);
-        let Some((stage, value)) = stage.and_then(|stage| stages.get_key_value(stage)) else {
-            return Err(self.not_found(Missing::Version));
-        };
-        Ok(Document {
-            stages: vec![stage.clone()],
-            ..Document::new(SecretValue::new(value.expose()))
-        })
+        if locator.version.id().is_none()
+            && let Some(stage) = locator.version.stage()
+            && let Some(value) = stages.get(stage)
+        {
+            return Ok(Document {
+                stages: vec![stage.to_owned()],
+                ..Document::new(SecretValue::new(value.expose()))
+            });
+        }
+        Err(self.not_found(Missing::Version))
     }
 
     /// Returns the failure for a secret or a version that the file doesn't have. If the file is
@@ -83,12 +84,12 @@ impl LocalFile {
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
         let last_word = |id: &str| id.rsplit('/').next().map(str::to_owned);
-        let found = names.iter().rev().find_map(|name| {
+        names.iter().rev().find_map(|name| {
             let similar = nearest(name, ids.iter().copied())?;
-            // `prod/app` isn't a typo of `prod/db`.
-            nearest(&last_word(name)?, last_word(similar).as_deref().into_iter()).and(Some(similar))
-        });
-        found.map(Box::from)
+            // `prod/app` isn't a typo of `prod/db`, so the last words must be similar, too.
+            nearest(&last_word(name)?, last_word(similar).as_deref().into_iter())?;
+            Some(Box::from(similar))
+        })
     }
 
     /// Returns a document with the current values of the parameters below a path, or `None` if

@@ -235,7 +235,9 @@ impl Statements<'_> {
         }
 
         let named_arn = locator.id.arn();
-        let partition = named_arn.map_or(region.map_or("aws", partition_of), Arn::partition);
+        // Without a region, the policy is for the commercial partition.
+        let default_partition = region.map_or("aws", partition_of);
+        let partition = named_arn.map_or(default_partition, Arn::partition);
         let account = match is_public(locator) {
             // The account in the ARN of a public parameter is empty, which `ANY` also matches.
             true => ANY,
@@ -297,9 +299,9 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
-                let path = bare_name(path.name);
-                for path in [path.trim_end_matches('/'), &format!("{path}*")] {
-                    needed.push((GET_BY_PATH, store, format!("parameter/{path}")));
+                let name = bare_name(path.name);
+                for requested in [name.trim_end_matches('/'), &format!("{name}*")] {
+                    needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
                 }
             }
         }
@@ -341,8 +343,8 @@ impl Statements<'_> {
 }
 
 /// True for one of AWS's public parameters, such as the id of an image. Public parameters are not
-/// encrypted. A reference can't have the ARN of a public parameter, because that ARN has no
-/// account.
+/// encrypted. A reference can't have the ARN of a public parameter, because that ARN doesn't have
+/// an account.
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()

@@ -65,7 +65,8 @@ pub struct Aws {
     deadline: Deadline,
     /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
     session: Option<Session>,
-    /// The codes that the user has typed. The key is the serial number of the MFA device.
+    /// The codes that the user has typed, which outlive the session. The key is the serial number
+    /// of the MFA device.
     mfa_codes: BTreeMap<String, String>,
 }
 
@@ -80,9 +81,9 @@ impl Aws {
         }
     }
 
-    /// Returns one answer for each locator in `wanted`. The first call reads AWS's configuration
-    /// files, and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
-    /// stored, everything is requested again without them.
+    /// Returns one answer for each locator in `wanted`. Without a session, first reads AWS's
+    /// configuration files, and may ask the user for an MFA code. If AWS refuses credentials that
+    /// the AWS CLI has stored, everything is requested again without them.
     ///
     /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
     /// the time that the user takes to type a code.
@@ -116,12 +117,12 @@ impl Aws {
     /// true. The next session doesn't use stored credentials, so it asks for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
-        if !session.is_some_and(|session| session.is_stored_and_refused(answers)) {
-            return false;
+        let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
+        if is_refused {
+            self.settings.config_files.sessions = None;
+            self.session = None;
         }
-        self.settings.config_files.sessions = None;
-        self.session = None;
-        true
+        is_refused
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials
@@ -129,7 +130,7 @@ impl Aws {
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
-            // The configuration files may have changed, too.
+            // A new session also reads the configuration files again, which may have changed.
             _ => self.session = None,
         }
     }
@@ -143,13 +144,14 @@ impl Aws {
         let request = settings.with_defaults(locator);
         let (store, id, version) = (locator.store, &locator.id, &locator.version);
         let parts = (store, id, &request.region, &request.role, version);
-        let endpoints = settings.endpoints.cache_key(locator.store);
+        let endpoints = settings.endpoints.cache_key(store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
     }
 
-    /// Asks AWS to describe each secret that exists or may exist, judging by Secrets Manager's
-    /// answer in `fetched`. Returns one description for each of them, or the error of its request.
+    /// Asks AWS to describe the secrets in `fetched`, except those with an error after which a
+    /// description wouldn't help ([`is_about_the_secret`]). Returns one description for each of
+    /// them, or the error of its request.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
@@ -165,15 +167,15 @@ impl Aws {
             if locator.store != Store::SecretsManager {
                 continue;
             }
-            let region = match answer {
+            let region_read = match answer {
                 Ok(document) => document.region.clone(),
                 Err(failure) if is_about_the_secret(&failure.error) => None,
                 Err(_) => continue,
             };
-            // If there is no region, the secret wasn't read either, and the report already says
-            // why.
+            // This fails only if there is no region. Then the secret wasn't read either, and the
+            // report already says why.
             if let Ok(request) = session.request_for(locator).await {
-                let region = region.unwrap_or(request.region);
+                let region = region_read.unwrap_or(request.region);
                 requests.push(Request::in_region(request.locator, region));
             }
         }
@@ -199,17 +201,17 @@ impl Aws {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
-        let sent = Vec::from_iter(requests.keys().cloned());
+        let distinct = Vec::from_iter(requests.keys().cloned());
         // If this fails, each request fails with the same error.
-        let _ = session.prepare_credentials(&sent).await;
+        let _ = session.prepare_credentials(&distinct).await;
         let session = &*session;
         let tracing = async {
-            if let Some(request) = sent.first() {
+            if let Some(request) = distinct.first() {
                 session.trace_identities(&request.region).await;
             }
         };
 
-        let (secrets, parameters): (Vec<_>, Vec<_>) = (sent.iter().cloned())
+        let (secrets, parameters): (Vec<_>, Vec<_>) = (distinct.iter().cloned())
             .partition(|request| request.locator.store == Store::SecretsManager);
         let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
         let describing_parameters = parameter_store::describe_parameters(session, parameters);
@@ -250,9 +252,9 @@ impl Aws {
     }
 }
 
-/// True if AWS's answer was about this secret and the secret may exist, so that its description can
-/// help. After any other error, the request for the description would probably fail in the same
-/// way.
+/// True if the error is AWS's answer about the secret itself, and the secret may exist, so that its
+/// description can help. After any other error, the request for the description would probably fail
+/// in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
@@ -294,17 +296,14 @@ pub fn distribute<R: Ord>(
 /// Returns the distinct requests, and a failure for each locator whose region is unknown. May ask
 /// the instance metadata for the region.
 async fn requests_for<'a>(
-    session: &mut Session,
+    session: &Session,
     wanted: &BTreeSet<&'a Locator>,
 ) -> (Requests<'a, Request>, Answers) {
     let (mut requests, mut answers) = (Requests::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
-            Err(error) => {
-                let failure = FetchFailure::new(locator.region.clone(), error);
-                answers.push((locator.clone(), Err(failure)));
-            }
+            Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(None, error)))),
         }
     }
     (requests, answers)
@@ -356,8 +355,9 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
 /// Starts opening connections for the requests that have to wait for credentials, so that both
 /// happen at the same time.
 ///
-/// Does nothing for a request that can be sent immediately: if an earlier try of `--wait` has found
-/// credentials, or if the credentials are in variables and the request doesn't have a role.
+/// Does nothing if an earlier fetch has found credentials, because nothing has to be looked for
+/// again. If the credentials are in variables, skips the requests without a role, which can be sent
+/// immediately.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {
         return;
@@ -438,22 +438,22 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
         let budget = session.budget.share(begun, index, regions.len());
         let results = send(session, region, &unanswered, &budget).await;
         let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
-        for ((request, mut passed_over), result) in sent.zip(results) {
+        for ((request, mut errors), result) in sent.zip(results) {
             match result {
                 Ok(mut document) => {
-                    document.passed_over = passed_over;
+                    document.passed_over = errors;
                     answers.push((request, Ok(document)));
                 }
                 Err(outage) if outage.again.is_in_next_region() && !is_last => {
-                    passed_over.push((region.clone(), outage));
+                    errors.push((region.clone(), outage));
                     unanswered.push(request);
-                    outages.push(passed_over);
+                    outages.push(errors);
                 }
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
-                    passed_over.push((region.clone(), error));
-                    answers.push((request, Err(failure_in_regions(passed_over))));
+                    errors.push((region.clone(), error));
+                    answers.push((request, Err(failure_in_regions(errors))));
                 }
             }
         }
@@ -513,9 +513,9 @@ async fn explained(
     session.explain_refused(role, error)
 }
 
-/// Returns the failure of a request from its errors, which are in the order in which the regions
-/// were tried. The main error is that of the first region, which is the secret's own. A denial or
-/// an absence in a fallback region does not prove anything about the secret.
+/// Returns the failure of a request from its errors, at least one, in the order in which the
+/// regions were tried. The main error is that of the first region, which is the secret's own. A
+/// denial or an absence in a fallback region does not prove anything about the secret.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

@@ -39,11 +39,11 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut single) = (Vec::new(), Vec::new());
     for request in requests {
-        let locator = &request.locator;
-        if locator.is_path() || !seen.insert(bare_name(locator.id.name()).to_owned()) {
-            single.push(request);
-        } else {
+        let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
+        if is_first && !request.locator.is_path() {
             shared.push(request);
+        } else {
+            single.push(request);
         }
     }
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
@@ -133,7 +133,7 @@ async fn read_path(
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
     // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
-    // needs the slash at the beginning, so the path from an ARN gets one.
+    // only matches a path with a slash at its beginning, so the path from an ARN gets one.
     let name = &format!("/{}", bare_name(path.name));
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
@@ -147,8 +147,8 @@ async fn read_path(
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
-    let found = Document::from_parameters(found.into_iter().collect());
-    let mut document = found.ok_or(Cause::Absent(Missing::Secret))?;
+    let missing = Cause::Absent(Missing::Secret);
+    let mut document = Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?;
     document.region = Some(client.region.clone());
     Ok(document)
 }
@@ -282,10 +282,9 @@ impl Parameter {
     /// If a version number was requested, the response must have it.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
-        let has_number = |number: i64| self.version == Some(number);
-        let requested = locator.version.id();
+        let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
         (self.selector.is_none() || self.selector == selector)
-            && requested.is_none_or(|number| number.parse().is_ok_and(has_number))
+            && locator.version.id().is_none_or(has_number)
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
@@ -312,10 +311,10 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
     if name == bare_name(id.name()) {
         return true;
     }
-    let Some(secret) = referenced_secret(id.name()) else {
+    let Some(secret_name) = referenced_secret(id.name()) else {
         return false;
     };
-    let secret = SecretId::Name(secret.into());
+    let secret = SecretId::Name(secret_name.into());
     // `bare_name` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
     match Arn::parse(name) {
         Some(arn) => secret.is_answered_by(None, Some(&arn)),
@@ -326,9 +325,10 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
 /// of an ARN and without leading slashes.
 pub fn bare_name(name: &str) -> &str {
-    let split = name.split_once(":parameter/");
-    let in_arn = split.filter(|_| Arn::has_prefix(name));
-    let own_name = in_arn.map_or(name, |(_, own_name)| own_name);
+    let own_name = match name.split_once(":parameter/") {
+        Some((_, own_name)) if Arn::has_prefix(name) => own_name,
+        Some(_) | None => name,
+    };
     own_name.trim_start_matches('/')
 }
 
@@ -453,6 +453,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
+    // A path is the only request of its batch, so one description is enough.
     read_pages(input, batch.len(), request_page).await
 }
 

@@ -29,8 +29,8 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends. Otherwise, AWS's
-/// error, or a refusal for a secret without a value.
+/// AWS's error, [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends, or a
+/// refusal for a secret without a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -103,13 +103,11 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
         (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };
 
-    let region = arn.as_ref().and_then(Arn::region);
-    let created = response.created_date.and_then(timestamp);
     Ok(Document {
         version_id: response.version_id,
         stages,
-        created,
-        region,
+        created: response.created_date.and_then(timestamp),
+        region: arn.as_ref().and_then(Arn::region),
         ..Document::new(value)
     })
 }
@@ -213,8 +211,8 @@ impl From<DescribeSecretOutput> for Description {
 }
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. A request for a version id that DescribeSecret doesn't
-/// list has no answer.
+/// the failures that a launch would have. Leaves out a request for a version id that DescribeSecret
+/// doesn't list.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],

@@ -133,7 +133,7 @@ impl Client {
     /// operation's error.
     ///
     /// # Errors
-    /// AWS's error, the failure of the request, or [`Refusal::NotSent`].
+    /// AWS's error, the failure of the request, or [`Refusal::NotSent`] for an invalid request.
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -207,9 +207,9 @@ impl Client {
     /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
-    /// When the request is invalid, or when the response isn't complete or its body is invalid. The
-    /// error for an invalid body, and for an incomplete response with status 500 or more, is the
-    /// one for this status.
+    /// When the request is invalid, or when no complete response arrives in time. If the connection
+    /// breaks before the end of the body, the error says so, unless the status is 500 or more. In
+    /// that case, and for an invalid body, the error is the one for the status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
@@ -240,7 +240,7 @@ impl Client {
     /// the endpoint, a failure whose remedy names the setting. If the region is probably
     /// misspelled, such as `us-eats-1`, the error is a refusal instead, because no later attempt
     /// can succeed. A region is probably misspelled if AWS doesn't have a host for it, but has one
-    /// for a similar region.
+    /// for a similar region, which this function looks up.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
@@ -258,9 +258,9 @@ impl Client {
         failure
     }
 
-    /// If an endpoint that the user has configured can't be reached or isn't one of AWS's, adds a
-    /// remedy, which names the setting. An error keeps a remedy that it already has. For any other
-    /// outage, the usual remedy of its kind is right.
+    /// If an endpoint that the user has configured can't be reached or doesn't answer like AWS,
+    /// adds a remedy, which names the setting. An error keeps a remedy that it already has. For any
+    /// other outage, the usual remedy of its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
@@ -353,12 +353,13 @@ pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>>
 /// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
 ///
 /// # Errors
-/// An outage for any other body. `unexpected` describes the body: `a response that can't be read`.
-/// serde's error is dropped, because it quotes the body.
+/// An outage if the body isn't an object with the fields of `T`. `unexpected` describes such a
+/// body: `a response that can't be read`. serde's error is dropped, because it quotes the body.
 pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
-    let object = Some(body).filter(|body| is_object(body));
-    let parsed = object.and_then(|object| serde_json::from_slice(object).ok());
-    parsed.ok_or_else(|| FetchError::malformed(unexpected))
+    match serde_json::from_slice(body) {
+        Ok(parsed) if is_object(body) => Ok(parsed),
+        Ok(_) | Err(_) => Err(FetchError::malformed(unexpected)),
+    }
 }
 
 /// True if the body begins with `{`, like a JSON object.

@@ -49,7 +49,7 @@ fn bare_code(code: &str) -> &str {
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Parts of the message that show that a denial is about the KMS key.
+/// Parts of the message, in lower case, that show that a denial is about the KMS key.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -119,7 +119,7 @@ impl<'a> ServiceError<'a> {
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name an action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
-            // AWS names only the ARN of a secret that exists.
+            // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
             // The KMS key of a secret is disabled, missing or denied.
@@ -211,8 +211,9 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own.
-/// AWS's message names the policy (IAM User Guide, "Troubleshoot access denied error messages").
+/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own,
+/// and `None` for any other denial. AWS's message names the policy (IAM User Guide, "Troubleshoot
+/// access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
@@ -226,6 +227,7 @@ fn policy_remedy(message: &str) -> Option<String> {
     let (_, policy) = message.split_once("because no ")?;
     let (kind, _) = policy.split_once(" allows ")?;
     let remedy = format!("an administrator has to allow this in the {kind}, too");
+    // An identity-based policy is the caller's own.
     (kind != "identity-based policy").then_some(remedy)
 }
 

@@ -60,7 +60,7 @@ pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
-    /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
+    /// How the profile gets its credentials. `None` if the profile doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance
     /// metadata has been asked.
@@ -135,13 +135,15 @@ impl Session {
     /// True if the credentials are those that the AWS CLI has stored for a role, and AWS has
     /// refused them in one of the answers.
     pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
+        use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
-        let is_refused = |(_, answer): &(Locator, Answer)| {
-            let cause = answer.as_ref().err().map(|failure| failure.error.cause);
-            use Unsigned::{Refused, RefusedForRole};
-            matches!(cause, Some(Cause::NoCredentials(Refused | RefusedForRole)))
-        };
-        matches!(source, Some(RoleSource::StoredSession(..))) && answers.iter().any(is_refused)
+        let is_stored = matches!(source, Some(RoleSource::StoredSession(..)));
+        let failures = answers
+            .iter()
+            .filter_map(|(_, answer)| answer.as_ref().err());
+        let mut causes = failures.map(|failure| failure.error.cause);
+        let is_refusal = |cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole));
+        is_stored && causes.any(is_refusal)
     }
 
     /// True if the base credentials were found and have not expired.
@@ -160,8 +162,8 @@ impl Session {
     }
 
     /// Returns the request for a locator: the locator with the default region and role, unless the
-    /// locator has its own. If no region is configured, the first call asks the instance metadata
-    /// for it.
+    /// locator has its own. If the locator doesn't have a region and none is configured, the first
+    /// call asks the instance metadata for it.
     ///
     /// # Errors
     /// When there is no region.
@@ -223,7 +225,7 @@ impl Session {
         self.known_caller(None).map(|_| ())
     }
 
-    /// Assumes a role with the base credentials, in one region after the other.
+    /// Assumes a role with the base credentials. After an outage, asks STS in the next region.
     ///
     /// # Errors
     /// When there are no base credentials, when STS refuses the role, or when the last region has
@@ -267,9 +269,9 @@ impl Session {
     /// The error of the search for the base credentials, or of assuming the role. Before
     /// [`Self::prepare_credentials`], an error that all callers ignore.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
-        let caller = role.map_or(Some(&self.base), |role| self.roles.get(role));
-        match caller.and_then(OnceCell::get) {
-            Some(caller) => caller.as_ref().map_err(Clone::clone),
+        let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
+        match cell.and_then(OnceCell::get) {
+            Some(found) => found.as_ref().map_err(Clone::clone),
             None => Err(misconfigured("these credentials weren't requested")),
         }
     }
@@ -309,9 +311,9 @@ impl Session {
         }
     }
 
-    /// Returns the identity of the role in the settings or, without one, of the base credentials,
-    /// if they were found. The provider is always that of the base credentials. Doesn't send a
-    /// request.
+    /// Returns the identity of the role in the settings or, without one, of the base credentials.
+    /// Returns `None` if these credentials weren't found. The provider is always that of the base
+    /// credentials. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -340,7 +342,7 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // Only a role's ARN says which account the credentials belong to.
+        // Without a request, only a role's ARN says which account the credentials belong to.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {
@@ -381,7 +383,7 @@ impl Session {
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
     /// assume the role. STS is asked only once: if it doesn't answer in time, the result stays
-    /// `None`. Without credentials, it is `None`, too.
+    /// `None`. Also returns `None` without credentials.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {

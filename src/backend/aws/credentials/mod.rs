@@ -190,7 +190,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
-    let mut note = format!("secrets-exec tried {}", looked_at.join(", "));
+    // The last place is always the instance metadata.
+    let last = looked_at.pop().unwrap_or_default();
+    let mut note = format!("secrets-exec tried {} and {last}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
