@@ -20,7 +20,6 @@
 //! take the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
-use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::read_values;
@@ -151,16 +150,9 @@ impl Launch<'_> {
     /// Prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about empty values,
     /// and about files on a disk.
     fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
-        // The conditions only save time: most launches don't have these warnings.
-        let mut arguments = self.command.arguments();
-        if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|".contains(byte))) {
-            let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
-            terminal::print_unless_hidden(warnings);
-        }
-        let mut values = outcomes.values();
-        if values.any(|(_, value)| value.expose().is_empty()) {
-            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
-        }
+        let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
+        terminal::print_unless_hidden(warnings);
+        terminal::print_unless_hidden(report::empty_value_warning(outcomes));
         terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
     }
 }
