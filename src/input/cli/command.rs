@@ -193,14 +193,11 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 
 /// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
 pub fn has_option(command: &Command, option: &str) -> bool {
-    let long = option.strip_prefix("--");
-    let short = option
-        .strip_prefix('-')
-        .and_then(|letter| letter.parse().ok());
-    let is_it = |arg: &Arg| {
-        (long.is_some() && arg.get_long() == long) || (short.is_some() && arg.get_short() == short)
-    };
-    command.get_arguments().any(is_it)
+    command.get_arguments().any(|arg| {
+        let is_long = |long| option.strip_prefix("--") == Some(long);
+        let is_short = |short| option == format!("-{short}");
+        arg.get_long().is_some_and(is_long) || arg.get_short().is_some_and(is_short)
+    })
 }
 
 /// Returns the problem for a word that clap would misread, or `None` for any other word. Such a
