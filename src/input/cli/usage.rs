@@ -513,8 +513,6 @@ impl Line<'_> {
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names && are_shown => (text, repeated),
             _ if is_pattern && are_names => (text, format!("put {option} before each name")),
-            // The shell has probably expanded the pattern.
-            _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))
