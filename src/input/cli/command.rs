@@ -24,19 +24,12 @@ use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
-const LONG_ABOUT: &str = include_str!("help/about.txt");
-
 /// The width of `--help` in columns, on every terminal.
 const WIDTH: usize = 80;
 
 const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
-
-/// The text at the end of `-h`.
-const END: &str = include_str!("help/launch-short.txt");
-/// The text at the end of `--help`.
-const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with an argument for the program after `--`.
 pub fn with_program() -> Command {
@@ -55,10 +48,10 @@ fn without_program() -> Command {
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a command with secrets from AWS in its environment")
-        .long_about(LONG_ABOUT.trim_end())
+        .long_about(include_str!("help/about.txt").trim_end())
         .override_usage(USAGE)
-        .after_help(END.trim_end())
-        .after_long_help(LONG_END.trim_end())
+        .after_help(include_str!("help/launch-short.txt").trim_end())
+        .after_long_help(include_str!("help/launch.txt").trim_end())
         .term_width(WIDTH)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
