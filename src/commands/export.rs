@@ -158,10 +158,8 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("--output"));
     let target = FileTarget {
         path: Some(path),
-        once: false,
-        env: None,
         mode: Mode::PRIVATE_WRITABLE,
-        owner: None,
+        ..FileTarget::default()
     };
     let files = Files::open_directories([FileValue {
         // The id is only for `Files::undeliverable`, which isn't called here.

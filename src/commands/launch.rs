@@ -20,7 +20,6 @@
 //! take the remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
-use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::read_values;
@@ -31,7 +30,7 @@ use crate::input::cli::Inputs;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
-use crate::model::outcome::{Outcomes, Values};
+use crate::model::outcome::Values;
 use crate::model::shown::quoted_program;
 use crate::report::{self, Report, terminal};
 use crate::system::systemd::Notifier;
@@ -124,7 +123,8 @@ impl Launch<'_> {
 
     /// Writes the files under temporary names and returns them together with the environment. With
     /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
-    /// warnings, also prints the warnings about the values.
+    /// warnings, also prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about
+    /// empty values, and about files on a disk.
     ///
     /// # Errors
     /// Every file that can't be written, or an environment that is too large for the kernel.
@@ -135,7 +135,10 @@ impl Launch<'_> {
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            self.print_value_warnings(outcomes, &files);
+            let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
+            terminal::print_unless_hidden(warnings);
+            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
+            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
 
         let delivery = Delivery::write_temporary(files)?;
@@ -146,21 +149,5 @@ impl Launch<'_> {
         let command = (self.command, self.program.as_path());
         exec::expect_fit(&environment, Some(command), exec::argument_limits().total)?;
         Ok((delivery, environment))
-    }
-
-    /// Prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about empty values,
-    /// and about files on a disk.
-    fn print_value_warnings(&self, outcomes: &Outcomes, files: &Files<'_>) {
-        // The conditions only save time: most launches don't have these warnings.
-        let mut arguments = self.command.arguments();
-        if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|".contains(byte))) {
-            let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
-            terminal::print_unless_hidden(warnings);
-        }
-        let mut values = outcomes.values();
-        if values.any(|(_, value)| value.expose().is_empty()) {
-            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
-        }
-        terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
     }
 }

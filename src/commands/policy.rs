@@ -76,6 +76,10 @@ fn needed_policy(
     {
         Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
-    let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;
-    Ok(policy)
+    Ok(aws::policy(
+        &settings,
+        chain.as_ref(),
+        &locators,
+        &arguments,
+    )?)
 }

@@ -135,12 +135,10 @@ pub fn parse_env_file(
         return Err(vec![json.help("store the JSON itself as the secret")]);
     }
     let statements = statements(&lines);
-    let unmatched = |patterns| unmatched_patterns(file, &statements, patterns);
-    let unmatched_only = unmatched(&arguments.only);
+    let patterns = [&arguments.only, &arguments.except, &arguments.literal];
+    let unmatched = patterns.map(|patterns| unmatched_patterns(file, &statements, patterns));
     let mut found = EnvFile::default();
-    found.warnings.extend(unmatched_only.iter().cloned());
-    found.warnings.extend(unmatched(&arguments.except));
-    found.warnings.extend(unmatched(&arguments.literal));
+    found.warnings.extend(unmatched.concat());
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
         found.add(statement, position, arguments, declared_literals);
@@ -153,7 +151,8 @@ pub fn parse_env_file(
 
     if found.variables.is_empty() && found.errors.is_empty() {
         // An `--only` that matches nothing is the most likely reason.
-        found.errors.push(match unmatched_only.into_iter().next() {
+        let [unmatched_only, ..] = unmatched;
+        found.errors.push(match unmatched_only.first() {
             Some(text) => Problem::configuration(text),
             None => {
                 let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select the others";

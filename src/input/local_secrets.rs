@@ -47,10 +47,8 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match values_by_stage(value) {
-            Ok(stages) => {
-                secrets.insert(key.text.clone(), stages);
-            }
-            Err((position, sentence)) => errors.push(error((position, sentence.into()))),
+            Ok(stages) => secrets.extend([(key.text.clone(), stages)]),
+            Err(found) => errors.push(error(found)),
         }
     }
     errors.is_empty().then_some(secrets).ok_or(errors)
@@ -73,22 +71,19 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
     }
 }
 
-/// The position of a node that can't be the value of a secret, and the message about it.
-type Mismatch = (Position, &'static str);
-
 /// Returns the values of a secret by staging label: those under `$stages`, if that is the only key,
 /// or otherwise the node itself as the value for AWSCURRENT.
 ///
 /// # Errors
 /// The first node that can't be a value, or a `$stages` that isn't a mapping.
-fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
+fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxError> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
     };
     let Kind::Mapping(entries) = &stages.kind else {
         let text = "the value of $stages must be a mapping of staging labels to values";
-        return Err((stages.position, text));
+        return Err((stages.position, text.into()));
     };
     let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));
     entries.iter().map(stage).collect()
@@ -109,18 +104,19 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 ///
 /// # Errors
 /// The node that can't be a value: a list, a null, or a `$binary` that isn't base64.
-fn secret_value(node: &Node) -> Result<SecretValue, Mismatch> {
+fn secret_value(node: &Node) -> Result<SecretValue, SyntaxError> {
     if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);
         let decoded = encoded.and_then(|text| text.base64_decoded());
-        return decoded.ok_or((bytes.position, "the value of $binary isn't valid base64"));
+        let text = "the value of $binary isn't valid base64";
+        return decoded.ok_or_else(|| (bytes.position, text.into()));
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));
     }
     let text = "the value of a secret must be text, or a mapping of keys to values";
     let value = node.scalar_text().map(SecretValue::new);
-    value.ok_or((node.position, text))
+    value.ok_or_else(|| (node.position, text.into()))
 }
 
 /// Converts a node to JSON. A null stays a null. Another plain scalar that is also valid JSON keeps

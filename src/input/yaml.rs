@@ -494,11 +494,8 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
 /// Returns the error for the first line that Git has written into the file because a merge had a
 /// conflict, or `None` if there isn't one.
 fn conflict_error(text: &str) -> Option<SyntaxError> {
-    let is_marker = |line: &str| {
-        let word = line.split(' ').next().unwrap_or_default();
-        ["<<<<<<<", "=======", ">>>>>>>"].contains(&word)
-    };
-    let above = text.lines().position(is_marker)?;
+    let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
+    let above = text.lines().position(|line| marker.is_match(line))?;
     let message = "this line is a merge conflict marker";
     let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
     Some((position(above + 1, 0), fault))

@@ -24,19 +24,12 @@ use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 /// The sections of the man page that are written by hand.
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
-const LONG_ABOUT: &str = include_str!("help/about.txt");
-
 /// The width of `--help` in columns, on every terminal.
 const WIDTH: usize = 80;
 
 const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
-
-/// The text at the end of `-h`.
-const END: &str = include_str!("help/launch-short.txt");
-/// The text at the end of `--help`.
-const LONG_END: &str = include_str!("help/launch.txt");
 
 /// Returns the command line as it is parsed, with an argument for the program after `--`.
 pub fn with_program() -> Command {
@@ -55,10 +48,10 @@ fn without_program() -> Command {
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a command with secrets from AWS in its environment")
-        .long_about(LONG_ABOUT.trim_end())
+        .long_about(include_str!("help/about.txt").trim_end())
         .override_usage(USAGE)
-        .after_help(END.trim_end())
-        .after_long_help(LONG_END.trim_end())
+        .after_help(include_str!("help/launch-short.txt").trim_end())
+        .after_long_help(include_str!("help/launch.txt").trim_end())
         .term_width(WIDTH)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
@@ -193,14 +186,11 @@ pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 
 /// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
 pub fn has_option(command: &Command, option: &str) -> bool {
-    let long = option.strip_prefix("--");
-    let short = option
-        .strip_prefix('-')
-        .and_then(|letter| letter.parse().ok());
-    let is_it = |arg: &Arg| {
-        (long.is_some() && arg.get_long() == long) || (short.is_some() && arg.get_short() == short)
-    };
-    command.get_arguments().any(is_it)
+    command.get_arguments().any(|arg| {
+        let is_long = |long| option.strip_prefix("--") == Some(long);
+        let is_short = |short| option == format!("-{short}");
+        arg.get_long().is_some_and(is_long) || arg.get_short().is_some_and(is_short)
+    })
 }
 
 /// Returns the problem for a word that clap would misread, or `None` for any other word. Such a

@@ -453,7 +453,7 @@ impl Inputs {
     /// can't be parsed. If two entries set the same variable, the second one is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let mut names = BTreeSet::new();
-        for option in ASSIGNMENT_OPTIONS {
+        for option in ["--env", "--as-file"] {
             let texts = take_values::<String>(matches, option.trim_start_matches('-'));
             for (number, text) in (1..).zip(&texts) {
                 let shown_option = match texts.len() {
@@ -516,9 +516,6 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let similar = variables.find(is_similar)?;
     Some(format!("secrets-exec ignores {name}: use {similar}"))
 }
-
-/// The options whose value is `NAME=REF`.
-const ASSIGNMENT_OPTIONS: [&str; 2] = ["--env", "--as-file"];
 
 /// Takes the values of an option out of `matches`. The list is empty if the option isn't given.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {

@@ -419,14 +419,12 @@ impl Line<'_> {
         if number == 1
             && let Some(replacement) = replacement(word)
         {
-            let help = match self.words.get(1) {
-                // `run -f app.yaml -- app`: the options are right.
-                Some(next)
-                    if has_option(self.command, next) && replacement.ends_with("COMMAND") =>
-                {
-                    format!("remove \"{word}\"")
-                }
-                Some(_) | None => self.with_written_words(&format!("use {replacement}")),
+            // `run -f app.yaml -- app`: the options are right.
+            let next = self.words.get(1);
+            let has_options = next.is_some_and(|next| has_option(self.command, next));
+            let help = match has_options && replacement.ends_with("COMMAND") {
+                true => format!("remove \"{word}\""),
+                false => self.with_written_words(&format!("use {replacement}")),
             };
             return Problem::usage(format!("there is no subcommand \"{word}\"")).help(help);
         }
@@ -453,10 +451,8 @@ impl Line<'_> {
     fn missing_separator_problem(&self, number: usize) -> Problem {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
-        let help = format!(
-            "put `--` before it: {} [OPTIONS] -- COMMAND",
-            self.first_words()
-        );
+        let program = self.first_words();
+        let help = format!("put `--` before it: {program} [OPTIONS] -- COMMAND");
         Problem::usage(text).help(help)
     }
 
@@ -476,12 +472,11 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
-        let written = Some(second).filter(|word| is_shown_reference(word));
-        let example = match option {
+        let reference = match option {
+            _ if is_shown_reference(second) => second,
             "--env-from" => "prod/db",
             _ => "prod/db:password",
         };
-        let reference = written.unwrap_or(example);
         let patterns = "--except --literal --only --pass --resolve-env --unset";
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
@@ -513,8 +508,6 @@ impl Line<'_> {
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names && are_shown => (text, repeated),
             _ if is_pattern && are_names => (text, format!("put {option} before each name")),
-            // The shell has probably expanded the pattern.
-            _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))
