@@ -29,7 +29,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc::mode_t;
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
-use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown};
+use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, geteuid};
 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, FileTarget, Origin, Subject};
@@ -37,9 +37,6 @@ use crate::model::problem::{Impact, Problem};
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
 use crate::system::waiting::hold_signals;
-
-/// The beginning of the error about a file that can't be created.
-const CREATE: &str = "the file can't be created";
 
 /// The beginning of the error about a write that failed.
 pub const WRITE: &str = "the file can't be written";
@@ -68,7 +65,7 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.expect_regular_or_free()?;
         let created = create_temporary(&entry.directory, &entry.name);
-        let (mut file, temporary) = created.map_err(|errno| call_problem(CREATE, errno))?;
+        let (mut file, temporary) = created.map_err(|errno| entry.uncreated_problem(errno))?;
         // From here on, the temporary file is removed after an error.
         let disk_file = Self {
             entry,
@@ -297,7 +294,16 @@ impl DirectoryEntry {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
-            .map_err(|errno| call_problem(CREATE, errno))
+            .map_err(|errno| self.uncreated_problem(errno))
+    }
+
+    /// Returns the problem for a file that can't be created in this directory.
+    fn uncreated_problem(&self, errno: Errno) -> Problem {
+        let problem = call_problem("the file can't be created", errno);
+        let directory = self.path.parent().filter(|path| *path != Path::new(""));
+        let directory = directory.unwrap_or(Path::new("."));
+        let help = format!("let user {} write to {directory:?}", geteuid());
+        problem.help_if_some((errno == Errno::EACCES).then_some(help))
     }
 
     /// Renames a temporary file to this name, replacing an existing file with the name.

@@ -325,8 +325,10 @@ fn unquoted_template_fault(line: &str) -> Fault {
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     let help = match part("key") {
-        // In quotes, a reference of CloudFormation gets an error that shows our syntax for it.
+        // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
+        // CloudFormation, and `{{ env.STAGE }}/db:password`.
         _ if line.contains("{{resolve:") => QUOTES.to_owned(),
+        _ if line.contains("}}/") && !line.contains("://") => QUOTES.to_owned(),
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
@@ -439,6 +441,14 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             (
                 "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
                 "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
+            )
+        }
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
+            if !line.contains(['{', '[']) =>
+        {
+            (
+                "a bracket that begins above this line isn't closed",
+                "close it with } or ]",
             )
         }
         // `{ from: "prod/db:host" default: x }`

@@ -385,6 +385,13 @@ impl Line<'_> {
             return value_of_flag_problem(before);
         }
 
+        // `DB_PASSWORD=prod/db:password app`. Without `=`, the word can be the command.
+        let may_be_entry = has_option(self.command, "--env")
+            && (word.contains('=') || !self.begins_command(number));
+        if may_be_entry && let Some(problem) = missing_option_problem(word, number) {
+            return problem;
+        }
+
         match self.subcommand.map(|row| row.name) {
             None => self.misplaced_word(word, number),
             Some("get") => {
@@ -393,9 +400,6 @@ impl Line<'_> {
                     true => "run it once for each reference",
                     false => "put a colon before the key, as in secrets-exec get prod/db:password",
                 })
-            }
-            Some("check" | "export" | "policy") if is_shown_reference(word) => {
-                missing_option_problem(word, number)
             }
             Some("check") if !self.words.contains(&"--") => self.missing_separator_problem(number),
             Some(CREDENTIAL) => unexpected_argument_problem(number)
@@ -437,9 +441,6 @@ impl Line<'_> {
         }
 
         if !self.begins_command(number) {
-            if is_shown_reference(word) {
-                return missing_option_problem(word, number);
-            }
             let help = "put only options and values before `--`";
             return unexpected_argument_problem(number).help(help);
         }
@@ -551,13 +552,19 @@ fn variable_for(reference: &str) -> Option<String> {
     Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
-/// Returns the problem for a reference without an option. `number` is its position, from 1.
-fn missing_option_problem(reference: &str, number: usize) -> Problem {
-    let problem = Problem::usage(format!("argument {number} needs an option before it"));
-    problem.help(match variable_for(reference) {
+/// Returns the problem for a reference, or a variable and its reference, without an option.
+/// `number` is its position, from 1. Returns `None` for any other word.
+fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
+    let (name, reference) = match word.split_once('=') {
+        Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
+        Some(_) | None => (None, word),
+    };
+    let help = match name.or_else(|| variable_for(reference)) {
         Some(variable) => format!("write --env {variable}={reference}"),
         None => format!("write --env-from {reference}"),
-    })
+    };
+    let problem = Problem::usage(format!("argument {number} needs an option before it"));
+    is_shown_reference(reference).then(|| problem.help(help))
 }
 
 /// Returns the problem for a flag with a value, as in `--clean-env=true`.

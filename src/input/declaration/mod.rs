@@ -291,7 +291,11 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
     let name = shown_key.unwrap_or("prod/db");
     let file = shell_quoted(&path.to_string_lossy());
-    let local = format!("use --no-file --local {file} --env NAME={name}");
+    let is_default = DEFAULT_NAMES.iter().any(|name| path == Path::new(name));
+    let local = match is_default {
+        true => format!("use --no-file --local {file} --env NAME={name}"),
+        false => format!("use --local {file}, and -f only with a declaration"),
+    };
     foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
 }
 

@@ -80,9 +80,9 @@ pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 /// the help about a misplaced key names the first of them.
 const LEVELS: [(&str, &str); 5] = [
     (TOP_KEYS, "at the beginning of a line"),
-    (VARIABLE_KEYS, "under \"env\""),
-    (FILE_KEYS, "under \"files\""),
-    (OBJECT_KEYS, "under \"env-from\""),
+    (VARIABLE_KEYS, "in an entry under \"env\""),
+    (FILE_KEYS, "in an entry under \"files\""),
+    (OBJECT_KEYS, "in an entry under \"env-from\""),
     (ALIAS_KEYS, "in an alias under \"secrets\""),
 ];
 

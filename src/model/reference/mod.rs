@@ -339,14 +339,15 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let after_opening = after.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
-    let is_variable = character == '$' || after.contains('%');
+    let is_plain = reads_like_a_name(variable) || variable == variable.to_uppercase();
+    let is_variable = is_plain && (character == '$' || after.contains('%'));
     // Without a slash, as in `hello world`, the text is probably a value.
     let both_are_names =
         reads_like_a_name(before) && reads_like_a_name(after) && before.contains('/');
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
-    let is_key = character == '#' || (is_name(key) && reads_like_a_name(before));
+    let is_key = character == '#' || is_name(key);
     let defect = match character {
         '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
         ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
@@ -356,7 +357,11 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
             quoted_character(character)
         ),
     };
+    // Otherwise, the text is probably a password. An ARN doesn't read like a name.
+    let plain_before = before.replace(['$', '{', '}'], "").to_lowercase();
+    let is_after_name = reads_like_a_name(&plain_before) || Arn::has_prefix(before);
     let help = match character {
+        '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,

@@ -116,7 +116,7 @@ needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optiona
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
-put this key under "files" | env: {A: {from: "x:k", ^path: /run/a}}
+put this key in an entry under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
