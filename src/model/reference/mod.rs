@@ -39,7 +39,7 @@ use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines, unrendered_expression,
 };
-use crate::model::shown::{StandIn, reads_like_a_name};
+use crate::model::shown::{StandIn, is_quotable_value, reads_like_a_name};
 
 /// A reference as it was written, split into fields. SECRET hasn't been looked up.
 ///
@@ -339,7 +339,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let after_opening = after.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
-    let is_plain = reads_like_a_name(variable) || variable == variable.to_uppercase();
+    let is_plain = is_quotable_value(variable) || variable == variable.to_uppercase();
     let is_variable = is_plain && (character == '$' || after.contains('%'));
     // Without a slash, as in `hello world`, the text is probably a value.
     let both_are_names =
