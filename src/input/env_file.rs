@@ -20,6 +20,7 @@ use crate::input::text_file;
 use crate::model::answer::SecretValue;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
+use crate::model::shown::shown_pattern;
 use crate::system::os_error::unreadable;
 
 /// The most bytes that a secret can have. A longer file is an error.
@@ -310,7 +311,8 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     let bindings = statements.iter().flat_map(|statement| &statement.binding);
     let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
     let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
-    Vec::from_iter(unmatched.map(|pattern| format!("no name in {file} matches {pattern}")))
+    let shown = unmatched.map(|pattern| shown_pattern(pattern.as_str()));
+    Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 
 /// True if `--only` and `--except` select the variable.

@@ -17,7 +17,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
-use crate::model::shown::{is_quotable_value, reads_like_a_name};
+use crate::model::shown::{reads_like_a_name, shown_pattern};
 
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
 type Defect = String;
@@ -66,14 +66,7 @@ pub fn unresolved_warnings(
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
-        // The pattern of `--resolve-env "$DB_PASSWORD"` is the value of the variable instead of its
-        // name. So a pattern is only shown if it doesn't look like a password.
-        let text = pattern.as_str();
-        let stem = text.replace(['*', '?'], "");
-        let is_in_capitals = stem == stem.to_uppercase();
-        let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
-        let is_shown = is_quotable_value(&stem) || is_name;
-        let shown = if is_shown { text } else { "…" };
+        let shown = shown_pattern(pattern.as_str());
         warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
     }
 

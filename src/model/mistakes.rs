@@ -260,7 +260,8 @@ diff info lint status test validate --check --dry-run --dryrun --test --validate
 import init = secrets-exec migrate .env --secret prod/app
 add create delete list ls put rm rotate set update write = the AWS CLI for that
 configure login = aws configure sso
-env get-parameters-by-path = secrets-exec export --format shell --env-from prod/app
+env = secrets-exec export --format shell --env DB_PASSWORD=prod/db:password
+get-parameters-by-path = secrets-exec export --format shell --env-from ssm:/prod/app/
 --env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-id --version-stage = --env DB_PASSWORD=prod/db:password
 --env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
 --template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
@@ -341,7 +342,7 @@ aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: param
 /// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
 /// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
 pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another account, write its ARN
-^parameter/(.+)$ => for a parameter, write «ssm:/$1»
+^(--env-from |env-from )?parameter/(.+)$ => for a parameter, write «ssm:/$2»
 ^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
 ^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => use { from: $2, prefix: $1 }

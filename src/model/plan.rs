@@ -39,7 +39,7 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::{StandIn, is_quotable_value};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -477,17 +477,17 @@ impl Lookup<'_> {
 
         let folder = format!("{name}/");
         let mut aliases = self.aliases.iter();
-        let is_meant = |alias: &Alias| {
-            let path = alias.id.replace('/', ".");
-            alias.id.starts_with(&folder) && template.text.contains(&path)
-        };
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early && let Some((alias, _)) = aliases.find(|(_, alias)| is_meant(alias)) {
+        } else if is_early
+            && aliases.any(|(alias, found)| {
+                found.id.starts_with(&folder) && template.text.contains(&format!("{name}.{alias}"))
+            })
+        {
             // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
-            did_you_mean(alias)
+            format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {

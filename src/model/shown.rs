@@ -206,6 +206,8 @@ pub fn shown_program(program: &str) -> String {
     let first_word = masked.split(is_end).next().unwrap_or_default();
     match first_word.split_once('=') {
         Some((name, _)) => format!("{name}=…"),
+        // `-phunter2`
+        None if first_word.starts_with('-') => "-…".to_owned(),
         None if first_word == masked => masked,
         None => format!("{first_word} …"),
     }
@@ -221,6 +223,19 @@ pub fn quoted_program(command: &CommandLine) -> String {
 /// text must be [plain](is_quotable), and either be as short as `30s` or read like a name.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
+}
+
+/// Returns the text of a pattern for names, or `…` if it may be a password: the pattern of
+/// `--resolve-env "$DB_PASSWORD"` is the value of the variable instead of its name.
+pub fn shown_pattern(pattern: &str) -> &str {
+    let stem = pattern.replace(['*', '?'], "");
+    let is_in_capitals = stem == stem.to_uppercase();
+    let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
+    if is_name || is_quotable_value(&stem) {
+        pattern
+    } else {
+        "…"
+    }
 }
 
 /// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result

@@ -247,9 +247,9 @@ fn not_json(
     // The whole document may be the value that the user wants. But only a document of a local file
     // doesn't have a version, and there the reference is probably right, because AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as its value");
-    let help = what.help.or_else(|| match key {
-        Some(key) if document.version_id.is_none() => Some(local_hint(key)),
-        Some(_) | None => whole_value_hint(rewrite("")),
+    let help = what.help.or_else(|| match (selector, key) {
+        (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
+        _ => whole_value_hint(rewrite("")),
     });
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -319,7 +319,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
-    let may_be_lost = |name: &&str| is_after_name && !map[*name].is_string();
+    let may_be_lost = |name: &&str| is_after_name && is_name(name) && !map[*name].is_string();
     let mut lost_names = quotable_keys(map).filter(may_be_lost);
     let lost_name_hint = |name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;

@@ -41,8 +41,11 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
-        // A word after `--`, which may be a secret.
-        ErrorKind::UnknownArgument if !line.own_words().any(|word| word.starts_with(&argument)) => {
+        // The argument may be a word after `--`, which may be a secret.
+        ErrorKind::UnknownArgument
+            if words.iter().any(|word| word == "--")
+                && subcommand.is_some_and(|row| row.name != "check") =>
+        {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
         }
@@ -138,14 +141,20 @@ impl Line<'_> {
         };
         let field = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
-        let key = fields.or(self.written_key(&reference)).unwrap_or_default();
+        let is_get = example.contains("secrets-exec get ");
+        let key = fields.or(self.written_key(&reference, is_get));
+        let key = key.unwrap_or_default();
         let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
         // Unlike a variable, `secrets-exec get` doesn't need a key.
-        if example.contains("secrets-exec get ") {
+        if is_get && !written.ends_with('/') {
             return example.replace("prod/db:password", written);
+        }
+        // `get --path /prod/app`
+        if is_get {
+            return format!("use secrets-exec export --format shell --env-from {written}");
         }
 
         let variable_of_reference = variable_for(written);
@@ -155,10 +164,11 @@ impl Line<'_> {
         let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
         match variable_of_reference {
             // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
-            _ if example.contains("prod/app") => {
-                let example = example.replace("ssm:/prod/app/", "prod/app");
-                example.replace("prod/app", secret)
-            }
+            _ if example.contains("ssm:/prod/app/") => match secret.starts_with("ssm:") {
+                true => example.replace("ssm:/prod/app/", secret),
+                false => example,
+            },
+            _ if example.contains("prod/app") => example.replace("prod/app", secret),
             Some(_) => example.replace("prod/db:password", written),
             // A variable needs a key. A reference without a key gets the key of the example.
             None if written_name.is_some() => example.replace("prod/db", written),
@@ -178,10 +188,12 @@ impl Line<'_> {
             let end = match option {
                 "name" | "parameter" => Some(""),
                 // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
-                _ => option.ends_with("path").then_some("/"),
+                _ => replacement(previous)
+                    .filter(|ours| ours.contains("ssm:"))
+                    .and(Some("/")),
             };
             if let Some(end) = end.filter(|_| word.starts_with('/')) {
-                let reference = format!("ssm:{}{end}", word.trim_end_matches('/'));
+                let reference = format!("ssm:{}{end}", word.trim_end_matches(['/', '*']));
                 return reads_like_a_name(word).then_some(("", reference));
             }
             let assignment = word.trim_start_matches("--env=");
@@ -197,9 +209,10 @@ impl Line<'_> {
 
     /// Returns the key that is written next to a reference: `get --key password prod/db`, `get
     /// prod/db -r .password`, `get prod/db --query password` and `read prod/db password`.
-    fn written_key(&self, reference: &str) -> Option<&str> {
+    fn written_key(&self, reference: &str, is_get: bool) -> Option<&str> {
         let mut after_reference = self.own_words().skip_while(|word| *word != reference);
-        let is_key = |word: &&str| is_name(word) && reads_like_a_name(word);
+        // In `run prod/db app`, the word is the command.
+        let is_key = |word: &&str| is_get && is_name(word) && reads_like_a_name(word);
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
         let value = options.find_map(|option| self.value_of(option));
@@ -288,7 +301,7 @@ impl Line<'_> {
         let option = option.split(' ').next().unwrap_or_default();
         // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
         let mut written = (1..)
-            .zip(&self.words)
+            .zip(self.own_words())
             .filter(|(_, word)| word.starts_with(option));
         let misread = written.find_map(|(n, word)| misread_option_problem(n, word, self.command));
         if let Some(problem) = misread {
@@ -425,7 +438,8 @@ impl Line<'_> {
         {
             // `run -f app.yaml -- app`: the options are right.
             let next = self.words.get(1);
-            let has_options = next.is_some_and(|next| has_option(self.command, next));
+            let has_options =
+                next.is_some_and(|next| *next == "--" || has_option(self.command, next));
             let help = match has_options && replacement.ends_with("COMMAND") {
                 true => format!("remove \"{word}\""),
                 false => self.with_written_words(&format!("use {replacement}")),

@@ -13,6 +13,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
 use crate::model::reference::{Aliases, is_name_character};
+use crate::model::shown::reads_like_a_name;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -58,18 +59,18 @@ impl Template {
             )));
         }
 
-        // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`
-        if expressions(text).any(|expression| expression.contains("env(")) {
-            let fault = Fault::new("the template calls a function that Jinja doesn't have");
-            return Err(fault.help("for a variable, write {{ env.HOME }}"));
-        }
-
         let environment = environment();
         let parsed = environment.template_from_str(text);
         let template = parsed.map_err(|error| syntax_error(&error, text))?;
         // With `true`, each name has the keys after its dots: `db.host`.
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
+        // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`, but not as text in `{% raw %}`
+        let is_of_name = |text: &str| names.iter().any(|name| text.starts_with(name.as_str()));
+        if expressions(text).any(|text| text.contains("env(") && is_of_name(text)) {
+            let fault = Fault::new("the template calls a function that Jinja doesn't have");
+            return Err(fault.help("for a variable, write {{ env.HOME }}"));
+        }
         names.remove(ENV);
         for (function, _) in environment.globals() {
             names.remove(function);
@@ -173,7 +174,11 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 /// same, so callers only ask about an expression that is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
-    if !expression.starts_with(char::is_alphabetic) || !expression.chars().all(is_legal) {
+    // Any other text may be a value.
+    let is_reference = expression.starts_with(char::is_alphabetic)
+        && expression.chars().all(is_legal)
+        && reads_like_a_name(expression);
+    if !is_reference {
         return None;
     }
 

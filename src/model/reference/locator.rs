@@ -235,7 +235,7 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let id = version.and_then(Version::id);
     // People also write a version id as the stage.
     let custom_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
-    let is_prefix = |text: &str| is_name(&text.replace(['-', '.'], "_"));
+    let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
     // part of the name. Without a slash, what follows `=` may be a value.
     let secret = match secret.split_once('=') {
