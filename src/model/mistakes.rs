@@ -254,58 +254,11 @@ fn character_name(c: char) -> String {
 /// The subcommands and options of other tools. Each line has words, ` = `, and what to write
 /// instead of them. The caller replaces `…` with the value of the option, and `PREFIX_` with a
 /// value that can be a prefix.
-const COMMAND_LINE: &str = r#"exec inject launch run start = secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND
-fetch get-parameter get-parameters get-secret-value print read secretsmanager show ssm = secrets-exec get prod/db:password
-diff info lint status test validate --check --dry-run --dryrun --test --validate = secrets-exec check
-import init = secrets-exec migrate .env --secret prod/app
-add create delete list ls put rm rotate set update write = the AWS CLI for that
-configure login = aws configure sso
-env = secrets-exec export --format shell --env DB_PASSWORD=prod/db:password
-get-parameters-by-path = secrets-exec export --format shell --env-from ssm:/prod/app/
---env --environment --key --name --parameter --password --query --secret --secret-arn --secret-id --secret-name --secrets --set --version-id --version-stage = --env DB_PASSWORD=prod/db:password
---env-prefix --prefix --var-prefix = --env-from PREFIX_=prod/app
---template --tmpl = a declaration with secrets: { db: prod/db } and env: { DB_URL: { template: "{{ db.host }}:{{ db.port }}" } }
---group --mode --owner = a declaration, as in files: [{ from: "prod/db:password", env: DB_PASSWORD, mode: "0400" }]
---except --exclude --include --keys --only = a declaration, as in env-from: [{ from: prod/db, only: [username] }]
---default --literal --optional --pattern --value = a declaration, as in env: { DB_PASSWORD: { from: "prod/db:password", default: "" } }
---format --output = secrets-exec export --format dotenv --output .env --env DB_PASSWORD=prod/db:password
---dotenv --env-file = -f with the declaration that secrets-exec migrate … --secret prod/app prints
---config --declaration -c = -f …
--p = --profile
--r = --region …
---connect-timeout --read-timeout -t = --timeout
---interval --on-rotate --poll --reload --restart --rotate --rotation --watch = --on-rotation restart --poll-interval 5m
---bundle --ca --ca-cert --ca-file --cacert --cafile --cert = --ca-bundle …
---insecure --no-verify-ssl --skip-verify = --ca-bundle with your root certificate
---clear-env --ignore-env --ignore-environment --inherit-env --isolate --isolated --no-inherit --no-inherit-env --pristine -i = --clean-env
---keep --no-clobber --no-override --no-overwrite --preserve --preserve-env = --keep-existing
---debug --log --log-level --loglevel --trace --verbosity = --verbose, or -vv for the requests
---silent = --quiet
---param-path --parameter-path --parameters-path --path --ssm-path --ssm-prefix = --env-from ssm:/prod/app/
---assume-role --role = --role-arn with the ARN of the role
---access-key --access-key-id --aws-access-key-id --aws-secret-access-key --secret-access-key --secret-key = the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
---format=configmap --format=k8s --format=secret = --format kubernetes
---format=.env --format=env --format=env-file --format=envfile = --format dotenv
---format=yaml --format=yml = --format json
---max-attempts --retries = the variable AWS_MAX_ATTEMPTS
---http-proxy --https-proxy --proxy = the variable HTTPS_PROXY
---decrypt --duration --duration-seconds --force --inherit --no-agent --no-cache --no-clean-env --no-quiet --once --override --overwrite --raw --recursive --role-session-name --upcase --with-decryption --yes = secrets-exec without it"#;
+const COMMAND_LINE: &str = include_str!("mistakes/command-line.txt");
 
 /// The keys of other tools. Each line has such keys, ` = `, and keys of ours. The first of our keys
 /// is what to write, and the line applies only where all of them are allowed.
-const KEYS: &str = "\
-name = env path
-arn id name ref secret secretKeyRef secretRef valueFrom = from
-arn from name ref secret secretRef valueFrom = id
-exclude excludes ignore omit skip = except
-include includes keys select = only
-default options settings = defaults
-dest destination file filename mountPath target = path
-gid group uid user = owner
-AWS_DEFAULT_REGION AWS_REGION = region
-environment vars = env
-fallback = default
-required = optional";
+const KEYS: &str = include_str!("mistakes/keys.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
@@ -341,41 +294,12 @@ aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: param
 
 /// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
 /// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
-pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another account, write its ARN
-^(--env-from |env-from )?parameter/(.+)$ => for a parameter, write «ssm:/$2»
-^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
-^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
-^env-from ([A-Z]\w*)[:=]([^:=]+/.+)$ => use { from: $2, prefix: $1 }
-^env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => use { from: $1, prefix: $2 }
-^--env-from (\w+)[-.](\w*)=([^:=]+)$ => in a prefix, use only letters, digits and "_": --env-from ${1}_$2=$3
-[^:]+@(AWSCURRENT|AWSPENDING|AWSPREVIOUS)(:|$) => put colons before the stage, as in prod/db::AWSPREVIOUS
-^[^:]+-(\w[A-Z]\w{4}|\w\w[A-Z]\w{3}|\w{3}[A-Z]\w\w|\w{4}[A-Z]\w|\w{5}[A-Z])(:|$) => if the hyphen and the last six characters come from an ARN, remove them
-^(--env-from |env-from )?(/(run|var|etc|proc|tmp|dev/shm)/|\.\.?/|\$\{CREDENTIALS_DIRECTORY\}/) => use the name of a secret, not the path of a file
-^--env-from ([^:/]*\.env) => for a file, use secrets-exec migrate $1 --secret prod/app
-^--env-from ([^:]+\.ya?ml)$ => for a file, use -f $1
-^([A-Z]\w*)=(.+)$ => write «$2»
-^/([^:]+:.+)$ => write «$1», or set the variable that belongs before the slash
-^(--env-from |env-from )?/(.+)$ => for a parameter, write «ssm:/$2»; for a secret, remove the slash, or set the variable that belongs before it
-env-from ([^:]+/)$ => only parameters have paths, as in ssm:/$1; for a secret, use its full name
-^([^:]+)/(:.+)?$ => write «$1$2», or set the variable that belongs after the slash
-^ssm:([^:/]+/[^:]+:.+)$ => for a secret, write «$1»; for a parameter, write «ssm:/$1»
-^ssm:/?([^:]+:.+)$ => for a secret, write «$1»; for a parameter, check its name
-^(--env-from |env-from )?ssm:([^:/]+/.+)$ => a name with slashes must begin with a slash: write «ssm:/$2»
-env-from ssm:(/[^:]+)$ => a path ends with a slash: write ssm:$1/"#;
+pub const MISWRITTEN_NAMES: &str = include_str!("mistakes/names.txt");
 
 /// References whose key or staging label has a common mistake, and the hints, in rows for
 /// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it may be one of AWS's
 /// labels.
-pub const MISWRITTEN_FIELDS: &str = r#"^SECRET:(.*):(?i:latest|newest)$ => for the current version, write «$1:$2»
-^(?:--env-from |env-from )?SECRET:([^:]*):([[:xdigit:]]{8}-[[:xdigit:]-]{27})$ => for a version id, write «$1:$2::$3»
-^SECRET:+([^:]+):(/.+)$ => for a path, write files: [{ from: "$1:$2", path: $3 }] in a declaration
-^SECRET:([^:]+):v?[0-9]+$ => secrets have stages, not version numbers: for the previous value, write «$1:$2:AWSPREVIOUS»
-^SECRET:(AWSCURRENT|AWSPENDING|AWSPREVIOUS):([^:]+)$ => write «$1:$3:$2»
-^SECRET:SecretString:([^:A][^:]*)$ => write «$1:$2»
-^SECRET:([A-Za-z_]\w*):([B-Za-z_]\w*)$ => the third field is a staging label; for a nested key, write «$1:$$.$2.$3»
-^SECRET:([^:]+):[^:A][^:]*$ => the third field is a staging label, as in «$1:$2:AWSPREVIOUS»
-^SECRET::([B-Za-z_]\w*)$ => put one colon before a key: «$1:$2»
-^([^: ]*/[^: ]*|arn:.+-\w{6})[/.]([^:/.]+)$ => if "$2" is a key of the secret "$1", write «$1:$2»; otherwise, CHECK"#;
+pub const MISWRITTEN_FIELDS: &str = include_str!("mistakes/fields.txt");
 
 /// The beginnings of expressions, without spaces, and the tool that replaces them.
 const EXPRESSIONS: &str = "\
