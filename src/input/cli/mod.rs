@@ -316,16 +316,12 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. Their only entry is `reference`, whose value is only printed. An
-    /// error shows at most a part of `reference` that reads like a name.
-    fn for_reference(
-        reference: &str,
-        matches: &mut ArgMatches,
-        inherited: &Inherited,
-    ) -> Box<Self> {
+    /// Reads the inputs of `get`. Their only entry is the reference in `text`, whose value is only
+    /// printed. An error shows at most a part of `text` that reads like a name.
+    fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        let entry = Reference::parse(reference).map(|parsed| {
-            let source = EntrySource::Reference(parsed);
+        let entry = Reference::parse(text).map(|reference| {
+            let source = EntrySource::Reference(reference);
             Entry::new(Target::Output, source, Origin::Argument("get"))
         });
         inputs.add(entry.map_err(malformed_reference));
