@@ -398,22 +398,15 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         patterns => {
             let listed = patterns.join(", ");
             let why = format!("several patterns under `credentials:` match it ({listed})");
-            let unit = &request.unit;
-            let help = format!(
-                "list {unit} under its own name, or change the patterns so that only one matches"
-            );
-            Err(refused_credential_problem(request, &request.unit, &why).help(help))
+            Err(refused_credential_problem(request, &request.unit, &why))
         }
     }
 }
 
 /// Returns the error for a unit that isn't given the credential that it asks for. The help shows
 /// how to list the credential under `listed`, which is the unit or a pattern.
-fn refused_credential_problem(
-    SystemdCredential { unit, name }: &SystemdCredential,
-    listed: &str,
-    why: &str,
-) -> Problem {
+fn refused_credential_problem(request: &SystemdCredential, listed: &str, why: &str) -> Problem {
+    let SystemdCredential { unit, name } = request;
     let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");
     let example = format!("credentials: {{ {listed}: {{ {name}: prod/api:token }} }}");
     Problem::configuration(text).help(format!("add it to the declaration, as in {example}"))
