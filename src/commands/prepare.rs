@@ -166,25 +166,23 @@ pub fn prepare(
         errors.extend(useless_signal_problem(&options, plan));
     }
 
-    match (settings, plan) {
-        (Some(mut settings), Some(plan)) if errors.is_empty() => {
-            settings.asks_identity = matches!(asker, Asker::Check { .. });
-            let locators = plan.locators();
-            // A name that may be a password isn't shown even if a server repeats it.
-            let hidden = locators.iter().filter(|locator| locator.is_hidden());
-            conceal_names(hidden.map(|locator| locator.id.name()));
-            print_plan_notices(&plan, &asker);
-            Ok(Prepared {
-                asker,
-                options,
-                settings,
-                has_quiet_flag: inputs.has_quiet_flag,
-                retained,
-                plan,
-            })
-        }
-        (_, _) => Err(errors.into()),
-    }
+    let (Some(mut settings), Some(plan), true) = (settings, plan, errors.is_empty()) else {
+        return Err(errors.into());
+    };
+    settings.asks_identity = matches!(asker, Asker::Check { .. });
+    let locators = plan.locators();
+    // A name that may be a password isn't shown even if a server repeats it.
+    let hidden = locators.iter().filter(|locator| locator.is_hidden());
+    conceal_names(hidden.map(|locator| locator.id.name()));
+    print_plan_notices(&plan, &asker);
+    Ok(Prepared {
+        asker,
+        options,
+        settings,
+        has_quiet_flag: inputs.has_quiet_flag,
+        retained,
+        plan,
+    })
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
