@@ -141,10 +141,8 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     } else if text.contains(OPEN) {
         EntrySource::Composed(split_value(&text)?)
     } else {
-        return match misread_reference(&text) {
-            Some(defect) if matches_closely(patterns, name) => Err(defect),
-            Some(_) | None => Ok(None),
-        };
+        let defect = misread_reference(&text).filter(|_| matches_closely(patterns, name));
+        return defect.map_or(Ok(None), Err);
     };
 
     if value.to_str().is_none() {
