@@ -64,9 +64,8 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
-    let text = exported
-        .map_err(|problems| report.problems.extend(problems))
-        .ok();
+    let unexported = |problems| report.problems.extend(problems);
+    let text = exported.map_err(unexported).ok();
     // If another value is missing, nothing is exported.
     let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
         return Err(report);
