@@ -251,6 +251,9 @@ async fn ask_in_regions(
 ///
 /// The futures are boxed, because the one for the instance metadata contains a whole client of the
 /// SDK.
+///
+/// # Errors
+/// When the provider isn't configured, after which the next one is asked, or when it fails.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
         CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
