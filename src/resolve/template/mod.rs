@@ -150,6 +150,9 @@ impl Rendering<'_> {
     }
 
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
+    ///
+    /// # Errors
+    /// In the same cases as [`render_with`].
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
