@@ -276,8 +276,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 }
 
 /// True if the command doesn't get the inherited value of a variable, because an option removes the
-/// variable or, without `--keep-existing`, an entry sets it. The variables of `env-from` don't
-/// count, because their names aren't known before the secret is read.
+/// variable or, without `--keep-existing`, an entry sets it. The variables of `env-from` aren't
+/// considered, because their names aren't known before the secret is read.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());

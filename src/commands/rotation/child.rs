@@ -211,9 +211,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll, which prints nothing of its own. This includes the error about a
-    /// termination signal, because such a signal usually means that the whole service is being
-    /// stopped.
+    /// False for a poll, which prints nothing of its own, not even the error about a termination
+    /// signal. Such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
