@@ -99,8 +99,9 @@ fn interpreter(file: &str) -> Option<&'static str> {
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
 }
 
-/// Returns the problem for a file that exists but can't be executed. It has help only if access was
-/// denied (EACCES), and if messages may show the whole path, because the help can repeat it.
+/// Returns the problem for a file that exists but can't be executed. The problem has help only if
+/// access was denied (EACCES), and if messages may show the whole path, because the help can repeat
+/// it.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -186,8 +187,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
 /// Returns the path of a file that exists, isn't a directory and can be executed.
 ///
 /// # Errors
-/// EISDIR for a directory, EACCES for a file that this process isn't allowed to execute, and
-/// otherwise the error of stat(2).
+/// If the file is a directory (EISDIR), if this process isn't allowed to execute it (EACCES), or if
+/// stat(2) fails.
 fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
@@ -205,7 +206,7 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
 /// mask and the signal actions that this process was started with. The program also inherits
 /// `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while
-/// signals were held, it ends this process before execve.
+/// signals were held, that signal ends this process before execve.
 ///
 /// # Errors
 /// If execve fails. The process then continues and holds signals again.

@@ -107,7 +107,8 @@ impl Deadline {
     }
 
     /// Returns the time until the deadline or, if that is earlier, until the limit of
-    /// [`Self::with_limit`]. While the user is being asked for something, it is the whole timeout.
+    /// [`Self::with_limit`]. While the user is being asked for something, the result is the whole
+    /// timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -167,7 +168,8 @@ impl Deadline {
     }
 }
 
-/// If less time than this is left, no further attempt starts.
+/// If less time than this is left, no further attempt starts, because it would hardly get an
+/// answer.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
 /// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause. Since 2026, AWS's
@@ -231,8 +233,8 @@ impl<'r> RetryBudget<'r> {
     /// until there are [`MOST_MALFORMED_ANSWERS`] malformed answers, or until the budget ends.
     ///
     /// # Errors
-    /// The error of the last attempt that ended. If not even the first one ended in time, an outage
-    /// that says so.
+    /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
+    /// first one ended in time, it is an outage that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
         self.retry_with_last(&mut None, || self.unanswered(), attempt)
             .await
@@ -245,8 +247,8 @@ impl<'r> RetryBudget<'r> {
     /// how long they took together.
     ///
     /// # Errors
-    /// The error of the last attempt that ended. If not even the first one ended in time, `last`
-    /// or, without one, the result of `unanswered`.
+    /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
+    /// first one ended in time, it is `last` or, without one, the result of `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,
@@ -300,7 +302,7 @@ impl<'r> RetryBudget<'r> {
     /// each region can also use the time that earlier ones have left.
     ///
     /// # Errors
-    /// The error in the last region that was asked.
+    /// If no region succeeds. The error is that of the last region that was asked.
     pub async fn over_regions<T>(
         &self,
         begun: Instant,
@@ -395,8 +397,8 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Returns the maximum length of the pause after this number of failed attempts. It grows from
-/// pause to pause, up to a limit.
+/// Returns the maximum length of the pause after this number of failed attempts. The maximum grows
+/// from pause to pause, up to a limit.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
 /// fleet (docs/ecs.md, "Many services that start at once"). Other outages can be over in a moment,

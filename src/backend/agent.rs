@@ -65,8 +65,10 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     })
 }
 
-/// Reads the file with the token. Returns its text, or the predicate of a message that says why the
-/// file can't be read.
+/// Reads the file with the token, and returns its text.
+///
+/// # Errors
+/// If the file can't be read. The error is the predicate of a message.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -78,7 +80,7 @@ fn read_token(path: &str) -> Result<String, String> {
 /// sensitive, and messages conceal it, so it's never printed.
 ///
 /// # Errors
-/// The predicate of a message, if the text is empty or isn't allowed in a header.
+/// If the text is empty or isn't allowed in a header. The error is the predicate of a message.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     match HeaderValue::try_from(token.trim_end()) {
@@ -216,7 +218,8 @@ impl Agent {
     /// is left for AWS.
     ///
     /// # Errors
-    /// The failure of the last attempt. An outage says that the agent was asked.
+    /// If no attempt succeeds. The error is that of the last attempt. An outage says that the agent
+    /// was asked.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -229,7 +232,7 @@ impl Agent {
     /// Sends the request for a secret once and reads the response.
     ///
     /// # Errors
-    /// When there is no complete response, or the errors of [`read_response`].
+    /// When there is no complete response, and in the same cases as [`read_response`].
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
         let http_request = head.body(Bytes::new()).map_err(not_sent)?;
@@ -286,8 +289,8 @@ fn unsupported_error(why: &str) -> FetchError {
 /// Messages quote only the code and the message of an error, and no other part of the body.
 ///
 /// # Errors
-/// AWS's error, or the agent's own: one about the role, or one without a code. Also an error for a
-/// document that is malformed, or about a different secret or region.
+/// If AWS or the agent answers with an error, or if the document is malformed, or about a different
+/// secret or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
     if status == 200 {
         let document = read_secret(body, &request.id, &request.version)?;

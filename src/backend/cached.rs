@@ -72,7 +72,8 @@ pub struct CacheEntry {
     pub document: Document,
 }
 
-/// The time that AWS has for its answers if the cache could provide every value instead.
+/// The time that AWS has for its answers if the cache could provide every value instead, so that an
+/// outage doesn't delay a launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
@@ -96,7 +97,7 @@ impl Cached {
     /// `not_from_cache` aren't used, because a value in them did not match its pattern.
     ///
     /// # Errors
-    /// The errors of [`Aws::answers`].
+    /// In the same cases as [`Aws::answers`].
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -174,7 +175,8 @@ impl Cached {
     /// fallback region that `--fallback-region` no longer names.
     ///
     /// # Errors
-    /// The predicate of a message about an entry that can't be used. It never quotes the entry.
+    /// If the entry can't be used. The error is the predicate of a message, and never quotes the
+    /// entry.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -360,8 +362,8 @@ impl CacheDirectory {
     /// Opens the directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
-    /// One error if the directory can't be opened or examined. Otherwise, one for each reason why
-    /// values must not be stored in it.
+    /// If the directory can't be opened or examined (one error), or if values must not be stored in
+    /// it (one error for each reason).
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         // If the directory doesn't exist, the help suggests this command.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
@@ -379,8 +381,8 @@ impl CacheDirectory {
     /// Reads a file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// The predicate of a message about a file that can't be read, that is too large, or that isn't
-    /// a private regular file of this user.
+    /// If the file can't be read, is too large, or isn't a private regular file of this user. The
+    /// error is the predicate of a message.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a pipe would wait for its writer.

@@ -40,7 +40,10 @@ impl LocalFile {
         answers
     }
 
-    /// Returns the document for a locator, or the failure that says what the file doesn't have.
+    /// Returns the document for a locator.
+    ///
+    /// # Errors
+    /// If the file doesn't have the secret or the version.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
             let found = self.parameters_below(path);

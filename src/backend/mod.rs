@@ -67,7 +67,7 @@ impl Backend {
     /// are not used.
     ///
     /// # Errors
-    /// The errors of [`Aws::answers`].
+    /// In the same cases as [`Aws::answers`].
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,

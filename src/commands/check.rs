@@ -33,7 +33,8 @@ use crate::time::Deadline;
 /// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
 ///
 /// # Errors
-/// Every reason why a launch would not start its command, or why the output can't be written.
+/// If a launch would not start its command, or if the output can't be written. The report has every
+/// reason.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -138,7 +139,7 @@ impl Checked {
     }
 
     /// Examines the values and files. Returns the findings, and the problems with the entries.
-    /// Prints the warnings and notes about them.
+    /// Prints the warnings and notes about the values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());

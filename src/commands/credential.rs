@@ -36,7 +36,7 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
 /// Reads the credential that a unit asks for, and sends its value. Waits until systemd has read it.
 ///
 /// # Errors
-/// Every reason why the value was not sent.
+/// If the value wasn't sent. The report has every reason.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
         let text = "-f - can't be used here, because standard input is systemd's connection";

@@ -44,7 +44,8 @@ enum Destination {
 /// launch writes such files.
 ///
 /// # Errors
-/// Every reason why a value can't be exported, or why the output or the file can't be written.
+/// If a value can't be exported, or if the output or the file can't be written. The report has
+/// every reason.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -152,7 +153,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
 /// file on a disk, because a `.env` file belongs in the directory of a project.
 ///
 /// # Errors
-/// The reason why the file can't be written.
+/// If the file can't be written.
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::plain(path.display().to_string(), Origin::Argument("--output"));
     let target = FileTarget {

@@ -17,7 +17,7 @@ use crate::report::{self, Report, terminal};
 /// terminal. Warns of an empty value.
 ///
 /// # Errors
-/// Every reason why the value can't be read, or why the output can't be written.
+/// If the value can't be read, or if the output can't be written. The report has every reason.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
@@ -27,7 +27,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
-    // If there isn't such a secret, the argument may be the name of a variable.
+    // If the secret doesn't exist or can't be read, the argument may be the name of a variable.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])
         && values.fetched.values().any(is_absent_or_denied)
         && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)

@@ -50,7 +50,8 @@ pub enum Start<'a> {
 /// `--on-rotation`, leaves the values to the forked launches.
 ///
 /// # Errors
-/// Every mistake in the inputs, a command that isn't found, or every value that can't be read.
+/// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.
+/// The report has every mistake, or every such value.
 pub fn start<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
@@ -85,9 +86,9 @@ impl Launch<'_> {
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
-    /// Every file that can't be written, the first one that can't be renamed, an environment that
-    /// is too large, or a program that can't be executed. In these cases, the new files have been
-    /// removed.
+    /// If files can't be written (the report has all of them), if one can't be renamed, if the
+    /// environment is too large, or if the program can't be executed. In these cases, the new files
+    /// have been removed.
     pub fn become_program(
         &self,
         values: Values,
@@ -107,8 +108,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// Every value that can't be read, or that its variable can't hold. To be complete, the report
-    /// then also has every file that can't be delivered.
+    /// If values can't be read, or if their variables can't hold them. The report has all of them
+    /// and, to be complete, every file that can't be delivered.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
@@ -127,7 +128,8 @@ impl Launch<'_> {
     /// empty values, and about files on a disk.
     ///
     /// # Errors
-    /// Every file that can't be written, or an environment that is too large for the kernel.
+    /// If files can't be written (the report has all of them), or if the environment is too large
+    /// for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {

@@ -60,7 +60,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// the declaration in the working directory. If there isn't one, returns no variables.
 ///
 /// # Errors
-/// Every mistake in the declarations.
+/// If the declarations have mistakes. The report has all of them.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
@@ -96,8 +96,8 @@ fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
 }
 
-/// Returns a YAML mapping with one key, below which each variable has a line with the result of
-/// `value`. `key` and these results are YAML.
+/// Returns a YAML mapping with one key. Below the key, each variable has a line with its name and
+/// the result of `value`. `key` and the results are inserted unchanged, so they must be valid YAML.
 fn mapping<'s>(
     key: &str,
     variables: impl Iterator<Item = &'s EnvVariable>,

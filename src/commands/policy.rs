@@ -14,8 +14,8 @@ use crate::time::Deadline;
 /// Prints the policy as JSON, and its warnings and notes on standard error.
 ///
 /// # Errors
-/// Every error in the inputs, an error of `needed_policy`, or the reason why standard output can't
-/// be written.
+/// If there are errors in the inputs, if [`needed_policy`] fails, or if standard output can't be
+/// written.
 pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,

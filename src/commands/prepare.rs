@@ -100,7 +100,8 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
 /// that is printed from then on.
 ///
 /// # Errors
-/// Every error in the inputs. Each step goes on after an error, so that one report has all of them.
+/// If there are errors in the inputs. Each step goes on after an error, so that one report has all
+/// of them.
 pub fn prepare(
     mut inputs: Inputs,
     asker: Asker,
@@ -273,7 +274,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 }
 
 /// True if the command doesn't get the inherited value of a variable, because an option removes the
-/// variable or, without `--keep-existing`, an entry sets it.
+/// variable or, without `--keep-existing`, an entry sets it. The variables of `env-from` aren't
+/// considered, because their names aren't known before the secret is read.
 fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());
@@ -324,7 +326,8 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Removes from `layers` the entries that the asker doesn't need.
+    /// Removes from `layers` the entries that the asker doesn't need. Names the entries of a
+    /// requested credential after the unit that asks.
     ///
     /// # Errors
     /// If the requested credential isn't declared, or if several patterns match its unit.

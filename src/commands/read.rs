@@ -46,7 +46,7 @@ use crate::time::Deadline;
 /// last line begins with `consequence`, as in `nothing was printed`.
 ///
 /// # Errors
-/// Every error in the inputs, or the reason why nothing can be read at all.
+/// If there are errors in the inputs, or if nothing can be read at all.
 pub fn subcommand_values(
     inputs: Inputs,
     asker: Asker,
@@ -70,7 +70,7 @@ pub fn subcommand_values(
 /// `check`, also fills in `cached`, `caller` and `secrets`.
 ///
 /// # Errors
-/// The reason why nothing can be read at all. The failure of a single value is an outcome.
+/// If nothing can be read at all. The failure of a single value is an outcome.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // The backend is never dropped: the end of the process, or execve, closes its connections.
@@ -175,7 +175,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
 /// The shortest pause between two rounds (`--wait`). Up to half of it is left out at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between two rounds.
+/// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
@@ -254,8 +254,7 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     let unsupported = Fetched::from_iter(failures.unwrap_or_default());
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     locators.retain(|locator| !is_unsupported(locator));
-    let supported = locators;
-    let needs_requests = !supported.is_empty();
+    let needs_requests = !locators.is_empty();
     if !needs_requests || !unsupported.is_empty() {
         let outcomes = resolve(plan, &unsupported);
         let missing = outcomes.missing_documents(&unsupported);
@@ -267,8 +266,8 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     Preflight::Undecided(Fetching {
         plan,
         begun: Instant::now(),
-        requested: supported.clone(),
-        supported,
+        requested: locators.clone(),
+        supported: locators,
         not_from_cache: BTreeSet::new(),
         fetched: unsupported,
     })

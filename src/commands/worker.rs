@@ -82,7 +82,7 @@ impl Reporter for Notifier {
 /// `prepare` resolves the options again, together with those in the declarations.
 ///
 /// # Errors
-/// The errors of `work`, or the reason why a thread can't be created.
+/// If `work` fails, or if a thread can't be created.
 pub fn run<T: Send>(
     inputs: Inputs,
     inherited: &Inherited,
@@ -109,7 +109,7 @@ pub fn run<T: Send>(
 /// deadline.
 ///
 /// # Errors
-/// The errors of `work`, or the reason why a thread can't be created.
+/// If `work` fails, or if a thread can't be created.
 pub fn run_with<T: Send>(
     options: &Options,
     reporter: &impl Reporter,
@@ -171,7 +171,7 @@ pub fn apply_options(options: &Options, deadline: &Deadline) {
 /// creates a runtime.
 ///
 /// # Errors
-/// The errors of `action`, or the reason why a runtime can't be created.
+/// If `action` fails, or if a runtime can't be created.
 pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -253,7 +253,7 @@ impl DirectoryEntry {
     /// exist. Doesn't follow a link.
     ///
     /// # Errors
-    /// The error of the kernel.
+    /// If the kernel can't examine the file.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         let name = self.name.as_os_str();
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -309,7 +309,7 @@ impl DirectoryEntry {
     /// Renames a temporary file to this name, replacing an existing file with the name.
     ///
     /// # Errors
-    /// The error of the kernel. Both files are then unchanged.
+    /// If the kernel refuses. Both files are then unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let (directory, name) = (&self.directory, self.name.as_os_str());
         let renamed = renameat(directory, temporary, directory, name);
@@ -326,7 +326,7 @@ impl DirectoryEntry {
     /// Removes a name from the directory, if it exists.
     ///
     /// # Errors
-    /// The error of the kernel.
+    /// If the kernel refuses.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name)
             .map_err(|errno| call_problem("the file can't be removed", errno))
@@ -438,10 +438,12 @@ impl AppendedFile {
         Ok(Self { file, path })
     }
 
-    /// Appends text to the file, after a line feed if the file doesn't end with one.
+    /// Appends text to the file. If the file isn't empty and doesn't end with a line feed, adds one
+    /// before the text.
     ///
     /// # Errors
-    /// The error of the kernel. The file then has its old length.
+    /// If the kernel can't read or write the file. What has been written by then is cut off again,
+    /// if the kernel allows it.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         let mut append = || {

@@ -135,7 +135,8 @@ impl Delivery {
     /// Writes every file. A file on a disk gets a temporary name.
     ///
     /// # Errors
-    /// A problem for each file that can't be written. No file is then left behind.
+    /// If a file can't be written. There is a problem for each such file, and no file is left
+    /// behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut delivery, mut errors) = (Self::default(), Vec::new());
         for pending in files.0 {

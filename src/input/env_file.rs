@@ -78,7 +78,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// The reason why the file can't be read, or every mistake in it.
+/// If the file can't be read, or has mistakes. The list has all of them.
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
@@ -122,7 +122,8 @@ fn too_large(file: &str) -> Problem {
 /// Parses the variables that `arguments` select from the text of the file.
 ///
 /// # Errors
-/// An error for each line that is malformed or has an invalid name, or one about the whole file.
+/// If lines are malformed or have an invalid name (one error for each), or if the file as a whole
+/// can't be used.
 pub fn parse_env_file(
     file: &str,
     text: &str,

@@ -32,8 +32,8 @@ const CLOSE: &str = "}}";
 /// contains a reference.
 ///
 /// # Errors
-/// An error for each variable whose reference is malformed or has the syntax of another tool, and
-/// for each that can't get a value from a secret.
+/// If references are malformed or have the syntax of another tool, or if a variable can't get its
+/// value from a secret. There is one error for each such variable.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {

@@ -21,8 +21,8 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`, and returns its secrets.
 ///
 /// # Errors
-/// The reason why the file can't be read, or every mistake in its syntax, or an error for each
-/// secret without a valid value.
+/// If the file can't be read, has mistakes in its syntax, or has secrets without a valid value (one
+/// error for each).
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |(Position { line, column }, fault): SyntaxError| {
         let position = format!("{}:{line}:{column}:", path.display());
@@ -78,7 +78,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
 /// or otherwise the node itself as the value for AWSCURRENT.
 ///
 /// # Errors
-/// The first node that can't be a value, or a `$stages` that isn't a mapping.
+/// If a node can't be a value (only the first one), or if `$stages` isn't a mapping.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxError> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
@@ -106,7 +106,7 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 /// mapping as a JSON object.
 ///
 /// # Errors
-/// The node that can't be a value: a list, a null, or a `$binary` that isn't base64.
+/// If the node can't be a value: a list, a null, or a `$binary` that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, SyntaxError> {
     if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);

@@ -15,8 +15,8 @@ use crate::system::os_error::{read_file, unreadable};
 /// Opens a file for reading. `option` is what messages call the path: `-f or SECRETS_EXEC_FILE`.
 ///
 /// # Errors
-/// The reason why the file can't be opened. If it doesn't exist, the help suggests a file with a
-/// similar name in the same directory. If `path` is a URL or the content of a file, it isn't shown.
+/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
+/// in the same directory. If `path` is a URL or the content of a file, the error doesn't show it.
 pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -143,9 +143,9 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Returns the tool of an encrypted file or of a file with encrypted values, or `None` for any
-/// other file. If the tool can decrypt the file, also returns the command, without the path of the
-/// file.
+/// Returns the name of the tool that encrypted a file or the values in it, or `None` if nothing is
+/// encrypted. Also returns the command that decrypts the file, without the file's path, if there is
+/// one.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
     // UTF-8 text can't begin with such a byte.

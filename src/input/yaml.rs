@@ -146,7 +146,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// tree is an empty mapping.
     ///
     /// # Errors
-    /// The first syntax error. A second document is a syntax error, too.
+    /// If there is a syntax error (only the first one), such as a second document.
     fn document(&mut self) -> Result<Node, SyntaxError> {
         let mut document = None;
         loop {
@@ -170,7 +170,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the next event and its position. After the last event, returns the end of the stream.
     ///
     /// # Errors
-    /// The parser's error, with our own message if the mistake is a frequent one.
+    /// If the parser finds an error. A frequent mistake has a message of our own.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
@@ -183,7 +183,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// copy is kept for the aliases of the anchor.
     ///
     /// # Errors
-    /// The first error within the node, or an error if the node is nested too deeply.
+    /// If there is an error within the node (only the first one), or if the node is nested too
+    /// deeply.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -236,7 +237,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the items of a sequence until its end.
     ///
     /// # Errors
-    /// The first error within the list.
+    /// If there is an error within the list. Only the first one is returned.
     fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let mut items = Vec::new();
         loop {
@@ -251,7 +252,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// used, and an error is added to the duplicates.
     ///
     /// # Errors
-    /// The first error within the mapping, except for duplicates.
+    /// If there is an error within the mapping, except for duplicates. Only the first one is
+    /// returned.
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
         loop {

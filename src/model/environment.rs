@@ -78,9 +78,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// A description of valid patterns. A text that would silently match nothing is an error, too: an
-/// empty one, several patterns, or one with a character special in other kinds of patterns, such as
-/// `^AWS_`.
+/// If the text isn't a pattern, or would silently match nothing: an empty text, several patterns,
+/// or a character that is special in other kinds of patterns, as in `^AWS_`. The error describes
+/// valid patterns.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
         return Err("a pattern for names, such as AWS_* (repeat the option for several)");

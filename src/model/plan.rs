@@ -85,7 +85,8 @@ impl Plan {
     /// `--keep-existing`.
     ///
     /// # Errors
-    /// Every mistake in the entries, such as a reference that can't be looked up.
+    /// If the entries have mistakes, such as a reference that can't be looked up. The list has all
+    /// of them.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -383,8 +384,9 @@ impl Lookup<'_> {
         Some(PlannedSource::Value(value))
     }
 
-    /// Looks up a reference to one secret or parameter. Returns `None` if that fails, and adds the
-    /// error.
+    /// Replaces the alias and the variables in a reference to one secret or parameter. Doesn't send
+    /// a request. Returns `None` and adds an error to the plan if that fails, or if the reference
+    /// is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
@@ -396,7 +398,7 @@ impl Lookup<'_> {
     /// its alias or variables.
     ///
     /// # Errors
-    /// What is wrong with the reference, such as a variable that isn't set.
+    /// In the same cases as [`Reference::locate`], such as for a variable that isn't set.
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;
@@ -508,15 +510,19 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets: the variable's
-/// text if messages show no reference for it, the corrected expression if its reference has a slash
-/// or begins with an alias, such as `prod/db:host`, and otherwise an example.
+/// Returns what to write in a template instead of a variable that this launch sets:
+///
+/// - If messages don't show a reference for the variable, the variable's text.
+/// - If its reference has a slash (`prod/db:host`) or begins with an alias (`db:host`), the
+///   corrected expression, such as `{{ db.host }}`.
+/// - Otherwise, or if such a reference can't be corrected, an example.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja reads such a reference as a calculation, so the help of that error is the correction.
+    // Jinja would read the slash or the colon of such a reference as an operator. The help of the
+    // error about that is the corrected expression.
     let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,

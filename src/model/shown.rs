@@ -308,8 +308,9 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Escapes control characters, and characters that are invisible or change the direction of text.
-/// So a name, a path or a server's message can neither end a line nor hide a part of it.
+/// Escapes control characters, combining marks, and characters that are invisible or change the
+/// direction of text. So a name, a path or a server's message can neither end a line nor hide a
+/// part of it.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -320,14 +321,15 @@ pub fn escaped(line: &str) -> String {
         '\'' | '"' | '\\' => text.push(c),
         // These are rendered as nothing, but `escape_debug` doesn't escape them: some of
         // Default_Ignorable_Code_Point, and the blank Braille pattern.
-        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
-        | '\u{ffa0}' => text.extend(c.escape_unicode()),
+        '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+            text.extend(c.escape_unicode());
+        }
         c => text.extend(c.escape_debug()),
     });
     text
 }
 
-/// True for a character that people see, which [`escaped`] doesn't change.
+/// True for a character that people see on its own, which [`escaped`] doesn't change.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
@@ -377,7 +379,11 @@ pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
 }
 
 /// Returns the text of a server with `…` instead of each concealed credential and name. Each is
-/// found as it is, escaped as in a URL, in JSON or in XML, and within base64.
+/// found as it is, escaped as in a URL, in JSON or in XML, and within base64. A name that is
+/// shorter than [`MIN_LENGTH`] is only found as it is, and only as a whole word.
+///
+/// Escapes never change letters and digits. So, to find the other forms, the letters and digits of
+/// the text are compared with those of each form, and `places` says where they are in the text.
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];

@@ -38,8 +38,8 @@ impl HttpUrl {
     /// Parses the URL of an endpoint.
     ///
     /// # Errors
-    /// The expected value. A user name, a password or a query is an error, too, because it wouldn't
-    /// be sent.
+    /// If the text isn't an `http` or `https` URL, or if it has a user name, a password or a query,
+    /// which wouldn't be sent. The error describes the value that is expected.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
         let is_sent_whole = |url: &Self| {
             let authority = url.uri.authority();

@@ -95,8 +95,7 @@ impl Connector {
     /// the tunnel through a proxy, and TLS. Dropping the connection closes it.
     ///
     /// # Errors
-    /// The failure of the first step that fails. The message names the host or, if the proxy caused
-    /// the failure, the proxy.
+    /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
         // Cloned, because hyper-util's connector has to be mutable.
         let stream = self.clone().open(to).await?;
@@ -110,7 +109,7 @@ impl Connector {
     /// for TLS if they haven't been read before.
     ///
     /// # Errors
-    /// The failure of the first step that fails.
+    /// If a step fails.
     async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
@@ -130,7 +129,7 @@ impl Connector {
     /// URL and goes through a tunnel for an `https` URL.
     ///
     /// # Errors
-    /// The failure of TCP, of TLS to the proxy, or of the tunnel.
+    /// If TCP, TLS to the proxy, or the tunnel fails.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
@@ -312,8 +311,8 @@ pub const AWS_DOMAINS: [&str; 5] = [
 ];
 
 /// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY after a
-/// comma`. For one of AWS's hosts, it names AWS's whole domain, because a launch sends requests to
-/// several of AWS's hosts.
+/// comma`. For one of AWS's hosts, the advice names AWS's whole domain, because a launch sends
+/// requests to several of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     let domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
@@ -383,7 +382,8 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that there isn't a verdict yet. Clones share it.
+/// failure if it has refused them. `None` means that there isn't a verdict yet. Clones share the
+/// verdict.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
@@ -395,7 +395,8 @@ impl ProxyLogin {
     /// proxy answers with status 407 before it has accepted the password, no further action runs.
     ///
     /// # Errors
-    /// The error of `action`, or the earlier [`Refusal::Proxy`].
+    /// If `action` fails, or if the proxy has already answered an earlier action with status 407
+    /// ([`Refusal::Proxy`]).
     pub async fn attempt<T>(
         &self,
         proxy: &Proxy,
@@ -430,8 +431,8 @@ impl ProxyLogin {
 /// status 407.
 ///
 /// # Errors
-/// [`Refusal::Proxy`] for status 407, and an outage for any other status except 200, for an answer
-/// that isn't HTTP or is too long, or if the connection breaks.
+/// If the status is 407 ([`Refusal::Proxy`]). If it is any other status except 200, if the answer
+/// isn't HTTP or is too long, or if the connection breaks, which is an outage.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
@@ -475,7 +476,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
 }
 
 /// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
-/// `None` while it is still too short.
+/// `None` while the answer is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;
@@ -496,7 +497,7 @@ pub struct DnsResolver {
 /// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// How long a lookup is reused.
+/// How long a lookup is reused. After that, the addresses of a host may have changed.
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
@@ -568,7 +569,7 @@ impl Service<Name> for DnsResolver {
 /// the tokens for the agent and for a container's endpoint are sent there.
 ///
 /// # Errors
-/// The error of the resolver.
+/// If the resolver fails, or doesn't find the host.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
         let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
@@ -591,7 +592,7 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 /// queried and, if this fails, too, only IPv6 addresses.
 ///
 /// # Errors
-/// The error of the query for both, if all three queries fail.
+/// If all three queries fail. The error is that of the query for both.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

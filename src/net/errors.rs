@@ -1,8 +1,9 @@
 //! Failures of requests without a complete response, and the texts of errors from libraries.
 //!
 //! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
-//! the host or the proxy. No message contains the body of a response, or the user name and password
-//! of a URL.
+//! the host or the proxy. Such a sentence doesn't contain the body of a response, or the user name
+//! and password of a URL. The text of an SDK error can quote the reason that a credentials endpoint
+//! gives in its response.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};

@@ -1,5 +1,5 @@
-//! The TLS client configuration, which root certificates are trusted, and the messages about a
-//! certificate that isn't.
+//! Creates the TLS client configuration, decides which root certificates are trusted, and words the
+//! messages about certificates that aren't trusted.
 //!
 //! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
 //! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
@@ -54,9 +54,9 @@ pub struct TrustSettings {
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration, or the reason why there isn't one. It is created when a connection
-/// first needs it, which blocks the thread while the root certificates that the user names are
-/// read.
+/// The TLS client configuration, or the reason why there isn't one. The configuration is created
+/// when a connection first needs it, which blocks the thread while the root certificates that the
+/// user names are read.
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
@@ -186,7 +186,7 @@ struct Verifier {
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
-/// How long a verified chain is remembered.
+/// How long a verified chain is remembered. After that, a certificate in it may have expired.
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
 /// A chain that was verified for a host name, and the time of the verification.

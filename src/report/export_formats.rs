@@ -43,7 +43,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
 /// [`masks`] makes the commands that hide values.
 ///
 /// # Errors
-/// A problem for each variable that the format can't hold.
+/// If the format can't hold some of the variables. There is a problem for each of them.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
@@ -290,7 +290,7 @@ fn is_bare(value: &str) -> bool {
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
 ///
 /// # Errors
-/// None: this format can hold every value.
+/// Never, because this format can hold every value.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");

@@ -87,7 +87,7 @@ impl Report {
     /// Turns the report into a result, so that a caller can leave with `?`.
     ///
     /// # Errors
-    /// The report itself, unless it is empty.
+    /// If the report isn't empty. The error is the report itself.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }

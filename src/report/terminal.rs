@@ -545,7 +545,7 @@ pub fn is_output_terminal() -> bool {
 /// an error.
 ///
 /// # Errors
-/// Any other reason why the text can't be written.
+/// If the text can't be written for any other reason.
 pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     match write_output(text.as_ref()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -556,8 +556,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 /// Prints a text that is useless unless it is complete, such as a value, to standard output.
 ///
 /// # Errors
-/// The reason why the text can't be written as a whole, for example because the reader has closed
-/// the pipe.
+/// If the text can't be written as a whole, for example because the reader has closed the pipe.
 pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
@@ -566,7 +565,7 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 /// ends this process during the write.
 ///
 /// # Errors
-/// The error of the kernel.
+/// If the kernel can't write the text, for example because the reader has closed the pipe.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }

@@ -27,9 +27,10 @@ impl Json {
     /// Parses the bytes of a document as JSON.
     ///
     /// # Errors
-    /// The first syntax error, or more than 127 nested levels, which is serde_json's limit. An
-    /// object whose first key is `$serde_json::private::Number` or `…::RawValue` isn't read as an
-    /// object, because serde_json uses these keys for its own purposes.
+    /// If there is a syntax error, or if there are more than 127 nested levels, which is
+    /// serde_json's limit. An object whose first key is `$serde_json::private::Number` or
+    /// `…::RawValue` isn't read as an object, because serde_json uses these keys for its own
+    /// purposes.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
@@ -66,7 +67,8 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// Removes a byte order mark before JSON, which a parser can ignore (RFC 8259, section 8.1).
+/// Removes the byte order mark at the beginning of JSON, if there is one. A parser may ignore it
+/// (RFC 8259, section 8.1), but serde_json reports an error.
 fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
@@ -150,7 +152,7 @@ impl Unresolved {
     }
 }
 
-/// The maximum number of paths or keys that an error lists.
+/// The maximum number of paths or keys that an error lists, so that the error stays readable.
 const LISTED: usize = 8;
 
 /// The remedy for a value that is null.
@@ -177,7 +179,7 @@ fn quoted_key(selector: &Selector) -> String {
 }
 
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
-/// `rewrite` is for the help of an error.
+/// `rewrite` returns what the help of an error suggests.
 ///
 /// # Errors
 /// If the document isn't JSON, isn't an object with the key, or doesn't have exactly one node that
@@ -277,8 +279,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` is for the help
-/// of an error.
+/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` returns what the
+/// help of an error suggests.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
@@ -314,8 +316,8 @@ fn find_key<'j>(
 
 /// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    // People who use jq write `.password`, and JSONPath for kubectl is `{.password}`. If there is a
-    // key `password`, `keys_hint` suggests it.
+    // The key without the punctuation around it. jq users write `.password`, and kubectl users
+    // write `{.password}`. If the secret has the key `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     // A shell has replaced the name in `"prod/app:$db.password"`.
     let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);

@@ -52,7 +52,8 @@ struct Walk<'a> {
 }
 
 /// Resolves every entry of a plan. Returns the outcomes, and warnings about entries that are
-/// probably mistakes. If `fetched` doesn't have an answer that an entry needs, the entry is unread.
+/// probably mistakes. If `fetched` doesn't have an answer that an entry needs, the entry is unread,
+/// unless it fails for a different reason.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -224,7 +225,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Adds to `parts` the texts of secrets that the value contains or encodes.
     ///
     /// # Errors
-    /// Every reason why the value is missing.
+    /// If the value is missing or can't be used. The list has every reason.
     fn resolve_value(
         &mut self,
         entry: &'a Planned,
@@ -274,8 +275,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the value that a reference selects.
     ///
     /// # Errors
-    /// The failure of the request, or the reason why the document doesn't have the value, or has
-    /// null.
+    /// If the request has failed or hasn't been sent, or if the document doesn't have the value, or
+    /// has null.
     fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selector = &reference.selector;
@@ -295,8 +296,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the keys of an object, or the parameters below a path.
     ///
     /// # Errors
-    /// The failure of the request, or the reason why there is no object: the document isn't JSON,
-    /// or the reference doesn't select an object in it.
+    /// If the request has failed or hasn't been sent, if the document isn't JSON, or if the
+    /// reference doesn't select an object in it.
     fn members(&mut self, object: &'a ObjectSource, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
@@ -306,13 +307,17 @@ impl<'a> ParsedAnswers<'a> {
 
         // The secret exists, so an error can show its name.
         let subject = &subject.revealed_by(reference);
-        // What an error suggests to write for `key`, or for the whole value if `key` is empty.
+        // Returns what an error suggests to write instead of the reference: the reference with
+        // `key` or, if `key` is empty, a reference to the whole value.
         let rewrite = |key: &str| match &reference.selector {
+            // Without a KEY, no other key can be meant, so a variable with the whole value is
+            // suggested.
             Selector::Whole => env_from::whole_value_as_variable(subject),
-            // `prod/app:*` is meant as all keys.
+            // `prod/app:*` is meant as all keys, which is `prod/app`, whatever `key` is.
             Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
-            // Usually, the document isn't an object, so `env-from` can't use the whole value.
+            // The whole value is suggested because, usually, the document isn't an object. Then it
+            // doesn't have keys that `env-from` could use.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -330,7 +335,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The failure of the request, or `Unread` without an answer. The failure is an absence only if
+    /// If the request has failed, or hasn't been sent (`Unread`). The error is an absence only if
     /// the secret or the version doesn't exist, or if the reference consists of an empty variable.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         if let Some(name) = reference.locator.empty_variable() {
@@ -355,7 +360,7 @@ impl<'a> ParsedAnswers<'a> {
     /// `parts`.
     ///
     /// # Errors
-    /// Every reason why the value of a reference is missing.
+    /// If the value of a reference is missing. The list has every reason.
     fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for item in items {
@@ -380,7 +385,8 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`. Adds to `parts` the texts of secrets that it looks up.
     ///
     /// # Errors
-    /// Every reason why a secret is missing or, if there isn't one, the errors of the template.
+    /// If secrets are missing, or if the template has errors. The list has every missing secret or,
+    /// if there isn't one, the errors of the template.
     fn rendered_template(
         &mut self,
         template: &Template,

@@ -141,6 +141,9 @@ fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
 }
 
 /// Opens a directory relative to the one that has been reached so far.
+///
+/// # Errors
+/// If openat(2) fails.
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
     // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
@@ -149,6 +152,9 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
 
 /// Opens the directory at which a path begins: the root directory for an absolute path, and the
 /// working directory for a relative one. Also returns its path for messages, `/` or nothing.
+///
+/// # Errors
+/// If open(2) fails.
 fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     let is_absolute = Path::new(path).is_absolute();
     let (base, shown) = if is_absolute { ("/", "/") } else { (".", "") };
@@ -168,7 +174,7 @@ fn reversed_components(path: &OsStr) -> Vec<OsString> {
 /// writing. Also returns its temporary name, `.START.xxxxxxxx`, whose end is random.
 ///
 /// # Errors
-/// The error of openat(2).
+/// If openat(2) fails.
 pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsString), Errno> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -192,7 +198,7 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 /// Removes a file from an open directory, if it exists.
 ///
 /// # Errors
-/// The error of unlinkat(2).
+/// If unlinkat(2) fails for any other reason.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -251,7 +257,7 @@ struct SymbolicLink {
 /// True if a file is on tmpfs or ramfs.
 ///
 /// # Errors
-/// The error of fstatfs(2).
+/// If fstatfs(2) fails.
 pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]
@@ -264,8 +270,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// Reads a symbolic link.
 ///
 /// # Errors
-/// ENOTDIR if the name belongs to anything else, or the error of the kernel, for example because
-/// the name doesn't exist.
+/// If the name doesn't exist or can't be read, or if it belongs to anything else (ENOTDIR).
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
@@ -296,8 +301,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
 /// the directory anyway.
 ///
 /// # Errors
-/// ENOTDIR if the name belongs to anything else, or the error of the kernel, for example because
-/// the name doesn't exist.
+/// If the name doesn't exist or can't be read, or if it belongs to anything else (ENOTDIR).
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;

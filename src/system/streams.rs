@@ -22,7 +22,7 @@ pub const ERASE_LINE: &str = "\r\x1b[K";
 /// (A command that shares the pipe may have set O_NONBLOCK.)
 ///
 /// # Errors
-/// The error of the kernel.
+/// If the kernel can't write the bytes.
 pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match write(stream, text) {
@@ -61,10 +61,11 @@ pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
 }
 
 /// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
-/// signal arrives first.
+/// signal arrives first, or if the descriptor only has an error or a hangup.
 fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);
     let events = files[0].revents().unwrap_or(PollFlags::empty());
+    // poll(2) also returns for POLLERR and POLLHUP, which nobody has to ask for.
     ready && events.contains(PollFlags::POLLOUT)
 }

@@ -69,7 +69,7 @@ fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     }
 }
 
-/// The connection of `LoadCredential=`.
+/// The connection on which systemd reads a credential, for `LoadCredential=` with a socket.
 pub struct CredentialConnection {
     /// The descriptor has FD_CLOEXEC and is never closed. It reports POLLHUP when the client hangs
     /// up.
@@ -202,6 +202,9 @@ pub fn no_connection_problem() -> Problem {
 /// Replaces standard input, which is systemd's socket, with /dev/null. If standard output or error
 /// is the same socket, replaces it, too: output with /dev/null, and error with journald or, if that
 /// isn't running, with /dev/null. Returns a copy of the socket.
+///
+/// # Errors
+/// If a descriptor can't be copied or replaced.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = fstat(input).map(id)?;

@@ -387,7 +387,8 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
         End::Status(status) => status.into(),
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
-                // A held signal is blocked, so it ends any process but PID 1 when it is unblocked.
+                // A held signal is blocked, so `raise` only makes it pending. Unblocking it then
+                // ends this process. For PID 1, the kernel would discard it, so PID 1 exits below.
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }

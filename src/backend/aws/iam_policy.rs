@@ -261,14 +261,16 @@ impl Statements<'_> {
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
     /// is described with `--describe`, with `--metadata` and by the agent. It is read, too, except
-    /// with `--metadata`.
+    /// with `--metadata`. A parameter with `--metadata` needs a different action, which
+    /// [`Self::add_reading`] allows.
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
-    /// - AWS authorizes a path as it appears in the request, with or without the slash at its end.
-    ///   It doesn't matter whether the path is recursive.
+    /// - AWS authorizes a path as the request spells it: `/prod/app` needs `parameter/prod/app`,
+    ///   and `/prod/app/` is matched by `parameter/prod/app/*`. It doesn't matter whether the path
+    ///   is recursive.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();
@@ -300,6 +302,7 @@ impl Statements<'_> {
             }
             (store @ Store::ParameterStore, Some(path)) => {
                 let name = bare_name(path.name);
+                // `name` ends with a slash, so the pattern is `prod/app/*`.
                 for requested in [name.trim_end_matches('/'), &format!("{name}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
                 }

@@ -135,10 +135,10 @@ impl Aws {
         }
     }
 
-    /// Returns a key that is hashed to name the cache entry of a locator. It says what is read,
-    /// where it is read, and which options and variables choose the caller, so requests that differ
-    /// in any of these have different keys. Doesn't read a file. The key is never printed, because
-    /// it contains an access key id.
+    /// Returns a key that is hashed to name the cache entry of a locator. The key says what is
+    /// read, where it is read, and which options and variables choose the caller, so requests that
+    /// differ in any of these have different keys. Doesn't read a file. The key is never printed,
+    /// because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let request = settings.with_defaults(locator);
@@ -150,8 +150,8 @@ impl Aws {
     }
 
     /// Asks AWS to describe the secrets in `fetched`, except those with an error after which a
-    /// description wouldn't help ([`is_about_the_secret`]). Returns one description for each of
-    /// them, or the error of its request.
+    /// description wouldn't help ([`is_about_the_secret`]), and those whose region isn't known.
+    /// Returns one description for each of the others, or the error of its request.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
@@ -193,7 +193,7 @@ impl Aws {
     /// Also asks STS who the caller is.
     ///
     /// # Errors
-    /// The same as for [`Self::answers`].
+    /// In the same cases as [`Self::answers`].
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -465,7 +465,7 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
 }
 
 /// Sends requests with the same store and role to a region. Returns one result for each request, in
-/// the same order.
+/// the same order. Without credentials or an endpoint, each result is the error that says why.
 async fn send(
     session: &Session,
     region: &Region,

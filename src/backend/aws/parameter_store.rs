@@ -156,9 +156,9 @@ async fn read_path(
 /// Parses the body of a GetParametersByPath response, which is one page.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
-/// response, or that has a parameter from a different path, region or account. A refusal for a
-/// parameter without a value.
+/// When the body isn't such a response, or has a parameter from a different path, region or account
+/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)). When a parameter doesn't
+/// have a value ([`Refusal::NoValue`]).
 pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResult<PageContents> {
     let page: Page = read_object(body, "a response that isn't a list of parameters")?;
     let mut parameters = Vec::new();
@@ -199,8 +199,8 @@ struct Parameter {
 /// same order.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
-/// response, or that leaves out a requested parameter.
+/// When the body isn't such a response, or leaves out a requested parameter
+/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)).
 pub fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -254,7 +254,8 @@ impl Parameter {
 
     /// Returns the part of the parameter's name that follows the path of `locator`. Returns `None`
     /// if the path doesn't include the parameter, if the parameter belongs to a different region or
-    /// account, or if its name and its ARN name different parameters.
+    /// account, if its name and its ARN name different parameters, or if the response leaves out
+    /// both.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;
@@ -291,7 +292,7 @@ impl Parameter {
     /// so the document gets the requested label.
     ///
     /// # Errors
-    /// [`Refusal::NoValue`], if the response leaves out the value.
+    /// When the response leaves out the value ([`Refusal::NoValue`]).
     fn into_document(self, version: &Version, region: &Region) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -392,7 +393,8 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
 /// Returns a document without a value for a parameter or a path.
 ///
 /// # Errors
-/// [`Missing::Secret`], unless the parameter, or any parameter below the path, has been described.
+/// When neither the parameter nor, for a path, any parameter below it has been described
+/// ([`Missing::Secret`]).
 fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
     let is_requested = |parameter: &&Parameter| {
@@ -417,7 +419,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 /// exists. All requests in a batch have the same region and role.
 ///
 /// # Errors
-/// The failure of the first request that fails, or the error of the role that couldn't be assumed.
+/// When a request fails, or when the role can't be assumed.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
@@ -463,7 +465,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
 /// further page is requested.
 ///
 /// # Errors
-/// The first error of `request_page`.
+/// When `request_page` fails.
 async fn read_pages<T>(
     mut input: Value,
     enough: usize,

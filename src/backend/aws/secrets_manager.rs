@@ -29,8 +29,8 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// AWS's error, [`Cause::Outage`] if AWS doesn't send a valid response before the budget ends, or a
-/// refusal for a secret without a value.
+/// When AWS answers with an error, when it doesn't send a valid response before the budget ends
+/// ([`Cause::Outage`]), or when the secret doesn't have a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -80,9 +80,9 @@ struct GetSecretValueResponse<'b> {
 /// Parses the body of a GetSecretValue response. `id` and `version` are those in the request.
 ///
 /// # Errors
-/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that isn't such a
-/// response, or that is about a different secret or version. A refusal for a secret without a
-/// value. No error quotes the body.
+/// When the body isn't such a response, or is about a different secret or version
+/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)). When the secret doesn't
+/// have a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -140,7 +140,8 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 /// May assume a role first.
 ///
 /// # Errors
-/// AWS's error, the last outage, or the error of the role that couldn't be assumed.
+/// When AWS answers with an error, when outages last until the budget ends, or when the role can't
+/// be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -211,8 +212,9 @@ impl From<DescribeSecretOutput> for Description {
 }
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. Leaves out a request for a version id that DescribeSecret
-/// doesn't list.
+/// the failures that a launch would have. Leaves out a request whose secret isn't in `described`,
+/// and a request for a version id that DescribeSecret doesn't list, because a launch might be able
+/// to read that version.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],

@@ -57,7 +57,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
 
-/// Creates the clients for one launch. All of them share the same connections.
+/// Creates the service clients of one launch ([`Self::client`]), which share the connections of
+/// `http`.
 pub struct Clients {
     pub endpoints: Endpoints,
     pub http: HttpClient,
@@ -133,7 +134,8 @@ impl Client {
     /// operation's error.
     ///
     /// # Errors
-    /// AWS's error, the failure of the request, or [`Refusal::NotSent`] for an invalid request.
+    /// When AWS answers with an error, when no response arrives, or when the request is invalid
+    /// ([`Refusal::NotSent`]).
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -185,7 +187,8 @@ impl Client {
     /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
     ///
     /// # Errors
-    /// AWS's error, the error of `parse`, or the last outage when there are no more attempts.
+    /// When AWS answers with an error, when `parse` fails, or when outages last until there are no
+    /// more attempts. The error is that of the last attempt.
     pub async fn call_json<T>(
         &self,
         target: &'static str,
@@ -208,8 +211,8 @@ impl Client {
     ///
     /// # Errors
     /// When the request is invalid, or when no complete response arrives in time. If the connection
-    /// breaks before the end of the body, the error says so, unless the status is 500 or more. In
-    /// that case, and for an invalid body, the error is the one for the status.
+    /// breaks before the end of the body, the error says so, unless the status is 500 or more. For
+    /// such a status, and for an invalid body, the error is the one for the status.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
@@ -337,7 +340,7 @@ fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<
 /// is dropped.
 ///
 /// # Errors
-/// AWS's error, or an outage if the response isn't from AWS.
+/// When the response is AWS's error, or isn't from AWS, which is an outage.
 pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -353,8 +356,9 @@ pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>>
 /// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
 ///
 /// # Errors
-/// An outage if the body isn't an object with the fields of `T`. `unexpected` describes such a
-/// body: `a response that can't be read`. serde's error is dropped, because it quotes the body.
+/// When the body isn't an object with the fields of `T`, which is an outage. `unexpected` describes
+/// such a body: `a response that can't be read`. serde's error is dropped, because it quotes the
+/// body.
 pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
     match serde_json::from_slice(body) {
         Ok(parsed) if is_object(body) => Ok(parsed),
@@ -440,9 +444,9 @@ impl Endpoints {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// Returns a part of the key for a cached answer. It depends on everything that changes the
-    /// endpoint of this store or of STS. STS is included, because it provides the credentials of
-    /// the role that reads from the store.
+    /// Returns a part of the key for a cached answer. This part depends on everything that changes
+    /// the endpoint of this store or of STS. STS is included, because it provides the credentials
+    /// of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))

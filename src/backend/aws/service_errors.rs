@@ -176,7 +176,8 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Returns the failure for a request that AWS refuses for a reason that doesn't have a
-    /// [`Refusal`] of its own.
+    /// [`Refusal`] of its own. If the reason is that the secret's key belongs to a different
+    /// account, the failure has its own remedy. `message` is the same as for [`Self::failure`].
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // A secret that is encrypted with AWS's own key can't be read from a different account.
@@ -247,7 +248,7 @@ pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
 
 /// Returns the meaning of an error from one of the SDK's credential providers.
 ///
-/// The SDK does not say what kind of error it is, so this function looks for the [`FetchError`]
+/// The SDK does not say what kind of error this is, so this function looks for the [`FetchError`]
 /// that our connector gave to the SDK. Without one, returns a refusal.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<FetchError>(error) {

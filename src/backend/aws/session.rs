@@ -188,7 +188,7 @@ impl Session {
     /// request, and then in the fallback regions. If there is no request either, does nothing.
     ///
     /// # Errors
-    /// The error of the search for the base credentials.
+    /// When the base credentials aren't found, or weren't found by the earlier call.
     pub async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
@@ -266,8 +266,8 @@ impl Session {
     /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
-    /// The error of the search for the base credentials, or of assuming the role. Before
-    /// [`Self::prepare_credentials`], an error that all callers ignore.
+    /// When the base credentials weren't found, or when the role couldn't be assumed. Also before
+    /// [`Self::prepare_credentials`], with an error that all callers ignore.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {

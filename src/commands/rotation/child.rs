@@ -115,7 +115,8 @@ impl GatedLaunch<'_, '_> {
     /// changed.
     ///
     /// # Errors
-    /// Every value that can't be read, or the errors of [`Self::start`] or [`Self::replace_files`].
+    /// If values can't be read (the report has all of them), or if [`Self::start`] or
+    /// [`Self::replace_files`] fails.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
@@ -145,8 +146,8 @@ impl GatedLaunch<'_, '_> {
     /// prints this error itself, because it is the command as soon as the gate opens.
     ///
     /// # Errors
-    /// Every failure before the gate: files that can't be written, an environment that is too
-    /// large, or a program that has been removed.
+    /// If, before the gate, files can't be written, the environment is too large, or the program
+    /// has been removed.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
@@ -171,7 +172,7 @@ impl GatedLaunch<'_, '_> {
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
-    /// Every file that can't be written, or the first one that can't be renamed.
+    /// If files can't be written (the report has all of them), or if one can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
@@ -210,8 +211,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll. It doesn't report a termination signal either, because such a signal
-    /// usually means that the whole service is being stopped.
+    /// False for a poll, which prints nothing of its own, not even the error about a termination
+    /// signal. Such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -243,7 +244,8 @@ impl Reporter for GatedLaunch<'_, '_> {
 }
 
 /// Returns the warning about a poll that failed: the first of `errors` with its help, and the
-/// number of the others. In JSON, it has the details of a single error, or the messages of several.
+/// number of the others. In JSON, the warning has the details of a single error, or the messages of
+/// several.
 /// `command` is in quotes. `since` is when the polls began to fail, if earlier ones have failed,
 /// too.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {

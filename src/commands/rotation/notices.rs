@@ -144,9 +144,9 @@ impl Notices<'_> {
         self.write([note.with("seconds", whole_seconds)]);
     }
 
-    /// Returns the record about the end of the command. It is normally a note for `--verbose`. It
-    /// is a warning if the signal of `--on-rotation signal=` killed the command, because that means
-    /// that the command doesn't handle the signal.
+    /// Returns the record about the end of the command. Normally, the record is a note for
+    /// `--verbose`. It is a warning if the signal of `--on-rotation signal=` killed the command,
+    /// because that means that the command doesn't handle the signal.
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.

@@ -27,16 +27,17 @@ use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
-/// After the end of the command, the time between two checks whether processes of its group are
-/// left. The kernel reports the end of a process only to the parent of that process, which may be
-/// outside of the group.
+/// How often secrets-exec checks, once the command has ended, whether processes of its group are
+/// left. The kernel reports the end of a process only to its parent, which may be outside the
+/// group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
 /// signal for a change could end a command that hasn't installed its handler yet.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The largest fraction by which a pause between polls is randomly shortened or lengthened.
+/// The largest fraction by which a pause between polls is randomly shortened or lengthened, so that
+/// the polls of a fleet spread out.
 const JITTER: f64 = 0.1;
 
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
@@ -145,7 +146,8 @@ impl Parent<'_> {
     }
 
     /// Removes the command's files and returns the exit status of this process. Prints errors about
-    /// files that it can't remove and, if a change is the reason for the exit, a line about that.
+    /// files that it can't remove and, if a change is the reason for the exit, a line about the
+    /// change.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
         self.launches.notices.report_errors(remove_files(placed));
@@ -236,7 +238,9 @@ impl Parent<'_> {
         }
         // All other zombies have been reaped, so `note_change` can see whether the group is empty.
         if let Some(change) = command_change {
-            // The command sent these messages while it was still a launch.
+            // The launch that has become the command may have sent its last messages after `wait`
+            // received messages. Their events must come before that of the command, so receive them
+            // first.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.note_change(change));
         }
@@ -265,9 +269,9 @@ fn delay_length(
     }
 }
 
-/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
-/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then makes it shorter or
-/// longer, by at most [`JITTER`].
+/// Returns the pause before the next poll. The pause doubles with each failed poll in a row, up to
+/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
+/// the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
@@ -375,7 +379,7 @@ impl Launches<'_> {
     /// deadline.
     ///
     /// # Errors
-    /// The message that says why there isn't a process.
+    /// If the kernel doesn't create the process. The error is a message that says why.
     fn fork_launch(&mut self) -> Result<(), String> {
         let (baseline, rotation) = (&self.baseline, self.notices.rotation);
         let options = &self.launch.prepared.options;

@@ -88,7 +88,7 @@ pub fn man_page() -> String {
 /// Writes the sections of the man page that come from clap's `Command`.
 ///
 /// # Errors
-/// None, because `page` is in memory.
+/// Never, because `page` is in memory.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen skips the options that `-h` skips.
     let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
@@ -119,7 +119,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 /// only it has.
 ///
 /// # Errors
-/// None, because `page` is in memory.
+/// Never, because `page` is in memory.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -585,7 +585,7 @@ pub struct InstallArguments {
 /// Parses the id of an AWS account.
 ///
 /// # Errors
-/// The text that follows "must be" in the message.
+/// If the text isn't such an id. The error follows "must be" in the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
@@ -597,7 +597,7 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
 /// key by its alias.
 ///
 /// # Errors
-/// The text that follows "must be" in the message.
+/// If the text isn't such an ARN. The error follows "must be" in the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
     Arn::parse(text).filter(is_key).ok_or(
@@ -608,7 +608,7 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
 /// Parses a pattern of a list that is separated by commas. Spaces around the pattern are ignored.
 ///
 /// # Errors
-/// The text that follows "must be" in the message.
+/// If the text isn't a pattern. The error follows "must be" in the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
@@ -617,7 +617,7 @@ fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
 /// `ssm` isn't accepted: `ssm:KEY` is a parameter.
 ///
 /// # Errors
-/// The text that follows "must be" in the message.
+/// If the text isn't such a name or ARN. The error follows "must be" in the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

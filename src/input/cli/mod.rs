@@ -67,9 +67,10 @@ pub enum Invocation {
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// An error for each argument that clap would misread, or that has characters that are easy to
-/// overlook. If there aren't any, the first error that clap finds. For a launch without a command,
-/// every error of its inputs. All other errors are in [`Inputs::errors`].
+/// If clap would misread arguments, or if they have characters that are easy to overlook, with one
+/// error for each. Otherwise, if clap finds an error, with only the first one. For a launch without
+/// a command, if its inputs have errors, with all of them. All other errors are in
+/// [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
@@ -316,8 +317,9 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. Their only entry is the reference in `text`, whose value is only
-    /// printed. An error shows at most a part of `text` that reads like a name.
+    /// Reads the inputs of `get`. The only entry is the reference in `text`. Its value is printed
+    /// and doesn't go into a variable or file. Errors don't quote `text`, except a part that reads
+    /// like a name, because it may be a password that was passed by mistake.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
@@ -488,10 +490,13 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable that secrets-exec ignores. Its name is that of an option
-/// which variables can't set (`SECRETS_EXEC_ENV_FROM`), that of another tool's option, or almost
-/// that of one of our variables (`SECRETS_EXEC_AWS_REGION`). The result is `None` for any other
-/// name, such as `SECRETS_EXEC_FILE`.
+/// Returns the warning about a variable that secrets-exec ignores, or `None` if the name doesn't
+/// look like a mistake. There are three kinds of mistakes:
+///
+/// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
+/// - an option of another tool
+/// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
+///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
@@ -501,8 +506,8 @@ fn misspelling_warning(name: &str) -> Option<String> {
     if let Some(instead) = own.or_else(|| replacement(&flag)) {
         return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
-    // `SECRETS_EXEC_AWS_REGION` → `SECRETS_EXEC_REGION`, and `SECRETS_EXEC_CONFIG_FILE` →
-    // `SECRETS_EXEC_FILE`
+    // People add these words to our names: `SECRETS_EXEC_AWS_REGION` is meant as
+    // `SECRETS_EXEC_REGION`, and `SECRETS_EXEC_CONFIG_FILE` as `SECRETS_EXEC_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());

@@ -174,8 +174,8 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     (!files.iter().any(is_found)).then(|| name.display().to_string())
 }
 
-/// Returns the help for a working directory without a declaration. It names the declaration in a
-/// directory above, a file with a similar name, or the command that turns a .env file into a
+/// Returns the help for a working directory without a declaration. The help names the declaration
+/// in a directory above, a file with a similar name, or the command that turns a .env file into a
 /// declaration. The result is `None` without any of these files. A file for `--local` isn't
 /// suggested.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
@@ -240,7 +240,8 @@ pub struct Declaration {
     pub layer: Layer,
 }
 
-/// The limit of the memory for all compiled patterns of a declaration, in bytes.
+/// The limit of the memory for all compiled patterns of a declaration, in bytes. Without a limit, a
+/// short pattern such as `((a{999}){999}){999}` could use up all memory.
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. The errors are in the order of its lines.
@@ -384,8 +385,11 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Sets an option, or adds a mistake for each text that the option doesn't accept.
+/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type, and
+/// for each of its texts that the option doesn't accept or that has characters that are easy to
+/// overlook.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
+    // If the type is wrong, `option_texts` has added the mistake, and there is nothing to set.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         if !value.refuse_if_overlooked(&text)
             && let Err(expected) = (spec.set)(options, text.as_ref())

@@ -33,7 +33,7 @@ pub struct FetchFailure {
     pub local_file: Option<PathBuf>,
     /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time for which secrets-exec tried with `--wait`.
+    /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
     pub waited: Option<Duration>,
     /// The sources of the region and of the account, if the reference doesn't name them: `the
     /// region (from AWS_REGION) and the account`.
@@ -345,7 +345,8 @@ impl FailedRequest<'_> {
     /// `None` for any other reference.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
-        // An emulator's region can have any name, but all of AWS's codes have an area.
+        // Any name can be a region, because emulators allow that. But an AWS region such as
+        // us-west-2 begins with an area, so text without one is something else.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))

@@ -233,8 +233,8 @@ const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 /// pattern can end with `*`.
 ///
 /// # Errors
-/// A description of valid names, if the text is malformed, or is the exact name of a unit that
-/// doesn't start processes.
+/// If the text is malformed, or is the exact name of a unit that doesn't start processes. The error
+/// describes valid names.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);

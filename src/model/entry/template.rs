@@ -49,8 +49,8 @@ impl Template {
     /// Parses a template, and finds the names that it uses. Nothing is rendered.
     ///
     /// # Errors
-    /// The first syntax error, as one line. Also an error for a template that is too long, or that
-    /// calls `env(…)`.
+    /// If the template has a syntax error (the first one, as one line), is too long, or calls
+    /// `env(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {

@@ -189,7 +189,8 @@ impl SecretRef {
     /// passes.
     ///
     /// # Errors
-    /// What is wrong, as the predicate of a sentence about the reference.
+    /// If the reference breaks one of these rules. The error is the predicate of a sentence about
+    /// the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
@@ -206,7 +207,7 @@ impl SecretRef {
     /// Returns the reference if it is for one secret or parameter.
     ///
     /// # Errors
-    /// If it is a path.
+    /// If the reference is to a path.
     pub fn single(self) -> Result<Self, Fault> {
         let Some(path) = self.locator.path() else {
             return Ok(self);
@@ -354,7 +355,7 @@ const RESERVED: &str = "\
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// The predicate for a reserved word, or for a name that a variable couldn't have.
+/// If the name is a reserved word, or one that a variable couldn't have. The error is a predicate.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     match name {
         _ if !is_name(name) => Err(
@@ -414,7 +415,7 @@ impl Version {
     /// Checks a version that the user has written against AWS's rules for the store.
     ///
     /// # Errors
-    /// The reason why a secret or parameter can't have such a version, as a predicate of a sentence
+    /// If a secret or parameter can't have such a version. The error is the predicate of a sentence
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         use Store::{ParameterStore, SecretsManager};

@@ -505,8 +505,8 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
 /// `value_of` returns for the name and the default.
 ///
 /// # Errors
-/// If `${` isn't followed by the name of a variable and `}`, if a default contains `${`, or if
-/// `value_of` fails.
+/// If a `${` doesn't begin one of these two forms, if a default contains `${`, or if `value_of`
+/// fails.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -514,6 +514,7 @@ fn replace_placeholders<'t>(
     let malformed = || {
         let defect = "has a ${ that isn't followed by a variable name and a closing }";
         let fault = Fault::new(defect).help("write ${NAME} or ${NAME:-default}");
+        // An expression of another tool, such as Terraform's `${var.db}`, has its own error.
         unrendered_expression(text).unwrap_or(fault)
     };
 
@@ -535,7 +536,7 @@ fn replace_placeholders<'t>(
 /// Returns the path of a file with the values of its placeholders.
 ///
 /// # Errors
-/// The errors of [`variable_value`], and an error for a malformed placeholder.
+/// If a placeholder is malformed, and in the same cases as [`variable_value`].
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let value_of = |name, default| variable_value(name, default, inherited);
     replace_placeholders(path, value_of).map(Cow::into_owned)
@@ -547,7 +548,7 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 /// it can't select a parameter.
 ///
 /// # Errors
-/// What is wrong with the value.
+/// If the value can't be a part of an id.
 fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
     const COLON: &str = "contains a colon, so it can't be part of a secret's name";
     if !is_only_variable && value.contains(':') {

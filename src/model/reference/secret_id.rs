@@ -115,11 +115,14 @@ impl SecretId {
         self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
-    /// True if an answer with this name and ARN is for the secret that this id names, and not for
-    /// another one. If the answer has both, both must be right. An answer to a request with an ARN
-    /// must have an ARN. (Parameters aren't checked here.)
+    /// True if an answer with this name and ARN is for the secret that this id names. (Parameters
+    /// aren't checked here.)
     ///
-    /// AWS also accepts an ARN without the hyphen and the six random characters at its end.
+    /// - The answer's ARN must be the requested one, with or without the random ending, because AWS
+    ///   also accepts an ARN without the hyphen and the six characters. For a requested name, the
+    ///   ARN must contain that name.
+    /// - The answer's name, if it has one, must be the one in its ARN, and the requested one.
+    /// - An answer without an ARN is accepted only for a requested name, which it must repeat.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
             return self.arn().is_none() && name == Some(self.name());
@@ -135,6 +138,7 @@ impl SecretId {
         };
         let is_in_arn = |name: &str| {
             let rest = full_name.strip_prefix(name);
+            // Empty if `name` is from a complete ARN, and so already has the random ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
         // A complete ARN has the random ending in `self.name()`, but the answer's name doesn't.
@@ -185,45 +189,50 @@ fn incomplete_arn() -> Fault {
     Fault::new("is an incomplete ARN").help("copy the whole ARN from AWS")
 }
 
+/// Returns the store whose service is in an ARN.
+///
+/// # Errors
+/// If the ARN ends before its service, or is the ARN of something else.
+fn store_of_arn(text: &str) -> Result<Store, Fault> {
+    let service = text.split(':').nth(2).unwrap_or_default();
+    let defect = match service {
+        "" => return Err(incomplete_arn()),
+        "kms" => "is the ARN of a KMS key, not of a secret or parameter",
+        _ => "is the ARN of something other than a secret or parameter",
+    };
+    let help = "use the name or ARN of the secret itself, as in prod/db:password";
+    Store::from_service(service).ok_or_else(|| Fault::new(defect).help(help))
+}
+
+/// Returns the fault of an ARN whose resource doesn't begin with `prefix`.
+fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
+    let (before, resource) = text.split_at(text.len() - arn.resource().len());
+    let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
+    // The user may have written a slash instead of the colon: `secret/prod/db`.
+    let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
+    let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
+    Fault::new(defect).help(format!("write {before}{prefix}{bare_name}"))
+}
+
 /// Parses the ARN of a secret or parameter. Also returns the store.
 ///
 /// # Errors
 /// If the ARN is incomplete or malformed, or is the ARN of something else.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
-    let service = text.split(':').nth(2).unwrap_or_default();
-    if service.is_empty() {
-        return Err(incomplete_arn());
-    }
-    let Some(store) = Store::from_service(service) else {
-        let defect = match service {
-            "kms" => "is the ARN of a KMS key, not of a secret or parameter",
-            _ => "is the ARN of something other than a secret or parameter",
-        };
-        let help = "use the name or ARN of the secret itself, as in prod/db:password";
-        return Err(Fault::new(defect).help(help));
-    };
-
+    let store = store_of_arn(text)?;
     let prefix = match store {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
-    let name = arn.resource().strip_prefix(prefix).unwrap_or_default();
+    // Without an account, a field is probably missing, so the fields after it are misplaced. An ARN
+    // that was cut off may also end within the prefix.
+    let is_whole = |arn: &Arn| arn.account().is_some() && !prefix.starts_with(arn.resource());
+    let found = Arn::parse(text).filter(is_whole);
+    let arn = found.ok_or_else(incomplete_arn)?;
+    let after_prefix = arn.resource().strip_prefix(prefix);
+    let name = after_prefix.ok_or_else(|| missing_prefix(text, &arn, prefix))?;
     let fields = text.split(':').count();
-    // If a field such as the account is missing, the fields after it are in the wrong places.
-    let is_complete =
-        fields >= store.arn_fields() && arn.has_partition() && arn.account().is_some();
-    // An ARN that ends within the prefix is reported as incomplete below.
-    if name.is_empty() && arn.account().is_some() && !prefix.starts_with(arn.resource()) {
-        let (before, resource) = text.split_at(text.len() - arn.resource().len());
-        let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-        // The user may have written a slash instead of the colon: `secret/prod/db`.
-        let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
-        let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
-        let help = format!("write {before}{prefix}{bare_name}");
-        return Err(Fault::new(defect).help(help));
-    }
-    if name.is_empty() || !is_complete {
+    if fields < store.arn_fields() || !arn.has_partition() {
         return Err(incomplete_arn());
     }
 
@@ -512,7 +521,7 @@ impl Role {
     /// checked here because STS's message about an illegal character shows the id.
     ///
     /// # Errors
-    /// A description of valid ids.
+    /// If a character isn't legal. The error describes valid ids.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
         let checked = text.bytes().all(is_allowed).then(|| text.to_owned());

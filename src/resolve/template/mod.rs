@@ -50,7 +50,8 @@ use crate::resolve::extract::{
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
-/// The maximum number of missing keys that are reported for a template.
+/// The maximum number of missing keys that are reported for a template. Each takes another
+/// rendering.
 const MOST_MISSING_KEYS: usize = 8;
 
 /// The text before a template that is rendered again to find out which lookup made it fail. This
@@ -60,10 +61,12 @@ const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
 const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
-/// The maximum number of failed lookups that are tried as the cause of an error.
+/// The maximum number of failed lookups that are tried as the cause of an error. Each takes another
+/// rendering.
 const MOST_TRIES: usize = 100;
 
-/// The maximum number of MiniJinja instructions that a template runs.
+/// The maximum number of MiniJinja instructions that a template runs, so that loops within loops
+/// end soon.
 const FUEL: u64 = 1_000_000;
 
 /// The secret of each alias that a template uses, and the inherited variables as `env`. Each is an
@@ -99,9 +102,9 @@ impl Rendering<'_> {
     /// key.
     ///
     /// # Errors
-    /// Every missing key, up to [`MOST_MISSING_KEYS`], or a different failure of the template. A
-    /// lookup of a key in a secret that is plain text is an error even if the template has a
-    /// `default` for the key, because this `default` would hide a malformed secret.
+    /// If keys are missing (the list has up to [`MOST_MISSING_KEYS`]), or if the template fails for
+    /// a different reason. A lookup of a key in a secret that is plain text is an error even if the
+    /// template has a `default` for the key, because this `default` would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
         if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
             return Err(vec![problem.into()]);
@@ -147,6 +150,9 @@ impl Rendering<'_> {
     }
 
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
+    ///
+    /// # Errors
+    /// In the same cases as [`render_with`].
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let mut values = BTreeMap::new();
         for (alias, input) in self.inputs {
@@ -334,10 +340,10 @@ pub fn unknown_name_problem(
 }
 
 /// Renders the text of a template with a value for each name. The filter `fromjson` notes failed
-/// lookups in `misses`.
+/// lookups in `misses`. Adds MiniJinja's own functions to `names`.
 ///
 /// # Errors
-/// MiniJinja's first error. It may quote a value.
+/// If MiniJinja can't render the template. The error may quote a value.
 fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
     // In this mode, an error names the expression that an undefined value comes from.

@@ -246,8 +246,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined value or item and for `none`, and an [`own_error`] for a
-/// function and for a value that is nested too deeply.
+/// If the value or an item is undefined, or if the value is `none` (`UndefinedError`). If the value
+/// is a function, or is nested too deeply ([`own_error`]).
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -260,8 +260,8 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// keys, and their numbers as they were written.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
-/// is nested too deeply.
+/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested too deeply
+/// ([`own_error`]).
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -271,8 +271,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and an [`own_error`] for a function and for a value that
-/// is nested more than `depth` levels deep.
+/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested more than
+/// `depth` levels deep ([`own_error`]).
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));

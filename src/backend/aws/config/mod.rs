@@ -126,7 +126,7 @@ impl Settings {
     /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
     ///
     /// # Errors
-    /// One error for each variable with an invalid value.
+    /// When a variable has an invalid value. There is one error for each such variable.
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         if let SourceOption::Local(_) = options.source {
             return Ok(Self::default());
@@ -225,7 +225,8 @@ impl Settings {
     /// looking up that host until the deadline.
     ///
     /// # Errors
-    /// The first of these regions whose code doesn't have the form of AWS's region codes.
+    /// When the code of one of these regions doesn't have the form of AWS's region codes. The error
+    /// is about the first such region.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let is_to_aws =
             |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
@@ -296,7 +297,8 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// The first error in the files or in the profile.
+/// When a file or the profile is invalid, or when the profile doesn't exist although an option or a
+/// variable names it. The error is the first one.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -313,7 +315,8 @@ pub fn apply_profile(
 /// the spelling of the profile. Returns all profiles.
 ///
 /// # Errors
-/// The first error in the files or in these settings, or a profile that doesn't exist.
+/// When a file or one of these settings is invalid, or when the profile doesn't exist although an
+/// option or a variable names it. The error is the first one.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_advice = profile_advice(settings, &profiles);
@@ -384,8 +387,8 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     }
 }
 
-/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
-/// As in botocore, the older name has precedence.
+/// Reads the credentials in variables. Adds an error for each invalid one. AWS_SECURITY_TOKEN is
+/// the older name of AWS_SESSION_TOKEN. As in botocore, the older name has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
@@ -499,8 +502,8 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
-/// empty, and ALL_PROXY is not read.
+/// Reads the proxies. Adds an error for each invalid one. As in the AWS CLI, a variable in lower
+/// case has precedence, even if it is empty, and ALL_PROXY is not read.
 ///
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
 /// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, only `http_proxy` is read.

@@ -72,7 +72,8 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the text of a variable with the id or the secret of an access key. As in the SDKs, a
-    /// variable that consists of blanks is treated as unset.
+    /// variable that consists of blanks is treated as unset. A text that [`parse_named`] refuses
+    /// adds an error.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
@@ -205,7 +206,7 @@ pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
 /// Looks up a word, in upper or lower case, in a table.
 ///
 /// # Errors
-/// Returns `expected` for any other word.
+/// When the text is any other word. The error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -401,7 +402,8 @@ impl Profiles {
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
     /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns
-    /// about a `[default]` section that is ignored. Adds nothing if the file doesn't exist.
+    /// about a directory at `path`, and about a `[default]` section that is ignored. Adds nothing
+    /// if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -470,8 +472,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// Returns `None` for an unknown kind, and for a name with spaces or quotes unless
-/// the whole name is in quotes.
+/// Returns `None` for an unknown kind, and for a name with spaces or quotes unless the whole name
+/// is in quotes.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -499,7 +501,8 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// Parses a file in botocore's format, which is that of Python's `configparser`.
 ///
 /// # Errors
-/// The number of the first line that is neither a section nor a setting in a section.
+/// When a line is neither a section nor a setting in a section. The error is the number of the
+/// first such line.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
     // The name of the section's last setting, and the indentation of the last section or setting. A
@@ -541,7 +544,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
 }
 
 /// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
-/// value. Otherwise, the line must be a setting of its own. Returns `None` if it isn't one.
+/// value. Otherwise, the line must be a setting of its own, and the result is `None` if it isn't.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {

@@ -101,9 +101,9 @@ pub fn ask_for_missing_codes(
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
-/// [`Cause::NoCredentials`], with the places that were searched, or with the reason why a
-/// configured provider failed. [`Cause::Refused`] for an error of a certificate, a CA bundle or a
-/// proxy, which would also fail the requests for secrets.
+/// When no provider has credentials, or when a configured provider fails
+/// ([`Cause::NoCredentials`]). When a certificate, a CA bundle or a proxy is the reason
+/// ([`Cause::Refused`]), which would also fail the requests for secrets.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let origins = [
@@ -223,7 +223,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 /// time ends, returns the last outage, because it says more than a timeout.
 ///
 /// # Errors
-/// The provider's error after which it isn't asked again, or the last outage.
+/// When the provider fails with an error after which it isn't asked again, or when the time ends.
 async fn ask_in_regions(
     origin: &CredentialsOrigin,
     context: &SearchContext<'_>,
@@ -251,6 +251,9 @@ async fn ask_in_regions(
 ///
 /// The futures are boxed, because the one for the instance metadata contains a whole client of the
 /// SDK.
+///
+/// # Errors
+/// When the provider isn't configured, after which the next one is asked, or when it fails.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
         CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),

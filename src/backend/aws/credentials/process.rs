@@ -55,7 +55,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// The errors of [`printed_credentials`].
+/// In the same cases as [`printed_credentials`].
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -67,7 +67,7 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// The errors of [`printed_credentials`]. Their remedy is to log in again.
+/// In the same cases as [`printed_credentials`]. The remedy is to log in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -79,6 +79,10 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 }
 
 /// Runs a command and returns the credentials that it prints. Messages call the command `name`.
+///
+/// After a failure, the next program that can't ask the user gets /dev/null as its standard error
+/// ([`HAS_FAILED`]), because it would only print the same message again. A program that can't be
+/// started hasn't printed anything, so it doesn't have this effect.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -167,7 +171,7 @@ impl CredentialProcess {
     /// there. Otherwise the program gets its own session, without a terminal.
     ///
     /// # Errors
-    /// The error of the kernel, if the program can't be started.
+    /// When the program can't be started.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let (has_own_session, parent) = (terminal.is_none(), getpid());
@@ -203,8 +207,8 @@ impl CredentialProcess {
     /// caller drops the program, which kills it.
     ///
     /// # Errors
-    /// The predicate of a message about a program that failed, printed too much, or can't be waited
-    /// for.
+    /// When the program fails, prints too much, or can't be waited for. The error is the predicate
+    /// of a message.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
             |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
@@ -267,7 +271,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 /// terminal.
 ///
 /// # Errors
-/// The error of a system call, or ESRCH if `parent` has already ended.
+/// When a system call fails, or when `parent` has already ended (ESRCH).
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]

@@ -292,9 +292,9 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// Asks for the instance's region and asks again after each outage.
 ///
 /// # Errors
-/// [`Cause::NoRegion`] if the service does not answer, for example outside EC2, or if
-/// AWS_EC2_METADATA_DISABLED is true. [`Cause::Outage`] if the service fails, if there is no route
-/// to it, or if its answer isn't a region.
+/// When the service does not answer, for example outside EC2, or when AWS_EC2_METADATA_DISABLED is
+/// true ([`Cause::NoRegion`]). When the service fails, when there is no route to it, or when its
+/// answer isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -327,8 +327,9 @@ fn no_region_yet() -> FetchError {
 /// Returns the region in an answer of the metadata service.
 ///
 /// # Errors
-/// An outage, if the service failed, if there is no route to it, or if the answer isn't a region.
-/// Otherwise [`Cause::NoRegion`].
+/// When the service failed, when there is no route to it, or when the answer isn't a region
+/// ([`Cause::Outage`]). For any other status, such as 404, and without a response
+/// ([`Cause::NoRegion`]), because a machine outside EC2 doesn't have this service.
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
     match answer {
         Ok(text) => {
@@ -337,6 +338,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
             Region::parse(text.as_ref().trim()).ok_or_else(malformed)
         }
         Err(error) if is_unreachable(&error) => {
+            // The network may come up late while the machine boots. Only `--wait` waits that long.
             let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
             Err(outage.again(Again::Later))
         }
@@ -488,8 +490,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     with_help(failure, known_remedy(&why))
 }
 
-/// Returns the failure of a provider whose request was sent by the SDK. It depends on the HTTP
-/// status or, without one, on the failure of our connector. `why` is the whole message.
+/// Returns the failure of a provider whose request was sent by the SDK. The failure depends on the
+/// HTTP status or, without one, on the failure of our connector. `why` is the whole message.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

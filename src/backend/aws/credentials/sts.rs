@@ -72,9 +72,9 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
-/// AWS's refusal. If AWS refuses the credentials of the client, the error says which credentials
-/// these are, and where they come from. If AWS doesn't respond, or if its response doesn't have
-/// valid credentials, the error is an outage.
+/// When AWS refuses the role or the credentials of the client. For the credentials, the error says
+/// which ones these are, and where they come from. When AWS doesn't respond, or when its response
+/// doesn't have valid credentials, which is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -115,8 +115,9 @@ pub async fn assume_once(
 /// outage.
 ///
 /// # Errors
-/// [`Cause::NoCredentials`] if STS refuses the role or the credentials of the client, and
-/// [`Cause::Outage`] at the end of the budget. Errors of a certificate or a proxy stay as they are.
+/// When STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
+/// outages last until the budget ends ([`Cause::Outage`]). Errors of a certificate or a proxy stay
+/// as they are.
 pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
@@ -287,7 +288,8 @@ fn readable_claims(token: &str) -> Option<String> {
 /// The size limit for a file with a session, in bytes. A token is much smaller.
 const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
-/// The time for which a stored session must still be valid.
+/// The time for which a stored session must still be valid, so that it doesn't expire in this
+/// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
@@ -367,7 +369,8 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks for the code of a device until six digits are typed.
+/// Asks for the code of a device until six digits are typed. `profile` is the name of the profile
+/// with the role, for messages.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
