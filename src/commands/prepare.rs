@@ -258,8 +258,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
-            // For the pattern `aws_*`, this is `AWS_`, with which similar names begin.
-            let stem = pattern.as_str().trim_end_matches('*').to_uppercase();
+            // For `aws_*` and the regular expression `AWS_.*`, this is `AWS_`, with which similar
+            // names begin.
+            let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
             // `AWS_SECRET`, but not AWS_ENDPOINT_URL, which is a variable of its own.
             let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !stem.ends_with("URL");
             let is_beginning = |name: &&str| is_stem && name.starts_with(&stem);

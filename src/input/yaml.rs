@@ -267,7 +267,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             match first_lines.get(&key.text) {
                 Some(first) => {
                     let text = format!(
-                        "this key appears twice (first on line {first}): remove one of the two"
+                        "this key appears twice (first on line {first}): keep only one of the two"
                     );
                     self.duplicates.push((key.position, Fault::new(text)));
                 }

@@ -498,7 +498,7 @@ impl Lookup<'_> {
         } else if is_early && let Some(nearest) = nearest(name, alias_names) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
-            "use the function \"range\", \"dict\" or \"namespace\"".to_owned()
+            format!("to use a filter, write {{{{ db.host | {name} }}}}")
         } else if is_quotable_value(name) {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {

@@ -326,12 +326,14 @@ impl Line<'_> {
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
         let value = self.value_of(option).unwrap_or("…");
-        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080` is an
-        // option of the command.
+        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080`, and
+        // `--password …` next to an entry, are options of the command.
         let is_of_jq = option == "-r" && !value.contains('-');
         let word = self.word_after(option).unwrap_or_default();
-        let is_port = option == "-p" && word.parse::<u16>().is_ok();
-        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_port);
+        let has_entry = self.own_words().any(|word| ["-e", "--env"].contains(&word));
+        let is_of_command = (option == "-p" && word.parse::<u16>().is_ok())
+            || (option == "--password" && has_entry);
+        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         let help = match (self.subcommand, ours, owner, similar) {
@@ -346,10 +348,10 @@ impl Line<'_> {
                 format!("use secrets-exec {} {option} …", owner.get_name())
             }
             (.., Some(similar)) => format!("did you mean --{similar}?"),
-            (None, ..) if option.len() == 2 => {
-                format!("put {option} after the command, if it is an option of the command")
+            (None, ..) => {
+                "secrets-exec -h lists its options; options of the command belong after it"
+                    .to_owned()
             }
-            (None, ..) => "secrets-exec -h lists the options".to_owned(),
             // `get … -o key.pem`: subcommands print to standard output.
             (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
             (Some(_), ..) => self.example(),

@@ -28,6 +28,7 @@ const GO_WORDS: &str = "env if key range secret with";
 /// Patterns for MiniJinja's message followed by the template, each with its help, in rows for
 /// [`hint_of_rows`].
 const SYNTAX_HELPS: &str = r#"expected end of block => close each block: {% if … %} … {% endif %}
+\{\{[^}]*\| *\w+ +["'0-9] => put the argument of a filter in parentheses, as in default("x")
 \{\{\{ => use two braces, as in {{ db.host }}
 \{\{[^}]*(\|\||\?\?) => write {{ db.host | default("localhost") }}"#;
 

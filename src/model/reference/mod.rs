@@ -366,6 +366,13 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
+        // `$db:host`, where `db` is an alias
+        '$' if before.is_empty()
+            && reads_like_a_name(variable)
+            && variable == variable.to_lowercase() =>
+        {
+            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
+        }
         // The whole reference is a variable: `DB_PASSWORD=$DB_PASSWORD`.
         '$' | '%'
             if is_variable
