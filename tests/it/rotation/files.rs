@@ -33,13 +33,6 @@ fn run_of_reader(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(Sandbox::new().aws(aws).declaration(DECLARATION), mode).script(READER)
 }
 
-/// A run of [`READER`] as the program `app`, whose file a test can change.
-fn run_of_app(aws: &Aws) -> Rotating {
-    let sandbox = run_of_reader(aws, "restart");
-    let sandbox = sandbox.executable("app", format!("#!/bin/sh\n{READER}\n"));
-    Rotating::start(sandbox.command(["./app"]))
-}
-
 /// The names in the working directory, without those that the test has made.
 fn names(sandbox: &Sandbox) -> Vec<String> {
     let mut names = sandbox.names_in("");
@@ -108,7 +101,9 @@ fn with_on_rotation_files_with_values_are_removed_at_the_end_whatever_the_reason
 #[test]
 fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     let aws = two_versioned();
-    let run = run_of_app(&aws);
+    let sandbox = run_of_reader(&aws, "restart");
+    let sandbox = sandbox.executable("app", format!("#!/bin/sh\n{READER}\n"));
+    let run = Rotating::start(sandbox.command(["./app"]));
     fs::remove_file(run.sandbox.path("app")).unwrap();
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.end()

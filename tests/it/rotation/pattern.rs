@@ -2,18 +2,13 @@
 
 use super::*;
 
-/// A run of [`SLEEPER`] whose variable `A` must begin with a letter.
-fn rotating_with_pattern(aws: &Aws, mode: &str) -> Sandbox {
-    let declaration = "env: { A: { from: \"x:k\", pattern: \"^[a-z]\" } }\n";
-    let sandbox = Sandbox::new().aws(aws).declaration(declaration);
-    polled_on_request(sandbox, mode).script(SLEEPER)
-}
-
 #[test]
 fn the_command_is_not_restarted_for_a_new_value_that_does_not_match_its_pattern() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
-        let run = Rotating::start(rotating_with_pattern(&aws, mode));
+        let declaration = "env: { A: { from: \"x:k\", pattern: \"^[a-z]\" } }\n";
+        let sandbox = Sandbox::new().aws(&aws).declaration(declaration);
+        let run = Rotating::start(polled_on_request(sandbox, mode).script(SLEEPER));
         let first = run.command(0);
         run.rotate(&aws, "v2", "2-4c7a1e");
         assert_eq!(run.children(), [first], "{mode}");
