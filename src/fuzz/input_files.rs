@@ -28,7 +28,7 @@ pub fn declaration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let (declaration, errors) = parse_declaration(Path::new("a.yaml"), text, Sections::All);
+    let (_, layer, errors) = parse_declaration(Path::new("a.yaml"), text, Sections::All);
     // In YAML, a carriage return also ends a line.
     let lines = text.split(['\n', '\r']).count();
     for error in errors {
@@ -48,7 +48,7 @@ pub fn declaration(data: &[u8]) {
     if text.contains(CANARY) {
         return;
     }
-    match plan(declaration.layer) {
+    match plan(layer) {
         Err(errors) => errors
             .into_iter()
             .for_each(|error| assert_quotes_no_value(&error)),

@@ -82,9 +82,9 @@ impl Declarations {
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         match text {
             Ok(text) => {
-                let (declaration, mistakes) = parse_declaration(path, &text, sections);
-                self.options = declaration.options.over(take(&mut self.options));
-                self.layers.push(declaration.layer);
+                let (options, layer, mistakes) = parse_declaration(path, &text, sections);
+                self.options = options.over(take(&mut self.options));
+                self.layers.push(layer);
                 let empty = text.trim().is_empty().then_some(" (empty)");
                 self.names.push(file_name(path) + empty.unwrap_or_default());
                 self.errors.extend(mistakes);
@@ -232,24 +232,17 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 }
 
-#[derive(Debug, Default)]
-pub struct Declaration {
-    /// The options under `defaults:`.
-    pub options: TypedOptions,
-    /// The entries and aliases.
-    pub layer: Layer,
-}
-
 /// The limit of the memory for all compiled patterns of a declaration, in bytes. Without a limit, a
 /// short pattern such as `((a{999}){999}){999}` could use up all memory.
 const PATTERN_MEMORY: usize = 64 << 20;
 
-/// Parses the text of one declaration. The errors are in the order of its lines.
+/// Parses the text of one declaration. Returns the options under `defaults`, the entries and
+/// aliases, and the errors in the order of the lines.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
     sections: Sections,
-) -> (Declaration, Vec<Problem>) {
+) -> (TypedOptions, Layer, Vec<Problem>) {
     let (node, errors) = parse_yaml(text);
     let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
         position,
@@ -262,7 +255,8 @@ pub fn parse_declaration(
         pattern_memory: Cell::new(PATTERN_MEMORY),
     };
     let declaration = node.map(|node| declaration(&source, &node, sections));
-    (declaration.unwrap_or_default(), source.problems())
+    let (options, layer) = declaration.unwrap_or_default();
+    (options, layer, source.problems())
 }
 
 /// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
@@ -300,9 +294,9 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
 }
 
-/// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
-/// mistake, and returns an empty declaration.
-fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declaration {
+/// Reads the sections of a declaration from its tree. Returns the options under `defaults`, and the
+/// entries and aliases. For a file of a different kind, adds a mistake, and returns nothing else.
+fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
         node,
@@ -313,7 +307,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
     };
     if let Some((what, help)) = other_file(node, &source.path) {
         item.refuse(Fault::new(format!("is {what}, not a declaration")).help(help));
-        return Declaration::default();
+        return Default::default();
     }
 
     let mut fields = item.expect_fields(TOP_KEYS);
@@ -343,10 +337,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> Declarat
         }
     }
 
-    Declaration {
-        options: options.unwrap_or_default(),
-        layer,
-    }
+    (options.unwrap_or_default(), layer)
 }
 
 /// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each
