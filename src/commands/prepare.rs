@@ -22,8 +22,9 @@ use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
-use crate::model::plan::{Layer, Plan};
+use crate::model::plan::{Layer, Plan, ValueSource};
 use crate::model::problem::Problem;
+use crate::model::reference::Reference;
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -199,9 +200,12 @@ fn variable_warnings(
     let mut warnings = Vec::new();
     // A poll doesn't repeat warnings, and `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    // This quick search comes first, because few launches inherit a variable with a reference.
+    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
+    let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
-    if (is_launch || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+    if (has_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
         let is_skipped = |name: &OsStr| is_replaced(name, layers, options);
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
     }
@@ -240,11 +244,20 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 /// Prints the warnings about texts, templates and modes that are probably not what their author
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-    terminal::print_unless_hidden(report::template_warnings(plan));
-    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
-    terminal::print_unless_hidden(report::open_mode_warnings(plan));
-    if !matches!(asker, Asker::Check { .. }) {
+    // The conditions only save time: few plans have entries that need a warning.
+    let mut sources = plan.value_entries().map(|(_, source)| source);
+    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+        terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+        terminal::print_unless_hidden(report::template_warnings(plan));
+        terminal::print_unless_hidden(report::literal_expression_warnings(plan));
+    }
+    let mut entries = plan.entries.iter();
+    if entries.any(|entry| matches!(entry.target, Target::File(_))) {
+        terminal::print_unless_hidden(report::open_mode_warnings(plan));
+    }
+    let mut entries = plan.entries.iter();
+    let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
+    if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }

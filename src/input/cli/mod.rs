@@ -37,7 +37,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, is_quotable_value};
+use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -129,7 +129,10 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        if let Some(found) = overlooked_in_argument(&text) {
+        // Plain ASCII doesn't have such a character. The condition only saves time.
+        if !is_plain_ascii(&text)
+            && let Some(found) = overlooked_in_argument(&text)
+        {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }
