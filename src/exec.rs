@@ -139,7 +139,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
         if command == "exec" {
-            return not_found(&text, "remove it");
+            return not_found(&text, "remove exec");
         }
         // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
         let word = command.replace("source", ".");

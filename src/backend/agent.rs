@@ -193,7 +193,7 @@ impl Agent {
         if has_external_id {
             Some("doesn't pass on the external id of a role")
         } else if is_elsewhere {
-            Some("reads only from its own region, but the ARN or alias names another")
+            Some("reads only from its own region, and the ARN or alias names another one")
         } else if locator.store == Store::ParameterStore {
             Some("reads only secrets")
         } else {
@@ -352,7 +352,7 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
         _ => {
-            let why = format!("HTTP status {status}; does the Secrets Manager Agent listen there?");
+            let why = format!("HTTP status {status}; is the Secrets Manager Agent running there?");
             FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
         }
     }

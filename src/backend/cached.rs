@@ -244,7 +244,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
             Ok(entry.into_document(Some(failure)))
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-            let note = "the cache has no value to use instead";
+            let note = "the cache doesn't have a value to use instead";
             failure.error.problem.notes.push(note.to_owned());
             Err(failure)
         }
@@ -476,7 +476,7 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     if is_open_to_others {
         let install = format!("install -d -m 700 {shown}/secrets-exec");
         let help = match is_shared {
-            true => format!("create a directory in it, and use that: {install}"),
+            true => format!("create and use a subdirectory: {install}"),
             false => format!("close it to others: chmod 700 {shown}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());

@@ -250,7 +250,7 @@ impl EnvFile {
         let (written_name, found) = match statement.binding {
             None => {
                 let what = "this line isn't NAME=VALUE, or its quotes don't match";
-                let help = "write NAME=VALUE, or # before a comment; put a value with quotes or line breaks in quotes, and nothing after it";
+                let help = "write NAME=VALUE, or begin a comment with #; quote a value that contains quotes or line breaks, and put nothing after it";
                 return self.errors.push(error(&position, what).help(help));
             }
             Some((name, _)) if !is_selected(&name, arguments) => return,
@@ -265,7 +265,7 @@ impl EnvFile {
         };
         let Some(name) = EnvName::parse(&written_name) else {
             let what =
-                "a name can only have letters, digits and \"_\", and can't begin with a digit";
+                "a name can contain only letters, digits and \"_\", and can't begin with a digit";
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };

@@ -409,7 +409,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         ErrorKind::UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
-            "define it above, as in &NAME; put any other value that starts with \"*\" in quotes",
+            "define the anchor above, as in &NAME; put any other value that starts with \"*\" in quotes",
         ),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }

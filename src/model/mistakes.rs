@@ -118,7 +118,7 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
 /// space at its end or a curly quote. Returns `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
-        let help = "if it comes from a variable in quotes, that variable isn't set";
+        let help = "if it comes from a quoted shell variable, set that variable";
         return Some(Fault::new("is empty").help(help));
     };
     if is_plain_ascii(text) {
@@ -340,7 +340,7 @@ aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: param
 
 /// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
 /// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
-pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for a secret of another account, write its ARN
+pub const MISWRITTEN_NAMES: &str = r#"^\d{12}: => for another account's secret, use its ARN
 ^parameter/(.+)$ => for a parameter, write «ssm:/$1»
 ^--env-from ([^:=]+/[^:=]+)=([A-Za-z_]\w*)$ => write --env-from $2=$1
 ^--env-from ([A-Z]\w*):([^:]+/.+)$ => write --env-from $1=$2
@@ -527,7 +527,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let help = format!("in {tool}, set NAME to this, and write ${{NAME}} here");
+    let help = format!("in {tool}, set NAME to this expression, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))
 }
 
@@ -537,7 +537,7 @@ pub fn helm_fault(text: &str) -> Option<Fault> {
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
     is_unrendered.then(|| {
         Fault::new("is a Helm template that hasn't been rendered")
-            .help("in the chart, render it with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
+            .help("in the chart, render the file with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
     })
 }
 

@@ -107,7 +107,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
-        let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
+        let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)
