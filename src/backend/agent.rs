@@ -318,7 +318,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
                 "raise max_roles in the agent's configuration, or restart the agent"
             }
             _ => {
-                "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role"
+                "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
             }
         };
         let error = FetchError::credentials_refused("role-denied", text);

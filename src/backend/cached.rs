@@ -57,7 +57,7 @@ const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an invalid entry.
 const DAMAGED: &str =
-    "couldn't be used, because it is damaged or comes from another version of secrets-exec";
+    "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
 /// An answer from AWS, and when AWS was asked for it. The JSON of an entry is an array of these
 /// fields, in this order.

@@ -184,7 +184,7 @@ pub fn parse_env_file(
     let variables = found.variables.iter();
     let differing = variables.filter(|variable| variable.differs_in_node);
     found.warnings.extend(warning_about(
-        "Node's --env-file or npm's dotenv may give another value to",
+        "Node's --env-file or npm's dotenv may give a different value to",
         &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));

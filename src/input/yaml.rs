@@ -448,7 +448,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
-            "a quote that begins above this line isn't closed",
+            "a quote opened above this line isn't closed",
             "close the quote, or, if the value has several lines, indent all of them",
         ),
         // `"^\d+$"`

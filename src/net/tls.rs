@@ -300,7 +300,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             (text, Some(help))
         }
         CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
-            let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
+            let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
             (other.to_string(), Some(help))
         }
         CertificateError::Other(OtherError(other))

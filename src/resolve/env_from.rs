@@ -269,7 +269,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             );
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, format!("{renamed}, or use except: [{key:?}]"))
+            (text, format!("{renamed}, or use except: [{key:?}] instead"))
         }
         NamingError::Unsafe { name, effect } => {
             let text =

@@ -345,7 +345,7 @@ impl Line<'_> {
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        Problem::usage(format!("{} has no option {option}", self.first_words())).help(help)
+        Problem::usage(format!("{} has no {option} option", self.first_words())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.

@@ -349,7 +349,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let is_key = character == '#' || (is_name(key) && reads_like_a_name(before));
     let defect = match character {
         '$' if is_command => "has a command in $(…), which secrets-exec doesn't run".to_owned(),
-        ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
+        ' ' => "contains a space, which AWS doesn't allow in the name of a secret".to_owned(),
         '"' | '\'' => "includes quotes".to_owned(),
         _ => format!(
             "contains {}, which AWS doesn't allow in the name of a secret or parameter",

@@ -66,7 +66,7 @@ must be a staging label or version id without spaces | secrets: {db: {id: x, sta
 "external-id" for the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
-has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
+contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 if the variable names a secret, write ${NAME} | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
@@ -78,7 +78,7 @@ is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:
 is an ARN whose fourth field isn't a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a@b
 which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a#b | us-east-1?
-has a space in the name of the secret | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
+contains a space, which AWS | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
 is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
