@@ -156,7 +156,7 @@ pub fn parse_env_file(
         found.errors.push(match unmatched_only.into_iter().next() {
             Some(text) => Problem::configuration(text),
             None => {
-                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select the others";
+                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select among the others";
                 error(file, "this file doesn't have any variables to move").help(help)
             }
         });

@@ -570,7 +570,7 @@ mod tests {
     #[test]
     fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
         for (text, predicate, help) in [
-            ("", "is empty", "that variable isn't set"),
+            ("", "is empty", "set that variable"),
             (" ", "is only a space", "remove the space"),
             ("\r", "is only a carriage return", "remove"),
             ("\u{a0}\u{a0}", "is only a no-break space", "remove"),

@@ -85,7 +85,7 @@ impl Declarations {
                 let (declaration, mistakes) = parse_declaration(path, &text, sections);
                 self.options = declaration.options.over(take(&mut self.options));
                 self.layers.push(declaration.layer);
-                let empty = text.trim().is_empty().then_some(" (empty)");
+                let empty = text.trim().is_empty().then_some(" (which is empty)");
                 self.names.push(file_name(path) + empty.unwrap_or_default());
                 self.errors.extend(mistakes);
             }

@@ -467,7 +467,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
             }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
-        Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+        Fault::new("has a key that begins with $ but isn't a valid JSONPath").help(help)
     })
 }
 

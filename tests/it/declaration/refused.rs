@@ -152,7 +152,7 @@ the file /run/x appears twice | files:\n  - {value: x, path: /run/x}\n  - ^{valu
 the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 A is empty | env:\n  A^:\n  B: x:k
 "value" for A is empty | env:\n  A: { value^: }
-begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+begins with $ but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
