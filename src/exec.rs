@@ -116,7 +116,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
     let help = match interpreter(&path) {
-        Some(interpreter) => &format!("use -- {interpreter}{shown}"),
+        Some(interpreter) => &format!("use secrets-exec [OPTIONS] -- {interpreter}{shown}"),
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         None => {
             &format!("make it executable: chmod 755 {shown}; in a Dockerfile: COPY --chmod=755")
@@ -140,12 +140,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
         if command == "exec" {
-            return not_found(&text, "remove it");
+            return not_found(&text, "remove exec");
         }
         // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
         let word = command.replace("source", ".");
         let operand = if word == "." { "./…" } else { "…" };
-        let help = format!("use -- sh -c '{word} {operand} && exec COMMAND'");
+        let help = format!("start a shell: -- sh -c '{word} {operand} && exec COMMAND'");
         return not_found(&text, &help);
     }
     if command.starts_with('-') {

@@ -195,7 +195,7 @@ impl Agent {
         if has_external_id {
             Some("doesn't pass on the external id of a role")
         } else if is_elsewhere {
-            Some("reads only from its own region, but the ARN or alias names another")
+            Some("reads only from its own region, and the ARN or alias names another one")
         } else if locator.store == Store::ParameterStore {
             Some("reads only secrets")
         } else {
@@ -321,7 +321,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
                 "raise max_roles in the agent's configuration, or restart the agent"
             }
             _ => {
-                "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role"
+                "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
             }
         };
         let error = FetchError::credentials_refused("role-denied", text);
@@ -355,7 +355,7 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
         _ => {
-            let why = format!("HTTP status {status}; does the Secrets Manager Agent listen there?");
+            let why = format!("HTTP status {status}; is the Secrets Manager Agent running there?");
             FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
         }
     }

@@ -57,7 +57,7 @@ const CHECKSUM_LENGTH: usize = 65;
 
 /// The predicate of the notice about an invalid entry.
 const DAMAGED: &str =
-    "couldn't be used, because it is damaged or comes from another version of secrets-exec";
+    "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
 /// An answer from AWS, and when AWS was asked for it. The JSON of an entry is an array of these
 /// fields, in this order.
@@ -246,7 +246,7 @@ fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answe
             Ok(entry.into_document(Some(failure)))
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-            let note = "the cache has no value to use instead";
+            let note = "the cache doesn't have a value to use instead";
             failure.error.problem.notes.push(note.to_owned());
             Err(failure)
         }
@@ -478,7 +478,7 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     if is_open_to_others {
         let install = format!("install -d -m 700 {shown}/secrets-exec");
         let help = match is_shared {
-            true => format!("create a directory in it, and use that: {install}"),
+            true => format!("create and use a subdirectory: {install}"),
             false => format!("close it to others: chmod 700 {shown}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());

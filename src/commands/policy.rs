@@ -47,7 +47,7 @@ fn needed_policy(
     let (mut settings, plan) = (prepared.settings, prepared.plan);
     let source = match prepared.options.source {
         SourceOption::Local(_) => {
-            let text = "policy can't be used with --local, because reading a local file needs no permissions";
+            let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
             return Err(Problem::usage(text).into());
         }
         // Even with `--agent`, `check --metadata` asks AWS.

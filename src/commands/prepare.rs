@@ -75,7 +75,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
     }
 
     let example =
-        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration: -f FILE";
+        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
     if !inputs.find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
             .help(example);

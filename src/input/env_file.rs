@@ -157,7 +157,7 @@ pub fn parse_env_file(
         found.errors.push(match unmatched_only.first() {
             Some(text) => Problem::configuration(text),
             None => {
-                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select the others";
+                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select among the others";
                 error(file, "this file doesn't have any variables to move").help(help)
             }
         });
@@ -190,7 +190,7 @@ pub fn parse_env_file(
     let variables = found.variables.iter();
     let differing = variables.filter(|variable| variable.differs_in_node);
     found.warnings.extend(warning_about(
-        "Node's --env-file or npm's dotenv may give another value to",
+        "Node's --env-file or npm's dotenv may give a different value to",
         &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
@@ -256,7 +256,7 @@ impl EnvFile {
         let (written_name, found) = match statement.binding {
             None => {
                 let what = "this line isn't NAME=VALUE, or its quotes don't match";
-                let help = "write NAME=VALUE, or # before a comment; put a value with quotes or line breaks in quotes, and nothing after it";
+                let help = "write NAME=VALUE, or begin a comment with #; quote a value that contains quotes or line breaks, and put nothing after it";
                 return self.errors.push(error(&position, what).help(help));
             }
             Some((name, _)) if !is_selected(&name, arguments) => return,
@@ -271,7 +271,7 @@ impl EnvFile {
         };
         let Some(name) = EnvName::parse(&written_name) else {
             let what =
-                "a name can only have letters, digits and \"_\", and can't begin with a digit";
+                "a name can contain only letters, digits and \"_\", and can't begin with a digit";
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };

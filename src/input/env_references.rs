@@ -153,7 +153,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     }
     // Without this error, the command would get the reference itself as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \
-                   use letters, digits and \"_\", and no digit at the start";
+                   use letters, digits and \"_\", and don't start with a digit";
     let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
 }

@@ -102,7 +102,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let mut assignments = content.lines().filter_map(|line| line.split_once('='));
     let has_separators = |value: &str| value.contains('/') && value.contains(':');
     if assignments.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
-        help = "write it as YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
+        help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
     }
     Err(Problem::configuration(text).help(help))
 }

@@ -413,7 +413,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         ErrorKind::UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
-            "define it above, as in &NAME; put any other value that starts with \"*\" in quotes",
+            "define the anchor above, as in &NAME; put any other value that starts with \"*\" in quotes",
         ),
         // `@home`
         ErrorKind::UnexpectedCharacter { .. }
@@ -460,7 +460,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
-            "a quote that begins above this line isn't closed",
+            "a quote opened above this line isn't closed",
             "close the quote, or, if the value has several lines, indent all of them",
         ),
         // `"^\d+$"`

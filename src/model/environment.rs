@@ -83,7 +83,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// valid patterns.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
-        return Err("a pattern for names, such as AWS_* (repeat the option for several)");
+        return Err("a pattern for names, such as AWS_* (repeat the option for several patterns)");
     }
     let has_foreign_character = text.contains(|c| ":=|^$(){}<>\\".contains(c));
     let is_usable = !text.is_empty() && !has_foreign_character;

@@ -118,7 +118,7 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
 /// space at its end or a curly quote. Returns `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
-        let help = "if it comes from a variable in quotes, that variable isn't set";
+        let help = "if it comes from a quoted shell variable, set that variable";
         return Some(Fault::new("is empty").help(help));
     };
     if is_plain_ascii(text) {
@@ -452,7 +452,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let help = format!("in {tool}, set NAME to this, and write ${{NAME}} here");
+    let help = format!("in {tool}, set NAME to this expression, and write ${{NAME}} here");
     Some(Fault::new(predicate).help(help))
 }
 
@@ -462,7 +462,7 @@ pub fn helm_fault(text: &str) -> Option<Fault> {
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
     is_unrendered.then(|| {
         Fault::new("is a Helm template that hasn't been rendered")
-            .help("in the chart, render it with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
+            .help("in the chart, render the file with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
     })
 }
 
@@ -495,7 +495,7 @@ mod tests {
     #[test]
     fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
         for (text, predicate, help) in [
-            ("", "is empty", "that variable isn't set"),
+            ("", "is empty", "set that variable"),
             (" ", "is only a space", "remove the space"),
             ("\r", "is only a carriage return", "remove"),
             ("\u{a0}\u{a0}", "is only a no-break space", "remove"),

@@ -340,7 +340,7 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
             .help(format!("{AS_FILE}, or add encode: base64"))
     } else if length > most {
         let text = format!(
-            "the variable is {length} bytes long with its name, but the kernel allows at most {most}"
+            "the variable is {length} bytes long including its name, but the kernel allows at most {most}"
         );
         Problem::configuration(text).code("too-long").help(AS_FILE)
     } else {

@@ -274,7 +274,7 @@ pub fn quoted_name(name: &str) -> String {
 /// is about this variable instead.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
-        return ", but this contains a variable that nothing has expanded".to_owned();
+        return ", but it contains an unexpanded variable".to_owned();
     }
     let quoted = is_quotable_value(value).then(|| format!(", not {value:?}"));
     quoted.unwrap_or_default()

@@ -79,7 +79,7 @@ impl FetchError {
                 format!("{host} closed the connection before its answer was complete")
             }
             Some(_) => format!("the connection to {host} broke: {text}"),
-            None => format!("the answer of {host} can't be read: {text}"),
+            None => format!("the answer from {host} can't be read: {text}"),
         };
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }

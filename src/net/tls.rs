@@ -300,7 +300,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             (text, Some(help))
         }
         CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
-            let help = "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
+            let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
             (other.to_string(), Some(help))
         }
         CertificateError::Other(OtherError(other))
@@ -311,7 +311,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         }
         // A root has the issuer's name, but its key doesn't fit the algorithm of the signature.
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "isn't trusted, because the root of its issuer's name has another key".to_owned(),
+            "isn't trusted, because the root with its issuer's name has a different key".to_owned(),
             Some("pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE"),
         ),
         _ => (format!("isn't trusted: {why}"), None),

@@ -115,7 +115,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
-            "the variable is {length} bytes long with its name, but Docker's --env-file allows at most {LONGEST_LINE}"
+            "the variable is {length} bytes long including its name, but Docker's --env-file allows at most {LONGEST_LINE}"
         );
         return Err(Problem::configuration(why).help(DOCKER_HELP));
     }
@@ -147,7 +147,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
         "the value contains Windows line endings (CRLF), and the kubelet removes the carriage returns from a file for `fileKeyRef`"
     } else if lines.any(|line| line.len() > LONGEST_LINE) {
         "a line of the value has more than 65,535 bytes, counting the name and the quotes, and the kubelet doesn't read a file for \
-         `fileKeyRef` with such a line"
+         `fileKeyRef` with longer lines"
     } else {
         return Ok(());
     };
@@ -170,7 +170,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         return Err(Problem::configuration(why).help("rename or remove the variable"));
     }
 
-    let value = utf8_value(variable, "the file of GITHUB_ENV")?;
+    let value = utf8_value(variable, "the GITHUB_ENV file")?;
     // If the delimiter were in the value, the value could set other variables.
     let mut delimiter = String::new();
     while delimiter.is_empty() || value.contains(&delimiter) {

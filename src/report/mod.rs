@@ -168,7 +168,7 @@ impl Report {
 }
 
 /// The note about names that AWS has received, but that aren't shown. A report has it only once.
-const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change it: secrets-exec has already sent it to AWS";
+const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
@@ -233,7 +233,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         && keys.len() > 1
     {
         let listed_keys = Vec::from_iter(keys).join(", ");
-        problem.text = format!("doesn't have the keys {listed_keys}");
+        problem.text = format!("doesn't have these keys: {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());
     }
     problem

@@ -125,7 +125,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         let subject = &entry.subject;
         if let Some(expression) = unencoded_password(&template.text, plan) {
             let why = "but the value may contain characters such as @ or /";
-            let text = format!("the template of {subject} inserts {expression} into a URL, {why}");
+            let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
             let help = format!("write {{{{ {expression} | urlencode }}}}");
             return Some(Record::warning(text).with_help(help));
         }
@@ -135,7 +135,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             return None;
         }
         let why = "because it contains neither {{ nor {%";
-        let text = format!("the template of {subject} is used as plain text, {why}");
+        let text = format!("the template for {subject} is used as plain text, {why}");
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
         Some(Record::warning(text).with_help(help))
     })

@@ -137,7 +137,7 @@ pub fn key_outcomes(
                 let text = format!(
                     "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
                 );
-                let help = "under \"env-from\", rename one with \"rename\", or leave it out with \"except\"";
+                let help = "under \"env-from\", rename one of them with \"rename\", or leave it out with \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
             (Err(why), _) if is_quotable(key) => {
@@ -195,7 +195,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled
-        .then(|| format!("every {what} begins with {prefix} already, so remove the prefix"));
+        .then(|| format!("every {what} already begins with {prefix}, so remove the prefix"));
     unknown.chain(prefixed).chain(misread).chain(doubled)
 }
 
@@ -269,7 +269,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
             );
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, format!("{renamed}, or use except: [{key:?}]"))
+            (text, format!("{renamed}, or use except: [{key:?}] instead"))
         }
         NamingError::Unsafe { name, effect } => {
             let text =

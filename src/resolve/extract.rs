@@ -166,15 +166,15 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `such key`. If such a KEY has a character that hardly any key has, such as a comma,
-/// a quote, or a character that only looks like a letter, the text names this character.
+/// the text is `key with the requested name`. It also names a character that hardly any key has,
+/// such as a comma, a quote, or a character that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
-    match (selector.shown(), odd) {
+    match (selector.shown(), odd.map(quoted_character)) {
         (Some(key), _) => format!("key {key:?}"),
-        (None, Some(odd)) => format!("such key (with the character {})", quoted_character(odd)),
-        (None, None) => "such key".to_owned(),
+        (None, Some(odd)) => format!("key with the requested name, which contains {odd}"),
+        (None, None) => "key with the requested name".to_owned(),
     }
 }
 
@@ -248,7 +248,7 @@ fn not_json(
     };
     // The whole document may be the value that the user wants. But only a document of a local file
     // doesn't have a version, and there the reference is probably right, because AWS has the key.
-    let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as its value");
+    let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
     let help = what.help.or_else(|| match (selector, key) {
         (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
         _ => whole_value_hint(rewrite("")),

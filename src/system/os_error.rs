@@ -61,7 +61,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
-        Some('$') => Some("nothing has expanded the variable: use the path itself"),
+        Some('$') => Some("the variable isn't expanded: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
         Some(_) | None => is_empty_directory.then_some(

@@ -104,5 +104,5 @@ fn root_certificates_that_browsers_trust_are_trusted_even_on_a_system_without_ro
         .through(hidden)
         .run()
         .refused(78)
-        .says(["the root of its issuer's name has another key"]);
+        .says(["the root with its issuer's name has a different key"]);
 }

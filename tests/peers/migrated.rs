@@ -190,7 +190,7 @@ console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').pa
     }
     let run = migrating(&content, &["--secret", "x"]).run();
     let said = run.launched().stderr();
-    let named = "Node's --env-file or npm's dotenv may give another value to ";
+    let named = "Node's --env-file or npm's dotenv may give a different value to ";
     let (_, named) = said.split_once(named).unwrap();
     let named = named.split(": they").next().unwrap().split(", ");
     let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));

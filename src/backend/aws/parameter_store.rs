@@ -164,7 +164,7 @@ pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResul
     let mut parameters = Vec::new();
     for parameter in page.parameters {
         let Some(name) = parameter.name_below(locator, region) else {
-            let what = "a response with a parameter of another path, region or account";
+            let what = "a response with a parameter from another path, region or account";
             return Err(FetchError::malformed(what));
         };
         parameters.push((name, parameter.into_document(&locator.version, region)?));

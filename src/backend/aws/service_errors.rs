@@ -227,7 +227,7 @@ fn policy_remedy(message: &str) -> Option<String> {
     // `because no service control policy allows the … action`
     let (_, policy) = message.split_once("because no ")?;
     let (kind, _) = policy.split_once(" allows ")?;
-    let remedy = format!("an administrator has to allow this in the {kind}, too");
+    let remedy = format!("an administrator has to allow the action in the {kind}, too");
     // An identity-based policy is the caller's own.
     (kind != "identity-based policy").then_some(remedy)
 }

@@ -107,7 +107,7 @@ impl Session {
             let profile = settings.profile_name();
             if settings.is_unattended {
                 let text = format!(
-                    "the AWS profile {profile:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
+                    "the AWS profile {profile:?} needs an MFA code (mfa_serial), but with --on-rotation, secrets-exec can't ask for a new code later"
                 );
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));

@@ -238,7 +238,7 @@ const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:
 
 /// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
 const EMPTY_KEY: &str =
-    "gets the whole secret, because the key after the colon is empty (an unset shell variable?)";
+    "gets the whole secret, because the key after the colon is empty (is a shell variable unset?)";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
@@ -607,7 +607,7 @@ fn split_assignment<'t>(
         return Err(problem(text).help(match name.split_once('/') {
             Some(("", _)) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
             Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
-            None => "use letters, digits and \"_\", and no digit at the start: DB_PASSWORD2",
+            None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
         }));
     };
     Ok((parsed_name, reference))

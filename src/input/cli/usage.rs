@@ -360,7 +360,7 @@ impl Line<'_> {
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        Problem::usage(format!("{} has no option {option}", self.first_words())).help(help)
+        Problem::usage(format!("{} has no {option} option", self.first_words())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -373,7 +373,7 @@ impl Line<'_> {
                 .help("use hyphens, as in --env DB_PASSWORD=prod/db:password -- COMMAND");
         }
         if word.ends_with(".yaml") || word.ends_with(".yml") {
-            let text = format!("argument {number} is a file, which needs -f before it");
+            let text = format!("argument {number} is a file, so it needs -f before it");
             let file = Some(word).filter(|word| reads_like_a_name(word));
             return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
         }
@@ -391,7 +391,7 @@ impl Line<'_> {
         }
         // `--env DB_PASSWORD=prod/db: password`
         if before.ends_with(':') && before.contains('=') {
-            let text = format!("there is a space before argument {number}, after a colon");
+            let text = format!("there is a space between a colon and argument {number}");
             return Problem::usage(text).help("remove the space");
         }
         // `--clean-env true -- app`. Without `--`, the word is probably the command `true`.
@@ -508,7 +508,7 @@ impl Line<'_> {
                 if is_name(name) && (option != "--env-from" || name.ends_with('_')) =>
             {
                 (
-                    format!("{option} {first} has no \"=\" followed by a secret"),
+                    format!("{option} {name} isn't directly followed by \"=\" and a secret"),
                     format!("write {option} {name}={reference}"),
                 )
             }
@@ -585,12 +585,12 @@ fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
 
 /// Returns the problem for a flag with a value, as in `--clean-env=true`.
 fn value_of_flag_problem(flag: &str) -> Problem {
-    let help = "remove the value or, to turn it off, the whole option";
+    let help = "remove the value, or the whole option to turn it off";
     Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
 fn unexpected_argument_problem(number: usize) -> Problem {
-    let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
+    let text = format!("argument {number} is unexpected (not shown, because it may be a secret)");
     Problem::usage(text)
 }

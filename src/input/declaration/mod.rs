@@ -85,7 +85,7 @@ impl Declarations {
                 let (options, layer, mistakes) = parse_declaration(path, &text, sections);
                 self.options = options.over(take(&mut self.options));
                 self.layers.push(layer);
-                let empty = text.trim().is_empty().then_some(" (empty)");
+                let empty = text.trim().is_empty().then_some(" (which is empty)");
                 self.names.push(file_name(path) + empty.unwrap_or_default());
                 self.errors.extend(mistakes);
             }
@@ -107,7 +107,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
-        let help = "write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }";
+        let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, file, FileKind::Declaration).map_err(with_help)

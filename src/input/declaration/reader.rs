@@ -105,13 +105,13 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds a mistake. Its text follows the name of the node, as in `"mode" of DB_HOST is empty`.
+    /// Adds a mistake. Its text follows the name of the node, as in `"mode" for DB_HOST is empty`.
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
             // `"path" in "files"`
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
-            key => format!("{key:?} of {}", self.subject),
+            key => format!("{key:?} for {}", self.subject),
         };
         self.add(subject, mistake.into().about(""));
     }
@@ -153,7 +153,7 @@ impl<'a> Item<'a> {
             let fault = Fault::new("is empty");
             return self.refuse(fault.help("for an empty value, write \"\""));
         }
-        let fault = Fault::new("is empty (commented out, or not indented?)");
+        let fault = Fault::new("is empty (is its value commented out or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
     }
 
@@ -282,11 +282,11 @@ impl<'a> Item<'a> {
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
-                "put it after a colon, as in prod/db:password".to_owned()
+                "put the secret's key after a colon, as in prod/db:password".to_owned()
             }
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
-                ..=13 => format!("use one of the keys {}", known.join(", ")),
+                ..=13 => format!("use one of these keys: {}", known.join(", ")),
                 _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
             },
         };
@@ -381,7 +381,7 @@ impl<'a> Item<'a> {
             && !self.refuse_key_if_overlooked(name)
             && !self.refuse_if_assignment(name)
         {
-            let text = " isn't a valid variable name: use only letters, digits and \"_\", and no digit at the start";
+            let text = " isn't a valid variable name: use only letters, digits and \"_\", and don't start with a digit";
             self.add(quoted_name(name), text.into());
         }
         variable
@@ -392,7 +392,7 @@ impl<'a> Fields<'a> {
     /// Takes out the value of a key, if the mapping has the key.
     ///
     /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other
-    /// value by the key and the entry or section that it belongs to (`"mode" of DB_HOST`).
+    /// value by the key and the entry or section that it belongs to (`"mode" for DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
@@ -459,7 +459,7 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             let (subject, fault) = (mistake.subject, mistake.fault);
-            // The subject ends with the entry's name, which may be in quotes: `"mode" of DB_HOST`.
+            // The subject ends with the entry's name, which may be in quotes: `"mode" for DB_HOST`.
             let last_word = subject.rsplit(' ').next().unwrap_or_default();
             let is_entry = |word: &str| word == last_word.trim_matches('"');
             // A help that names its entry is an example, which also helps with the other entries.

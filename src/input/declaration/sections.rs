@@ -41,7 +41,7 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
-            let help = can_help.then(|| format!("write {legal}, here and where you use the alias"));
+            let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
             let text = why.to_owned();
             key.named(quoted_name(name)).refuse(Fault { text, help });
         }
@@ -165,7 +165,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
         if let "secrets-manager" | "parameter-store" = name {
-            let help = "put its variables directly under \"env:\", and parameters with ssm:";
+            let help = "put its variables directly under \"env:\", with ssm: before parameters";
             let fault = Fault::new("is a section of a buildspec, not a variable");
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;

@@ -153,7 +153,7 @@ impl FetchFailure {
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
-            notes.push(format!("this is the error in the region {region}"));
+            notes.push(format!("this error occurred in the region {region}"));
         }
         for (region, error) in &self.elsewhere {
             let sentence = error.sentence();
@@ -199,7 +199,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the part of the headline that follows the name of a secret, a parameter or a path
-    /// that doesn't exist, or has no such version.
+    /// that doesn't exist, or has no matching version.
     fn absence(&self, missing: Missing) -> String {
         let location = match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
@@ -229,7 +229,7 @@ impl FailedRequest<'_> {
         match &self.locator.version {
             Version::Current => None,
             // The version may be a password, too.
-            _ if self.locator.is_hidden() => Some("no such version".to_owned()),
+            _ if self.locator.is_hidden() => Some("no matching version".to_owned()),
             Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
             Version::Id(id) => Some(format!("no version {id}")),
             Version::Both { stage, id } => {
@@ -300,7 +300,7 @@ impl FailedRequest<'_> {
                 (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
                 (Some(id), _) => format!("{id}: …"),
             };
-            let general = format!("add it to {}, as in {line}", file.display());
+            let general = format!("add a value to {}, as in {line}", file.display());
             return self.failure.advice.clone().unwrap_or(general);
         }
 
@@ -321,7 +321,7 @@ impl FailedRequest<'_> {
             true => "the path",
             // `with_id` returns `None` if the word is already an alias.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
-                "the name (if it is meant as an alias, declare it, as in secrets: { db: prod/db })"
+                "the name (an alias must be declared, as in secrets: { db: prod/db })"
             }
             false => "the name",
         };
@@ -461,7 +461,7 @@ impl FailedRequest<'_> {
     /// this name exists, and a password isn't written after `ssm:`.
     fn version_hint(&self) -> Option<String> {
         if self.locator.is_hidden() {
-            let fields = "the third field is a staging label, and the fourth a version id";
+            let fields = "the third field is a staging label, and the fourth is a version id";
             return Some(fields.to_owned());
         }
         if self.failure.local_file.is_some() {
@@ -528,7 +528,7 @@ impl FailedRequest<'_> {
         let allow = format!("allow the caller to use {action} ({policy})");
         // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
-            let check = "check the name, because AWS also denies access to a secret that doesn't exist; if it exists,";
+            let check = "check the name, because AWS also denies access to a secret that doesn't exist; if the secret exists,";
             return Some(format!("{check} {allow}"));
         }
         Some(allow)

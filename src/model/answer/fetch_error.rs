@@ -428,7 +428,7 @@ facts_of_causes! {
     Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
     // The headline for the current version. `FailedRequest::absence` has those for other versions.
     Absent(Missing::Version) => OF_SECRET {
-        code: "version-not-found", headline: "has no value yet (no version has the stage AWSCURRENT)", sentence: "it {}"
+        code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT", sentence: "it {}"
     }
     Refused(Refusal::MarkedForDeletion) => OF_SECRET { code: "marked-for-deletion", headline: "is marked for deletion" }
     Refused(Refusal::NoValue) => OF_SECRET { code: "no-value", headline: "has no value", remedy: "store a value in it" }

@@ -214,7 +214,7 @@ impl SecretRef {
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let text =
-            format!("ends with a {ending}, so it is a path, which stands for several parameters");
+            format!("ends with a {ending}, so it is a path, which can have several parameters");
         let help =
             format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
         Err(Fault::new(text).help(help))
@@ -359,7 +359,7 @@ const RESERVED: &str = "\
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     match name {
         _ if !is_name(name) => Err(
-            "isn't a valid alias: use only letters, digits and \"_\", and no digit at the start",
+            "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit",
         ),
         _ if RESERVED.split(' ').any(|word| word == name) => {
             Err("isn't a valid alias, because it is a reserved word")

@@ -218,7 +218,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     };
     if is_json(&searched) {
         let help = "use the name of the secret and a key, as in prod/db:password";
-        return Some(Fault::new("is JSON, as `aws` prints it").help(help));
+        return Some(Fault::new("is JSON, like the output of `aws`").help(help));
     }
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
@@ -239,7 +239,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
             false if is_url => "declare it as { template: \"…{{ … | urlencode }}…\" }",
             false => "declare it as { template: \"…\" }",
         };
-        let template = Fault::new("contains \"{{\", as a template does").help(help);
+        let template = Fault::new("contains \"{{\", like a template").help(help);
         return helm_fault(text).or(Some(template));
     }
     searched.contains("://").then(|| {
@@ -349,8 +349,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     // Other tools write a key after `#`.
     let is_key = character == '#' || is_name(key);
     let defect = match character {
-        '$' if is_command => "has a command in $(…), which isn't run here".to_owned(),
-        ' ' => "has a space in the name of the secret, which AWS doesn't allow".to_owned(),
+        '$' if is_command => "has a command in $(…), which secrets-exec doesn't run".to_owned(),
+        ' ' => "contains a space, which AWS doesn't allow in the name of a secret".to_owned(),
         '"' | '\'' => "includes quotes".to_owned(),
         _ => format!(
             "contains {}, which AWS doesn't allow in the name of a secret or parameter",
@@ -479,7 +479,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
             }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
-        Fault::new("has a key that begins with $, but isn't a valid JSONPath").help(help)
+        Fault::new("has a key that begins with $ but isn't a valid JSONPath").help(help)
     })
 }
 

@@ -63,7 +63,7 @@ forgotten 78    | absent               | us-east-1
 forgotten 78    | deleted              | deletion
 forgotten 78    | 200 {"Name":"x","VersionStages":["AWSCURRENT"]} | the secret "x" has no value
 forgotten 77    | denied               | secretsmanager:GetSecretValue
-forgotten 77    | denied by boundary   | an administrator has to allow this in the permissions boundary
+forgotten 77    | denied by boundary   | an administrator has to allow the action in the permissions boundary
 forgotten 77    | denied by kms        | kms:Decrypt
 forgotten 77    | not decrypted        | DecryptionFailure
 forgotten 77    | key out of use       | pending

@@ -16,7 +16,7 @@ fn a_launch_ends_at_its_timeout_and_names_both_reasons_if_two_regions_are_unavai
     let run = keeps_to(Duration::from_secs(4), &launch);
     run.refused(75).says([
         "A (",
-        "this is the error in the region us-east-1",
+        "this error occurred in the region us-east-1",
         "AWS says: ServiceUnavailable",
         "in the fallback region us-west-2, AWS returned Internal",
     ]);

@@ -13,7 +13,7 @@ must be a mapping of names to values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k]
 an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names to values, not a string | ^text
-is empty (commented out, or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
+is empty (is its value commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
 put each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
 "secrets" only gives short names to secrets | secrets: ^["A=x:k"]
 must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
@@ -63,10 +63,10 @@ the alias "db" has an unknown key | secrets: {db: {id: x, ^key: k}}
 has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
-"external-id" of the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
+"external-id" for the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
-has a space in the name of the secret, which AWS doesn't allow | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
+contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 if the variable names a secret, write ${NAME} | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
@@ -78,7 +78,7 @@ is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:
 is an ARN whose fourth field isn't a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a@b
 which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a#b | us-east-1?
-has a space in the name of the secret | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
+contains a space, which AWS | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
 is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
@@ -109,7 +109,7 @@ isn't a valid variable name: use only letters, digits and "_" | env: {^…: "x:k
     | files: [{from: "x:k", env: ^1K}]
 A is empty | env: {A: ^…} | null | ~
 A must be a reference such as prod/db:password, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
-"from" of A is empty | env: {A: {from: ^null}}
+"from" for A is empty | env: {A: {from: ^null}}
 use a reference such as prod/stripe | env-from: [^null]
 a.service/k must be a reference such as prod/db:password, not a list | credentials: {a.service: {k: ^[x]}}
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
@@ -137,7 +137,7 @@ must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be octal, from "0000" to "0777" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
-"once" of K can't be used with "path", because a file at a path can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
+"once" for K can't be used with "path", because a file at a path can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
 did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
 isn't a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
@@ -151,8 +151,8 @@ const REFUSED_BY_THE_PROGRAM: &str = r##"
 the file /run/x appears twice | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
 the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 A is empty | env:\n  A^:\n  B: x:k
-"value" of A is empty | env:\n  A: { value^: }
-begins with $, but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+"value" for A is empty | env:\n  A: { value^: }
+begins with $ but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B

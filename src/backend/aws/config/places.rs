@@ -148,7 +148,7 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     // `$AWS_REGION` or `${{ secrets.KEY }}`. AWS_…_FILE isn't checked, because such a file
     // doesn't have to exist. Nor are proxies and the settings of a profile.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
-        let why = "begins with \"$\", so nothing has expanded the variable in it";
+        let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
     let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
@@ -277,7 +277,7 @@ impl<'a> Profile<'a> {
     /// # Errors
     /// When the value is invalid.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
-        let setting = format!("{key} of the AWS profile {:?}", self.name);
+        let setting = format!("{key} in the AWS profile {:?}", self.name);
         // As in botocore, only a whole line can be a comment.
         let has_comment = text.contains(" #");
         let help = has_comment.then_some("put the comment on its own line");
@@ -390,7 +390,7 @@ impl Profiles {
                 format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
             }
             _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
-            _ if name.starts_with('$') => "nothing expands the variable: use a name".to_owned(),
+            _ if name.starts_with('$') => "the variable isn't expanded: use a name".to_owned(),
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()

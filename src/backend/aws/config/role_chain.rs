@@ -114,7 +114,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         // profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
-                let setting = format!("source_profile of {:?}", profile.name);
+                let setting = format!("source_profile in {:?}", profile.name);
                 let found = profiles.profile(next);
                 profile = found.ok_or_else(|| profiles.no_profile(next, &setting))?;
             }

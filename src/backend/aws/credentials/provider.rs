@@ -247,7 +247,7 @@ pub fn checked_credentials(
     }
     if id.contains([' ', ':', ',']) {
         let name = origin.name_of("AWS_ACCESS_KEY_ID");
-        let why = format!("{name} contains a space, colon or comma, so it may be both keys in one");
+        let why = format!("{name} contains a space, colon or comma, so it may hold both keys");
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
     credentials.set_property(origin);

@@ -121,7 +121,7 @@ pub async fn sso_credentials(
             return expired_sso_session(profile).explaining(error);
         }
         let help = format!(
-            "check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access"
+            "check sso_role_name and sso_account_id in the profile {profile:?}, or ask for access"
         );
         with_help(failed(error), Some(&help))
     })?;

@@ -187,7 +187,7 @@ const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trust
      service account has the annotation eks.amazonaws.com/role-arn";
 
 /// The remedy for a token file that can't be read.
-const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set it: EKS mounts the file if the service account has the annotation \
+const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
 /// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
