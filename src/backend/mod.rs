@@ -105,9 +105,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity with which AWS was asked, if it is known. With the agent, returns
-    /// `None` even if AWS was asked, too, because the agent has its own credentials. Doesn't send a
-    /// request.
+    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
+    /// `--local`. Also returns `None` with the agent, which has its own credentials, even if its
+    /// fallback requested values from AWS. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

@@ -161,7 +161,7 @@ fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
         };
         let argument = unquoted(quoted);
         let planned = argument.strip_prefix("A=secret:").and_then(plan_of_key);
-        let leads = planned.is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
+        let leads = planned.is_some_and(|(plan, _)| leads_to_one_node(&resolve_all(&plan, body)));
         assert!(leads, "{argument:?} is a hint, but matches nothing");
     }
 }
@@ -177,8 +177,9 @@ fn unquoted(argument: &str) -> String {
     }
 }
 
-/// True if the path matches exactly one node, which may be null.
-fn finds_one(outcomes: &Outcomes) -> bool {
+/// True if the plan's reference leads to exactly one node. Any other number of nodes is an error. A
+/// null is one node, too: its value is missing, but only with the code `null`.
+fn leads_to_one_node(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }
 

@@ -197,8 +197,9 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
 
         let (kind, anchor) = match event {
-            // YAML reads a value such as `&w0rd` as the anchor of an empty scalar.
-            Event::Scalar(text, ScalarStyle::Plain, 1.., None) if matches!(&*text, "" | "~") => {
+            // YAML reads a value such as `&w0rd` as an anchor without a node, for which the parser
+            // returns the scalar `~`. An anchor has a number of 1 or more.
+            Event::Scalar(text, ScalarStyle::Plain, 1.., None) if &*text == "~" => {
                 let text = "a value that starts with \"&\" needs quotes";
                 return Err((position, Fault::new(text).help(QUOTES)));
             }

@@ -177,13 +177,16 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// Like [`overlooked`], but for an argument of the command line, which must not have several lines.
+/// Returns the fault of a command-line argument that has several lines, is empty, or has a
+/// character that people overlook ([`overlooked`]). For an argument that is only a space or a
+/// carriage return, the remedy is about the backslash of a continued line. Returns `None` for any
+/// other argument.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     // A space or carriage return that follows the backslash of a continued line becomes an
     // argument.
     if !text.is_empty() && text.trim().is_empty() {
-        let help = "remove what follows the backslash on the previous line";
+        let help = "remove any spaces after the backslash at the end of a line";
         return Some(found.help(help));
     }
     Some(found)
@@ -410,22 +413,29 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.starts_with(word) && text.contains('/'))
     })?;
     let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
-    // Some tools write two slashes before the name: `secretsmanager://prod/db`. If `ours` is
-    // `ssm:/`, it already has the only slash.
+    let reference = match ours {
+        "" => String::new(),
+        ours => own_reference(prefix, ours, &text[prefix.len()..])?,
+    };
+    Some((predicate, reference))
+}
+
+/// Returns our reference for one in the syntax of another tool. `prefix` is its beginning, `ours`
+/// is what to write instead of the prefix (such as `ssm:/`), and `rest` is the text after the
+/// prefix: `awssm:`, `secretsmanager:` and `prod/db#password` → `prod/db:password`.
+fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
+    // Some tools write two slashes before the name, as in `secretsmanager://prod/db`. A single
+    // slash belongs to a parameter's name, so it is removed only if `ours` already ends with one.
     let slashes = if ours.ends_with('/') { "/" } else { "//" };
-    let rest = text[prefix.len()..].trim_start_matches(slashes);
-    // `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`
+    let rest = rest.trim_start_matches(slashes);
+    // An expression ends with a brace or two: `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`.
     let closing = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password,
     // prod/db?key=password or prod/db?region=us-east-1#/password.
     let separator = Regex::new(r":SecretString:?|\?key=|(\?[^#]*)?#/?|\?.*").ok()?;
     let fields = separator.replace_all(rest.trim_end_matches(closing), ":");
-    let reference = match ours {
-        "" => String::new(),
-        // In our references, only parameters have a prefix.
-        ours => ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'),
-    };
-    Some((predicate, reference))
+    // In our references, only parameters have a prefix.
+    Some(ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'))
 }
 
 /// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`, or

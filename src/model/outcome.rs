@@ -328,7 +328,7 @@ impl Values {
 }
 
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long. The result is `None` if the value can be there.
+/// is too long. Returns `None` for any other variable.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "deliver it as a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

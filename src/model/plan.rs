@@ -472,7 +472,7 @@ impl Lookup<'_> {
 
     /// Returns the error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
-        let text = format!("the template uses {name:?}, which isn't under \"secrets\"");
+        let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
         // A suggestion compares all aliases, so only the first errors get one.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str);
@@ -503,7 +503,7 @@ impl Lookup<'_> {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {
             // The name may be a value.
-            let nameless = "the template uses a name that isn't under \"secrets\"";
+            let nameless = "the template uses a name that isn't an alias under \"secrets\"";
             return Fault::new(nameless).help("add it there, as in { db: prod/db }");
         };
         Fault::new(text).help(help)

@@ -146,8 +146,9 @@ impl Problem {
         Self::new(Status::Temporary, text)
     }
 
-    /// Creates the problem for a resource that the kernel doesn't provide: a thread, an event loop,
-    /// a child process or random bytes.
+    /// Creates the problem that no value can be resolved, because the kernel doesn't provide a
+    /// thread, an event loop, a process or a descriptor, or because the process that reads the
+    /// values was killed. `why` says which.
     pub fn nothing_resolved(why: &str) -> Self {
         Self::temporary(format!("no value can be resolved: {why}"))
     }

@@ -61,8 +61,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
         return false;
     }
 
-    // The number of a region, as in `us-east-1/app`, isn't judged, so a different part may be a
-    // code.
+    // The number of a region, as in `us-east-1/app`, isn't judged. Otherwise, it would be the
+    // one part that may be a code (see below).
     let region_number = index_of_region_number(name);
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
@@ -220,7 +220,8 @@ pub fn quoted_program(command: &CommandLine) -> String {
 }
 
 /// True if a message may quote a wrong value of an option or a setting, or an unknown name. The
-/// text must be [plain](is_quotable), and either be as short as `30s` or read like a name.
+/// text must be [plain](is_quotable), and either have at most five characters, as in `30s`, or read
+/// like a name.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }

@@ -42,7 +42,8 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets [`Self::io_kind`].
+    /// Sets the kind of the operating system's error. It tells a broken connection, a missing host
+    /// and a network that isn't up yet from other failures.
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self

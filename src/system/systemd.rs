@@ -238,7 +238,8 @@ fn connect_to_journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-/// Sends the padding of a refusal and ends the stream.
+/// Refuses the connection: sends more bytes than a credential can have, so that systemd rejects
+/// all of it, and ends the stream.
 fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; REFUSAL_LENGTH];
     if write_all(connection, &padding).is_ok() {

@@ -246,7 +246,9 @@ impl Aws {
         })
     }
 
-    /// Returns the identity with which AWS was asked, if it is known. Doesn't send a request.
+    /// Returns the identity that sent the requests, and the provider of its credentials. The
+    /// identity doesn't have an ARN if STS wasn't asked or didn't answer. Returns `None` before the
+    /// first request, and if no credentials were found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }

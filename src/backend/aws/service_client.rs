@@ -271,7 +271,7 @@ impl Client {
         };
         let remedy = match kind {
             Lookup => "check this machine's DNS settings",
-            MalformedResponse => "check that AWS or an emulator listens at this address",
+            MalformedResponse => "check that this is the address of AWS or an emulator",
             Timeout => "check the service there, allow more time with --timeout",
             Connection | Silent => "start the service there",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
@@ -453,12 +453,15 @@ impl Endpoints {
     }
 
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
-    /// The SDK's rules decide about FIPS, dual stack and the less common regions. They refuse a
-    /// configured endpoint with FIPS or dual stack.
+    ///
+    /// In the commercial partition, every host has the same form, so this function builds the URL
+    /// without the SDK's rules, and doesn't check whether the region exists. The rules decide about
+    /// FIPS, dual stack and all other partitions. They refuse a configured endpoint with FIPS or
+    /// dual stack.
     ///
     /// # Errors
-    /// When AWS doesn't have such an endpoint in the region, or when the user configures both an
-    /// endpoint and FIPS or dual stack.
+    /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
+    /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
         if let Some(url) = self.url(api)

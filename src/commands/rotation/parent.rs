@@ -481,9 +481,13 @@ impl Launches<'_> {
         }
     }
 
-    /// Acts on the end of a launch whose gate was opened: notes the values that the command has
-    /// now, and prints what has happened to the command. Returns the event that follows if the
-    /// launch was only meant to replace files.
+    /// Acts on the end of a launch whose gate was opened.
+    ///
+    /// - A poll with `signal=NAME` was only meant to replace files. Returns the event that follows.
+    ///   If the files were replaced, also notes that the command has the latest values, and prints
+    ///   the note about the signal.
+    /// - Any other launch was meant to become the command. Prints whether the command was started
+    ///   or restarted, and returns `None`.
     fn note_end(&mut self) -> Option<Event> {
         // A failure after the renaming would have set the phase back to `Open`.
         let has_succeeded = self.phase == LaunchPhase::Placed;
@@ -499,7 +503,7 @@ impl Launches<'_> {
             return Some(Event::Delivered);
         }
 
-        // The launch was meant to become the command. After a failure, its values don't matter,
+        // Any other launch was meant to become the command. After a failure, its values don't matter,
         // because this process is about to exit.
         self.baseline.adopt_latest_values();
         match (is_first, has_succeeded) {

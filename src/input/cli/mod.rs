@@ -67,10 +67,12 @@ pub enum Invocation {
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// If clap would misread arguments, or if they have characters that are easy to overlook, with one
-/// error for each. Otherwise, if clap finds an error, with only the first one. For a launch without
-/// a command, if its inputs have errors, with all of them. All other errors are in
-/// [`Inputs::errors`].
+/// - If clap would misread arguments, or if they have characters that are easy to overlook: one
+///   error for each such mistake.
+/// - Otherwise, if clap refuses the arguments: only clap's first error.
+/// - If a launch doesn't have a command: every error of its inputs, and the missing command.
+///
+/// All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,

@@ -121,9 +121,11 @@ impl Line<'_> {
     /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
+        // A format of another tool: for `--format=k8s`, the replacement is `--format kubernetes`.
         if let Some(ours) = replacement(&format!("--format={value}")) {
             return ours.to_owned();
         }
+        // Any word that names a format is enough, so this also finds `json` in `--json` and `-f json`.
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));

@@ -133,8 +133,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
-    /// to overlook, the mistake is about this character instead. The text is only shown if it can't
-    /// be a secret.
+    /// to overlook, the mistake is about this character instead. The message shows the text only if it
+    /// may be quoted ([`is_quotable_value`]).
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -416,8 +416,9 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the text of a key, if the mapping has the key, and returns the value that `parse`
-    /// makes of it. If the text is not `expected`, adds a mistake, and returns `None`.
+    /// Takes out the value of a key, and returns what `parse` makes of its text. Returns `None`
+    /// without the key. If the value isn't text, or if `parse` returns `None`, adds the mistake that
+    /// the value isn't `expected`, which describes a valid value, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,

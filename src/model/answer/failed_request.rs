@@ -42,7 +42,8 @@ pub struct FetchFailure {
     /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
     /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
-    /// The profile of `--profile`, which a command of the AWS CLI needs, too.
+    /// The profile of `--profile`. If the hint is an AWS CLI command, the command has this profile,
+    /// too.
     pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
     /// secret that exists.
@@ -511,7 +512,7 @@ impl FailedRequest<'_> {
             (Denial::Credentials(_), _) => return None,
             (Denial::Key, _) => {
                 let key = format!("the KMS key of the {store}");
-                let allow = format!("allow the caller to use kms:Decrypt with {key}");
+                let allow = format!("allow the caller to use kms:Decrypt on {key}");
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
             (Denial::Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",

@@ -182,7 +182,8 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The version. A secret exists in this case, but AWS doesn't say whether a parameter does.
+    /// The version. If the reference is to a secret, the secret itself exists. For a parameter, AWS
+    /// doesn't say whether it exists.
     Version,
 }
 

@@ -231,14 +231,14 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = found.ok_or_else(incomplete_arn)?;
     let after_prefix = arn.resource().strip_prefix(prefix);
     let name = after_prefix.ok_or_else(|| missing_prefix(text, &arn, prefix))?;
-    let fields = text.split(':').count();
-    if fields < store.arn_fields() || !arn.has_partition() {
+    // `arn::secretsmanager:…`
+    if !arn.has_partition() {
         return Err(incomplete_arn());
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
     // In a reference, `split_secret` has cut off further fields, so these come from a variable.
-    let defect = if fields > store.arn_fields() {
+    let defect = if text.split(':').count() > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
         "is an ARN whose fourth field isn't a region code such as us-east-1"

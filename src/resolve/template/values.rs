@@ -406,8 +406,8 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     Ok(())
 }
 
-/// True if a number would let a filter make a text or a list with 10,000 parts or more: the width
-/// or precision in a format such as `%10000d`, or the filter's first argument, as in
+/// True if a filter's number is so large that the filter could use up all memory: 10,000 or more as
+/// the width or precision in a format such as `%10000d`, or as the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
     // In a format, the number can follow flags, as in `%-10000d` and `%(name)10000s`.

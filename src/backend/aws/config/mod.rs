@@ -272,9 +272,9 @@ impl Settings {
         self.profile().1
     }
 
-    /// Returns the ARNs of the roles that are assumed to get the caller's credentials, in this
-    /// order: the role of the web identity or of the stored session, and the roles in the profile's
-    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
+    /// Returns the ARNs of the roles that secrets-exec assumes to become the caller, in this order:
+    /// first the role of the web identity or of the stored session, and then the roles in the
+    /// profile's `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {

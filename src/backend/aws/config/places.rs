@@ -66,7 +66,9 @@ impl<'a> Places<'a> {
         parsed.ok()
     }
 
-    /// Returns the text of a variable. A text that [`parse_named`] refuses adds an error.
+    /// Returns the text of a variable, or `None` if the variable is unset or empty. If the text
+    /// can't be used, for example because it has several lines or is an unexpanded variable
+    /// ([`parse_named`]), adds an error and returns `None`.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
@@ -366,7 +368,9 @@ impl Profiles {
             if let Some(intended) = intended_name(header)
                 && (intended == name || all_have_the_word)
             {
-                return Some(format!("in the credentials file, write [{intended}]"));
+                return Some(format!(
+                    "in the credentials file, name the section [{intended}]"
+                ));
             }
         }
         let section = self.profile(name)?.section;

@@ -192,14 +192,14 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     }
     // The last place is always the instance metadata.
     let last = looked_at.pop().unwrap_or_default();
-    let mut note = format!("secrets-exec tried {} and {last}", looked_at.join(", "));
+    let mut note = format!("secrets-exec looked at {} and {last}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
-        "set the hop limit of the instance's metadata options to 2 for containers on EC2"
+        "in a container on EC2, set the instance's metadata hop limit to 2"
     } else {
-        note += &format!(", but {last_reason}");
+        note += &format!(", which can't be used: {last_reason}");
         "give the task, pod or instance a role"
     };
 

@@ -100,7 +100,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
     };
     let output = program.output().await.map_err(failed)?;
     let Some((credentials, expiration)) = parse_output(&output) else {
-        let error = failed("didn't print the JSON that AWS defines for credentials".to_owned());
+        let error = failed("didn't print credentials in AWS's JSON format".to_owned());
         return Err(error.help(EXAMPLE));
     };
     let expiry = credentials.expiry();

@@ -242,7 +242,7 @@ pub fn checked_credentials(
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
-            return Err(unusable(why).help("copy it again, without quotes, line breaks or base64"));
+            return Err(unusable(why).help("copy the original text, without quotes or line breaks"));
         }
     }
     if id.contains([' ', ':', ',']) {

@@ -158,7 +158,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     if token.expiration().is_none_or(|end| end > SystemTime::now()) {
         return Ok(token);
     }
-    let headline = format!("the SSO session of the profile {profile:?} couldn't be renewed");
+    let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let Some(failure) = refresh_failure.get().cloned() else {
         // AWS answered, but without a usable token.
         return Err(service_failure(headline));
@@ -184,7 +184,7 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
 
 /// Returns the error for a session that is over.
 fn expired_sso_session(profile: &str) -> FetchError {
-    let text = format!("the SSO session of the profile {profile:?} has expired");
+    let text = format!("the SSO session for the profile {profile:?} has expired");
     unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
 }
 
@@ -319,7 +319,8 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure for a region that the metadata service may return later, but not now.
+/// Returns the failure for a metadata service that doesn't return a region now. `--wait` tries
+/// again, because the service may return one later.
 fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
@@ -490,8 +491,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     with_help(failure, known_remedy(&why))
 }
 
-/// Returns the failure of a provider whose request was sent by the SDK. The failure depends on the
-/// HTTP status or, without one, on the failure of our connector. `why` is the whole message.
+/// Returns the failure of a provider that sent its request with the SDK. It depends on the HTTP
+/// status or, without one, on the failure of our connector. The message is `why`, unless our
+/// connector failed with something other than an outage, which has a complete message of its own.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
