@@ -179,7 +179,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// finds that requests aren't needed or would be useless. A failed request isn't an error here, but an answer.
+/// finds that requests aren't needed or would be useless. A failed request isn't an error here, but
+/// an answer.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over. A poll doesn't wait.
@@ -294,8 +295,8 @@ impl Fetching<'_> {
     /// resolves the plan with all answers so far.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch
-    /// would need an MFA code.
+    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
+    /// launch would need an MFA code.
     async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {

@@ -171,7 +171,10 @@ pub fn parse_env_file(
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
-    let key_line = lines.lines().position(|line| line.contains("=-----BEGIN"));
+    let is_cut = |line: &str| line.contains("=-----BEGIN") && !line.contains("-----END");
+    let key_line = lines
+        .lines()
+        .position(|line| is_cut(line) && !line.starts_with('#'));
     if let Some(line) = key_line.filter(|_| !found.errors.is_empty()) {
         let place = format!("{file}:{}", line + 1);
         let error = error(&place, "this value has several lines, but isn't in quotes");

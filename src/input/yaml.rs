@@ -331,7 +331,9 @@ fn unquoted_template_fault(line: &str) -> Fault {
         // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
         // CloudFormation, and `{{ env.STAGE }}/db:password`.
         _ if line.contains("{{resolve:") => QUOTES.to_owned(),
-        _ if line.contains("}}/") && !line.contains("://") => QUOTES.to_owned(),
+        _ if line.contains("}}/") && !line.contains("://") && line.matches("{{").count() == 1 => {
+            QUOTES.to_owned()
+        }
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
@@ -450,8 +452,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             if !line.contains(['{', '[']) =>
         {
             (
-                "a bracket that begins above this line isn't closed",
-                "close it with } or ]",
+                "a comma is missing, or a bracket that begins above this line isn't closed",
+                "inside { … } or [ … ], put a comma after each entry, and close the bracket",
             )
         }
         // `{ from: "prod/db:host" default: x }`
@@ -496,7 +498,7 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     if here == there {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
-        return Fault::new(message).help("write DB_PASSWORD: prod/db:password");
+        return Fault::new(message).help("put a colon and a space between each name and its value");
     }
     let message = format!(
         "this line starts at column {here}, but the line above it starts at column {there}"

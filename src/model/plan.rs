@@ -498,7 +498,8 @@ impl Lookup<'_> {
         } else if is_early && let Some(nearest) = nearest(name, alias_names) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
-            format!("to use a filter, write {{{{ db.host | {name} }}}}")
+            let functions = "the only functions are range, dict and namespace";
+            format!("to use a filter, write {{{{ db.host | {name} }}}}; {functions}")
         } else if is_quotable_value(name) {
             format!("add it there, as in secrets: {{ {name}: prod/db }}")
         } else {

@@ -226,9 +226,9 @@ fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Pro
     errors
 }
 
-/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist: a similar key that
-/// exists, the two sides of `rename` in the right order, or the remark that patterns don't work
-/// here. Returns `None` if none of them applies.
+/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist: a similar key
+/// that exists, the two sides of `rename` in the right order, or the remark that patterns don't
+/// work here. Returns `None` if none of them applies.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));

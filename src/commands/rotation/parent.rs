@@ -503,8 +503,8 @@ impl Launches<'_> {
             return Some(Event::Delivered);
         }
 
-        // Any other launch was meant to become the command. After a failure, its values don't matter,
-        // because this process is about to exit.
+        // Any other launch was meant to become the command. After a failure, its values don't
+        // matter, because this process is about to exit.
         self.baseline.adopt_latest_values();
         match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),

@@ -21,7 +21,7 @@ use crate::model::mistakes::{did_you_mean, nearest, one_letter_away, replacement
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
-use crate::model::shown::{invalid_value, reads_like_a_name};
+use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -44,7 +44,10 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         // The argument may be a word after `--`, which may be a secret.
         ErrorKind::UnknownArgument
             if words.iter().any(|word| word == "--")
-                && subcommand.is_some_and(|row| row.name != "check") =>
+                && subcommand.is_some_and(|row| row.name != "check")
+                && !line
+                    .own_words()
+                    .any(|word| word.split('=').next() == Some(&argument)) =>
         {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
@@ -111,6 +114,12 @@ impl Line<'_> {
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
+        // `migrate .env.production --values`
+        let file = self.words.get(1).filter(|word| !word.starts_with('-'));
+        let shown_file = file
+            .filter(|word| reads_like_a_name(word))
+            .unwrap_or(&".env");
+        let example = example.replace(".env ", &format!("{shown_file} "));
         let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
         self.with_written_words(&format!("use {first_words} {example}"))
@@ -125,7 +134,7 @@ impl Line<'_> {
         if let Some(ours) = replacement(&format!("--format={value}")) {
             return ours.to_owned();
         }
-        // Any word that names a format is enough, so this also finds `json` in `--json` and `-f json`.
+        // Any word that names a format is enough: this finds `json` in `--json` and `-f json`, too.
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
@@ -332,7 +341,8 @@ impl Line<'_> {
         // `--password …` next to an entry, are options of the command.
         let is_of_jq = option == "-r" && !value.contains('-');
         let word = self.word_after(option).unwrap_or_default();
-        let has_entry = self.own_words().any(|word| ["-e", "--env"].contains(&word));
+        let mut own = self.own_words();
+        let has_entry = own.any(|word| word.starts_with("-e") || word.starts_with("--env"));
         let is_of_command = (option == "-p" && word.parse::<u16>().is_ok())
             || (option == "--password" && has_entry);
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
@@ -362,7 +372,12 @@ impl Line<'_> {
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        Problem::usage(format!("{} has no {option} option", self.first_words())).help(help)
+        // `--passwordhunter2`
+        let shown = match is_quotable_value(option.trim_start_matches('-')) {
+            true => option,
+            false => "--…",
+        };
+        Problem::usage(format!("{} has no {shown} option", self.first_words())).help(help)
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -491,8 +506,11 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
+        // `-e TOKEN = prod/api:token`
+        let mut words_after = self.words[number - 1..].iter().copied();
+        let written = words_after.find(|word| *word != "=");
         let reference = match option {
-            _ if is_shown_reference(second) => second,
+            _ if written.is_some_and(is_shown_reference) => written.unwrap_or_default(),
             "--env-from" => "prod/db",
             _ => "prod/db:password",
         };
@@ -526,7 +544,7 @@ impl Line<'_> {
             }
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names && are_shown => (text, repeated),
-            _ if is_pattern && are_names => (text, format!("put {option} before each name")),
+            _ if is_pattern => (text, format!("put {option} before each name")),
             _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))

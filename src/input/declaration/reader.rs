@@ -133,8 +133,8 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
-    /// to overlook, the mistake is about this character instead. The message shows the text only if it
-    /// may be quoted ([`is_quotable_value`]).
+    /// to overlook, the mistake is about this character instead. The message shows the text only if
+    /// it may be quoted ([`is_quotable_value`]).
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -206,7 +206,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = format!("write {name}: prod/db:password");
+        let help = "put a colon and a space between the name and the value";
         self.add(name.to_owned(), fault.help(help));
         true
     }
@@ -417,8 +417,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out the value of a key, and returns what `parse` makes of its text. Returns `None`
-    /// without the key. If the value isn't text, or if `parse` returns `None`, adds the mistake that
-    /// the value isn't `expected`, which describes a valid value, and returns `None`.
+    /// without the key. If the value isn't text, or if `parse` returns `None`, adds the mistake
+    /// that the value isn't `expected`, which describes a valid value, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,

@@ -170,6 +170,13 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
         }
+        // `default: 5432` with the indentation of its entry
+        if VARIABLE_KEYS.split(' ').any(|key| key == name) && value.node.scalar_text().is_some() {
+            let fault = Fault::new("is a key of an entry, not a variable");
+            key.named(format!("{name:?}"))
+                .refuse(fault.help("indent it like the entry's other keys"));
+            continue;
+        }
         let target = key.expect_variable(name).map(Target::Env);
         // The value of `DB_HOST=prod/db: host` belongs to the mistake in the name.
         if name.contains(['=', ':']) {

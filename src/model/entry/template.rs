@@ -67,8 +67,11 @@ impl Template {
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`, but not as text in `{% raw %}`
-        let is_of_name = |text: &str| names.iter().any(|name| text.starts_with(name.as_str()));
-        if expressions(text).any(|text| text.contains("env(") && is_of_name(text)) {
+        let is_called = |name| expressions(text).any(|part| part.contains(&format!("{name}(")));
+        if names
+            .iter()
+            .any(|name| name.ends_with("env") && is_called(name))
+        {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
             return Err(fault.help("for a variable, write {{ env.HOME }}"));
         }
