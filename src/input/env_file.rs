@@ -383,23 +383,21 @@ fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
     let mut statements = Vec::new();
-    while !reader.rest.is_empty() {
+    loop {
         reader.skip(is_space);
+        if reader.rest.is_empty() {
+            return statements;
+        }
         let line = reader.line;
-        let binding = match reader.statement() {
-            Ok(None) => continue,
-            Ok(binding) => binding,
-            Err(Malformed) => {
-                reader.skip(|c| c != '\n');
-                None
-            }
-        };
-        statements.push(Statement { line, binding });
+        reader.skip_export();
+        if !reader.rest.starts_with('#') {
+            let binding = reader.binding();
+            statements.push(Statement { line, binding });
+        }
+        // The rest of the line is a comment, or belongs to a malformed statement.
+        reader.skip(|c| c != '\n');
     }
-    statements
 }
-
-struct Malformed;
 
 /// A position in the text, from which the parser reads.
 struct DotenvReader<'t> {
@@ -410,25 +408,18 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, and the rest of its line. The result is `None` for a comment
-    /// and at the end of the text.
-    ///
-    /// # Errors
-    /// If the statement is malformed. The position is then somewhere within it.
-    fn statement(&mut self) -> Result<Option<Binding>, Malformed> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
+    /// Skips the word `export` and the spaces after it.
+    fn skip_export(&mut self) {
         if let Some(rest) = self.rest.strip_prefix("export")
             && rest.starts_with(is_blank)
         {
             self.advance(rest.trim_start_matches(is_blank));
         }
-        if self.take('#') {
-            self.skip(|c| c != '\n');
-            return Ok(None);
-        }
+    }
 
+    /// Reads a name with its value, up to the end of the line or a comment. The result is `None`
+    /// for a malformed statement. The position is then somewhere within it.
+    fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
         let value = match self.take('=') {
@@ -436,49 +427,36 @@ impl<'t> DotenvReader<'t> {
             false => None,
         };
         self.skip(is_blank);
-        if self.take('#') {
-            self.skip(|c| c != '\n');
-        }
-        if !self.rest.is_empty() && !self.take('\n') {
-            return Err(Malformed);
-        }
-        Ok(Some((name, value)))
+        let is_at_end = self.rest.is_empty() || self.rest.starts_with(['#', '\n']);
+        is_at_end.then_some((name, value))
     }
 
-    /// Reads a name. A name in single quotes can have any character except this quote.
-    ///
-    /// # Errors
-    /// When there isn't a name, or when its quote is never closed.
-    fn read_name(&mut self) -> Result<String, Malformed> {
+    /// Reads a name. A name in single quotes can have any character except this quote. The result
+    /// is `None` if there isn't a name, or if its quote is never closed.
+    fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
-            Some(quoted) => quoted.split_once('\'').ok_or(Malformed)?,
+            Some(quoted) => quoted.split_once('\'')?,
             None => {
                 let is_end = |c: char| c == '=' || c == '#' || is_space(c);
                 let end = self.rest.find(is_end).unwrap_or(self.rest.len());
                 self.rest.split_at(end)
             }
         };
-        if name.is_empty() {
-            return Err(Malformed);
-        }
         self.advance(rest);
-        Ok(name.to_owned())
+        (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// Reads the value after `=`.
-    ///
-    /// # Errors
-    /// When the quote of the value is never closed.
-    fn read_value(&mut self) -> Result<DotenvValue, Malformed> {
+    /// Reads the value after `=`. The result is `None` if the quote of the value is never closed.
+    fn read_value(&mut self) -> Option<DotenvValue> {
         let before = self.rest.len();
         self.skip(is_blank);
         // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
         // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            Some('#') if has_blank => Ok(DotenvValue::default()),
-            Some(quote @ ('\'' | '"')) => self.read_quoted(quote).ok_or(Malformed),
-            Some(_) | None => Ok(self.read_unquoted()),
+            Some('#') if has_blank => Some(DotenvValue::default()),
+            Some(quote @ ('\'' | '"')) => self.read_quoted(quote),
+            Some(_) | None => Some(self.read_unquoted()),
         }
     }
 

@@ -407,79 +407,67 @@ fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
 /// Returns what is wrong in `text` at the position of the parser's error. The comments show a line
 /// with each mistake.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
+    use ErrorKind::*;
+
     let mut lines_above = text.lines().take(position.line).collect::<Vec<_>>();
     let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
+    let kind = scan.kind();
+    // The parser expected a comma or the closing bracket.
+    let is_in_brackets =
+        [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
+    let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let (message, help) = match scan.kind() {
+    let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
-        ErrorKind::UnknownAnchor if text.contains(" &") => (
+        UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME; put any other value that starts with \"*\" in quotes",
         ),
         // `@home`
-        ErrorKind::UnexpectedCharacter { .. }
-        | ErrorKind::UnknownAnchor
-        | ErrorKind::MissingAnchorOrAliasName
-        | ErrorKind::InvalidBlockScalarHeader => {
+        UnexpectedCharacter { .. }
+        | UnknownAnchor
+        | MissingAnchorOrAliasName
+        | InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
         // `DB_HOST: prod/db: host`
-        ErrorKind::MappingValueNotAllowed
-        | ErrorKind::SimpleKeyExpected
-        | ErrorKind::ExpectedFlowMappingSeparator
-        | ErrorKind::ExpectedFlowSequenceSeparator
-            if is_in_value && after.starts_with(':') =>
-        {
-            (
-                "a value that ends with a colon, or contains a colon and a space, needs quotes",
-                "put the whole value in quotes or, in a reference, remove the space after the colon",
-            )
-        }
+        _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
+            "a value that ends with a colon, or contains a colon and a space, needs quotes",
+            "put the whole value in quotes or, in a reference, remove the space after the colon",
+        ),
         // `{ from: prod/db:$.hosts[0] }`
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
-            if after.starts_with(['[', '{']) =>
-        {
-            (
-                "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
-                "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
-            )
-        }
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
-            if !line.contains(['{', '[']) =>
-        {
-            (
-                "a comma is missing, or a bracket that begins above this line isn't closed",
-                "inside { … } or [ … ], put a comma after each entry, and close the bracket",
-            )
-        }
+        _ if is_in_brackets && after.starts_with(['[', '{']) => (
+            "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
+            "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
+        ),
+        _ if is_in_brackets && !line.contains(['{', '[']) => (
+            "a comma is missing, or a bracket that begins above this line isn't closed",
+            "inside { … } or [ … ], put a comma after each entry, and close the bracket",
+        ),
         // `{ from: "prod/db:host" default: x }`
-        ErrorKind::InvalidTrailingDoubleQuotedScalar
-        | ErrorKind::InvalidTrailingSingleQuotedScalar => (
+        InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
             "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
         ),
-        ErrorKind::InvalidQuotedScalarIndent => (
+        InvalidQuotedScalarIndent => (
             "a quote opened above this line isn't closed",
             "close the quote, or, if the value has several lines, indent all of them",
         ),
         // `"^\d+$"`
-        ErrorKind::UnknownQuotedScalarEscape => (
+        UnknownQuotedScalarEscape => (
             "in double quotes, a backslash must begin an escape such as \"\\n\"",
             "double the backslash or, in YAML, use single quotes",
         ),
-        ErrorKind::MappingValueNotAllowed
-        | ErrorKind::SimpleKeyExpected
-        | ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::ExpectedDocumentStart
+        ExpectedBlockMappingKey | ExpectedBlockSequenceEntry | ExpectedDocumentStart
             if !is_in_value =>
         {
             return name_fault(line, &lines_above);
         }
+        _ if is_key_expected && !is_in_value => return name_fault(line, &lines_above),
         _ => return Fault::new(scan.info()),
     };
     Fault::new(message).help(help)

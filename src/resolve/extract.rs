@@ -190,12 +190,8 @@ pub fn find_value<'j>(
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
-    let json = match parsed {
-        Ok(json) => json.value(),
-        Err(error) => {
-            return Err(not_json(document, error, selector, rewrite).into());
-        }
-    };
+    let not_json = |error| not_json(document, error, selector, rewrite);
+    let json = parsed.as_ref().map_err(not_json)?.value();
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, selector, rewrite),

@@ -144,18 +144,16 @@ impl Line<'_> {
     /// Replaces the reference and the variable of an example with those of the command line, if it
     /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
     fn with_written_words(&self, example: &str) -> String {
-        let subcommand = self.subcommand.map(|row| row.name);
         // The argument of `migrate` is a file, whose path can look like a reference.
-        let is_migrate = subcommand == Some("migrate");
+        let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             return example.to_owned();
         };
-        let field = |option| self.value_of(option).unwrap_or_default();
         let (secret, fields) = split_secret(&reference);
         let is_get = example.contains("secrets-exec get ");
         let key = fields.or(self.written_key(&reference, is_get));
-        let key = key.unwrap_or_default();
-        let (key, stage) = (key.trim_start_matches('.'), field("--version-stage"));
+        let key = key.unwrap_or_default().trim_start_matches('.');
+        let stage = self.value_of("--version-stage").unwrap_or_default();
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
@@ -175,10 +173,8 @@ impl Line<'_> {
         let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
         match variable_of_reference {
             // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
-            _ if example.contains("ssm:/prod/app/") => match secret.starts_with("ssm:") {
-                true => example.replace("ssm:/prod/app/", secret),
-                false => example,
-            },
+            _ if example.contains("ssm:/prod/app/") && !secret.starts_with("ssm:") => example,
+            _ if example.contains("ssm:/prod/app/") => example.replace("ssm:/prod/app/", secret),
             _ if example.contains("prod/app") => example.replace("prod/app", secret),
             Some(_) => example.replace("prod/db:password", written),
             // A variable needs a key. A reference without a key gets the key of the example.
@@ -196,14 +192,11 @@ impl Line<'_> {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             // `--name /prod/app/level`, as in `aws ssm get-parameter`
-            let end = match option {
-                "name" | "parameter" => Some(""),
-                // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
-                _ => replacement(previous)
-                    .filter(|ours| ours.contains("ssm:"))
-                    .and(Some("/")),
-            };
-            if let Some(end) = end.filter(|_| word.starts_with('/')) {
+            let is_parameter = ["name", "parameter"].contains(&option);
+            // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
+            let is_path = replacement(previous).is_some_and(|ours| ours.contains("ssm:"));
+            if (is_parameter || is_path) && word.starts_with('/') {
+                let end = if is_parameter { "" } else { "/" };
                 let reference = format!("ssm:{}{end}", word.trim_end_matches(['/', '*']));
                 return reads_like_a_name(word).then_some(("", reference));
             }
@@ -311,9 +304,8 @@ impl Line<'_> {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
         // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
-        let mut written = (1..)
-            .zip(self.own_words())
-            .filter(|(_, word)| word.starts_with(option));
+        let numbered = (1..).zip(self.own_words());
+        let mut written = numbered.filter(|(_, word)| word.starts_with(option));
         let misread = written.find_map(|(n, word)| misread_option_problem(n, word, self.command));
         if let Some(problem) = misread {
             return problem;
@@ -329,8 +321,9 @@ impl Line<'_> {
         let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
         let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
         // The subcommand that has the option: `check` for `--offline`.
-        let mut subcommands = self.launch.get_subcommands();
-        let owner = subcommands.find(|subcommand| has_option(subcommand, option));
+        let subcommands = self.launch.get_subcommands();
+        let mut owners = subcommands.filter(|subcommand| has_option(subcommand, option));
+        let owner = owners.next().map(Command::get_name);
         // For a subcommand, the help suggests only its own options.
         let is_own = |text: &&str| {
             let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
@@ -348,22 +341,15 @@ impl Line<'_> {
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
+        // `--env-file app.yaml`
+        let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
+        let general = "secrets-exec -h lists its options; options of the command belong after it";
         let help = match (self.subcommand, ours, owner, similar) {
-            // `--env-file app.yaml`
-            (_, ours, None, None)
-                if is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f")) =>
-            {
-                "use -f …".to_owned()
-            }
+            (_, _, None, None) if is_file => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
-            (None, None, Some(owner), _) => {
-                format!("use secrets-exec {} {option} …", owner.get_name())
-            }
+            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
             (.., Some(similar)) => format!("did you mean --{similar}?"),
-            (None, ..) => {
-                "secrets-exec -h lists its options; options of the command belong after it"
-                    .to_owned()
-            }
+            (None, ..) => general.to_owned(),
             // `get … -o key.pem`: subcommands print to standard output.
             (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
             (Some(_), ..) => self.example(),
@@ -456,9 +442,8 @@ impl Line<'_> {
             && let Some(replacement) = replacement(word)
         {
             // `run -f app.yaml -- app`: the options are right.
-            let next = self.words.get(1);
-            let has_options =
-                next.is_some_and(|next| *next == "--" || has_option(self.command, next));
+            let next = self.words.get(1).copied().unwrap_or_default();
+            let has_options = next == "--" || has_option(self.command, next);
             let help = match has_options && replacement.ends_with("COMMAND") {
                 true => format!("remove \"{word}\""),
                 false => self.with_written_words(&format!("use {replacement}")),
@@ -522,16 +507,13 @@ impl Line<'_> {
         let are_shown = words.all(reads_like_a_name);
         let text = format!("{option} accepts only one value");
         let repeated = format!("write {option} {first} {option} {second}");
+        // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
+        let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
         let (text, help) = match option {
-            // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
-            "-e" | "--env" | "--env-from" | "--as-file"
-                if is_name(name) && (option != "--env-from" || name.ends_with('_')) =>
-            {
-                (
-                    format!("{option} {name} isn't directly followed by \"=\" and a secret"),
-                    format!("write {option} {name}={reference}"),
-                )
-            }
+            "-e" | "--env" | "--env-from" | "--as-file" if may_be_shown => (
+                format!("{option} {name} isn't directly followed by \"=\" and a secret"),
+                format!("write {option} {name}={reference}"),
+            ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
                 format!("one {option} can't set several variables"),
                 format!("put {option} before each NAME=REF"),

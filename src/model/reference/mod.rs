@@ -341,9 +341,12 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let variable = words.next().unwrap_or_default();
     let is_plain = is_quotable_value(variable) || variable == variable.to_uppercase();
     let is_variable = is_plain && (character == '$' || after.contains('%'));
+    // `$db:host`, where `db` is an alias
+    let may_be_alias = reads_like_a_name(variable) && variable == variable.to_lowercase();
+    // `DB_PASSWORD=$DB_PASSWORD`
+    let is_only_variable = before.is_empty() && key.trim_matches(['(', ')', '%']) == variable;
     // Without a slash, as in `hello world`, the text is probably a value.
-    let both_are_names =
-        reads_like_a_name(before) && reads_like_a_name(after) && before.contains('/');
+    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
     // Other tools write a key after `#`.
@@ -366,24 +369,13 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        // `$db:host`, where `db` is an alias
-        '$' if before.is_empty()
-            && reads_like_a_name(variable)
-            && variable == variable.to_lowercase() =>
-        {
+        '$' if before.is_empty() && may_be_alias => {
             "for an alias, remove the \"$\"; for a variable, write ${NAME}"
         }
-        // The whole reference is a variable: `DB_PASSWORD=$DB_PASSWORD`.
-        '$' | '%'
-            if is_variable
-                && before.is_empty()
-                && key.trim_matches(['(', ')', '%']) == variable =>
-        {
-            PASSING_REMEDY
-        }
+        '$' | '%' if is_variable && is_only_variable => PASSING_REMEDY,
         '$' | '%' if is_variable && is_name(variable) => VARIABLE_REMEDY,
-        ',' | ' ' | '|' if both_are_names && after.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if both_are_names => "put a colon before the key, as in prod/db:password",
+        ',' | ' ' | '|' if are_names && after.contains('/') => "write each secret separately",
+        ',' | ' ' | '|' if are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
         '"' | '\'' => "remove the quotes",
         // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
