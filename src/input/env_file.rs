@@ -171,15 +171,7 @@ pub fn parse_env_file(
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
-    let is_cut = |line: &str| line.contains("=-----BEGIN") && !line.contains("-----END");
-    let key_line = lines
-        .lines()
-        .position(|line| is_cut(line) && !line.starts_with('#'));
-    if let Some(line) = key_line.filter(|_| !found.errors.is_empty()) {
-        let place = format!("{file}:{}", line + 1);
-        let error = error(&place, "this value has several lines, but isn't in quotes");
-        found.errors = vec![error.help("put the whole value in double quotes")];
-    } else if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
+    if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
         let help = format!("use it as it is: -f {file}");
         found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
     } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {

@@ -356,20 +356,17 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 /// reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
-    let (what, fields) = match reference.locator.store {
-        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => {
-            ("the stage", format!(":{key}"))
-        }
+    let (what, colons) = match reference.locator.store {
+        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => ("the stage", ":"),
         Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
-            ("version", format!("::{key}"))
+            ("version", "::")
         }
-        Store::ParameterStore if code == "not-json" => (
-            "the whole value, remove the key; for the label",
-            format!(":{key}"),
-        ),
+        Store::ParameterStore if code == "not-json" => {
+            ("the whole value, remove the key; for the label", ":")
+        }
         Store::SecretsManager | Store::ParameterStore => return None,
     };
-    let write = subject.rewritten_with_fields(&key, &fields)?;
+    let write = subject.rewritten_with_fields(&key, &format!("{colons}{key}"))?;
     Some(format!("for {what} {key}, write {write}"))
 }
 

@@ -37,18 +37,17 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
+    let has_command = words.iter().any(|word| word == "--");
+    let accepts_command = subcommand.is_none_or(|row| row.name == "check");
     let argument = context(&error, ContextKind::InvalidArg);
+    // `--foo` of `get --foo -- prod/db:host`
+    let mut own_words = line.own_words();
+    let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
         // The argument may be a word after `--`, which may be a secret.
-        ErrorKind::UnknownArgument
-            if words.iter().any(|word| word == "--")
-                && subcommand.is_some_and(|row| row.name != "check")
-                && !line
-                    .own_words()
-                    .any(|word| word.split('=').next() == Some(&argument)) =>
-        {
+        ErrorKind::UnknownArgument if has_command && !accepts_command && !is_own => {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
         }
@@ -506,6 +505,7 @@ impl Line<'_> {
         let are_names = words.clone().all(is_name);
         let are_shown = words.all(reads_like_a_name);
         let text = format!("{option} accepts only one value");
+        let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
         let repeated = format!("write {option} {first} {option} {second}");
         // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
         let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
@@ -520,10 +520,7 @@ impl Line<'_> {
             ),
             // The second word is the command, or a reference that needs an option of its own.
             _ if self.begins_command(number) || is_shown_reference(second) => return None,
-            "--as-file" => {
-                let help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
-                (text, self.with_written_words(help))
-            }
+            "--as-file" => (text, self.with_written_words(as_file_help)),
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names && are_shown => (text, repeated),
             _ if is_pattern => (text, format!("put {option} before each name")),

@@ -313,6 +313,7 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");
+    let is_token_missing = id.starts_with("ASIA") && credentials.session_token().is_none();
     match fault {
         CredentialsFault::Expired => (
             format!("the temporary AWS credentials from {origin} ({key}) have expired"),
@@ -323,9 +324,7 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
             let text = format!("{secret} doesn't match the {key}");
             (text, "copy both keys again, without spaces")
         }
-        CredentialsFault::Unrecognized
-            if id.starts_with("ASIA") && credentials.session_token().is_none() =>
-        {
+        CredentialsFault::Unrecognized if is_token_missing => {
             let token = origin.name_of("AWS_SESSION_TOKEN");
             (
                 format!("the temporary {key} from {origin} needs {token}, which is missing"),
