@@ -260,8 +260,8 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the entry's document with the age of the answer. `replaces` is AWS's failure,
-    /// because of which a stale entry is used, or `None` for a fresh entry.
+    /// Returns the entry's document with the age of the answer. `replaces` is the failure of AWS
+    /// that makes a stale entry necessary, or `None` for a fresh entry.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {

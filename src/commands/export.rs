@@ -30,7 +30,7 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     Err(Problem::usage(text).help(remedy))
 }
 
-/// Where the exported variables go. A file is replaced, except on GitHub.
+/// The destination of the exported variables. A file is replaced, except on GitHub.
 enum Destination {
     Output,
     File(PathBuf),

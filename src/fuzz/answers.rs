@@ -119,18 +119,18 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
 }
 
 /// A JSON object whose values are only parsed when they are needed. The others may be invalid.
-type Fields<'a> = HashMap<String, &'a RawValue>;
+type RawObject<'a> = HashMap<String, &'a RawValue>;
 
 /// Returns the value of a key, or `None` if the key is missing or its value has another type.
-fn field<'a, T: Deserialize<'a>>(object: &Fields<'a>, name: &str) -> Option<T> {
+fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
 /// Returns the value of the secret and the values of the parameters that a response has.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
-    let response: Fields<'_> = serde_json::from_str(&text).unwrap_or_default();
-    let parameters: Vec<Fields<'_>> = field(&response, "Parameters").unwrap_or_default();
+    let response: RawObject<'_> = serde_json::from_str(&text).unwrap_or_default();
+    let parameters: Vec<RawObject<'_>> = field(&response, "Parameters").unwrap_or_default();
     let texts = parameters
         .iter()
         .map(|parameter| field(parameter, "Value"))

@@ -118,7 +118,7 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
 /// space at its end or a curly quote. Returns `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
-        let help = "if it comes from a quoted shell variable, set that variable";
+        let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
     if is_plain_ascii(text) {
@@ -274,7 +274,7 @@ services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
 /// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
-/// If a line has no text after ` = `, the remedy is to remove the tag and keep the value.
+/// If there isn't any text after ` = `, the remedy is to remove the tag and keep the value.
 const TAGS: &str = "\
 findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
 file secret str sub var = ";
@@ -505,7 +505,7 @@ mod tests {
     #[test]
     fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
         for (text, predicate, help) in [
-            ("", "is empty", "set that variable"),
+            ("", "is empty", "that variable isn't set"),
             (" ", "is only a space", "remove the space"),
             ("\r", "is only a carriage return", "remove"),
             ("\u{a0}\u{a0}", "is only a no-break space", "remove"),

@@ -497,7 +497,7 @@ pub struct DnsResolver {
 /// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// How long a lookup is reused. After that, the addresses of a host may have changed.
+/// The time for which a lookup is reused. After that, the addresses of a host may have changed.
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {

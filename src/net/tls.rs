@@ -186,7 +186,8 @@ struct Verifier {
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
-/// How long a verified chain is remembered. After that, a certificate in it may have expired.
+/// The time for which a verified chain is remembered. After that, a certificate in the chain may
+/// have expired.
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
 /// A chain that was verified for a host name, and the time of the verification.

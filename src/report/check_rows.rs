@@ -85,7 +85,7 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // The keys of an object precede it. If one of them has a row, the object has no row.
+            // The keys of an object precede it. If a key has a row, the object doesn't have one.
             let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
             let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {

@@ -142,7 +142,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: an expression that is the
-/// password of a URL, inserts a secret or its key, and has no filter such as `urlencode`.
+/// password of a URL, inserts a secret or its key, and doesn't use a filter such as `urlencode`.
 fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let (_, authority) = template.split_once("://")?;
     let (before_host, _) = authority.split_once("}}@")?;

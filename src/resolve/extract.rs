@@ -271,7 +271,7 @@ pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Probl
 /// `None` for any other value.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
-    let help = "store the object itself, not a string that contains it";
+    let help = "the string contains JSON, so it was encoded twice: store the object itself";
     parsed.value().is_object().then(|| help.to_owned())
 }
 
@@ -323,7 +323,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
-    // Someone has stored all that `aws secretsmanager get-secret-value` prints.
+    // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
     let is_whole_response = map.contains_key("SecretString");
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_names.find_map(lost_name_hint))

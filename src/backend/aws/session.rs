@@ -60,7 +60,7 @@ pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
-    /// How the profile gets its credentials. `None` if the profile doesn't have any or isn't used.
+    /// The way to the profile's credentials. `None` if the profile doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error. The cell is empty until the instance
     /// metadata has been asked.

@@ -27,9 +27,9 @@ use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
-/// How often secrets-exec checks, once the command has ended, whether processes of its group are
-/// left. The kernel reports the end of a process only to its parent, which may be outside the
-/// group.
+/// The interval at which secrets-exec checks, once the command has ended, whether processes of its
+/// group are left. The kernel reports the end of a process only to its parent, which may be outside
+/// the group.
 const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the

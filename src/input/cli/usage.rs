@@ -493,11 +493,12 @@ impl Line<'_> {
         // `-e TOKEN = prod/api:token`
         let mut words_after = self.words[number - 1..].iter().copied();
         let written = words_after.find(|word| *word != "=");
-        let reference = match option {
-            _ if written.is_some_and(is_shown_reference) => written.unwrap_or_default(),
+        let example = match option {
             "--env-from" => "prod/db",
             _ => "prod/db:password",
         };
+        let shown = written.filter(|word| is_shown_reference(word));
+        let reference = shown.unwrap_or(example);
         let patterns = "--except --literal --only --pass --resolve-env --unset";
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
@@ -590,6 +591,6 @@ fn value_of_flag_problem(flag: &str) -> Problem {
 
 /// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
 fn unexpected_argument_problem(number: usize) -> Problem {
-    let text = format!("argument {number} is unexpected (not shown, because it may be a secret)");
+    let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)
 }

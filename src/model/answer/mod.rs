@@ -174,7 +174,7 @@ impl fmt::Debug for SecretValue {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure because of which the cached answer is used. `None` if the answer is younger than
+    /// The failure that the cached answer replaces. `None` if the answer is younger than
     /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }

@@ -45,7 +45,7 @@ pub struct OptionSpec {
     pub heading: &'static str,
 }
 
-/// What an option is about. A subcommand leaves out the options that it ignores from its help.
+/// The topic of an option. A subcommand's help leaves out the topics that it ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// Something that every subcommand needs, such as the region.

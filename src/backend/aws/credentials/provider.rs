@@ -43,7 +43,7 @@ pub struct SearchContext<'a> {
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
     pub budget: &'a RetryBudget<'a>,
-    /// How the profile gets its credentials. It is `None` if the profile doesn't have any or isn't
+    /// The way to the profile's credentials. It is `None` if the profile doesn't have any or isn't
     /// used.
     pub chain: Option<&'a RoleChain>,
     /// The codes that the user has typed. The key is the serial number of the MFA device.
