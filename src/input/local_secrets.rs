@@ -64,10 +64,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
         None if path == Path::new("true") || path == Path::new("1") => {
             problem.help("use a path, such as secrets.local.yaml")
         }
-        None if problem.help.is_none()
-            && problem.text.ends_with("doesn't exist")
-            && !path.to_string_lossy().contains("secrets-exec.") =>
-        {
+        None if problem.help.is_none() && !path.exists() => {
             problem.help("create it, with values such as prod/db: { password: … }")
         }
         Some(_) | None => problem,

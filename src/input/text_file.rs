@@ -27,10 +27,6 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
-        // A declaration isn't a file of values.
-        let is_wrong_kind =
-            |file: &str| option.contains("--local") && file.contains("secrets-exec.");
-        let similar = similar.filter(|file| !is_wrong_kind(file));
         unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
     })
 }
@@ -41,7 +37,13 @@ pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    let nearest = nearest(name, names.iter().map(String::as_str))?;
+    // A declaration isn't a typo of a file for `--local`.
+    let is_local = |name: &str| name.contains(".local.");
+    let same_kind = names
+        .iter()
+        .map(String::as_str)
+        .filter(|other| is_local(other) == is_local(name));
+    let nearest = nearest(name, same_kind)?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 

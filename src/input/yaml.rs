@@ -331,7 +331,7 @@ fn unquoted_template_fault(line: &str) -> Fault {
         // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
         // CloudFormation, and `{{ env.STAGE }}/db:password`.
         _ if line.contains("{{resolve:") => QUOTES.to_owned(),
-        _ if line.contains("}}/") && !line.contains("://") && line.matches("{{").count() == 1 => {
+        _ if line.contains("{{ env.") && line.contains("}}/") && !line.contains("://") => {
             QUOTES.to_owned()
         }
         // These keys are replaced by `template`.

@@ -2,9 +2,9 @@
 //! command is started with. `--clean-env`, `--pass` and `--unset` choose which of the inherited
 //! variables the command gets.
 //!
-//! `main` reads the variables of the process once, and all other code gets them as a value. Nothing
-//! changes them. The patterns for names are those of the crate `glob`: `*`, `?`, `[A-Z]` and
-//! `[!A-Z]`.
+//! `main` reads the variables of the process once, and all other code of ours gets them as a value.
+//! Only `remove_empty_variables` changes them, for the AWS SDK. The patterns for names are those of
+//! the crate `glob`: `*`, `?`, `[A-Z]` and `[!A-Z]`.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};

@@ -141,7 +141,8 @@ impl Line<'_> {
     }
 
     /// Replaces the reference and the variable of an example with those of the command line, if it
-    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`.
+    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a
+    /// path, which `get` can't read, the result is a command with `export`.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
@@ -157,12 +158,11 @@ impl Line<'_> {
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
         // Unlike a variable, `secrets-exec get` doesn't need a key.
-        if is_get && !written.ends_with('/') {
-            return example.replace("prod/db:password", written);
-        }
-        // `get --path /prod/app`
         if is_get {
-            return format!("use secrets-exec export --format shell --env-from {written}");
+            return match written.ends_with('/') {
+                true => format!("use secrets-exec export --format shell --env-from {written}"),
+                false => example.replace("prod/db:password", written),
+            };
         }
 
         let variable_of_reference = variable_for(written);
@@ -402,9 +402,9 @@ impl Line<'_> {
             return value_of_flag_problem(before);
         }
 
-        // `DB_PASSWORD=prod/db:password app`. Without `=`, the word can be the command.
+        // `DB_PASSWORD=prod/db:password app`. Without `=` and `:`, the word can be the command.
         let may_be_entry = has_option(self.command, "--env")
-            && (word.contains('=') || !self.begins_command(number));
+            && (word.contains(['=', ':']) || !self.begins_command(number));
         if may_be_entry && let Some(problem) = missing_option_problem(word, number) {
             return problem;
         }
@@ -503,7 +503,7 @@ impl Line<'_> {
         let is_pattern = patterns.split(' ').any(|name| name == option);
         // A word may be a password, as in `--pass hunter2 app`.
         let mut words = first.split(',').chain([second]);
-        let are_names = words.clone().all(is_name);
+        let are_names = words.clone().all(|word| is_name(&word.replace('*', "")));
         let are_shown = words.all(reads_like_a_name);
         let text = format!("{option} accepts only one value");
         let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
@@ -524,7 +524,9 @@ impl Line<'_> {
             "--as-file" => (text, self.with_written_words(as_file_help)),
             _ if first == "=" => (text, "remove the \"=\"".to_owned()),
             _ if is_pattern && are_names && are_shown => (text, repeated),
-            _ if is_pattern => (text, format!("put {option} before each name")),
+            _ if is_pattern && are_names => (text, format!("put {option} before each name")),
+            // The shell has probably expanded the pattern.
+            _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
             _ => (text, format!("use {}", expected_value(option)?)),
         };
         Some(Problem::usage(text).help(help))

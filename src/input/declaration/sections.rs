@@ -171,7 +171,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             continue;
         }
         // `default: 5432` with the indentation of its entry
-        if VARIABLE_KEYS.split(' ').any(|key| key == name) && value.node.scalar_text().is_some() {
+        if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
                 .refuse(fault.help("indent it like the entry's other keys"));

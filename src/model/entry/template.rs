@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
+use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
 use crate::model::reference::{Aliases, is_name_character};
 use crate::model::shown::reads_like_a_name;
@@ -27,7 +28,7 @@ const GO_WORDS: &str = "env if key range secret with";
 
 /// Patterns for MiniJinja's message followed by the template, each with its help, in rows for
 /// [`hint_of_rows`].
-const SYNTAX_HELPS: &str = r#"expected end of block => close each block: {% if … %} … {% endif %}
+const SYNTAX_HELPS: &str = r#"^unexpected end of input, expected end of block => close each block: {% if … %} … {% endif %}
 \{\{[^}]*\| *\w+ +["'0-9] => put the argument of a filter in parentheses, as in default("x")
 \{\{\{ => use two braces, as in {{ db.host }}
 \{\{[^}]*(\|\||\?\?) => write {{ db.host | default("localhost") }}"#;
@@ -67,7 +68,7 @@ impl Template {
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`, but not as text in `{% raw %}`
-        let is_called = |name| expressions(text).any(|part| part.contains(&format!("{name}(")));
+        let is_called = |name| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
         if names
             .iter()
             .any(|name| name.ends_with("env") && is_called(name))
@@ -148,7 +149,8 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
 
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
-        let prefix = match corrected == corrected.to_uppercase() {
+        let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
+        let prefix = match is_name(name) && name == name.to_uppercase() {
             true => "env.",
             false => "",
         };

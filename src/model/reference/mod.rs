@@ -362,14 +362,15 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     };
     // Otherwise, the text is probably a password. An ARN doesn't read like a name.
     let plain_before = before.replace(['$', '{', '}'], "").to_lowercase();
-    let is_after_name = reads_like_a_name(&plain_before) || Arn::has_prefix(before);
+    let is_after_name =
+        before.ends_with(['/', ':']) || reads_like_a_name(&plain_before) || Arn::has_prefix(before);
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
         // In a unit, %d is the directory of the credentials.
         '%' if variable == "d" => PATH_REMEDY,
         '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        '$' if before.is_empty() && may_be_alias => {
+        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
             "for an alias, remove the \"$\"; for a variable, write ${NAME}"
         }
         '$' | '%' if is_variable && is_only_variable => PASSING_REMEDY,
@@ -383,8 +384,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         '\u{370}'.. => "retype this character, which only looks like an ordinary one",
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
-        '*' if before.is_empty() => VALUE_REMEDY,
-        '*' | '?' => {
+        '*' | '?' if !before.is_empty() => {
             "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
         }
         _ => VALUE_REMEDY,
