@@ -287,7 +287,7 @@ fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event
         && let Some(remedy) = tag_remedy(tag.suffix(), value)
     {
-        let text = format!("\"!{}\" is the syntax of another tool", tag.suffix());
+        let text = format!("\"!{}\" is another tool's syntax", tag.suffix());
         return Fault::new(text).help(remedy);
     }
     let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
@@ -434,6 +434,15 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
+        // `DB_HOST: prod/db:host, default: db`
+        _ if is_key_expected
+            && (before.ends_with(", default") || before.ends_with(", optional")) =>
+        {
+            (
+                "an entry with several keys needs braces",
+                "put the keys in braces, as in { from: prod/db:host, default: localhost }",
+            )
+        }
         // `DB_HOST: prod/db: host`
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
@@ -516,8 +525,8 @@ fn comment_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the column in which the content of a line starts. The hyphen of a list's item is not
-/// part of the content.
+/// Returns the column, counted from 1, in which the content of a line starts. The hyphen before a
+/// list item isn't part of the content.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

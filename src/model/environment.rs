@@ -83,12 +83,12 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// valid patterns.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
-        return Err("a pattern for names, such as AWS_* (repeat the option for several patterns)");
+        return Err("a name pattern, such as AWS_* (repeat the option for several patterns)");
     }
     let has_foreign_character = text.contains(|c| ":=|^$(){}<>\\".contains(c));
     let is_usable = !text.is_empty() && !has_foreign_character;
     let pattern = Pattern::new(text).ok().filter(|_| is_usable);
-    pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
+    pattern.ok_or("a name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }
 
 /// The inherited variables, or those that the command gets. They don't have to be UTF-8, and each

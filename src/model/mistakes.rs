@@ -412,7 +412,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     let (prefix, ours) = foreign_prefix(text).or_else(|| {
         rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.starts_with(word) && text.contains('/'))
     })?;
-    let predicate = format!("begins with \"{prefix}\", which is the syntax of another tool");
+    let predicate = format!("begins with \"{prefix}\", which is another tool's syntax");
     let reference = match ours {
         "" => String::new(),
         ours => own_reference(prefix, ours, &text[prefix.len()..])?,
@@ -462,7 +462,13 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let help = format!("in {tool}, set NAME to this expression, and write ${{NAME}} here");
+    let help = match beginning {
+        // This is the value, not the name of a secret.
+        "${{secrets." => {
+            "remove the entry, and set the variable under \"env:\" of the step".to_owned()
+        }
+        _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),
+    };
     Some(Fault::new(predicate).help(help))
 }
 

@@ -135,9 +135,10 @@ impl Plan {
         })
     }
 
-    /// Returns the locators to request: everything that the entries read, except those that are
-    /// certain to be overridden. If an optional entry, or a key of an object, turns out to override
-    /// another entry, that entry's secret is requested needlessly, but together with the others.
+    /// Returns the locators to request: those that the entries read. An entry that is certain to be
+    /// overridden doesn't read anything (see [`PlannedSource::Overridden`]). If an optional entry,
+    /// or a key of an object, turns out to override another entry, the secret of the overridden
+    /// entry is requested needlessly, but together with the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         // If a variable that should name a secret is empty, the value is absent without a request.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();

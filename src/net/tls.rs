@@ -257,8 +257,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the verification failed because the roots do not contain the chain's issuer. A root with
-/// the issuer's name, but another key, isn't the issuer.
+/// True if the verification failed because the roots don't contain the chain's issuer. If a root
+/// has the issuer's name but a different key, rustls reports `BadSignature`.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let why = verified.as_ref().err();
     let has = |reason: CertificateError| why == Some(&reason.into());

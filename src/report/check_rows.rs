@@ -126,7 +126,8 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// Returns the row of an entry or a key that isn't overridden, with its sources.
+    /// Returns the row of an entry or a key that isn't overridden, with its sources. The row shows
+    /// a path as the user wrote it, because the value of a variable in the path may be a password.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
         let is_key = outcome.id.key.is_some();
@@ -136,7 +137,7 @@ impl CheckedValues<'_> {
             false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
-        // For a key, `Row::new` has taken the variable from the label.
+        // The variable of a key may be hidden, so `Row::new` only sets it if the label shows it.
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }

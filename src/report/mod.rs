@@ -143,7 +143,7 @@ impl Report {
 
     /// Returns the last line of the report: the consequence, and the number of values with a
     /// problem. The line says that they are missing or, if any of them was read, that they can't be
-    /// used. Returns `None` without a consequence, and without a problem about a value.
+    /// used. Returns `None` if there isn't a consequence, or if no problem is about a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();

@@ -24,13 +24,13 @@ use crate::model::shown::{is_quotable, visible};
 pub struct Json(Value);
 
 impl Json {
-    /// Parses the bytes of a document as JSON.
+    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. An
+    /// object whose first key is `$serde_json::private::Number` or `…::RawValue` isn't read as an
+    /// object, because serde_json uses these keys for its own purposes.
     ///
     /// # Errors
     /// If there is a syntax error, or if there are more than 127 nested levels, which is
-    /// serde_json's limit. An object whose first key is `$serde_json::private::Number` or
-    /// `…::RawValue` isn't read as an object, because serde_json uses these keys for its own
-    /// purposes.
+    /// serde_json's limit.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
@@ -220,7 +220,7 @@ fn not_json(
                 .help("correct the JSON in the secret")
         }
         Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON")
-            .help("save it as .env, and store what `secrets-exec migrate .env --secret prod/app --values` prints"),
+            .help("save it as .env, and store the output of `secrets-exec migrate .env --secret prod/app --values`"),
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
@@ -232,9 +232,12 @@ fn not_json(
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
-        Err(_) if bytes.contains(&0) => {
-            Fault::new("is binary, not JSON").help("use --as-file without the key")
-        }
+        Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON").help(match selector {
+            Selector::Whole => "use a file (--as-file) instead",
+            Selector::Key(_) | Selector::Path(_) => {
+                "remove the key; for a variable, add encode: base64, or use --as-file instead"
+            }
+        }),
         Err(_) => Fault::new("is binary, not JSON"),
     };
     let consequence = match selector {
@@ -253,8 +256,8 @@ fn not_json(
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint to write `write` for the whole value, or `None` if the reference must not be
-/// shown.
+/// Returns the hint that shows how to get the whole value. `write` is what to write for that.
+/// Returns `None` if `write` is `None`, because the reference must not be shown.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
@@ -323,10 +326,19 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
+    // The beginning of the path exists.
+    let path_hint = || {
+        let path = key_as_path(key)?;
+        let first = path.query.segments.first()?;
+        let exists =
+            matches!(first, Segment::Selector(Selected::Name(name)) if map.contains_key(name));
+        exists.then(|| parent_hint(json, &path)).flatten()
+    };
     // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
     let is_whole_response = map.contains_key("SecretString");
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_names.find_map(lost_name_hint))
+        .or_else(path_hint)
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
@@ -370,26 +382,27 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
     Some(format!("for {what} {key}, write {write}"))
 }
 
-/// Returns the hint for a key that was meant as a path: for `db.host`, `/db/host` or `db[host]`,
-/// the hint is to write `$.db.host`. If `db` is a string with JSON, the hint is that of
-/// [`encoded_twice_hint`]. The result is `None` for any other key.
+/// Returns the hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or
+/// `db[host]`, the hint is to write `$.db.host`. Returns `None` for any other key.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    let path = key_as_path(key)?;
+    find_node(json, &path).ok()?;
+    // If the reference isn't shown, the hint is only the path, which consists of existing keys.
+    let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
+    Some(format!("write {write}"))
+}
+
+/// Returns the JSONPath for a key that may be meant as a path: `$.db.host` for `db.host`,
+/// `/db/host` or `db[host]`. Returns `None` for a single name.
+fn key_as_path(key: &str) -> Option<JsonPath> {
     let is_separator = |c: char| c.is_ascii_punctuation() && !"_-".contains(c);
     let names = Vec::from_iter(key.split(is_separator).filter(|name| !name.is_empty()));
-    // A single name isn't a path.
     names.get(1)?;
     let segments = names.iter().map(|name| match name.parse::<usize>() {
         Ok(index) => format!("[{index}]"),
         Err(_) => format!("['{name}']"),
     });
-    let path = JsonPath::parse(&short_path(&format!("${}", String::from_iter(segments))))?;
-    // Only a path that exists is suggested.
-    if find_node(json, &path).is_err() {
-        return encoded_twice_hint(json.get(names[0])?);
-    }
-    // If the reference isn't shown, the hint is only the path, which consists of existing keys.
-    let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
-    Some(format!("write {write}"))
+    JsonPath::parse(&short_path(&format!("${}", String::from_iter(segments))))
 }
 
 /// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key
@@ -436,9 +449,9 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path can't be evaluated, if it matches no node, which is an absence, or if it matches
-/// several nodes. The error shows the paths of these nodes only if they look like names, and not
-/// the path of a null, because its key can be a value (see [`quotable_keys`]).
+/// If the path can't be evaluated, or if it matches no node, which is an absence, or several nodes.
+/// For several nodes, the help lists their paths. It leaves out a path with a name that may be a
+/// value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -481,23 +494,51 @@ fn short_path(normalized: &str) -> String {
     short.unwrap_or_default()
 }
 
-/// Follows the names in a path to the first one that doesn't exist, and returns the hint about that
-/// name. If a name leads to a string before that, the hint is that of [`encoded_twice_hint`].
-/// Returns `None` if a segment isn't a name, or leads to any other value that isn't an object.
+/// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
+/// a name leads to a string before that, the hint is that of [`encoded_twice_hint`]. Returns `None`
+/// if a segment is neither a name nor an index, or leads to any other value that has no parts.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
-    let mut parent = None;
+    let mut parent = "$".to_owned();
     for segment in &path.query.segments {
-        let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else {
-            return encoded_twice_hint(json);
-        };
-        match map.get(name) {
-            Some(value) => json = value,
-            // Only a KEY can be rewritten, not a name within a path.
-            None => return Some(keys_hint(map, parent.as_deref(), name, &|_| None)),
+        match (segment, json) {
+            (Segment::Selector(Selected::Name(name)), Value::Object(map)) => {
+                let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
+                // Only a KEY can be rewritten, not a name within a path.
+                let Some(value) = map.get(name) else {
+                    return Some(keys_hint(map, of_object, name, &|_| None));
+                };
+                json = value;
+                parent = format!("{parent}.{name}");
+            }
+            (Segment::Selector(Selected::Index(index)), Value::Array(items)) => {
+                let Some(value) = usize::try_from(*index)
+                    .ok()
+                    .and_then(|index| items.get(index))
+                else {
+                    return Some(array_hint(items, &parent));
+                };
+                json = value;
+                parent = format!("{parent}[{index}]");
+            }
+            (Segment::Selector(Selected::Name(_)), Value::Array(items)) => {
+                return Some(array_hint(items, &parent));
+            }
+            _ => return encoded_twice_hint(json),
         }
-        parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
     }
     None
+}
+
+/// Returns the hint for a key or an index that the array at `path` doesn't have.
+pub fn array_hint(items: &[Value], path: &str) -> String {
+    match items.len() {
+        0 => format!("{path} is an empty array"),
+        1 => format!("{path} is an array with one item, {path}[0]"),
+        count => {
+            let last = count - 1;
+            format!("{path} is an array with {count} items, {path}[0] to {path}[{last}]")
+        }
+    }
 }
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was

@@ -399,7 +399,9 @@ impl<'a> ParsedAnswers<'a> {
                 let input = input_of(self.parsed(&reference.locator, document), document);
                 input.ok_or_else(|| {
                     let text = format!("is binary, so the template can't use {alias}");
-                    let why = Problem::configuration(text).code("not-text");
+                    let help =
+                        "use encode: base64 or an entry in \"files\" instead of the template";
+                    let why = Problem::configuration(text).code("not-text").help(help);
                     with_entry(why, Some(reference), subject).into()
                 })
             });

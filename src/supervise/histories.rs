@@ -21,7 +21,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// The phase of the launch, if there is one besides the command.
+/// What the current launch is doing, or `None` if only the command is running or nothing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
     None,

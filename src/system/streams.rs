@@ -66,6 +66,6 @@ fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);
     let events = files[0].revents().unwrap_or(PollFlags::empty());
-    // poll(2) also returns for POLLERR and POLLHUP, which nobody has to ask for.
+    // poll(2) also returns for POLLERR and POLLHUP, even though they weren't requested.
     ready && events.contains(PollFlags::POLLOUT)
 }

@@ -339,7 +339,7 @@ fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
 /// Converts a duration for poll(2), rounded up to milliseconds so that the time is up when poll(2)
 /// returns. The longest timeout is about 24 days.
 fn timeout(limit: Duration) -> PollTimeout {
-    let milliseconds = limit.as_micros().div_ceil(1000);
+    let milliseconds = limit.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }
 

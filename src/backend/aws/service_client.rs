@@ -271,7 +271,10 @@ impl Client {
         };
         let remedy = match kind {
             Lookup => "check this machine's DNS settings",
-            MalformedResponse => "check that this is the address of AWS or an emulator",
+            MalformedResponse => {
+                let help = format!("check that {setting} is the address of AWS or an emulator");
+                return error.with_outage_help(help);
+            }
             Timeout => "check the service there, allow more time with --timeout",
             Connection | Silent => "start the service there",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
@@ -444,9 +447,10 @@ impl Endpoints {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// Returns a part of the key for a cached answer. This part depends on everything that changes
-    /// the endpoint of this store or of STS. STS is included, because it provides the credentials
-    /// of the role that reads from the store.
+    /// Returns a part of the key for a cached answer. This part depends on each setting that
+    /// changes the endpoint of this store or of STS, except the region, which [`Aws::cache_key`]
+    /// adds. STS is included, because it provides the credentials of the role that reads from the
+    /// store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))

@@ -347,12 +347,12 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The values that have changed.
+/// What differs from the values that the command has now.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     /// The labels of variables and files.
     pub labels: BTreeSet<String>,
-    /// The names, in messages, of the secrets and parameters from which they are read.
+    /// What messages call the secrets and parameters from which the changed values were read.
     pub secrets: BTreeSet<String>,
 }
 

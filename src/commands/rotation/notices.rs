@@ -196,9 +196,9 @@ impl Notices<'_> {
         self.write_lines(&terminal::visible_lines(records));
     }
 
-    /// Writes what is left of an earlier line, and then `lines`. Doesn't wait for the reader.
-    /// Returns false if lines were dropped, because the reader is behind. A warning with their
-    /// number precedes the next lines that are written.
+    /// Writes what is left of an earlier line, and then `lines`. Doesn't wait for the reader. Does
+    /// nothing if `lines` is empty. Returns false if lines were dropped, because the reader is
+    /// behind. The next call that writes anything begins with a warning about their number.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
@@ -213,11 +213,12 @@ impl Notices<'_> {
 
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // `text` ends with `dropped`. If that isn't longer than `lines`, the warning was written.
+        // The warning is before `lines`. So if no more than `lines` was dropped, the warning was
+        // written.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // If the warning was dropped, too, it isn't counted.
+        // The warning itself isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

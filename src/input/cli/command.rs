@@ -289,10 +289,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
 /// The heading of the options that say what to resolve.
 const ENTRIES: &str = "What to resolve";
 
-/// The options that `-h` describes. `--help` describes all options.
+/// The most common options of a launch. `-h` describes only these of them, and `--help` all of
+/// them.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
-/// True if `-h` describes the option.
+/// True for one of the most common options of a launch ([`COMMON`]).
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }

@@ -270,7 +270,12 @@ impl<'a> Item<'a> {
             // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
                 let reference = value.value_of("secretKeyRef").unwrap_or(value);
-                let fields = ["name", "key"].map(|key| reference.value_of(key)?.scalar_text());
+                // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
+                let keys = match reference.value_of("property") {
+                    Some(_) => ["key", "property"],
+                    None => ["name", "key"],
+                };
+                let fields = keys.map(|key| reference.value_of(key)?.scalar_text());
                 let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
                 let shown = Some(&*written).filter(|text| reads_like_a_name(text));
                 format!("use from: {} instead", shown.unwrap_or("prod/db"))
@@ -282,7 +287,7 @@ impl<'a> Item<'a> {
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
-                "put the secret's key after a colon, as in prod/db:password".to_owned()
+                "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned()
             }
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {

@@ -233,7 +233,7 @@ pub enum CredentialsFault {
 /// The reason why there isn't a usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
-    /// AWS throttled the request.
+    /// AWS got too many requests: it answered with a throttling error or HTTP status 429.
     Throttled,
     /// AWS answered with an HTTP status of 500 or more.
     Service,
@@ -446,7 +446,7 @@ facts_of_causes! {
         code: "throttled", headline: "was throttled by AWS", sentence: "AWS throttled the request ({})", remedy: RETRY
     }
     Outage(OutageKind::Service) => ANSWERED {
-        code: "service-failure", headline: "failed because of an error at AWS", sentence: "AWS returned {}", remedy: RETRY
+        code: "service-failure", headline: "failed because of an AWS error", sentence: "AWS returned {}", remedy: RETRY
     }
     Outage(OutageKind::MalformedResponse) => ANSWERED { code: "malformed-response", sentence: "the request {}", remedy: PORTAL }
     Outage(OutageKind::Timeout) => UNREACHABLE {

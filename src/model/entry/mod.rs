@@ -56,8 +56,8 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern. Messages may hide a reference with an alias until the plan, which has the aliases,
-    /// decides about it.
+    /// pattern. At first, a reference that uses an alias may be hidden, because it may not read
+    /// like a name. The plan, which has the aliases, decides again whether messages may show it.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match &source {
             EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
@@ -176,7 +176,7 @@ pub enum NamingError {
     /// A variable with this name can do harm.
     Unsafe {
         name: EnvName,
-        /// What the variable does, as a predicate: `can make programs run other code`.
+        /// What the variable does, as a predicate: `can make programs run someone else's code`.
         effect: &'static str,
     },
 }
@@ -189,7 +189,7 @@ pub enum NamingError {
 /// a variable under `env`. No list of names can be complete, so `only` is the safe limit.
 const UNSAFE_NAMES: [(&str, &str); 4] = [
     (
-        "can make programs run other code",
+        "can make programs run someone else's code",
         "PATH SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_* LD_* DYLD_* \
          GCONV_PATH GLIBC_TUNABLES MALLOC_* NODE_OPTIONS NODE_PATH NODE_REDIRECT_WARNINGS NODE_V8_COVERAGE NPM_CONFIG_* BUN_* DENO_* PYTHON* PERL5* \
          PERLLIB RUBYLIB RUBYOPT BUNDLE_* GEM_* LUA_* ERL_* CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS DOTNET_* CORECLR_* COR_* \

@@ -107,7 +107,7 @@ pub struct CacheOptions {
     pub stale: Duration,
 }
 
-/// The reaction to a secret that changes, with its times and signals.
+/// What to do when a secret has changed, with the signals and durations for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,

@@ -48,7 +48,7 @@ pub struct OptionSpec {
 /// The topic of an option. A subcommand's help leaves out the topics that it ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Something that every subcommand needs, such as the region.
+    /// Anything else, such as the region. No subcommand that has these options ignores them.
     General,
     /// The requests, which `policy` doesn't send.
     Requests,

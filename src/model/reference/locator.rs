@@ -225,8 +225,10 @@ impl SecretRef {
 /// a variable or an existing secret, because messages may always show such a name.
 pub(super) const KNOWN: &str = "known";
 
-/// True if messages may show a reference with these fields, because it reads like a name. Parts
-/// with a grammar of their own don't have to: a JSONPath, AWS's staging labels and a version id.
+/// True if messages may show a reference with these fields. SECRET, KEY and a label must together
+/// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath
+/// and AWS's staging labels have a grammar of their own, so they are always shown. A version id
+/// only has to have the form of one.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let key = match selector {
         Selector::Key(key) => Some(key.as_str()),
@@ -248,8 +250,7 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
     let fields = [Some(secret), key, custom_stage].into_iter().flatten();
-    // Even after a real secret and key, a longer label may be a password, so it is also judged by
-    // itself.
+    // A label after a real secret and key may still be a password, unless it is too short for one.
     let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
     !has_hidden_key
         && custom_stage.is_none_or(is_label)

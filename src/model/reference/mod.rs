@@ -72,6 +72,12 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "to pass the variable on, remove this entry; if the variable names a secret, write ${NAME}";
 
+/// Returns the remedy for a reference that is only `${NAME}`, if NAME isn't the name of a secret.
+/// The remedy must not make anyone set NAME to a password, which would be sent to AWS.
+pub fn naming_remedy(name: &str) -> String {
+    format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
+}
+
 /// The remedy for the path of a file where a reference belongs.
 const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
 
@@ -83,7 +89,7 @@ pub const URL_REMEDY: &str =
     "store it in a secret; if it doesn't contain a password, use { value: … } under \"env\"";
 
 impl Reference {
-    /// Parses a reference.
+    /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
     ///
     /// # Errors
     /// If the text can't be a reference, whatever the aliases and variables are.
@@ -93,6 +99,7 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
+        // `is_ordinary` only saves time: `misread_text` finds nothing in an ordinary reference.
         if !is_ordinary(text)
             && let Some(fault) = misread_text(text, [secret, key, stage, version])
         {
@@ -137,8 +144,8 @@ impl Reference {
     }
 
     /// True if messages may show the reference as it was written, because it reads like a name. The
-    /// name of an alias always does. A placeholder is judged by its default, because the variable's
-    /// value isn't shown.
+    /// name of an alias may always be shown. A placeholder is judged by its default, because the
+    /// variable's value isn't shown. Without a default, it is accepted.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let version = self.version.as_ref();
         if aliases.contains_key(&self.secret) {
@@ -260,7 +267,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
-        let value = variable_value(name, default, inherited)?;
+        let value = variable_value(name, default, inherited).map_err(|fault| {
+            match inherited.get(name) {
+                None if is_only_variable => fault.help(naming_remedy(name)),
+                Some(_) | None => fault,
+            }
+        })?;
         // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
         // set".
         if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
@@ -280,7 +292,11 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         Err(error) if !names.is_empty() => {
             let names = names.join(" and ");
             let defect = format!("{} (after expanding {names})", error.text);
-            return Err(Fault::new(defect));
+            let fault = Fault::new(defect);
+            return Err(match is_only_variable {
+                true => fault.help(naming_remedy(&names)),
+                false => fault,
+            });
         }
         parsed => parsed?,
     };
@@ -459,14 +475,15 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        // `$password`, `$.hosts[]`, `$$.password`
+        // KEY may be a part of a password, so the help repeats only a name or a valid JSONPath:
+        // `$password`, `$.hosts[]`, `$$.password`.
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
                 let path = path.replace("[]", "[0]");
                 format!("write ${path}, with the index of one element")
             }
-            path if key == format!("$${path}") => {
+            path if key == format!("$${path}") && JsonPath::parse(&key[1..]).is_some() => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
@@ -567,11 +584,12 @@ fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<
 }
 
 /// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
-/// replaces an empty value.
+/// replaces an empty value. Without a default, an empty value is returned, and the caller decides
+/// whether it may be empty.
 ///
 /// # Errors
-/// If the variable isn't set and there isn't a default, or if the value isn't UTF-8 or has
-/// something in it that people overlook.
+/// If the variable isn't set and there isn't a default, if the value isn't UTF-8, or if it has a
+/// character that people overlook, such as a space at its end.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

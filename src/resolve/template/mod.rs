@@ -45,8 +45,8 @@ use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, TemplateInputs, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, encoded_twice_hint, keys_hint,
-    missing_key, quotable_keys, with_entry,
+    Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
+    keys_hint, missing_key, quotable_keys, with_entry,
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
@@ -202,15 +202,14 @@ impl Rendering<'_> {
             false => "doesn't have a key that the template looks up".to_owned(),
         };
 
-        // The object that doesn't have the key. A result of `fromjson` isn't in `inputs`, and an
-        // array isn't an object.
-        let parent_object = || {
+        // The value that doesn't have the key. A result of `fromjson` isn't in `inputs`.
+        let parent_value = || {
             let name = lookup.alias.as_deref()?;
             let (key, parents) = lookup.path.split_last()?;
-            let map = value_at(self.inputs.get(name)?.value(), parents)?.as_object()?;
-            Some((name, key, parents, map))
+            let value = value_at(self.inputs.get(name)?.value(), parents)?;
+            Some((name, key, parents, value))
         };
-        let Some((name, key, parents, map)) = parent_object().filter(|_| is_quotable) else {
+        let Some((name, key, parents, value)) = parent_value().filter(|_| is_quotable) else {
             let subject = match lookup.alias.as_deref() {
                 None => "the result of \"fromjson\" ",
                 Some(template::ENV) => "the environment ",
@@ -220,6 +219,11 @@ impl Rendering<'_> {
             return problem(format!("{subject}{predicate}"));
         };
 
+        let parent = [&[name.to_owned()], parents].concat().join(".");
+        let Some(map) = value.as_object() else {
+            let hint = value.as_array().map(|items| array_hint(items, &parent));
+            return problem(predicate).help_if_some(hint);
+        };
         if name == template::ENV {
             return self.unset_variable_problem(key, nearest(key, quotable_keys(map)));
         }
@@ -227,7 +231,6 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
@@ -272,12 +275,13 @@ impl Rendering<'_> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
         // No key can be looked up in a secret that is text, whatever `parent` is.
-        if text_of_secret.is_none() {
-            let keys: Vec<_> = parent.split('.').skip(1).collect();
-            let value = value_at(input.value(), &keys)?;
-            if value.is_object() || value.is_null() {
-                return None;
-            }
+        let keys = parent
+            .split('.')
+            .skip(1)
+            .take_while(|_| text_of_secret.is_none());
+        let value = value_at(input.value(), &Vec::from_iter(keys))?;
+        if value.is_object() || value.is_null() {
+            return None;
         }
 
         let text = match parent.split_once('.') {
@@ -292,6 +296,7 @@ impl Rendering<'_> {
         let help = text_of_secret
             .and_then(|text| Json::parse(text.as_bytes()).ok())
             .and_then(|json| encoded_twice_hint(json.value()))
+            .or_else(|| Some(array_hint(value.as_array()?, parent)))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
         let reference = self.references.get(alias);
@@ -380,7 +385,7 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
         (None, UnknownMethod) => unknown().help("use a filter instead, as in {{ db.host | trim }}"),
         (None, UnknownFunction | UnknownTest) => unknown(),
         (None, ErrorKind::InvalidOperation) => {
-            "an operator or filter can't be applied to these values".into()
+            "an operator or filter got a value that it can't use".into()
         }
         (None, ErrorKind::UndefinedError) => "it uses an undefined value".into(),
         (None, ErrorKind::OutOfFuel) => "it takes too many steps".into(),

@@ -155,9 +155,9 @@ A is empty | env:\n  A^:\n  B: x:k
 begins with $ but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
-must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
+must be a name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 isn't a unit name such as app.service | credentials: {^"[": {k: x}}
-which is the syntax of another tool | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
+which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3

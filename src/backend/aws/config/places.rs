@@ -321,7 +321,8 @@ impl Profiles {
         if let Some(path) = &files.config {
             profiles.read_file(path, progress, split_header)?;
         }
-        // Every section is a profile. This file is read last, so that its settings win.
+        // In the credentials file, every section is a profile. The file is read last, so that its
+        // settings win.
         if let Some(path) = &files.credentials {
             profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
         }

@@ -139,9 +139,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // Any other error than `NextProvider` ends the search. But the last provider, the instance
-        // metadata service, can be late or broken on any machine, so its error only ends the search
-        // if waiting wouldn't help.
+        // Unless the next provider may be asked, the error ends the search. But the last provider,
+        // the instance metadata service, can be late or broken on any machine. So its error is
+        // returned as it is only if waiting wouldn't help, and otherwise becomes one of the reasons
+        // why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -199,7 +200,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
     } else {
-        note += &format!(", which can't be used: {last_reason}");
+        note += &format!(" ({last_reason})");
         "give the task, pod or instance a role"
     };
 

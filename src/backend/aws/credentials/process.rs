@@ -235,8 +235,11 @@ impl CredentialProcess {
                 tokio::time::sleep(TICK).await;
                 continue;
             };
+            // While the output is open, this checks at least every 50 ms whether the program has
+            // ended.
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
-            // The output has ended, or can't be read.
+            // The output has ended. After a read error, nothing more can be read either, so the
+            // program is judged by its exit status and by what it has printed so far.
             if let Ok(Ok(0) | Err(_)) = reading.await {
                 pipe = None;
             }

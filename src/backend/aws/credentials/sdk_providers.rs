@@ -83,7 +83,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 }
 
 /// The remedy for a container's variables that are invalid, or that are set outside a container.
-const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CONTAINER_*";
+const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
 /// The remedy for a URL of a container's credentials that the SDK refuses.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
@@ -172,8 +172,8 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     })
 }
 
-/// Converts the credentials in a response from the portal. Returns `None` if a part is missing, or
-/// if the expiration isn't a valid time.
+/// Converts the credentials in a response from the portal. Returns `None` if the access key id or
+/// the secret access key is missing, or if the expiration isn't a valid time.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
