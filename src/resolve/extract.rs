@@ -362,24 +362,25 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
-/// Returns the hint for a KEY that looks like a version: AWS itself writes `NAME:3` for version 3
-/// of a parameter, and a stage is often written after one colon. If `code` says that a parameter
-/// isn't JSON, the KEY may be superfluous, or a label. Returns `None` for any other KEY, and if the
-/// reference must not be shown.
+/// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
+/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. If `code`
+/// says that a parameter isn't JSON, the parameter doesn't have keys, so the KEY is superfluous or
+/// a label. Returns `None` for any other KEY, and if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
-    let (what, colons) = match reference.locator.store {
-        Store::SecretsManager if AWS_STAGES.contains(&key.as_str()) => ("the stage", ":"),
-        Store::ParameterStore if key.parse::<u64>().is_ok_and(|version| version > 0) => {
-            ("version", "::")
+    // The colons to add after the one before the KEY: one for the field STAGE, two for VERSION-ID.
+    let (purpose, colons) = match (reference.locator.store, &reference.selector) {
+        (Store::SecretsManager, _) if AWS_STAGES.contains(&key.as_str()) => ("for the stage", ":"),
+        (Store::ParameterStore, _) if key.parse::<u64>().is_ok_and(|version| version > 0) => {
+            ("for version", "::")
         }
-        Store::ParameterStore if code == "not-json" => {
-            ("the whole value, remove the key; for the label", ":")
+        (Store::ParameterStore, Selector::Key(_)) if code == "not-json" => {
+            ("for the whole value, remove the key; for the label", ":")
         }
-        Store::SecretsManager | Store::ParameterStore => return None,
+        (Store::SecretsManager | Store::ParameterStore, _) => return None,
     };
     let write = subject.rewritten_with_fields(&key, &format!("{colons}{key}"))?;
-    Some(format!("for {what} {key}, write {write}"))
+    Some(format!("{purpose} {key}, write {write}"))
 }
 
 /// Returns the hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or

@@ -196,7 +196,8 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),
-        // `{{ db.host:db.port }}` and `{{ db.host:5432 }}`
+        // In `{{ db.host:db.port }}` and `{{ db.host:5432 }}`, the colon belongs between two
+        // expressions.
         key if !secret.contains('/') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
         key => format!("{alias}.{key}"),
     };

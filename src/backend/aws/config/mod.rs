@@ -339,10 +339,14 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 /// Returns the advice to correct the spelling of the profile's section or, if nothing chooses a
-/// profile, to choose one. Returns `None` if neither would help.
+/// profile, to choose one. If the region is missing, only profiles with a region are named. Returns
+/// `None` if neither would help.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
-    let others = Vec::from_iter(profiles.names().filter(|name| *name != "default"));
+    let region_of = |name: &str| profiles.profile(name)?.setting("region");
+    let has_region = settings.region.is_some() || region_of(name).is_some();
+    let is_usable = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
+    let others = Vec::from_iter(profiles.names().filter(is_usable));
     let must_choose = source.is_none() && !others.is_empty();
     let names = others.join(", ");
     match profiles.spelling_advice(name) {
