@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
-use super::entry::{FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
+use super::entry::{EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
-use super::plan::{EntryId, Plan, Planned, PlannedSource};
+use super::plan::{Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 

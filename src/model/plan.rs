@@ -31,7 +31,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use crate::model::entry::EntryId;
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
