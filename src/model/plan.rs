@@ -277,13 +277,16 @@ impl Lookup<'_> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
+            let origin = &entry.subject.origin;
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
                 // Without `only`, the variables depend on the object's keys, so `names` is empty,
                 // and nothing overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
-                claims.are_all_held(&names).then_some(Holder::Several)
+                let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
+                let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
+                are_all_held.then_some(Holder::Several)
             } else {
-                claims.holder(&entry.target, &entry.subject.origin)
+                claims.holder(&entry.target, origin)
             };
             // An optional entry may be absent, and an object doesn't have claims of its own, so
             // neither overrides anything here.

@@ -114,7 +114,7 @@ pub fn key_outcomes(
         let variable_name = object.naming.variable_name(key);
         let named = variable_name.and_then(|name| expect_safe_value(name, value.expose()));
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
-            && let Some(holder) = claims.variable_holder(name)
+            && let Some(holder) = claims.holder(&Target::Env(name.clone()), &entry.subject.origin)
         {
             outcomes.push(outcome_of(number, key, name, Outcome::Overridden(holder)));
             continue;
