@@ -98,9 +98,7 @@ impl EntryOutcome {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            // A vector would reserve space for four references, but there is nearly always only
-            // one.
-            reads: Box::from_iter(entry.source.references().cloned()).into_vec(),
+            reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
             result,

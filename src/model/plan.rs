@@ -215,28 +215,26 @@ pub struct ObjectSource {
 }
 
 impl PlannedSource {
-    /// Returns the references that the entry reads.
-    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
-        // At most one of the three is `Some`.
-        let (single, parts, inputs) = match self {
-            Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
-            Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
-            Self::Value(ValueSource::Template { inputs, .. }) => (None, None, Some(inputs)),
-            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => (None, None, None),
-            Self::Object(object) => (Some(&object.reference), None, None),
-        };
-        let in_parts = parts.into_iter().flatten().filter_map(|part| match part {
-            Part::Reference(reference) => Some(reference),
-            Part::Text(_) => None,
-        });
-        let in_template = inputs.into_iter().flat_map(BTreeMap::values);
-        single.into_iter().chain(in_parts).chain(in_template)
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Value(ValueSource::Secret(reference)) => vec![reference],
+            Self::Value(ValueSource::Composed(parts)) => {
+                let references = parts.iter().filter_map(|part| match part {
+                    Part::Reference(reference) => Some(reference),
+                    Part::Text(_) => None,
+                });
+                references.collect()
+            }
+            Self::Value(ValueSource::Template { inputs, .. }) => inputs.values().collect(),
+            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => Vec::new(),
+            Self::Object(object) => vec![&object.reference],
+        }
     }
 
     /// Returns the name of an empty variable that should name one of the secrets, or `None` if
     /// every secret has a name. With such a variable, the value is absent.
     pub fn empty_variable(&self) -> Option<&str> {
-        let mut references = self.references();
+        let mut references = self.references().into_iter();
         references.find_map(|reference| reference.locator.empty_variable())
     }
 }

@@ -176,7 +176,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     };
     name.as_str().strip_suffix("_FILE")?;
     // Without a reference, the value is a literal.
-    entry.source.references().next()?;
+    entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     // A relative path is quotable. It has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
