@@ -123,6 +123,44 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
+/// Pairs of options. The first option only makes sense together with the second one. The text
+/// follows the second one in the remedy, as an example of its value.
+const NEEDS: [(OptionId, OptionId, &str); 9] = [
+    (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
+    (OptionId::AgentFallback, OptionId::Agent, ""),
+    (OptionId::CacheTtl, OptionId::Cache, " DIR"),
+    (OptionId::CacheStale, OptionId::Cache, " DIR"),
+    (OptionId::PollInterval, OptionId::OnRotation, " restart"),
+    (OptionId::Splay, OptionId::OnRotation, " restart"),
+    (OptionId::StopSignal, OptionId::OnRotation, " restart"),
+    (OptionId::Grace, OptionId::OnRotation, " restart"),
+    (OptionId::PollSignal, OptionId::OnRotation, " restart"),
+];
+
+/// Pairs of options that exclude each other, each with the reason.
+const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
+    (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
+    (OptionId::Local, OptionId::Agent, TWO_SOURCES),
+    (OptionId::Cache, OptionId::Local, CACHED),
+    (OptionId::Cache, OptionId::Agent, CACHED),
+];
+
+/// The reasons in [`EXCLUSIONS`]. In messages, they follow "because".
+const ONE_REGION: &str = "an endpoint serves only one region";
+const TWO_SOURCES: &str = "both say where all values come from";
+const CACHED: &str = "the cache only keeps answers from AWS itself";
+
+/// Pairs of options. The first option only applies if the second one isn't set in a place with
+/// higher precedence. Otherwise, a place with lower precedence could pass on more variables, and
+/// its external id could belong to a different role.
+const COMPANIONS: [(OptionId, OptionId); 2] = [
+    (OptionId::Pass, OptionId::CleanEnv),
+    (OptionId::ExternalId, OptionId::RoleArn),
+];
+
+/// Options that only exist on Linux.
+const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
+
 impl TypedOptions {
     /// Returns the options with their defaults, and [`Self::unmet_requirements`]. The options are
     /// usable even if there are errors, so that the errors can be printed in the chosen format.
@@ -212,47 +250,7 @@ impl TypedOptions {
             grace: self.grace.unwrap_or(GRACE),
         })
     }
-}
 
-/// Pairs of options. The first option only makes sense together with the second one. The text
-/// follows the second one in the remedy, as an example of its value.
-const NEEDS: [(OptionId, OptionId, &str); 9] = [
-    (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
-    (OptionId::AgentFallback, OptionId::Agent, ""),
-    (OptionId::CacheTtl, OptionId::Cache, " DIR"),
-    (OptionId::CacheStale, OptionId::Cache, " DIR"),
-    (OptionId::PollInterval, OptionId::OnRotation, " restart"),
-    (OptionId::Splay, OptionId::OnRotation, " restart"),
-    (OptionId::StopSignal, OptionId::OnRotation, " restart"),
-    (OptionId::Grace, OptionId::OnRotation, " restart"),
-    (OptionId::PollSignal, OptionId::OnRotation, " restart"),
-];
-
-/// Pairs of options that exclude each other, each with the reason.
-const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
-    (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
-    (OptionId::Local, OptionId::Agent, TWO_SOURCES),
-    (OptionId::Cache, OptionId::Local, CACHED),
-    (OptionId::Cache, OptionId::Agent, CACHED),
-];
-
-/// The reasons in [`EXCLUSIONS`]. In messages, they follow "because".
-const ONE_REGION: &str = "an endpoint serves only one region";
-const TWO_SOURCES: &str = "both say where all values come from";
-const CACHED: &str = "the cache only keeps answers from AWS itself";
-
-/// Pairs of options. The first option only applies if the second one isn't set in a place with
-/// higher precedence. Otherwise, a place with lower precedence could pass on more variables, and
-/// its external id could belong to a different role.
-const COMPANIONS: [(OptionId, OptionId); 2] = [
-    (OptionId::Pass, OptionId::CleanEnv),
-    (OptionId::ExternalId, OptionId::RoleArn),
-];
-
-/// Options that only exist on Linux.
-const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
-
-impl TypedOptions {
     /// Returns the pairs of options in this place that exclude each other, each with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
         let exclusions = EXCLUSIONS.into_iter();
