@@ -232,10 +232,9 @@ pub fn shown_pattern(pattern: &str) -> &str {
     let stem = pattern.replace(['*', '?'], "");
     let is_in_capitals = stem == stem.to_uppercase();
     let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
-    if is_name || is_quotable_value(&stem) {
-        pattern
-    } else {
-        "…"
+    match is_name || is_quotable_value(&stem) {
+        true => pattern,
+        false => "…",
     }
 }
 
@@ -453,24 +452,21 @@ fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, url_and_rest)) = rest.split_once("://") {
-        masked.extend([before, "://"]);
         let is_end = |c: char| c.is_whitespace() || "\"<>".contains(c);
         let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
         // A password that isn't percent-encoded may contain `/`, `?` and `:`, but it ends at the
         // last `@`.
-        let without_login = match url.rsplit_once('@') {
-            Some((_, host_and_path)) => {
-                masked.push_str("***@");
-                host_and_path
-            }
-            None => url,
+        let (login, after_login) = match url.rsplit_once('@') {
+            Some((_, after_login)) => ("***@", after_login),
+            None => ("", url),
         };
-        match without_login.split_once(['?', '#']) {
-            Some((host_and_path, _)) => masked.extend([host_and_path, "?***"]),
-            None => masked.push_str(without_login),
-        }
+        let (host_and_path, query) = match after_login.split_once(['?', '#']) {
+            Some((host_and_path, _)) => (host_and_path, "?***"),
+            None => (after_login, ""),
+        };
+        masked.extend([before, "://", login, host_and_path, query]);
         rest = after_url;
     }
     masked + rest

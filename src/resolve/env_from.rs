@@ -28,10 +28,9 @@ pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 /// Returns the option, or the line of a declaration, that sets one variable, for a help text:
 /// `--env LEVEL=prod/app:level`.
 fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
+    let assignment = format!("{name}={reference}");
     match subject.origin {
-        Origin::Argument(_) => {
-            format!("--env {}", shell_quoted(&format!("{name}={reference}")))
-        }
+        Origin::Argument(_) => format!("--env {}", shell_quoted(&assignment)),
         Origin::Inherited | Origin::File { .. } => format!("{name}: {reference} under \"env\""),
     }
 }

@@ -270,7 +270,7 @@ impl FailedRequest<'_> {
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
-                Self::miswritten_fields_hint,
+                |request| request.hint_of_table(MISWRITTEN_FIELDS),
                 Self::version_hint,
             ],
             Missing::Secret => &[
@@ -280,7 +280,7 @@ impl FailedRequest<'_> {
                 Self::nearest_hint,
                 Self::literal_hint,
                 Self::miswritten_name_hint,
-                Self::miswritten_fields_hint,
+                |request| request.hint_of_table(MISWRITTEN_FIELDS),
             ],
         };
         let mut hints = hints.iter().filter_map(|hint| hint(self));
@@ -418,12 +418,6 @@ impl FailedRequest<'_> {
     fn miswritten_name_hint(&self) -> Option<String> {
         let hint = self.hint_of_table(MISWRITTEN_NAMES);
         hint.filter(|_| self.failure.local_file.is_none())
-    }
-
-    /// Returns the hint for a field with a common mistake, such as a key where a staging label
-    /// belongs. Returns `None` for any other reference.
-    fn miswritten_fields_hint(&self) -> Option<String> {
-        self.hint_of_table(MISWRITTEN_FIELDS)
     }
 
     /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
