@@ -232,7 +232,7 @@ impl PlannedSource {
     }
 
     /// Returns the name of an empty variable that should name one of the secrets, or `None` if
-    /// every secret has a name. With such a variable, the value is absent.
+    /// every secret has a name.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut references = self.references().into_iter();
         references.find_map(|reference| reference.locator.empty_variable())
@@ -374,8 +374,7 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // Unlike a single value, an object can be a path, which stands for the parameters
-                // below it.
+                // Unlike a single value, an object can be a path.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
@@ -384,9 +383,9 @@ impl Lookup<'_> {
         Some(PlannedSource::Value(value))
     }
 
-    /// Replaces the alias and the variables in a reference to one secret or parameter. Doesn't send
-    /// a request. Returns `None` and adds an error to the plan if that fails, or if the reference
-    /// is a path, which stands for several parameters.
+    /// Replaces the alias and the variables in a reference to one secret or parameter. Returns
+    /// `None` and adds an error to the plan if that fails, or if the reference is a path, which
+    /// stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
@@ -398,7 +397,7 @@ impl Lookup<'_> {
     /// its alias or variables.
     ///
     /// # Errors
-    /// In the same cases as [`Reference::locate`], such as for a variable that isn't set.
+    /// In the same cases as [`Reference::locate`].
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;

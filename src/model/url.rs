@@ -56,7 +56,6 @@ impl HttpUrl {
         host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
     }
 
-    /// True if TLS encrypts the connection.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }

@@ -107,7 +107,6 @@ pub fn key_outcomes(
     let mut outcomes = Vec::new();
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
-        // The entry doesn't select this key, or the key is null.
         let Some(value) = value else { continue };
 
         let variable_name = object.naming.variable_name(key);
@@ -177,8 +176,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
         // A key that isn't quotable may be a value, so it isn't shown.
         let looks_different = seen != *key && is_quotable(&seen);
-        // A key without a value isn't selected, or is null. A user who has renamed the key has seen
-        // the character.
+        // A user who has renamed the key has seen the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
         is_misread.then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")

@@ -104,7 +104,6 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
         };
         if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
-            // From now on, messages name the secret itself, not the entry that stands in for it.
             reference.locator.stand_in = StandIn::default();
         }
     }
@@ -451,8 +450,7 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     })
 }
 
-/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is
-/// encoded.
+/// Checks a value against the `pattern` of its entry.
 ///
 /// # Errors
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor

@@ -69,7 +69,6 @@ impl Mode {
         (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
     }
 
-    /// Returns the mode as chmod(2) expects it.
     pub fn bits(self) -> u32 {
         self.0
     }
@@ -295,7 +294,6 @@ pub struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Creates the claims of a launch, before any entry is added.
     pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
         Self {
             kept_names,

@@ -8,8 +8,6 @@
 //! If one place sets two options that exclude each other, that is an error. If different places set
 //! them, the one with higher precedence turns the other one off, so that the same declaration can
 //! be used on a laptop with `--local`.
-//!
-//! Some options only make sense together with another one, such as an external id with its role.
 
 mod option_table;
 
@@ -194,8 +192,8 @@ impl TypedOptions {
         (options, self.unmet_requirements())
     }
 
-    /// Returns the source of all values. If one place sets both a local file and an agent, that is
-    /// an error, and the result doesn't matter.
+    /// If one place sets both a local file and an agent, that is an error, and the result doesn't
+    /// matter.
     fn source(&self) -> SourceOption {
         let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {
@@ -205,8 +203,6 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
-    /// `None` here.
     fn aws(&self) -> AwsOptions {
         let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
             true => RegionSource::new("the declaration", Status::Configuration),
@@ -229,7 +225,7 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options of `--cache` with their defaults, or `None` without `--cache`.
+    /// Returns `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -238,8 +234,7 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the options of `--on-rotation` with their defaults, or `None` without
-    /// `--on-rotation`.
+    /// Returns `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,
@@ -259,8 +254,7 @@ impl TypedOptions {
 
     /// Turns off the options that can't apply because of `higher`, a place with higher precedence.
     /// On systems other than Linux, also turns off those that need Linux. Except for `quiet`, adds
-    /// a text about each of them to `turned_off`, which `--verbose` prints, or to `ignored`, which
-    /// is printed as a warning.
+    /// a text about each of them to `turned_off` or `ignored`.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
