@@ -39,10 +39,9 @@ use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 use crate::model::entry::Origin;
-use crate::model::entry::Subject;
+use crate::model::entry::{EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
-use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem};
 use crate::system::paths::is_in_memory;
 use crate::system::waiting::{End, end, held_signal};

@@ -1,10 +1,8 @@
 //! The variables that secrets-exec was started with, and the variables and the words that the
-//! command is started with. `--clean-env`, `--pass` and `--unset` choose which of the inherited
-//! variables the command gets.
+//! command is started with.
 //!
 //! `main` reads the variables of the process once, and all other code of ours gets them as a value.
-//! Only `remove_empty_variables` changes them, for the AWS SDK. The patterns for names are those of
-//! the crate `glob`: `*`, `?`, `[A-Z]` and `[!A-Z]`.
+//! Only `remove_empty_variables` changes them, for the AWS SDK.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -20,7 +18,7 @@ use zeroize::Zeroizing;
 pub struct EnvName(Arc<str>);
 
 impl EnvName {
-    /// Creates the name of a variable, or returns `None` if the text isn't such a name.
+    /// Returns `None` if the text isn't such a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }
@@ -36,16 +34,15 @@ impl fmt::Display for EnvName {
     }
 }
 
-/// True for a name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
+/// True for the text of an [`EnvName`].
 pub fn is_name(text: &str) -> bool {
     let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
 }
 
-/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command.
-/// The result is `None` for any other word. The value may be a password, so messages show only the
-/// name.
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command,
+/// or `None` for any other word. The value may be a password, so messages show only the name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     is_name(name).then_some(name)
@@ -70,7 +67,6 @@ pub fn known_patterns(list: &str) -> Vec<Pattern> {
     patterns.filter_map(Result::ok).collect()
 }
 
-/// True if one of the patterns matches the name.
 pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
@@ -97,15 +93,13 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// Creates the list from the variables of this process. If a name occurs twice, keeps the first
-    /// value, as getenv(3) does.
+    /// If a name occurs twice, keeps the first value, as getenv(3) does.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
         let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
         Self(Arc::new(first_of_name.collect()))
     }
 
-    /// Returns the value of a variable, or `None` if it isn't set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let (_, value) = self.iter().find(|(other, _)| *other == name)?;
         Some(value)
@@ -122,8 +116,7 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the inherited variables that the command gets. secrets-exec itself can read the
-    /// others, too.
+    /// Returns the inherited variables that the command gets.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
@@ -172,7 +165,7 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable. The command never gets `SECRETS_EXEC_*`.
+    /// True if the command gets the variable.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
@@ -190,7 +183,7 @@ impl Environment {
     /// Creates the environment from the inherited variables that the command keeps and from
     /// `variables`. Each of `variables` replaces an inherited variable with the same name.
     ///
-    /// The caller must have checked each of `variables`. A string with a NUL would be left out.
+    /// The caller must have checked that no value contains a NUL.
     pub fn new<'a>(
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
@@ -206,7 +199,7 @@ impl Environment {
         let mut strings = Vec::new();
         for (name, value) in others.chain(set_variables) {
             // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
-            // variables came through execve, and the others have been checked.
+            // variables came through execve, and the caller has checked the others.
             let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
             strings.extend(string.map(Zeroizing::new));
         }
@@ -219,7 +212,7 @@ impl Environment {
 pub struct CommandLine(Vec<OsString>);
 
 impl CommandLine {
-    /// Creates a command line from the words after `--`. Returns `None` if there aren't any.
+    /// Returns `None` if there aren't any words.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
         (!words.is_empty()).then_some(Self(words))
     }

@@ -30,13 +30,11 @@ pub const VALUE_REMEDY: &str =
 pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
 
 impl Fault {
-    /// Creates a fault without a remedy.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { text, help: None }
     }
 
-    /// Sets the remedy.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -59,8 +57,7 @@ impl<T: Into<String>> From<T> for Fault {
 /// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter:
-/// `password` finds `PASSWORD`.
+/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
 /// shorter name, and at most a third (rounded) of the length of the longer one. If several
@@ -100,7 +97,6 @@ pub fn one_letter_away<'a>(
     })
 }
 
-/// Returns the hint for a misspelled name: `did you mean "password"?`.
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
@@ -178,9 +174,7 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a command-line argument that has several lines, is empty, or has a
-/// character that people overlook ([`overlooked`]). For an argument that is only a space or a
-/// carriage return, the remedy is about the backslash of a continued line. Returns `None` for any
-/// other argument.
+/// character that people overlook ([`overlooked`]). Returns `None` for any other argument.
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     // A space or carriage return that follows the backslash of a continued line becomes an

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
-use super::entry::{FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
+use super::entry::{EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
-use super::plan::{EntryId, Plan, Planned, PlannedSource};
+use super::plan::{Plan, Planned, PlannedSource};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 
@@ -23,7 +23,6 @@ pub struct EntryOutcome {
     /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable.
     /// For any other key, it is the target of the whole `env-from` entry.
     pub target: Target,
-    /// The name of the entry in messages.
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.
     pub reads: Vec<SecretRef>,
@@ -58,7 +57,6 @@ pub enum Outcome {
 pub struct Variable<'a> {
     pub name: &'a EnvName,
     pub value: &'a [u8],
-    /// The entry that sets the variable.
     pub subject: &'a Subject,
 }
 
@@ -90,25 +88,19 @@ pub struct Outcomes {
 }
 
 impl EntryOutcome {
-    /// Creates the outcome of an entry. For a key of an `env-from` object, pass the entry of the
-    /// object, and then replace the id and the label with those of the key. If the key has a
-    /// value, also replace the target.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         Self {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            // A vector would reserve space for four references, but there is nearly always only
-            // one.
-            reads: Box::from_iter(entry.source.references().cloned()).into_vec(),
+            reads: entry.source.references().into_iter().cloned().collect(),
             parameter_name: None,
             parts: Vec::new(),
             result,
         }
     }
 
-    /// Returns the value that was read, or the text of `default`. The result is `None` for any
-    /// other outcome.
+    /// Returns the value that was read or the text of `default`, or `None` for any other outcome.
     pub fn value(&self) -> Option<&SecretValue> {
         let (Outcome::Value(value) | Outcome::Default(value)) = &self.result else {
             return None;
@@ -143,7 +135,6 @@ impl EntryOutcome {
         })
     }
 
-    /// True if the value is the text of `default`.
     pub fn is_default(&self) -> bool {
         matches!(self.result, Outcome::Default(_))
     }
@@ -162,8 +153,8 @@ impl EntryOutcome {
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline but isn't PEM, or is an OpenSSH key without its final newline. The result is `None`
-    /// for any other value, and without one.
+    /// newline but isn't PEM, or is an OpenSSH key without its final newline. Returns `None` for
+    /// any other value, and without one.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -219,7 +210,6 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::variable)
     }
 
-    /// Returns the files that get a value.
     pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
         self.list.iter().filter_map(EntryOutcome::file)
     }
@@ -230,7 +220,6 @@ impl Outcomes {
             .any(|(outcome, _)| outcome.target.overlaps(target))
     }
 
-    /// Returns the outcome of each overridden entry, and its holder.
     pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
         self.list.iter().filter_map(|outcome| {
             let Outcome::Overridden(holder) = &outcome.result else {

@@ -31,7 +31,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use crate::model::entry::EntryId;
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
@@ -217,28 +216,26 @@ pub struct ObjectSource {
 }
 
 impl PlannedSource {
-    /// Returns the references that the entry reads.
-    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
-        // At most one of the three is `Some`.
-        let (single, parts, inputs) = match self {
-            Self::Value(ValueSource::Secret(reference)) => (Some(reference), None, None),
-            Self::Value(ValueSource::Composed(parts)) => (None, Some(parts), None),
-            Self::Value(ValueSource::Template { inputs, .. }) => (None, None, Some(inputs)),
-            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => (None, None, None),
-            Self::Object(object) => (Some(&object.reference), None, None),
-        };
-        let in_parts = parts.into_iter().flatten().filter_map(|part| match part {
-            Part::Reference(reference) => Some(reference),
-            Part::Text(_) => None,
-        });
-        let in_template = inputs.into_iter().flat_map(BTreeMap::values);
-        single.into_iter().chain(in_parts).chain(in_template)
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Value(ValueSource::Secret(reference)) => vec![reference],
+            Self::Value(ValueSource::Composed(parts)) => {
+                let references = parts.iter().filter_map(|part| match part {
+                    Part::Reference(reference) => Some(reference),
+                    Part::Text(_) => None,
+                });
+                references.collect()
+            }
+            Self::Value(ValueSource::Template { inputs, .. }) => inputs.values().collect(),
+            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => Vec::new(),
+            Self::Object(object) => vec![&object.reference],
+        }
     }
 
     /// Returns the name of an empty variable that should name one of the secrets, or `None` if
-    /// every secret has a name. With such a variable, the value is absent.
+    /// every secret has a name.
     pub fn empty_variable(&self) -> Option<&str> {
-        let mut references = self.references();
+        let mut references = self.references().into_iter();
         references.find_map(|reference| reference.locator.empty_variable())
     }
 }
@@ -279,13 +276,16 @@ impl Lookup<'_> {
         let mut planned = Vec::new();
         for mut entry in layer.entries {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
+            let origin = &entry.subject.origin;
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
                 // Without `only`, the variables depend on the object's keys, so `names` is empty,
                 // and nothing overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
-                claims.are_all_held(&names).then_some(Holder::Several)
+                let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
+                let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
+                are_all_held.then_some(Holder::Several)
             } else {
-                claims.holder(&entry.target, &entry.subject.origin)
+                claims.holder(&entry.target, origin)
             };
             // An optional entry may be absent, and an object doesn't have claims of its own, so
             // neither overrides anything here.
@@ -375,8 +375,7 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
             EntrySource::Object(reference, naming) => {
-                // Unlike a single value, an object can be a path, which stands for the parameters
-                // below it.
+                // Unlike a single value, an object can be a path.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
                 return Some(PlannedSource::Object(ObjectSource { reference, naming }));
@@ -385,9 +384,9 @@ impl Lookup<'_> {
         Some(PlannedSource::Value(value))
     }
 
-    /// Replaces the alias and the variables in a reference to one secret or parameter. Doesn't send
-    /// a request. Returns `None` and adds an error to the plan if that fails, or if the reference
-    /// is a path, which stands for several parameters.
+    /// Replaces the alias and the variables in a reference to one secret or parameter. Returns
+    /// `None` and adds an error to the plan if that fails, or if the reference is a path, which
+    /// stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
@@ -399,7 +398,7 @@ impl Lookup<'_> {
     /// its alias or variables.
     ///
     /// # Errors
-    /// In the same cases as [`Reference::locate`], such as for a variable that isn't set.
+    /// In the same cases as [`Reference::locate`].
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let mut found = reference.locate(self.aliases, self.inherited)?;
         let is_as_written = found.locator.written_id() == reference.secret;

@@ -117,7 +117,6 @@ pub enum Impact {
 }
 
 impl Problem {
-    /// Creates a problem that has only a status and a headline.
     pub fn new(status: Status, text: impl Into<String>) -> Self {
         Self {
             status,
@@ -141,7 +140,6 @@ impl Problem {
         Self::new(Status::Configuration, text)
     }
 
-    /// Creates the problem for a temporary failure.
     pub fn temporary(text: impl Into<String>) -> Self {
         Self::new(Status::Temporary, text)
     }
@@ -153,7 +151,6 @@ impl Problem {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
 
-    /// Sets the code for `check`.
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
@@ -171,7 +168,6 @@ impl Problem {
         self
     }
 
-    /// Adds a fact, which becomes a line of the message.
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
@@ -232,7 +228,6 @@ impl Problem {
     /// Returns the headline with this predicate and, if the headline names the secret, with
     /// `secret` as its subject.
     fn headline(&self, secret: &str, predicate: &str) -> String {
-        // The detail follows AWS's message or, without one, the headline.
         let detail = match self.aws_says {
             Some(_) => "",
             None => &self.detail,

@@ -36,8 +36,7 @@ use super::environment::{CommandLine, is_name};
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
-/// `prod/db:password`. Messages may show such a text, although it could be a password that the user
-/// wrote instead.
+/// `prod/db:password`.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
@@ -166,7 +165,6 @@ fn is_code(part: &str) -> bool {
     is_number || (part.len() <= 5 && !(has_capitals && has_lowercase))
 }
 
-/// True if a part of a name has three letters in a row.
 fn has_three_letters(part: &str) -> bool {
     let mut runs = part.split(|c: char| !c.is_ascii_alphabetic());
     runs.any(|run| run.len() >= 3)
@@ -213,7 +211,6 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
-/// Returns the program of a command for messages, in quotes.
 pub fn quoted_program(command: &CommandLine) -> String {
     let shown = shown_program(&command.program().to_string_lossy());
     format!("\"{shown}\"")
@@ -232,10 +229,9 @@ pub fn shown_pattern(pattern: &str) -> &str {
     let stem = pattern.replace(['*', '?'], "");
     let is_in_capitals = stem == stem.to_uppercase();
     let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
-    if is_name || is_quotable_value(&stem) {
-        pattern
-    } else {
-        "…"
+    match is_name || is_quotable_value(&stem) {
+        true => pattern,
+        false => "…",
     }
 }
 
@@ -282,8 +278,7 @@ pub fn not_this_value(value: &str) -> String {
 }
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
-/// be …". The message shows the value only if it may be quoted. If the value is in quotes, the
-/// message says to remove the quotes.
+/// be …".
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -360,7 +355,7 @@ const MIN_LENGTH: usize = 8;
 const MIN_LETTERS: usize = 4;
 
 /// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
-/// else that isn't a letter or a digit. This works because letters and digits are never escaped.
+/// else that isn't a letter or a digit.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
 /// Never `None`, because [`SKIPPED`] is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
@@ -372,8 +367,7 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     conceal_names(credentials.filter(|credential| credential.len() >= MIN_LENGTH));
 }
 
-/// Makes [`one_line`] hide these names of secrets, because they may be passwords. A short name is
-/// only hidden where it is a whole word.
+/// Makes [`one_line`] hide these names of secrets, because they may be passwords.
 pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
     let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
     concealed.extend(names.into_iter().map(str::to_owned));
@@ -453,24 +447,21 @@ fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, url_and_rest)) = rest.split_once("://") {
-        masked.extend([before, "://"]);
         let is_end = |c: char| c.is_whitespace() || "\"<>".contains(c);
         let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
         // A password that isn't percent-encoded may contain `/`, `?` and `:`, but it ends at the
         // last `@`.
-        let without_login = match url.rsplit_once('@') {
-            Some((_, host_and_path)) => {
-                masked.push_str("***@");
-                host_and_path
-            }
-            None => url,
+        let (login, after_login) = match url.rsplit_once('@') {
+            Some((_, after_login)) => ("***@", after_login),
+            None => ("", url),
         };
-        match without_login.split_once(['?', '#']) {
-            Some((host_and_path, _)) => masked.extend([host_and_path, "?***"]),
-            None => masked.push_str(without_login),
-        }
+        let (host_and_path, query) = match after_login.split_once(['?', '#']) {
+            Some((host_and_path, _)) => (host_and_path, "?***"),
+            None => (after_login, ""),
+        };
+        masked.extend([before, "://", login, host_and_path, query]);
         rest = after_url;
     }
     masked + rest

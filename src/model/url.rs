@@ -41,11 +41,8 @@ impl HttpUrl {
     /// If the text isn't an `http` or `https` URL, or if it has a user name, a password or a query,
     /// which wouldn't be sent. The error describes the value that is expected.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
-        let is_sent_whole = |url: &Self| {
-            let authority = url.uri.authority();
-            let has_login = authority.is_some_and(|name| name.as_str().contains('@'));
-            !has_login && url.uri.query().is_none()
-        };
+        // [`Self::parse`] only accepts an `@` that ends a user name or a password.
+        let is_sent_whole = |url: &Self| !url.text.contains('@') && url.uri.query().is_none();
         Self::parse(text).filter(is_sent_whole).ok_or(
             "a URL that begins with http:// or https://, without a user name, password or query",
         )
@@ -59,7 +56,6 @@ impl HttpUrl {
         host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
     }
 
-    /// True if TLS encrypts the connection.
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }

@@ -18,11 +18,10 @@ use crate::model::answer::{
     Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
 };
 use crate::model::entry::{
-    Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
+    EntryId, Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
 use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
-use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
 

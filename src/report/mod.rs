@@ -35,8 +35,7 @@ pub use warnings::*;
 
 use std::collections::BTreeSet;
 
-use crate::model::entry::SubjectKind;
-use crate::model::plan::EntryId;
+use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};

@@ -28,10 +28,9 @@ pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 /// Returns the option, or the line of a declaration, that sets one variable, for a help text:
 /// `--env LEVEL=prod/app:level`.
 fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
+    let assignment = format!("{name}={reference}");
     match subject.origin {
-        Origin::Argument(_) => {
-            format!("--env {}", shell_quoted(&format!("{name}={reference}")))
-        }
+        Origin::Argument(_) => format!("--env {}", shell_quoted(&assignment)),
         Origin::Inherited | Origin::File { .. } => format!("{name}: {reference} under \"env\""),
     }
 }
@@ -108,13 +107,12 @@ pub fn key_outcomes(
     let mut outcomes = Vec::new();
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
-        // The entry doesn't select this key, or the key is null.
         let Some(value) = value else { continue };
 
         let variable_name = object.naming.variable_name(key);
         let named = variable_name.and_then(|name| expect_safe_value(name, value.expose()));
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
-            && let Some(holder) = claims.variable_holder(name)
+            && let Some(holder) = claims.holder(&Target::Env(name.clone()), &entry.subject.origin)
         {
             outcomes.push(outcome_of(number, key, name, Outcome::Overridden(holder)));
             continue;
@@ -178,8 +176,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
         // A key that isn't quotable may be a value, so it isn't shown.
         let looks_different = seen != *key && is_quotable(&seen);
-        // A key without a value isn't selected, or is null. A user who has renamed the key has seen
-        // the character.
+        // A user who has renamed the key has seen the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
         is_misread.then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")

@@ -104,7 +104,6 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
         };
         if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
-            // From now on, messages name the secret itself, not the entry that stands in for it.
             reference.locator.stand_in = StandIn::default();
         }
     }
@@ -176,7 +175,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     };
     name.as_str().strip_suffix("_FILE")?;
     // Without a reference, the value is a literal.
-    entry.source.references().next()?;
+    entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     // A relative path is quotable. It has a slash or a dot, or reads like a name.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
@@ -453,8 +452,7 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     })
 }
 
-/// Checks a value against the `pattern` of its entry, after the value is decoded and before it is
-/// encoded.
+/// Checks a value against the `pattern` of its entry.
 ///
 /// # Errors
 /// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor

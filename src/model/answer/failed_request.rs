@@ -42,8 +42,7 @@ pub struct FetchFailure {
     /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
     /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
-    /// The profile of `--profile`. If the hint is an AWS CLI command, the command has this profile,
-    /// too.
+    /// The profile of `--profile`.
     pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
     /// secret that exists.
@@ -51,7 +50,6 @@ pub struct FetchFailure {
 }
 
 impl FetchFailure {
-    /// Creates the failure of a request to `region`. Everything else is unset.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,
@@ -72,7 +70,6 @@ impl FetchFailure {
         self.errors().all(|error| error.again.is_waited_for())
     }
 
-    /// Returns the errors in all regions that were tried.
     pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
         iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }
@@ -175,9 +172,6 @@ struct FailedRequest<'a> {
 impl FailedRequest<'_> {
     /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
     /// with a particular secret.
-    ///
-    /// If `before` in the result is `None`, the headline is about something else, such as a host,
-    /// and only the lines about the entries name the secret.
     fn about(&self) -> Option<About> {
         let mut about = About::new(self.locator);
         (about.before, about.scope) = match self.failure.error.mention {
@@ -270,7 +264,7 @@ impl FailedRequest<'_> {
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
-                Self::miswritten_fields_hint,
+                |request| request.hint_of_table(MISWRITTEN_FIELDS),
                 Self::version_hint,
             ],
             Missing::Secret => &[
@@ -280,7 +274,7 @@ impl FailedRequest<'_> {
                 Self::nearest_hint,
                 Self::literal_hint,
                 Self::miswritten_name_hint,
-                Self::miswritten_fields_hint,
+                |request| request.hint_of_table(MISWRITTEN_FIELDS),
             ],
         };
         let mut hints = hints.iter().filter_map(|hint| hint(self));
@@ -423,12 +417,6 @@ impl FailedRequest<'_> {
     fn miswritten_name_hint(&self) -> Option<String> {
         let hint = self.hint_of_table(MISWRITTEN_NAMES);
         hint.filter(|_| self.failure.local_file.is_none())
-    }
-
-    /// Returns the hint for a field with a common mistake, such as a key where a staging label
-    /// belongs. Returns `None` for any other reference.
-    fn miswritten_fields_hint(&self) -> Option<String> {
-        self.hint_of_table(MISWRITTEN_FIELDS)
     }
 
     /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,

@@ -46,7 +46,6 @@ impl FetchError {
         }
     }
 
-    /// Creates an outage with a headline of its own.
     pub fn outage(kind: OutageKind, text: impl Into<String>) -> Self {
         Self::new(Cause::Outage(kind), text)
     }
@@ -57,7 +56,6 @@ impl FetchError {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
 
-    /// Creates a refusal with a headline of its own.
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
         Self::new(Cause::Refused(refusal), text)
     }
@@ -89,13 +87,11 @@ impl FetchError {
         self
     }
 
-    /// Sets the remedy, and replaces an earlier one.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());
         self
     }
 
-    /// Sets AWS's own message.
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
         self.problem.aws_says = Some(message.into());
         self
@@ -116,7 +112,6 @@ impl FetchError {
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
-            // `sentence` has already quoted AWS's message.
             self.problem.aws_says = None;
             self.mention = Mention::InEntries;
         }
@@ -170,7 +165,6 @@ pub enum Cause {
     Denied(Denial),
     /// There isn't a usable answer. A later request may succeed.
     Outage(OutageKind),
-    /// Another request within the same try would fail in the same way.
     Refused(Refusal),
     /// The request can't be signed: nothing provides credentials, or AWS or a role refuses them.
     NoCredentials(Unsigned),
@@ -187,7 +181,7 @@ pub enum Missing {
     Version,
 }
 
-/// The reason why access is denied. The hint depends on it.
+/// The reason why access is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The caller doesn't have the permission. AWS's message names the ARN of the secret, so the
@@ -329,16 +323,13 @@ pub enum Mention {
     /// its entries.
     InEntries,
     /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest. The scope says whether one record can name
-    /// all secrets with the same failure, or each secret needs a record of its own.
+    /// denied`, and the text of the failure is the rest.
     InHeadline(&'static str, ReasonScope),
 }
 
 /// The consequences of a cause for code and messages, unless a failure says otherwise.
 pub struct CauseFacts {
-    /// The code in the table and the JSON of `check` (docs/check.md).
     pub code: &'static str,
-    /// The exit status of a launch that doesn't get the value.
     pub status: Status,
     pub again: Again,
     pub mention: Mention,

@@ -5,10 +5,6 @@
 //! The value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they
 //! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
 //! value.
-//!
-//! `fetch_error` has the reasons why a document is missing, and what follows from each of them.
-//! `failed_request` makes the problem, and adds what depends on the request, such as the hint with
-//! the corrected reference.
 
 mod failed_request;
 mod fetch_error;
@@ -92,7 +88,6 @@ impl Document {
         })
     }
 
-    /// Creates a document that has only a value.
     pub fn new(body: SecretValue) -> Self {
         Self {
             body: Arc::new(body),
@@ -111,7 +106,6 @@ impl Document {
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
 impl SecretValue {
-    /// Creates a value from its bytes, which are overwritten when the value is dropped.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
@@ -125,7 +119,6 @@ impl SecretValue {
         self.0.len()
     }
 
-    /// Returns the value as base64, with padding.
     pub fn base64_encoded(&self) -> Self {
         Self::new(STANDARD.encode(self.expose()))
     }
@@ -139,8 +132,7 @@ impl SecretValue {
     }
 
     /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of
-    /// numbers. serde calls this function only for a field that is marked with
-    /// `#[serde(with = "SecretValue")]`, so that a value can't get into JSON by accident.
+    /// numbers. serde calls it only for a field with `#[serde(with = "SecretValue")]`.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
@@ -255,8 +247,7 @@ impl RotationSchedule {
 
     /// True if the rotation is enabled and should have happened before `now`.
     ///
-    /// If a rotation fails, AWS leaves NextRotationDate in the past. If an answer doesn't have
-    /// NextRotationDate, the date is computed from the schedule.
+    /// If a rotation fails, AWS leaves NextRotationDate in the past.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
         let due = self.next.or_else(|| self.due());
         self.is_enabled && due.is_some_and(|due| due < now)

@@ -2,8 +2,7 @@
 //! of its value, and the names of the variables that `env-from` sets.
 //!
 //! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
-//! looks up later. `target` has what an entry sets, the rule of precedence, and how messages name
-//! an entry. `template` has templates, which combine several secrets.
+//! looks up later.
 
 mod target;
 pub mod template;
@@ -32,7 +31,6 @@ pub struct Entry<S = EntrySource> {
     /// encoding, and so must the text of `default`.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
-    /// The name of the entry in messages.
     pub subject: Subject,
 }
 

@@ -69,7 +69,6 @@ impl Mode {
         (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
     }
 
-    /// Returns the mode as chmod(2) expects it.
     pub fn bits(self) -> u32 {
         self.0
     }
@@ -295,7 +294,6 @@ pub struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Creates the claims of a launch, before any entry is added.
     pub fn new(kept_names: &'a BTreeSet<String>) -> Self {
         Self {
             kept_names,
@@ -321,31 +319,9 @@ impl<'a> Claims<'a> {
         if let Some(entry) = claims.find_map(|claim| self.holders.get(&claim)) {
             return Some(Holder::Entry(entry.clone()));
         }
-        if *origin == Origin::Inherited {
-            return None;
-        }
-        self.kept_variable(target.variable()?)
-    }
-
-    /// Returns the holder of a variable, or `None` if nothing holds it.
-    pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
-        let entry = self.holders.get(&Claim::Variable(name.clone()));
-        let holder = entry.cloned().map(Holder::Entry);
-        holder.or_else(|| self.kept_variable(name))
-    }
-
-    /// True if all these variables of an object are held already, so that the object doesn't have
-    /// to be read. False if `names` is empty, because the variables aren't known then.
-    pub fn are_all_held(&self, names: &[EnvName]) -> bool {
-        let is_held = |name| self.variable_holder(name).is_some();
-        !names.is_empty() && names.iter().all(is_held)
-    }
-
-    /// Returns the inherited variable with this name as the holder, or `None` if `--keep-existing`
-    /// doesn't keep it.
-    fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
-        let is_kept = self.kept_names.contains(name.as_str());
-        is_kept.then(|| Holder::Kept(name.to_string()))
+        let name = target.variable()?.as_str();
+        let is_kept = *origin != Origin::Inherited && self.kept_names.contains(name);
+        is_kept.then(|| Holder::Kept(name.to_owned()))
     }
 }
 

@@ -8,8 +8,6 @@
 //! If one place sets two options that exclude each other, that is an error. If different places set
 //! them, the one with higher precedence turns the other one off, so that the same declaration can
 //! be used on a laptop with `--local`.
-//!
-//! Some options only make sense together with another one, such as an external id with its role.
 
 mod option_table;
 
@@ -123,97 +121,6 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
-impl TypedOptions {
-    /// Returns the options with their defaults, and [`Self::unmet_requirements`]. The options are
-    /// usable even if there are errors, so that the errors can be printed in the chosen format.
-    pub fn to_options(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
-        // Lambda sets this variable for every runtime.
-        let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
-            Some(_) => TIMEOUT_IN_LAMBDA,
-            None => TIMEOUT,
-        };
-        // `--quiet` hides all notes, and the lines of `--verbose` are notes.
-        let quiet = self.quiet == Some(true);
-        let options = Options {
-            source: self.source(),
-            aws: self.aws(),
-            cache: self.cache(),
-            timeout: self.timeout.unwrap_or(default_timeout),
-            wait: self.wait,
-            rotation: self.rotation(),
-            retention: Retention {
-                clean: self.clean_env == Some(true),
-                pass: self.pass.clone().unwrap_or_default(),
-                unset: self.unset.clone().unwrap_or_default(),
-            },
-            keep_existing: self.keep_existing == Some(true),
-            verbose: !quiet && self.verbose >= Some(1),
-            trace: !quiet && self.verbose >= Some(2),
-            quiet,
-            notify_ready: self.notify_ready == Some(true),
-            log_format: self.log_format.unwrap_or_default(),
-        };
-        (options, self.unmet_requirements())
-    }
-
-    /// Returns the source of all values. If one place sets both a local file and an agent, that is
-    /// an error, and the result doesn't matter.
-    fn source(&self) -> SourceOption {
-        let fallback = self.agent_fallback == Some(true);
-        match (self.local.clone(), self.agent.clone()) {
-            (Some(path), _) => SourceOption::Local(path),
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
-            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
-        }
-    }
-
-    /// Returns the options about AWS. AWS's variables and profiles can still set an option that is
-    /// `None` here.
-    fn aws(&self) -> AwsOptions {
-        let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
-            true => RegionSource::new("the declaration", Status::Configuration),
-            false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
-            false => RegionSource::new(flag, Status::Usage),
-        };
-        let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
-        AwsOptions {
-            region: self.region.clone().map(|region| (region, region_source)),
-            fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
-            profile: self.profile.clone(),
-            profile_source: source_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
-            role: self.role_arn.clone().map(|role| Role {
-                external_id: self.external_id.clone(),
-                ..role
-            }),
-            endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: self.ca_bundle.clone(),
-            key_exchange: self.key_exchange.unwrap_or_default(),
-        }
-    }
-
-    /// Returns the options of `--cache` with their defaults, or `None` without `--cache`.
-    fn cache(&self) -> Option<CacheOptions> {
-        Some(CacheOptions {
-            directory: self.cache.clone()?,
-            ttl: self.cache_ttl.unwrap_or_default(),
-            stale: self.cache_stale.unwrap_or(CACHE_STALE),
-        })
-    }
-
-    /// Returns the options of `--on-rotation` with their defaults, or `None` without
-    /// `--on-rotation`.
-    fn rotation(&self) -> Option<RotationOptions> {
-        Some(RotationOptions {
-            on_rotation: self.on_rotation?,
-            stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
-            poll_signal: self.poll_signal,
-            poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
-            splay: self.splay.unwrap_or_default(),
-            grace: self.grace.unwrap_or(GRACE),
-        })
-    }
-}
-
 /// Pairs of options. The first option only makes sense together with the second one. The text
 /// follows the second one in the remedy, as an example of its value.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
@@ -253,6 +160,92 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
+    /// Returns the options with their defaults, and [`Self::unmet_requirements`]. The options are
+    /// usable even if there are errors, so that the errors can be printed in the chosen format.
+    pub fn to_options(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+        // Lambda sets this variable for every runtime.
+        let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
+            Some(_) => TIMEOUT_IN_LAMBDA,
+            None => TIMEOUT,
+        };
+        // `--quiet` hides all notes, and the lines of `--verbose` are notes.
+        let quiet = self.quiet == Some(true);
+        let options = Options {
+            source: self.source(),
+            aws: self.aws(),
+            cache: self.cache(),
+            timeout: self.timeout.unwrap_or(default_timeout),
+            wait: self.wait,
+            rotation: self.rotation(),
+            retention: Retention {
+                clean: self.clean_env == Some(true),
+                pass: self.pass.clone().unwrap_or_default(),
+                unset: self.unset.clone().unwrap_or_default(),
+            },
+            keep_existing: self.keep_existing == Some(true),
+            verbose: !quiet && self.verbose >= Some(1),
+            trace: !quiet && self.verbose >= Some(2),
+            quiet,
+            notify_ready: self.notify_ready == Some(true),
+            log_format: self.log_format.unwrap_or_default(),
+        };
+        (options, self.unmet_requirements())
+    }
+
+    /// If one place sets both a local file and an agent, that is an error, and the result doesn't
+    /// matter.
+    fn source(&self) -> SourceOption {
+        let fallback = self.agent_fallback == Some(true);
+        match (self.local.clone(), self.agent.clone()) {
+            (Some(path), _) => SourceOption::Local(path),
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
+            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
+        }
+    }
+
+    fn aws(&self) -> AwsOptions {
+        let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
+            true => RegionSource::new("the declaration", Status::Configuration),
+            false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
+            false => RegionSource::new(flag, Status::Usage),
+        };
+        let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
+        AwsOptions {
+            region: self.region.clone().map(|region| (region, region_source)),
+            fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
+            profile: self.profile.clone(),
+            profile_source: source_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
+            role: self.role_arn.clone().map(|role| Role {
+                external_id: self.external_id.clone(),
+                ..role
+            }),
+            endpoint_url: self.endpoint_url.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+            key_exchange: self.key_exchange.unwrap_or_default(),
+        }
+    }
+
+    /// Returns `None` without `--cache`.
+    fn cache(&self) -> Option<CacheOptions> {
+        Some(CacheOptions {
+            directory: self.cache.clone()?,
+            ttl: self.cache_ttl.unwrap_or_default(),
+            stale: self.cache_stale.unwrap_or(CACHE_STALE),
+        })
+    }
+
+    /// Returns `None` without `--on-rotation`.
+    fn rotation(&self) -> Option<RotationOptions> {
+        Some(RotationOptions {
+            on_rotation: self.on_rotation?,
+            stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
+            poll_signal: self.poll_signal,
+            poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
+            splay: self.splay.unwrap_or_default(),
+            grace: self.grace.unwrap_or(GRACE),
+        })
+    }
+
     /// Returns the pairs of options in this place that exclude each other, each with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
         let exclusions = EXCLUSIONS.into_iter();
@@ -261,8 +254,7 @@ impl TypedOptions {
 
     /// Turns off the options that can't apply because of `higher`, a place with higher precedence.
     /// On systems other than Linux, also turns off those that need Linux. Except for `quiet`, adds
-    /// a text about each of them to `turned_off`, which `--verbose` prints, or to `ignored`, which
-    /// is printed as a warning.
+    /// a text about each of them to `turned_off` or `ignored`.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {

@@ -7,12 +7,9 @@
 //!
 //! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
-//! the field's value from the text in any of these places, and `set_value` stores it. An option
-//! that can have several values has `add_value` instead. The topic, here `General`, says which
-//! subcommands ignore the option.
+//! the field's value from the text in any of these places, and `set_value` stores it.
 //!
-//! Above the table are the types that a row consists of. Below it are the types of the options'
-//! values, and the parsers. If a parser refuses a value, its error says what it expects instead.
+//! If a parser refuses a value, its error says what it expects instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -92,12 +89,10 @@ impl OptionId {
     }
 }
 
-/// Returns the option with this long name, if there is one.
 pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-/// Sets the field of an option, and replaces an earlier value.
 fn set_value<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
@@ -117,7 +112,6 @@ macro_rules! options {
         pub enum OptionId { $($($id,)*)* }
 
         impl Display for OptionId {
-            /// Writes the option's name.
             fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
                 formatter.write_str(match self { $($(Self::$id => $name,)*)* })
             }
@@ -158,12 +152,10 @@ macro_rules! options {
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
-            /// True if this place sets the option.
             pub fn sets(&self, option: OptionId) -> bool {
                 match option { $($(OptionId::$id => self.$field.is_some(),)*)* }
             }
 
-            /// Removes the value of the option.
             pub fn unset(&mut self, option: OptionId) {
                 match option { $($(OptionId::$id => self.$field = None,)*)* }
             }

@@ -24,13 +24,11 @@ use crate::model::shown::{StandIn, reads_like_a_name};
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// `None` for the default region. If an alias has a region and its id is an ARN, the region of
-    /// the ARN applies.
+    /// `None` for the default region.
     pub region: Option<Region>,
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
-    /// What messages say instead of the id, if it may be a password.
     pub stand_in: StandIn,
 }
 
@@ -141,7 +139,6 @@ impl Locator {
         Some(name)
     }
 
-    /// True for a path.
     pub fn is_path(&self) -> bool {
         self.path().is_some()
     }

@@ -159,9 +159,8 @@ impl Reference {
     }
 
     /// Returns the request for this reference, and what it selects from the document. SECRET is an
-    /// alias or an id. An alias can also have a version, a region and a role. A version in the
-    /// reference replaces the alias's, and the region of an ARN overrides the alias's. `${NAME}` is
-    /// expanded in either id.
+    /// alias or an id. A version in the reference replaces the alias's, and the region of an ARN
+    /// overrides the alias's. `${NAME}` is expanded in either id.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, the id or a path is malformed, a path has a key or
@@ -174,7 +173,6 @@ impl Reference {
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
         }
-        // A STAGE or a VERSION-ID in the reference replaces the whole version of the alias.
         let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
         locator.version = written.cloned().unwrap_or(Version::Current);
 

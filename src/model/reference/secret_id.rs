@@ -79,7 +79,6 @@ impl SecretId {
         Ok((store, Self::Name(name.into())))
     }
 
-    /// Returns the ARN, or `None` if the id isn't one.
     pub fn arn(&self) -> Option<&Arn> {
         let Self::Arn(arn) = self else { return None };
         Some(arn)
@@ -347,12 +346,10 @@ impl Arn {
         text.starts_with("arn:")
     }
 
-    /// Returns the partition, such as `aws` or `aws-cn`.
     pub fn partition(&self) -> &str {
         self.field(1)
     }
 
-    /// Returns the service, such as `secretsmanager`.
     pub fn service(&self) -> &str {
         self.field(2)
     }
@@ -382,7 +379,6 @@ impl Arn {
         partition.starts_with("aws") && partition.bytes().all(is_legal)
     }
 
-    /// Returns the ARN of the replica in another region. Only the region differs.
     pub fn in_region(&self, region: &Region) -> Self {
         let field = |index| self.field(index);
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
@@ -496,7 +492,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// A description of valid roles. It completes the message "… must be …".
+    /// A description of valid roles.
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
     /// A description of valid external ids.
