@@ -44,8 +44,7 @@ enum Destination {
 /// launch writes such files.
 ///
 /// # Errors
-/// If a value can't be exported, or if the output or the file can't be written. The report has
-/// every reason.
+/// If a value can't be exported, or if the output or the file can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -67,7 +66,6 @@ pub fn export(
     let exported = export_variables(&variables, arguments.format);
     let unexported = |problems| report.problems.extend(problems);
     let text = exported.map_err(unexported).ok();
-    // If another value is missing, nothing is exported.
     let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
         return Err(report);
     };

@@ -52,7 +52,6 @@ pub enum Start<'a> {
 ///
 /// # Errors
 /// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.
-/// The report has every mistake, or every such value.
 pub fn start<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
@@ -75,7 +74,7 @@ pub fn start<'a>(
     })
 }
 
-/// The inputs and the command of a launch, and the program that was found for the command.
+/// A launch whose program has been found.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
@@ -87,16 +86,14 @@ impl Launch<'_> {
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), if one can't be renamed, if the
-    /// environment is too large, or if the program can't be executed. In these cases, the new files
-    /// have been removed.
+    /// If files can't be written, if one can't be renamed, if the environment is too large, or if
+    /// the program can't be executed. In these cases, the new files have been removed.
     pub fn become_program(
         &self,
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment) = self.write_files(values)?;
-        // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -129,8 +126,7 @@ impl Launch<'_> {
     /// empty values, and about files on a disk.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), or if the environment is too large
-    /// for the kernel.
+    /// If files can't be written, or if the environment is too large for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {

@@ -70,7 +70,7 @@ pub fn subcommand_values(
 /// `check`, also fills in `cached`, `caller` and `secrets`.
 ///
 /// # Errors
-/// If nothing can be read at all. The failure of a single value is an outcome.
+/// If nothing can be read at all.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // The backend is never dropped: the end of the process, or execve, closes its connections.
@@ -316,7 +316,6 @@ impl Fetching<'_> {
         Ok(resolve(self.plan, &self.fetched))
     }
 
-    /// Returns the failures of the requests for these locators.
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
         let missing = missing.iter();
         let answers = missing.filter_map(|locator| self.fetched.get(locator));
@@ -343,8 +342,7 @@ impl Fetching<'_> {
         }
         let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // The pause doesn't use up the time of the next round. Without more time, the main thread
-        // would also end the process during the pause.
+        // Without more time, the main thread would end the process during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }

@@ -10,8 +10,7 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
 //!
-//! The connection is [`Reporter::watched_connection`]. In all other cases, [`finish`] or the panic
-//! hook ends the process.
+//! The connection is [`Reporter::watched_connection`].
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -157,9 +156,6 @@ pub fn run_with<T: Send>(
 /// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
 /// deadline (`--timeout` and `--wait`) from now on. The timeout still counts from the moment at
 /// which the deadline was created.
-///
-/// [`run_with`] calls this function first. `commands/prepare` calls it again when it has read the
-/// declarations, because a declaration can set these options, too.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -167,8 +163,7 @@ pub fn apply_options(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread and waits for its result. No other code
-/// creates a runtime.
+/// Runs `action` in an async runtime on this thread and waits for its result.
 ///
 /// # Errors
 /// If `action` fails, or if a runtime can't be created.
@@ -187,9 +182,7 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
 /// The times at which the main thread has to do something while the worker works.
 struct Watch {
     deadline: Deadline,
-    /// The time of the next message about a long wait.
     next_message: Instant,
-    /// The number of messages about a long wait that have been sent.
     messages_sent: usize,
     /// The time at which the main thread first noticed that the deadline had passed. `None` before
     /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process

@@ -1,6 +1,6 @@
-//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. No file system is
-//! involved. Most of them are sealed memfds. A file that can be read only once is a pipe, because
-//! the kernel removes from a pipe what has been read.
+//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. Most of them are
+//! sealed memfds. A file that can be read only once is a pipe, because the kernel removes from a
+//! pipe what has been read.
 
 #![allow(
     unsafe_code,

@@ -270,8 +270,7 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        // A launch needs `AWS_*` to read the secret, looks the command up in PATH before that, and
-        // reads its own options from `SECRETS_EXEC_*`.
+        // A launch needs these before it reads the secret.
         if name.as_str() == "PATH"
             || written_name.starts_with("AWS_")
             || written_name.starts_with(OWN_PREFIX)
@@ -347,7 +346,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 
 /// A statement of a .env file.
 struct Statement {
-    /// The line on which the statement begins. Lines are counted from 1.
+    /// The line on which the statement begins, from 1.
     line: usize,
     /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
     /// with a warning.

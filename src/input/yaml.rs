@@ -135,15 +135,13 @@ struct YamlBuilder<'t, I> {
     events: I,
     /// The nodes with an anchor, by the number that the parser gives the anchor.
     anchors: BTreeMap<usize, Node>,
-    /// The number of nodes that have been copied so far.
     copied_nodes: usize,
     /// An error for each key that occurs again in its mapping.
     duplicates: Vec<SyntaxError>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document. If that is empty or a null, the
-    /// tree is an empty mapping.
+    /// Reads all events, and returns the tree for [`parse_yaml`].
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
@@ -170,7 +168,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the next event and its position. After the last event, returns the end of the stream.
     ///
     /// # Errors
-    /// If the parser finds an error. A frequent mistake has a message of our own.
+    /// If the parser finds an error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),

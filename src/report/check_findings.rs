@@ -96,9 +96,8 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// The row of a variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or
-    /// `UNIT/CREDENTIAL`. For an object whose keys don't have rows, `PREFIX*`. For a key that isn't
-    /// shown, its number.
+    /// What the entry sets (see `target_label` in `check_rows`). For a key that isn't shown, its
+    /// number.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.

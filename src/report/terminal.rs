@@ -1,16 +1,13 @@
 //! Records, and the only functions that print.
 //!
 //! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
-//! one JSON object, or as one or more lines of text, and no other module decides where the parts of
-//! a record go. Everything is escaped here, so that a name from AWS or a file can't move the cursor
-//! or change the direction of writing.
+//! one JSON object, or as one or more lines of text. Everything is escaped here, so that a name
+//! from AWS or a file can't move the cursor or change the direction of writing.
 //!
-//! Every thread can print. Two mutexes protect the state that the threads share. A reader that
-//! stalls must not keep this process from reacting to a termination signal. So if the main thread
-//! prints, a second thread does the writing, and the main thread waits for it and for signals (see
-//! [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of
-//! a process that a signal ends, the lines of the parent process of a rotation
-//! ([`print_text_unless_stalled`]), and the progress line.
+//! Every thread can print. A reader that stalls must not keep this process from reacting to a
+//! termination signal. So if the main thread prints, a second thread does the writing, and the main
+//! thread waits for it and for signals (see [`interruptibly`]). The progress line, and lines of the
+//! functions with `unless_stalled` in their names, aren't written at all if the write would block.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -36,7 +33,6 @@ pub enum Label {
     /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
-    /// A fact that may be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.
@@ -66,7 +62,6 @@ pub struct Record {
     pub label: Label,
     /// The headline.
     pub message: String,
-    /// The `event` of the JSON object.
     pub event: &'static str,
     /// The members that only the JSON object has.
     pub json_members: Vec<(&'static str, Value)>,
@@ -75,7 +70,6 @@ pub struct Record {
     /// True if text output lists only the first entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
-    /// AWS's own message.
     pub aws_says: Option<String>,
     pub help: Option<String>,
     /// True if text output shows the record only with `--verbose`.
@@ -267,7 +261,6 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Returns the text with escape sequences that make it red.
 pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -278,7 +271,6 @@ fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
         (Label::Summary, _) => String::new(),
-        // The number of a label is its colour.
         (_, Screen::Terminal { has_colours: true }) => {
             format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
         }
@@ -565,12 +557,11 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 /// ends this process during the write.
 ///
 /// # Errors
-/// If the kernel can't write the text, for example because the reader has closed the pipe.
+/// If the kernel can't write the text.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }
 
-/// Returns the problem of a failed write to standard output.
 fn not_written(error: io::Error) -> Problem {
     let why = os_error::io_error_text(&error);
     Problem::configuration(format!("writing to standard output failed: {why}"))

@@ -4,8 +4,7 @@
 //! - before it reads: what looks like a mistake in the plan
 //! - after it has read: what looks like a mistake in the values, which cached values are used, and
 //!   which files could stay on a disk
-//! - the notes of `--verbose`: which secret gives which variables, in which version and from which
-//!   region; how many values are literals; and how long everything took
+//! - the notes of `--verbose`: where the values come from, and how long everything took
 
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
@@ -89,7 +88,6 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     Record::error(text + "; please report it").event("bug")
 }
 
-/// Returns the warning that `--local` is in use.
 pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
     let text = format!("secrets are read from {path}, not from AWS (--local)");

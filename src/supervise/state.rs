@@ -26,9 +26,6 @@
 //!                                       ├─ a change, after a TERM ────────▶ Idle, because the command may be about to end
 //!                                       └─ a change, restart or exit ─────▶ Stopping
 //! ```
-//!
-//! If a TERM arrives during the grace period of a rotation, it cancels the start, or the exit with
-//! status 75. This process then exits with the status of the command.
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
@@ -209,14 +206,12 @@ pub enum Action {
     /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
     /// Send a signal to the command's process group, which is never empty when this action is
-    /// returned. If the signal is SIGCONT and secrets-exec's own group is in the foreground of the
-    /// terminal, the command's group replaces it there first.
+    /// returned.
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
     /// Set the timer. There is only one, so an earlier delay is replaced.
     Arm(Delay),
-    /// Print a line.
     Report(Notice),
     /// Remove the files and exit. No action follows.
     Exit(ExitReason),
@@ -227,7 +222,6 @@ pub enum Action {
 pub enum Delay {
     FirstPoll,
     NextPoll {
-        /// The number of polls in a row that failed.
         failures: u32,
     },
     /// The next poll was requested. It begins once a second has passed since the last poll or the

@@ -12,8 +12,6 @@
 //!
 //! If the client, which is systemd, doesn't read, we wait until it hangs up. If we ended the stream
 //! earlier, the client would use what it has received as the credential.
-//!
-//! Only Linux has systemd, so other systems never have a connection.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};

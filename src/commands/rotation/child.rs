@@ -48,15 +48,13 @@ pub enum Message {
     PollFailed(String),
 }
 
-/// What a launch tells its parent once its values are resolved.
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
     /// The values that differ from those of the command. `None` for the first launch, and if no
     /// value differs.
     pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found. The parent prints them, so that a
-    /// stalled reader doesn't block the launch.
+    /// The lines about changes that no earlier launch has found, for the parent to print.
     pub lines: String,
 }
 
@@ -115,8 +113,7 @@ impl GatedLaunch<'_, '_> {
     /// changed.
     ///
     /// # Errors
-    /// If values can't be read (the report has all of them), or if [`Self::start`] or
-    /// [`Self::replace_files`] fails.
+    /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
@@ -172,7 +169,7 @@ impl GatedLaunch<'_, '_> {
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), or if one can't be renamed.
+    /// If files can't be written, or if one can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
@@ -245,9 +242,8 @@ impl Reporter for GatedLaunch<'_, '_> {
 
 /// Returns the warning about a poll that failed: the first of `errors` with its help, and the
 /// number of the others. In JSON, the warning has the details of a single error, or the messages of
-/// several.
-/// `command` is in quotes. `since` is when the polls began to fail, if earlier ones have failed,
-/// too.
+/// several. `command` is in quotes. `since` is when the polls began to fail, if earlier ones have
+/// failed, too.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -347,7 +343,6 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The values that have changed.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     /// The labels of variables and files.

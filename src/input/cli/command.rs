@@ -146,7 +146,6 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
-/// The JSON schema of declarations.
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 /// The name of the subcommand that sends systemd a credential.
@@ -179,7 +178,6 @@ impl Subcommand {
     }
 }
 
-/// Looks up the row of a subcommand by its name.
 pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
@@ -286,7 +284,6 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     subcommand!("install", "/shared", InstallArguments::augment_args),
 ];
 
-/// The heading of the options that say what to resolve.
 const ENTRIES: &str = "What to resolve";
 
 /// The options that `-h` describes. `--help` describes all options.
@@ -382,8 +379,7 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve: `--env`, `--env-from`, `--as-file` and
-/// `--resolve-env`.
+/// Returns the options that say what to resolve.
 fn entry_options() -> [Arg; 4] {
     [
         entry_option("env", "NAME=REF").short('e')
@@ -437,7 +433,6 @@ fn with_text(arg: Arg, name: &'static str) -> Arg {
         .value_hint(hint)
 }
 
-/// The arguments of `check`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CheckArguments {
     /// Print JSON instead of a table
@@ -456,7 +451,6 @@ pub struct CheckArguments {
     pub describe: bool,
 }
 
-/// The arguments of `get`.
 #[derive(Args, Debug)]
 pub struct GetArguments {
     /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME
@@ -468,7 +462,6 @@ pub struct GetArguments {
     pub reveal: bool,
 }
 
-/// The arguments of `policy`.
 #[derive(Args, Debug)]
 pub struct PolicyArguments {
     /// The account of the secrets that aren't given as ARNs [default: any account, or the role's
@@ -494,7 +487,6 @@ pub struct PolicyArguments {
     pub is_for_agent: bool,
 }
 
-/// The arguments of `export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
     /// The syntax of the output
@@ -528,7 +520,6 @@ pub enum ExportFormat {
     GithubMasks,
 }
 
-/// The arguments of `migrate`.
 #[derive(Args, Debug)]
 pub struct MigrateArguments {
     /// A .env file of at most 64 KiB
@@ -566,7 +557,6 @@ pub struct MigrateArguments {
     pub quiet: bool,
 }
 
-/// The arguments of `completions`.
 #[derive(Args, Debug)]
 pub struct CompletionsArguments {
     /// The shell
@@ -574,7 +564,6 @@ pub struct CompletionsArguments {
     pub shell: Shell,
 }
 
-/// The arguments of `install`.
 #[derive(Args, Debug)]
 pub struct InstallArguments {
     /// An existing directory; the file secrets-exec in it is created or replaced
