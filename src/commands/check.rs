@@ -175,8 +175,7 @@ impl Checked {
         let variables = self.values.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment = Environment::new(&self.prepared.retained, values);
-        let limit = exec::argument_limits().total;
-        exec::expect_fit(&environment, launched, limit).err()
+        exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
     /// Prints the warnings about the command and, without `--offline`, those about files on a disk.

@@ -104,10 +104,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
     if !matches!(arguments.format, Github | GithubMasks) {
-        return Ok(match output {
-            Some(path) => Destination::File(path),
-            None => Destination::Output,
-        });
+        return Ok(output.map_or(Destination::Output, Destination::File));
     }
 
     let github_actions = inherited.get("GITHUB_ACTIONS");

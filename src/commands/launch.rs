@@ -94,6 +94,7 @@ impl Launch<'_> {
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment) = self.write_files(values)?;
+        // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
@@ -140,10 +141,8 @@ impl Launch<'_> {
                 let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
                 terminal::print_unless_hidden(warnings);
             }
-            if outcomes
-                .values()
-                .any(|(_, value)| value.expose().is_empty())
-            {
+            let mut resolved = outcomes.values();
+            if resolved.any(|(_, value)| value.expose().is_empty()) {
                 terminal::print_unless_hidden(report::empty_value_warning(outcomes));
             }
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));

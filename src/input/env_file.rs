@@ -271,10 +271,8 @@ impl EnvFile {
             return self.errors.push(error(&position, what).help(help));
         };
         // A launch needs these before it reads the secret.
-        if name.as_str() == "PATH"
-            || written_name.starts_with("AWS_")
-            || written_name.starts_with(OWN_PREFIX)
-        {
+        let begins_with = |prefix| written_name.starts_with(prefix);
+        if name.as_str() == "PATH" || begins_with("AWS_") || begins_with(OWN_PREFIX) {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
@@ -413,10 +411,11 @@ impl<'t> DotenvReader<'t> {
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
-        let value = match self.take('=') {
-            true => Some(self.read_value()?),
-            false => None,
-        };
+        let mut value = None;
+        if let Some(rest) = self.rest.strip_prefix('=') {
+            self.advance(rest);
+            value = Some(self.read_value()?);
+        }
         self.skip(is_blank);
         let is_at_end = self.rest.is_empty() || self.rest.starts_with(['#', '\n']);
         is_at_end.then_some((name, value))
@@ -505,13 +504,6 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Skips the next character if it is `c`, and returns true in that case.
-    fn take(&mut self, c: char) -> bool {
-        let rest = self.rest.strip_prefix(c);
-        self.advance(rest.unwrap_or(self.rest));
-        rest.is_some()
-    }
-
     /// Moves the position to the start of `rest`, which must be a suffix of the unread text.
     fn advance(&mut self, rest: &'t str) {
         let passed = &self.rest[..self.rest.len() - rest.len()];
@@ -524,8 +516,7 @@ impl<'t> DotenvReader<'t> {
 /// escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
-        ('\\' | '\'', _) => Some(c),
-        ('"', '"') => Some('"'),
+        ('\\' | '\'', _) | ('"', '"') => Some(c),
         ('a', '"') => Some('\x07'),
         ('b', '"') => Some('\x08'),
         ('f', '"') => Some('\x0c'),

@@ -325,13 +325,12 @@ fn unquoted_template_fault(line: &str) -> Fault {
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
+    // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
+    // CloudFormation, and `{{ env.STAGE }}/db:password`.
+    let is_reference = line.contains("{{resolve:")
+        || line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
     let help = match part("key") {
-        // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
-        // CloudFormation, and `{{ env.STAGE }}/db:password`.
-        _ if line.contains("{{resolve:") => QUOTES.to_owned(),
-        _ if line.contains("{{ env.") && line.contains("}}/") && !line.contains("://") => {
-            QUOTES.to_owned()
-        }
+        _ if is_reference => QUOTES.to_owned(),
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),

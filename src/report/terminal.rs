@@ -110,9 +110,8 @@ impl Record {
     }
 
     /// Adds a member to the JSON object.
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.json_members.push((name, value.into()));
-        self
+    pub fn with(self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.with_some(name, Some(value))
     }
 
     /// Adds a member to the JSON object, if there is a value.
@@ -295,9 +294,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         Label::Note | Label::Help => "info",
     };
 
-    let time = humantime::format_rfc3339_millis(now).to_string();
     let mut object = json!({
-        "time": time,
+        "time": humantime::format_rfc3339_millis(now).to_string(),
         // The command may write JSON to the same stream.
         "logger": "secrets-exec",
         "level": level,

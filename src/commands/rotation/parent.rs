@@ -271,9 +271,8 @@ fn delay_length(
 /// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
 /// the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
-    let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
-    let pause = doubled.min(longest);
+    let pause = doubled.min(LONGEST_BACKOFF.max(interval));
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 

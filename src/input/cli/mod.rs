@@ -602,8 +602,7 @@ fn split_assignment<'t>(
     };
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
-            let text = "has a space next to the variable name";
-            return Err(problem(text).help(example()));
+            return Err(problem("has a space next to the variable name").help(example()));
         }
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {

@@ -149,8 +149,7 @@ impl<'a> Item<'a> {
             return self.refuse(Fault { text, help });
         }
         if expected == TEXT {
-            let fault = Fault::new("is empty");
-            return self.refuse(fault.help("for an empty value, write \"\""));
+            return self.refuse(Fault::new("is empty").help("for an empty value, write \"\""));
         }
         let fault = Fault::new("is empty (is its value commented out or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));

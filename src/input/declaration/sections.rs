@@ -476,8 +476,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
         [None, Some(value), None] => {
-            let text = value.expect_text(TEXT)?;
-            Some(EntrySource::Literal(text.to_owned()))
+            Some(EntrySource::Literal(value.expect_text(TEXT)?.to_owned()))
         }
         [None, None, Some(text)] => template(&text).map(EntrySource::Template),
         [None, None, None] if fields.has_unknown => None,
