@@ -47,8 +47,8 @@ pub enum Start<'a> {
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Reads the inputs, finds the program and reads the values, all on the worker. With
-/// `--on-rotation`, leaves the values to the forked launches.
+/// Reads the inputs, finds the program and, without `--on-rotation`, reads the values, all on the
+/// worker.
 ///
 /// # Errors
 /// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.

@@ -179,11 +179,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// finds that requests aren't needed or would be useless. A failed request isn't an error here, but
-/// an answer.
+/// finds that requests aren't needed or would be useless.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
-/// again and again, until the time of `--wait` is over. A poll doesn't wait.
+/// again and again, until the time of `--wait` is over.
 ///
 /// # Errors
 /// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch
@@ -281,7 +280,6 @@ pub struct Fetching<'a> {
     begun: Instant,
     /// The locators that the backend can read.
     supported: BTreeSet<&'a Locator>,
-    /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
     /// The locators whose cached answers must not be used, because these answers gave values that
     /// don't match the `pattern` of an entry.

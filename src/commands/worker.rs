@@ -31,8 +31,7 @@ use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, hold_signals
 use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
-/// The time that the worker has after the deadline to report what is missing. If it doesn't, a file
-/// or a computation is blocking it.
+/// The time that the worker has after the deadline to report what is missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
 /// The time after which messages say what a launch is waiting for.
@@ -153,9 +152,8 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
-/// deadline (`--timeout` and `--wait`) from now on. The timeout still counts from the moment at
-/// which the deadline was created.
+/// Applies the options for messages and for the deadline (`--timeout` and `--wait`) from now on.
+/// The timeout still counts from the moment at which the deadline was created.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {

@@ -134,7 +134,6 @@ impl Access {
         })
     }
 
-    /// True if the mode allows anyone to execute the file.
     pub fn is_executable(&self) -> bool {
         let executable = Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH;
         self.mode.intersects(executable)
@@ -473,7 +472,6 @@ mod tests {
     use super::*;
     use crate::deliver::testing::*;
 
-    /// Writes a file for `path` under a temporary name, with the content `new`.
     fn temporary(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::open(path).unwrap();
         let access = Access::from_target(&on_disk(path)).unwrap();
@@ -528,7 +526,6 @@ mod tests {
         (found.st_dev, found.st_ino)
     }
 
-    /// Returns the message of the error for a directory that isn't opened.
     fn refusal(path: &Path) -> String {
         DirectoryEntry::open(path).unwrap_err().text
     }

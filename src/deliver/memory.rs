@@ -58,8 +58,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. Because nobody can write any more, the first reader gets the content and every
-/// later reader gets an empty text, without waiting. Unlike a FIFO, the pipe can be opened by its
-/// path in /proc without waiting for a writer.
+/// later reader gets an empty text, without waiting.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.

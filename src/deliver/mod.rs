@@ -63,7 +63,6 @@ struct Pending<'a> {
 /// that did not exist before, unless [`Self::keep`] was called.
 #[derive(Default)]
 pub struct Delivery {
-    /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,

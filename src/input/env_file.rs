@@ -34,7 +34,6 @@ pub struct EnvFile {
     pub variables: Vec<EnvVariable>,
     /// The warnings. Of a value, they show at most the names of variables in it.
     pub warnings: Vec<String>,
-    /// The errors about lines, and about the whole file.
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
     left_out: Vec<String>,
@@ -308,7 +307,6 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 
-/// True if `--only` and `--except` select the variable.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
@@ -342,7 +340,6 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     SecretValue::new(text)
 }
 
-/// A statement of a .env file.
 struct Statement {
     /// The line on which the statement begins, from 1.
     line: usize,

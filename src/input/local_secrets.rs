@@ -18,7 +18,7 @@ use crate::model::reference::AWSCURRENT;
 /// The secrets by id. Each of them has its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
-/// Reads the file of `--local`, and returns its secrets.
+/// Reads the file of `--local`.
 ///
 /// # Errors
 /// If the file can't be read, has mistakes in its syntax, or has secrets without a valid value (one

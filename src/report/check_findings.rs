@@ -1,6 +1,5 @@
 //! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off. A
-//! narrow terminal doesn't show all columns.
+//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off.
 //!
 //! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
 //! The document never contains a value.

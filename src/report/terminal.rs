@@ -42,9 +42,8 @@ pub enum Label {
 }
 
 impl Label {
-    /// Returns the word for this label. In text, it is at the start of a line, except for a
-    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
-    /// doesn't have an event of its own.
+    /// Returns the word for this label. Text output shows it, except for a summary. JSON has it as
+    /// the `level` of errors and warnings, and as the default `event`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -60,7 +59,6 @@ impl Label {
 #[must_use]
 pub struct Record {
     pub label: Label,
-    /// The headline.
     pub message: String,
     pub event: &'static str,
     /// The members that only the JSON object has.

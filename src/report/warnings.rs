@@ -382,8 +382,8 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 }
 
 /// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
-/// read only once, and about entries that get their default or aren't set. The last note is about
-/// the whole resolution.
+/// read only once, about entries that get their default or aren't set, and about the whole
+/// resolution.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
     let outcomes = &values.outcomes;

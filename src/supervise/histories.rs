@@ -307,7 +307,6 @@ impl World {
     }
 }
 
-/// True if a poll begins when this delay is over.
 fn is_before_a_poll(delay: Delay) -> bool {
     !matches!(delay, Delay::Grace | Delay::Kill)
 }
@@ -356,7 +355,6 @@ proptest! {
             let event = *choice.get(&world.possible_events(status));
             world.feed(event);
         }
-        // If the group was asked to end, it ends now.
         world.let_group_end();
         if world.exit.is_some() {
             return Ok(());

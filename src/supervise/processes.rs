@@ -198,7 +198,6 @@ impl Gate {
     }
 }
 
-/// A change of a child's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
     /// The child has ended and has been reaped.
@@ -427,7 +426,6 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    // 0 is the process group of this process.
     let target = if is_job { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 

@@ -5,8 +5,6 @@
 //! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
 //! turns what happens into events and carries out the actions in order.
 //!
-//! These are the states:
-//!
 //! ```text
 //!           ┌── the group has ended, and the next step is a start ──┐
 //!           ▼                                                        │
@@ -162,16 +160,13 @@ pub enum Event {
     GroupEmpty,
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
-    /// Job control has continued the command.
     Continued,
     /// This process got a signal, which is forwarded or requests a poll.
     Signal(SignalNumber),
     /// The result of a poll. If the launch that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
     Polled(PollResult),
-    /// The launch has replaced the files.
     Delivered,
-    /// The launch could not replace the files.
     NotDelivered,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,

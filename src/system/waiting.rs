@@ -56,8 +56,7 @@ use nix::unistd::{Pid, getpid};
 use super::{streams, systemd};
 use crate::model::problem::Status;
 
-/// The signals that a terminal, a service manager or a user sends to end a process. Their default
-/// action is also to end the process.
+/// The signals that a terminal, a service manager or a user sends to end a process.
 const TERMINATION: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGHUP,
@@ -336,7 +335,6 @@ fn timeout(limit: Duration) -> PollTimeout {
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }
 
-/// The way in which this process ends.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),

@@ -69,7 +69,6 @@ pub struct Baseline {
     /// The values of the latest launch that has reached its gate. `None` once the command has these
     /// values, and after a launch that has ended by itself before its gate was opened.
     pub latest_values: Option<Fingerprint>,
-    /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
 }
 
@@ -310,14 +309,12 @@ pub struct Fingerprint {
 /// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct HashedValue {
-    /// The name of the variable or file in messages.
     label: String,
     hash: u64,
     /// The keys (in `secrets`) of the secrets that the value was read from.
     read_from: Vec<u64>,
 }
 
-/// A secret or parameter that was read.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Secret {
     /// The name of the secret or parameter in messages.
@@ -340,13 +337,12 @@ struct Change<'a> {
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
     new_version: Option<&'a str>,
-    /// The labels of the variables and files. The list is never empty.
+    /// The list is never empty.
     labels: Vec<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
-    /// The labels of variables and files.
     pub labels: BTreeSet<String>,
     /// The names, in messages, of the secrets and parameters from which they are read.
     pub secrets: BTreeSet<String>,

@@ -5,8 +5,7 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections.
-//! - `child` is a launch in a forked process. The first start and each poll are such launches. The
-//!   parent keeps only its fingerprint, with which the next launch compares the values.
+//! - `child` is a launch in a forked process. The first start and each poll are such launches.
 //! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:

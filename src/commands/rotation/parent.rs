@@ -285,7 +285,6 @@ struct Launches<'a> {
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
     process: Option<LaunchProcess>,
-    /// The phase of the last launch.
     phase: LaunchPhase,
     /// The command's files on disk, which are removed when it ends.
     placed: Vec<PlacedFile>,
@@ -430,7 +429,6 @@ impl Launches<'_> {
         self.note_end()
     }
 
-    /// True if there is a launch whose gate has been opened.
     fn has_open_gate(&self) -> bool {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }

@@ -65,7 +65,6 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Returns the script with which a shell completes our subcommands and options.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
@@ -148,7 +147,6 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The name of the subcommand that sends systemd a credential.
 pub const CREDENTIAL: &str = "credential";
 
 /// The name and the texts of a subcommand, and the function that adds its arguments.
@@ -159,7 +157,6 @@ pub struct Subcommand {
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
-    /// Adds the arguments of the subcommand to clap's command.
     arguments: fn(Command) -> Command,
 }
 
@@ -358,7 +355,6 @@ pub fn with_variables(command: Command) -> Command {
     })
 }
 
-/// Returns the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
     Arg::new("command")
         .value_name("COMMAND")
@@ -400,7 +396,6 @@ fn entry_options() -> [Arg; 4] {
     ]
 }
 
-/// Returns clap's argument for an option of the table.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg

@@ -251,7 +251,6 @@ pub struct Inputs {
     /// True if the command line has `-q`. Only this flag hides the warning about the file of
     /// `--local`; SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
-    /// The entries of the command line.
     pub layer: Layer,
     /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
     /// overrides an earlier one.
@@ -335,7 +334,6 @@ impl Inputs {
         inputs
     }
 
-    /// Adds an entry to the layer, or its problem to the errors.
     fn add(&mut self, parsed: Result<Entry, Problem>) {
         match parsed {
             Ok(entry) => self.layer.entries.push(entry),
@@ -496,7 +494,7 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 }
 
 /// Returns the warning about a variable that secrets-exec ignores, or `None` if the name doesn't
-/// look like a mistake. There are three kinds of mistakes:
+/// look like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool
@@ -511,8 +509,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     if let Some(instead) = own.or_else(|| replacement(&flag)) {
         return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
-    // People add these words to our names: `SECRETS_EXEC_AWS_REGION` is meant as
-    // `SECRETS_EXEC_REGION`, and `SECRETS_EXEC_CONFIG_FILE` as `SECRETS_EXEC_FILE`.
+    // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
@@ -638,7 +635,6 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Returns the problem for text that is not a reference.
 fn malformed_reference(error: Fault) -> Problem {
     Problem::from_fault(Status::Usage, error.about("the reference"))
 }

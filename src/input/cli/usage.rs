@@ -71,8 +71,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of this kind that clap has added to an error, such as the option that the
-/// error is about. The result is empty if there isn't one.
+/// Returns the first text of this kind that clap has added to an error. The result is empty if
+/// there isn't one.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -207,8 +207,8 @@ impl Line<'_> {
         None
     }
 
-    /// Returns the key that is written next to a reference: `get --key password prod/db`, `get
-    /// prod/db -r .password`, `get prod/db --query password` and `read prod/db password`.
+    /// Returns the key that is written next to a reference, as in `get --key password prod/db` and
+    /// `read prod/db password`.
     fn written_key(&self, reference: &str, is_get: bool) -> Option<&str> {
         let mut after_reference = self.own_words().skip_while(|word| *word != reference);
         // In `run prod/db app`, the word is the command.
