@@ -320,7 +320,7 @@ pub enum Asker {
     /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
-    /// `check` checks a launch and all systemd credentials.
+    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
     Check { describes: bool },
     /// `policy` covers a launch and all systemd credentials.
     Policy,

@@ -204,7 +204,7 @@ impl Delivery {
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the files in memory, which have FD_CLOEXEC.
+    /// Returns the files in memory. `exec` clears their FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }

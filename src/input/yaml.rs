@@ -141,7 +141,8 @@ struct YamlBuilder<'t, I> {
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree for [`parse_yaml`].
+    /// Reads all events, and returns the tree of the only document. An empty document, or a null,
+    /// becomes an empty mapping.
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
