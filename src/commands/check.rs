@@ -33,8 +33,7 @@ use crate::time::Deadline;
 /// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
 ///
 /// # Errors
-/// If a launch would not start its command, or if the output can't be written. The report has every
-/// reason.
+/// If a launch would not start its command, or if the output can't be written.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -138,8 +137,8 @@ impl Checked {
         (checked, report)
     }
 
-    /// Examines the values and files. Returns the findings, and the problems with the entries.
-    /// Prints the warnings and notes about the values, the files and the command.
+    /// Returns the findings, and the problems with the entries. Prints the warnings and notes about
+    /// the values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
@@ -176,15 +175,13 @@ impl Checked {
         let variables = self.values.outcomes.variables();
         let values = variables.map(|variable| (variable.name, variable.value));
         let environment = Environment::new(&self.prepared.retained, values);
-        let limit = exec::argument_limits().total;
-        exec::expect_fit(&environment, launched, limit).err()
+        exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
     /// Prints the warnings about the command and, without `--offline`, those about files on a disk.
     /// With `--verbose`, also prints the notes about secrets, overridden entries and requests.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let outcomes = &self.values.outcomes;
-        // `--offline` doesn't look at the file systems of this machine.
         if self.depth != CheckDepth::Offline {
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
@@ -265,8 +262,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
-    // Here, a secret that exists doesn't have a value. So `resolve` only gets the failures, and the
-    // entries of existing secrets stay unread.
+    // Here, a secret that exists doesn't have a value, so `resolve` only gets the failures.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();

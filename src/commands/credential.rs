@@ -1,10 +1,9 @@
 //! `secrets-exec credential`: answers a connection of systemd's LoadCredential= with the value of
 //! the credential, or makes the unit fail.
 //!
-//! What is written to the connection becomes the credential, and systemd treats a connection that
-//! is closed without data as an empty credential. So this process must not print a message there,
-//! and must not just close the connection, whatever the arguments are. `system::systemd` refuses
-//! the connection unless a value has been sent.
+//! What is written to the connection becomes the credential. So this process must not print a
+//! message there, whatever the arguments are. `system::systemd` refuses the connection unless a
+//! value has been sent.
 
 use std::path::Path;
 
@@ -36,7 +35,7 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
 /// Reads the credential that a unit asks for, and sends its value. Waits until systemd has read it.
 ///
 /// # Errors
-/// If the value wasn't sent. The report has every reason.
+/// If the value wasn't sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
         let text = "-f - can't be used here, because standard input is systemd's connection";

@@ -43,8 +43,7 @@ enum Destination {
 /// launch writes such files.
 ///
 /// # Errors
-/// If a value can't be exported, or if the output or the file can't be written. The report has
-/// every reason.
+/// If a value can't be exported, or if the output or the file can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
@@ -66,7 +65,6 @@ pub fn export(
     let exported = export_variables(&variables, arguments.format);
     let unexported = |problems| report.problems.extend(problems);
     let text = exported.map_err(unexported).ok();
-    // If another value is missing, nothing is exported.
     let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
         return Err(report);
     };
@@ -105,10 +103,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     let named = arguments.output.clone();
     let output = named.filter(|path| path.as_os_str() != "-");
     if !matches!(arguments.format, Github | GithubMasks) {
-        return Ok(match output {
-            Some(path) => Destination::File(path),
-            None => Destination::Output,
-        });
+        return Ok(output.map_or(Destination::Output, Destination::File));
     }
 
     let github_actions = inherited.get("GITHUB_ACTIONS");

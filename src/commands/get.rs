@@ -17,7 +17,7 @@ use crate::report::{self, Report, terminal};
 /// terminal. Warns of an empty value.
 ///
 /// # Errors
-/// If the value can't be read, or if the output can't be written. The report has every reason.
+/// If the value can't be read, or if the output can't be written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());

@@ -47,12 +47,11 @@ pub enum Start<'a> {
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Reads the inputs, finds the program and reads the values, all on the worker. With
-/// `--on-rotation`, leaves the values to the forked launches.
+/// Reads the inputs, finds the program and, without `--on-rotation`, reads the values, all on the
+/// worker.
 ///
 /// # Errors
 /// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.
-/// The report has every mistake, or every such value.
 pub fn start<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
@@ -75,7 +74,7 @@ pub fn start<'a>(
     })
 }
 
-/// The inputs and the command of a launch, and the program that was found for the command.
+/// A launch whose program has been found.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
@@ -87,9 +86,8 @@ impl Launch<'_> {
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), if one can't be renamed, if the
-    /// environment is too large, or if the program can't be executed. In these cases, the new files
-    /// have been removed.
+    /// If files can't be written, if one can't be renamed, if the environment is too large, or if
+    /// the program can't be executed. In these cases, the new files have been removed.
     pub fn become_program(
         &self,
         values: Values,
@@ -129,8 +127,7 @@ impl Launch<'_> {
     /// empty values, and about files on a disk.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), or if the environment is too large
-    /// for the kernel.
+    /// If files can't be written, or if the environment is too large for the kernel.
     pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
@@ -144,10 +141,8 @@ impl Launch<'_> {
                 let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
                 terminal::print_unless_hidden(warnings);
             }
-            if outcomes
-                .values()
-                .any(|(_, value)| value.expose().is_empty())
-            {
+            let mut resolved = outcomes.values();
+            if resolved.any(|(_, value)| value.expose().is_empty()) {
                 terminal::print_unless_hidden(report::empty_value_warning(outcomes));
             }
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));

@@ -57,10 +57,10 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 }
 
 /// Returns the variables that existing declarations set to a literal. If `files` is empty, reads
-/// the declaration in the working directory. If there isn't one, returns no variables.
+/// the declaration in the working directory, if there is one.
 ///
 /// # Errors
-/// If the declarations have mistakes. The report has all of them.
+/// If the declarations have mistakes.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;

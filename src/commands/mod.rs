@@ -17,5 +17,5 @@ mod read;
 pub mod rotation;
 pub mod worker;
 
-// The subcommand `install` doesn't need a file here, because this function does all of its work.
+// `install` doesn't need a file here, because this function does all of its work.
 pub use crate::deliver::install;

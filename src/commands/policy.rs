@@ -76,10 +76,6 @@ fn needed_policy(
     {
         Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
-    Ok(aws::policy(
-        &settings,
-        chain.as_ref(),
-        &locators,
-        &arguments,
-    )?)
+    let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;
+    Ok(policy)
 }

@@ -3,7 +3,7 @@
 //! subcommand needs.
 //!
 //! All of this happens on the worker, because a declaration can be on a file system that hangs. No
-//! request is sent here. Every mistake in every input ends up in one report.
+//! request is sent here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -35,8 +35,7 @@ pub struct Prepared {
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
-    /// True if the command line has `-q`. Only this flag hides the warning about the file of
-    /// `--local`; SECRETS_EXEC_QUIET doesn't.
+    /// True if the command line has `-q` (see [`Inputs::has_quiet_flag`]).
     pub has_quiet_flag: bool,
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
@@ -298,7 +297,6 @@ fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
 }
 
 impl Prepared {
-    /// True for a poll of a rotation.
     pub fn is_poll(&self) -> bool {
         matches!(self.asker, Asker::Poll)
     }
@@ -320,14 +318,10 @@ pub enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
     /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
-    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache. If the directory
-    /// of the cache can't be used, the poll goes on without a cache.
+    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
-    /// `check` checks a launch and all systemd credentials.
-    Check {
-        /// True with `--describe`.
-        describes: bool,
-    },
+    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
+    Check { describes: bool },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
     /// `export` prints the variables of a launch.
@@ -354,7 +348,7 @@ impl Asker {
                     .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
-            // These need every entry. The only entry of `get` is its argument.
+            // These need every entry.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }
@@ -375,7 +369,6 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
                 return false;
             };
             let is_requested = target.unit == unit && target.name == request.name;
-            // Messages name the unit that asks, not the pattern that matches it.
             target.unit.clone_from(&request.unit);
             entry.subject.label = entry.target.to_string().into();
             is_requested

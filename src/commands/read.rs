@@ -70,7 +70,7 @@ pub fn subcommand_values(
 /// `check`, also fills in `cached`, `caller` and `secrets`.
 ///
 /// # Errors
-/// If nothing can be read at all. The failure of a single value is an outcome.
+/// If nothing can be read at all.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // The backend is never dropped: the end of the process, or execve, closes its connections.
@@ -179,11 +179,10 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// finds that requests aren't needed or would be useless. A failed request isn't an error here, but
-/// an answer.
+/// finds that requests aren't needed or would be useless.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
-/// again and again, until the time of `--wait` is over. A poll doesn't wait.
+/// again and again, until the time of `--wait` is over.
 ///
 /// # Errors
 /// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch
@@ -281,7 +280,6 @@ pub struct Fetching<'a> {
     begun: Instant,
     /// The locators that the backend can read.
     supported: BTreeSet<&'a Locator>,
-    /// The locators that the next round requests.
     requested: BTreeSet<&'a Locator>,
     /// The locators whose cached answers must not be used, because these answers gave values that
     /// don't match the `pattern` of an entry.
@@ -316,7 +314,6 @@ impl Fetching<'_> {
         Ok(resolve(self.plan, &self.fetched))
     }
 
-    /// Returns the failures of the requests for these locators.
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
         let missing = missing.iter();
         let answers = missing.filter_map(|locator| self.fetched.get(locator));
@@ -343,8 +340,7 @@ impl Fetching<'_> {
         }
         let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // The pause doesn't use up the time of the next round. Without more time, the main thread
-        // would also end the process during the pause.
+        // Without more time, the main thread would end the process during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }

@@ -10,8 +10,7 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
 //! ```
 //!
-//! The connection is [`Reporter::watched_connection`]. In all other cases, [`finish`] or the panic
-//! hook ends the process.
+//! The connection is [`Reporter::watched_connection`].
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +31,7 @@ use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, hold_signals
 use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
-/// The time that the worker has after the deadline to report what is missing. If it doesn't, a file
-/// or a computation is blocking it.
+/// The time that the worker has after the deadline to report what is missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
 /// The time after which messages say what a launch is waiting for.
@@ -154,12 +152,8 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages (`--log-format`, `--quiet`, `--verbose` and `-vv`) and for the
-/// deadline (`--timeout` and `--wait`) from now on. The timeout still counts from the moment at
-/// which the deadline was created.
-///
-/// [`run_with`] calls this function first. `commands/prepare` calls it again when it has read the
-/// declarations, because a declaration can set these options, too.
+/// Applies the options for messages and for the deadline (`--timeout` and `--wait`) from now on.
+/// The timeout still counts from the moment at which the deadline was created.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -167,8 +161,7 @@ pub fn apply_options(options: &Options, deadline: &Deadline) {
     });
 }
 
-/// Runs `action` in an async runtime on this thread and waits for its result. No other code
-/// creates a runtime.
+/// Runs `action` in an async runtime on this thread and waits for its result.
 ///
 /// # Errors
 /// If `action` fails, or if a runtime can't be created.
@@ -187,9 +180,7 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
 /// The times at which the main thread has to do something while the worker works.
 struct Watch {
     deadline: Deadline,
-    /// The time of the next message about a long wait.
     next_message: Instant,
-    /// The number of messages about a long wait that have been sent.
     messages_sent: usize,
     /// The time at which the main thread first noticed that the deadline had passed. `None` before
     /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process

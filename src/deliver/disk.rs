@@ -1,7 +1,6 @@
-//! Files at a path. [`DiskFile`] is a file that a launch delivers, [`Access`] is the owner and mode
-//! of a delivered file, on a disk or in memory, and [`DirectoryEntry`] is a name in an open
-//! directory. At the end are the copy of the running program that `install` makes, and the file to
-//! which `export` appends.
+//! Files at a path, and the owner and mode of delivered files, on a disk or in memory. At the end
+//! are the copy of the running program that `install` makes, and the file to which `export`
+//! appends.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
@@ -13,9 +12,6 @@
 //!                            └─ a file was replaced ────────▶ drop removes nothing
 //! keep    the file stays ───────────────────────────────────▶ drop removes nothing
 //! ```
-//!
-//! The directory of a file is opened component by component (`system/paths`), so that no other
-//! user's symbolic link can redirect the file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -138,7 +134,6 @@ impl Access {
         })
     }
 
-    /// True if the mode allows anyone to execute the file.
     pub fn is_executable(&self) -> bool {
         let executable = Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH;
         self.mode.intersects(executable)
@@ -306,7 +301,7 @@ impl DirectoryEntry {
         problem.help_if_some((errno == Errno::EACCES).then_some(help))
     }
 
-    /// Renames a temporary file to this name, replacing an existing file with the name.
+    /// Renames a temporary file to this name, replacing an existing file.
     ///
     /// # Errors
     /// If the kernel refuses. Both files are then unchanged.
@@ -477,7 +472,6 @@ mod tests {
     use super::*;
     use crate::deliver::testing::*;
 
-    /// Writes a file for `path` under a temporary name, with the content `new`.
     fn temporary(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::open(path).unwrap();
         let access = Access::from_target(&on_disk(path)).unwrap();
@@ -532,7 +526,6 @@ mod tests {
         (found.st_dev, found.st_ino)
     }
 
-    /// Returns the message of the error for a directory that isn't opened.
     fn refusal(path: &Path) -> String {
         DirectoryEntry::open(path).unwrap_err().text
     }

@@ -1,6 +1,6 @@
-//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. No file system is
-//! involved. Most of them are sealed memfds. A file that can be read only once is a pipe, because
-//! the kernel removes from a pipe what has been read.
+//! Files in memory, which the command inherits and opens as `/proc/self/fd/N`. Most of them are
+//! sealed memfds. A file that can be read only once is a pipe, because the kernel removes from a
+//! pipe what has been read.
 
 #![allow(
     unsafe_code,
@@ -58,8 +58,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
 /// end for reading. Because nobody can write any more, the first reader gets the content and every
-/// later reader gets an empty text, without waiting. Unlike a FIFO, the pipe can be opened by its
-/// path in /proc without waiting for a writer.
+/// later reader gets an empty text, without waiting.
 ///
 /// # Errors
 /// If the pipe can't hold the content, or the process has too many open files.

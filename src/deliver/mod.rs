@@ -18,9 +18,7 @@
 //!                             new files.
 //! ```
 //!
-//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended. `disk` also
-//! has what other subcommands do with files: `export` appends to one, and `install` writes the
-//! program.
+//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -64,7 +62,6 @@ struct Pending<'a> {
 /// that did not exist before, unless [`Self::keep`] was called.
 #[derive(Default)]
 pub struct Delivery {
-    /// The variables that hold the path of a file, and the paths.
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
@@ -74,8 +71,8 @@ pub struct Delivery {
 
 impl<'a> Files<'a> {
     /// Looks up the owners of the files, opens the directories, and checks who owns the
-    /// directories. A file in memory doesn't have a directory. Keeps the errors, because
-    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
+    /// directories. Keeps the errors, because [`Delivery::write_temporary`] and
+    /// [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         for file in files {
@@ -206,8 +203,7 @@ impl Delivery {
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the files in memory. `exec` clears their FD_CLOEXEC, so that the command inherits
-    /// them.
+    /// Returns the files in memory. `exec` clears their FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }
@@ -247,7 +243,7 @@ impl Delivery {
 }
 
 /// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
-/// process that stays. That process removes the file when the command has ended.
+/// process that stays.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {

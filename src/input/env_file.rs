@@ -34,7 +34,6 @@ pub struct EnvFile {
     pub variables: Vec<EnvVariable>,
     /// The warnings. Of a value, they show at most the names of variables in it.
     pub warnings: Vec<String>,
-    /// The errors about lines, and about the whole file.
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
     left_out: Vec<String>,
@@ -270,12 +269,9 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        // A launch needs `AWS_*` to read the secret, looks the command up in PATH before that, and
-        // reads its own options from `SECRETS_EXEC_*`.
-        if name.as_str() == "PATH"
-            || written_name.starts_with("AWS_")
-            || written_name.starts_with(OWN_PREFIX)
-        {
+        // A launch needs these before it reads the secret.
+        let begins_with = |prefix| written_name.starts_with(prefix);
+        if name.as_str() == "PATH" || begins_with("AWS_") || begins_with(OWN_PREFIX) {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
@@ -311,7 +307,6 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 
-/// True if `--only` and `--except` select the variable.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }
@@ -345,9 +340,8 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
     SecretValue::new(text)
 }
 
-/// A statement of a .env file.
 struct Statement {
-    /// The line on which the statement begins. Lines are counted from 1.
+    /// The line on which the statement begins, from 1.
     line: usize,
     /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
     /// with a warning.
@@ -414,10 +408,11 @@ impl<'t> DotenvReader<'t> {
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
-        let value = match self.take('=') {
-            true => Some(self.read_value()?),
-            false => None,
-        };
+        let mut value = None;
+        if let Some(rest) = self.rest.strip_prefix('=') {
+            self.advance(rest);
+            value = Some(self.read_value()?);
+        }
         self.skip(is_blank);
         let is_at_end = self.rest.is_empty() || self.rest.starts_with(['#', '\n']);
         is_at_end.then_some((name, value))
@@ -506,13 +501,6 @@ impl<'t> DotenvReader<'t> {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
 
-    /// Skips the next character if it is `c`, and returns true in that case.
-    fn take(&mut self, c: char) -> bool {
-        let rest = self.rest.strip_prefix(c);
-        self.advance(rest.unwrap_or(self.rest));
-        rest.is_some()
-    }
-
     /// Moves the position to the start of `rest`, which must be a suffix of the unread text.
     fn advance(&mut self, rest: &'t str) {
         let passed = &self.rest[..self.rest.len() - rest.len()];
@@ -525,8 +513,7 @@ impl<'t> DotenvReader<'t> {
 /// escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
-        ('\\' | '\'', _) => Some(c),
-        ('"', '"') => Some('"'),
+        ('\\' | '\'', _) | ('"', '"') => Some(c),
         ('a', '"') => Some('\x07'),
         ('b', '"') => Some('\x08'),
         ('f', '"') => Some('\x0c'),

@@ -25,7 +25,6 @@ type Defect = String;
 /// The start of a dynamic reference.
 const OPEN: &str = "{{resolve:";
 
-/// The end of a dynamic reference.
 const CLOSE: &str = "}}";
 
 /// Returns an entry for each variable whose name matches one of the patterns and whose value

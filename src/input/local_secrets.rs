@@ -18,7 +18,7 @@ use crate::model::reference::AWSCURRENT;
 /// The secrets by id. Each of them has its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
-/// Reads the file of `--local`, and returns its secrets.
+/// Reads the file of `--local`.
 ///
 /// # Errors
 /// If the file can't be read, has mistakes in its syntax, or has secrets without a valid value (one
@@ -55,9 +55,8 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 }
 
 /// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
-/// `--local`, the help names this file, unless the problem already has help. If it doesn't have
-/// one, and the path is `true` or `1`, someone has probably taken the option for a switch, so the
-/// help asks for a path. For any other path, the help is to create the file.
+/// `--local`, the help names this file, unless the problem already has help. Without such a file,
+/// the help asks for a path instead of `true` or `1`, or says to create the file.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),

@@ -39,10 +39,8 @@ pub fn similar_file(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     // A declaration isn't a typo of a file for `--local`.
     let is_local = |name: &str| name.contains(".local.");
-    let same_kind = names
-        .iter()
-        .map(String::as_str)
-        .filter(|other| is_local(other) == is_local(name));
+    let others = names.iter().map(String::as_str);
+    let same_kind = others.filter(|other| is_local(other) == is_local(name));
     let nearest = nearest(name, same_kind)?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }

@@ -135,15 +135,14 @@ struct YamlBuilder<'t, I> {
     events: I,
     /// The nodes with an anchor, by the number that the parser gives the anchor.
     anchors: BTreeMap<usize, Node>,
-    /// The number of nodes that have been copied so far.
     copied_nodes: usize,
     /// An error for each key that occurs again in its mapping.
     duplicates: Vec<SyntaxError>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document. If that is empty or a null, the
-    /// tree is an empty mapping.
+    /// Reads all events, and returns the tree of the only document. An empty document, or a null,
+    /// becomes an empty mapping.
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
@@ -170,7 +169,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the next event and its position. After the last event, returns the end of the stream.
     ///
     /// # Errors
-    /// If the parser finds an error. A frequent mistake has a message of our own.
+    /// If the parser finds an error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
@@ -327,13 +326,12 @@ fn unquoted_template_fault(line: &str) -> Fault {
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
+    // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
+    // CloudFormation, and `{{ env.STAGE }}/db:password`.
+    let is_reference = line.contains("{{resolve:")
+        || line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
     let help = match part("key") {
-        // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
-        // CloudFormation, and `{{ env.STAGE }}/db:password`.
-        _ if line.contains("{{resolve:") => QUOTES.to_owned(),
-        _ if line.contains("{{ env.") && line.contains("}}/") && !line.contains("://") => {
-            QUOTES.to_owned()
-        }
+        _ if is_reference => QUOTES.to_owned(),
         // These keys are replaced by `template`.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),

@@ -1,6 +1,5 @@
 //! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off. A
-//! narrow terminal doesn't show all columns.
+//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off.
 //!
 //! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
 //! The document never contains a value.
@@ -96,9 +95,8 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// The row of a variable, a file or a credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or
-    /// `UNIT/CREDENTIAL`. For an object whose keys don't have rows, `PREFIX*`. For a key that isn't
-    /// shown, its number.
+    /// What the entry sets (see `target_label` in `check_rows`). For a key that isn't shown, its
+    /// number.
     pub label: String,
     /// The variable that the entry sets. It is `None` for a credential, for a file without a
     /// variable, and for keys that are unknown or not shown.

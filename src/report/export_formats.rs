@@ -2,7 +2,7 @@
 //!
 //! What goes in are the variables that a launch would set. What comes out is text that the reader
 //! of the format turns into exactly the same values, or the reason why the format can't hold a
-//! value. The comment of each function `write_…` names the reader of its format.
+//! value.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -55,7 +55,6 @@ pub fn export(
         ExportFormat::Kubernetes => write_kubernetes,
         ExportFormat::Github => write_github,
         ExportFormat::Json => write_json,
-        // Masks are made of all values, not of variables.
         ExportFormat::GithubMasks => |_, _| Ok(()),
     };
     let mut text = Vec::new();
@@ -282,9 +281,7 @@ fn is_bare(value: &str) -> bool {
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
 /// 2.2.2). The crates for quoting also use double quotes, adjacent quotes or bare bytes, which
 /// isn't safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double quotes
-/// for half of a character, so a value could run commands. With the option RC_QUOTES, zsh reads
-/// `''` as a quote. With CSH_JUNKIE_QUOTES, zsh doesn't allow a line feed in any quotes, so such a
-/// value is a syntax error there.
+/// for half of a character, so a value could run commands.
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.

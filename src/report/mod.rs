@@ -166,7 +166,7 @@ impl Report {
     }
 }
 
-/// The note about names that AWS has received, but that aren't shown. A report has it only once.
+/// The note about names that AWS has received, but that aren't shown.
 const SENT_NOTE: &str = "the name isn't shown, because it may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.

@@ -1,16 +1,13 @@
 //! Records, and the only functions that print.
 //!
 //! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
-//! one JSON object, or as one or more lines of text, and no other module decides where the parts of
-//! a record go. Everything is escaped here, so that a name from AWS or a file can't move the cursor
-//! or change the direction of writing.
+//! one JSON object, or as one or more lines of text. Everything is escaped here, so that a name
+//! from AWS or a file can't move the cursor or change the direction of writing.
 //!
-//! Every thread can print. Two mutexes protect the state that the threads share. A reader that
-//! stalls must not keep this process from reacting to a termination signal. So if the main thread
-//! prints, a second thread does the writing, and the main thread waits for it and for signals (see
-//! [`interruptibly`]). Some lines aren't written at all if the write would block: the last line of
-//! a process that a signal ends, the lines of the parent process of a rotation
-//! ([`print_text_unless_stalled`]), and the progress line.
+//! Every thread can print. A reader that stalls must not keep this process from reacting to a
+//! termination signal. So if the main thread prints, a second thread does the writing, and the main
+//! thread waits for it and for signals (see [`interruptibly`]). The progress line, and lines of the
+//! functions with `unless_stalled` in their names, aren't written at all if the write would block.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -36,7 +33,6 @@ pub enum Label {
     /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
-    /// A fact that may be of interest.
     #[default]
     Note = 34,
     /// The remedy for an error or a warning.
@@ -46,9 +42,8 @@ pub enum Label {
 }
 
 impl Label {
-    /// Returns the word for this label. In text, it is at the start of a line, except for a
-    /// summary. In JSON, it is the `level` of errors and warnings, and the `event` of a record that
-    /// doesn't have an event of its own.
+    /// Returns the word for this label. Text output shows it, except for a summary. JSON has it as
+    /// the `level` of errors and warnings, and as the default `event`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -64,9 +59,7 @@ impl Label {
 #[must_use]
 pub struct Record {
     pub label: Label,
-    /// The headline.
     pub message: String,
-    /// The `event` of the JSON object.
     pub event: &'static str,
     /// The members that only the JSON object has.
     pub json_members: Vec<(&'static str, Value)>,
@@ -75,7 +68,6 @@ pub struct Record {
     /// True if text output lists only the first entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
-    /// AWS's own message.
     pub aws_says: Option<String>,
     pub help: Option<String>,
     /// True if text output shows the record only with `--verbose`.
@@ -116,9 +108,8 @@ impl Record {
     }
 
     /// Adds a member to the JSON object.
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.json_members.push((name, value.into()));
-        self
+    pub fn with(self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.with_some(name, Some(value))
     }
 
     /// Adds a member to the JSON object, if there is a value.
@@ -267,7 +258,6 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-/// Returns the text with escape sequences that make it red.
 pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -278,7 +268,6 @@ fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
         (Label::Summary, _) => String::new(),
-        // The number of a label is its colour.
         (_, Screen::Terminal { has_colours: true }) => {
             format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
         }
@@ -303,9 +292,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         Label::Note | Label::Help => "info",
     };
 
-    let time = humantime::format_rfc3339_millis(now).to_string();
     let mut object = json!({
-        "time": time,
+        "time": humantime::format_rfc3339_millis(now).to_string(),
         // The command may write JSON to the same stream.
         "logger": "secrets-exec",
         "level": level,
@@ -565,12 +553,11 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 /// ends this process during the write.
 ///
 /// # Errors
-/// If the kernel can't write the text, for example because the reader has closed the pipe.
+/// If the kernel can't write the text.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }
 
-/// Returns the problem of a failed write to standard output.
 fn not_written(error: io::Error) -> Problem {
     let why = os_error::io_error_text(&error);
     Problem::configuration(format!("writing to standard output failed: {why}"))

@@ -4,8 +4,7 @@
 //! - before it reads: what looks like a mistake in the plan
 //! - after it has read: what looks like a mistake in the values, which cached values are used, and
 //!   which files could stay on a disk
-//! - the notes of `--verbose`: which secret gives which variables, in which version and from which
-//!   region; how many values are literals; and how long everything took
+//! - the notes of `--verbose`: where the values come from, and how long everything took
 
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
@@ -89,7 +88,6 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     Record::error(text + "; please report it").event("bug")
 }
 
-/// Returns the warning that `--local` is in use.
 pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
     let text = format!("secrets are read from {path}, not from AWS (--local)");
@@ -384,8 +382,8 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 }
 
 /// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
-/// read only once, and about entries that get their default or aren't set. The last note is about
-/// the whole resolution.
+/// read only once, about entries that get their default or aren't set, and about the whole
+/// resolution.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
     let outcomes = &values.outcomes;

@@ -47,9 +47,7 @@ struct World {
     reported_ends: u32,
     last_status: Option<ExitStatus>,
     exit: Option<ExitReason>,
-    /// The number of SIGUSR1 signals that the supervisor got.
     received_usr1: u32,
-    /// The number of SIGUSR1 signals that the supervisor sent to the group.
     forwarded_usr1: u32,
 }
 
@@ -81,9 +79,9 @@ impl World {
         world
     }
 
-    /// Returns the events that can happen now. An event that is in the list twice is twice as
-    /// likely. `status` is the exit status with which the command would end. A status of at least
-    /// 230 stands for SIGKILL. `status` also decides whether a launch at the gate may die.
+    /// Returns the events that can happen now. `status` is the exit status with which the command
+    /// would end. A status of at least 230 stands for SIGKILL. `status` also decides whether a
+    /// launch at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
@@ -198,9 +196,8 @@ impl World {
         }
     }
 
-    /// Counts a signal that the state machine sends to the group: SIGUSR1, which it may only
-    /// forward, and each SIGTERM that it doesn't forward. Checks that the group still has a
-    /// process.
+    /// Counts a SIGUSR1, or a SIGTERM that isn't forwarded, to the group. Checks that the group
+    /// still has a process.
     fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
         let is_empty = !self.has_command && !self.has_rest;
         assert!(!is_empty, "{signal:?} to an empty group");
@@ -209,8 +206,7 @@ impl World {
         self.added_terms += u32::from(is_added);
     }
 
-    /// Sets the timer. Checks that a poll which has been requested isn't delayed, and that only a
-    /// request brings a poll forward.
+    /// Sets the timer, and checks that this makes sense now.
     fn arm(&mut self, delay: Delay) {
         if delay == Delay::RequestedPoll {
             assert!(
@@ -227,7 +223,6 @@ impl World {
         self.armed = Some(delay);
     }
 
-    /// Checks the invariants between events.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
         // Not every received signal is forwarded: after SIGKILL, no process is left to receive it.
@@ -273,8 +268,7 @@ impl World {
         }
     }
 
-    /// True if the timer fits the state. Between polls, it is set for the next poll, and during a
-    /// poll, it isn't set. While the group ends, it is set for the next step against its processes.
+    /// True if the timer fits the state.
     fn has_expected_timer(&self) -> bool {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {
@@ -302,7 +296,6 @@ impl World {
         }
     }
 
-    /// Returns the event for the end of the command.
     fn end(&self, status: ExitStatus) -> Event {
         let is_last = !self.has_rest;
         Event::Ended { status, is_last }
@@ -314,12 +307,10 @@ impl World {
     }
 }
 
-/// True if a poll begins when this delay is over.
 fn is_before_a_poll(delay: Delay) -> bool {
     !matches!(delay, Delay::Grace | Delay::Kill)
 }
 
-/// Generates options of `--on-rotation`.
 fn rotations() -> impl Strategy<Value = RotationOptions> {
     let on_rotation = prop_oneof![
         Just(OnRotation::Restart),
@@ -364,7 +355,6 @@ proptest! {
             let event = *choice.get(&world.possible_events(status));
             world.feed(event);
         }
-        // If the group was asked to end, it ends now.
         world.let_group_end();
         if world.exit.is_some() {
             return Ok(());

@@ -2,8 +2,7 @@
 //! the command when a secret changes (`state`), and the functions that carry out what it orders
 //! (`processes`).
 //!
-//! Each poll is a forked child: a launch that resolves the values and then waits at a gate, before
-//! delivery and execve. If `Action::Start` opens the gate, the child becomes the command.
+//! `commands/rotation` describes the launches, which wait at a gate before they become the command.
 
 #[cfg(target_os = "linux")]
 mod processes;

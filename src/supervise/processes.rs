@@ -14,8 +14,7 @@
 //!                           ◀─ end of file ───                    the launch has executed the command, or has ended
 //! ```
 //!
-//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends. A launch that waits must not
-//! outlive its parent, and it must not become the command unless the gate was opened.
+//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends.
 //!
 //! The parent blocks all signals and reads them from a descriptor (signalfd(2)). The kernel queues
 //! blocked signals even for PID 1, and even if their default action is to ignore them. A fault of
@@ -54,13 +53,13 @@ use crate::system::waiting::{End, end, has_action, pending_signals};
 pub struct LaunchProcess {
     pub pid: Pid,
     gate: PipeWriter,
-    /// `None` after the end of the pipe: the launch has executed the command, or has ended.
+    /// `None` after the end of the pipe.
     messages: Option<PipeReader>,
     /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
 }
 
-/// The launch's side of a forked launch: its ends of the two pipes, and the id of its parent.
+/// The launch's side of a forked launch.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
@@ -76,8 +75,6 @@ pub struct Gate {
 /// # Errors
 /// If the kernel can't create the process or the pipes.
 pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
-    // The launch waits until a byte arrives through the first pipe. It sends its messages through
-    // the second one.
     let (opening, gate) = pipe()?;
     let (messages, sender) = pipe()?;
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -201,7 +198,6 @@ impl Gate {
     }
 }
 
-/// A change of a child's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {
     /// The child has ended and has been reaped.
@@ -259,8 +255,7 @@ pub struct Job {
     /// The process id of the leader. `None` before the start, and once no process of the group is
     /// left, because the kernel may then reuse the id.
     group: Option<Pid>,
-    /// True once the leader has been reaped. The kernel may reuse its id as soon as the group is
-    /// empty.
+    /// True once the leader has been reaped.
     is_reaped: bool,
 }
 
@@ -314,8 +309,7 @@ impl Job {
         }
     }
 
-    /// True if no process of the group is left, not even a zombie. If so, also forgets the group,
-    /// because the kernel may reuse its id.
+    /// True if no process of the group is left, not even a zombie. If so, also forgets the group.
     pub fn forget_empty_group(&mut self) -> bool {
         let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
         self.group = self.group.filter(has_members);
@@ -424,7 +418,7 @@ impl Signals {
 /// processes are.
 ///
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
-/// an orphaned process group, where no shell could continue the processes.
+/// an orphaned process group.
 fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or
     // a service.
@@ -432,7 +426,6 @@ fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    // 0 is the process group of this process.
     let target = if is_job { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 

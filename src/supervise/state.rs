@@ -5,8 +5,6 @@
 //! doesn't use the time, the secrets or the processes. The caller (`commands/rotation/parent`)
 //! turns what happens into events and carries out the actions in order.
 //!
-//! These are the states:
-//!
 //! ```text
 //!           ┌── the group has ended, and the next step is a start ──┐
 //!           ▼                                                        │
@@ -26,9 +24,6 @@
 //!                                       ├─ a change, after a TERM ────────▶ Idle, because the command may be about to end
 //!                                       └─ a change, restart or exit ─────▶ Stopping
 //! ```
-//!
-//! If a TERM arrives during the grace period of a rotation, it cancels the start, or the exit with
-//! status 75. This process then exits with the status of the command.
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
@@ -165,16 +160,13 @@ pub enum Event {
     GroupEmpty,
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
-    /// Job control has continued the command.
     Continued,
     /// This process got a signal, which is forwarded or requests a poll.
     Signal(SignalNumber),
     /// The result of a poll. If the launch that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
     Polled(PollResult),
-    /// The launch has replaced the files.
     Delivered,
-    /// The launch could not replace the files.
     NotDelivered,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
@@ -209,14 +201,12 @@ pub enum Action {
     /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
     /// Send a signal to the command's process group, which is never empty when this action is
-    /// returned. If the signal is SIGCONT and secrets-exec's own group is in the foreground of the
-    /// terminal, the command's group replaces it there first.
+    /// returned.
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
     /// Set the timer. There is only one, so an earlier delay is replaced.
     Arm(Delay),
-    /// Print a line.
     Report(Notice),
     /// Remove the files and exit. No action follows.
     Exit(ExitReason),
@@ -227,7 +217,6 @@ pub enum Action {
 pub enum Delay {
     FirstPoll,
     NextPoll {
-        /// The number of polls in a row that failed.
         failures: u32,
     },
     /// The next poll was requested. It begins once a second has passed since the last poll or the

@@ -92,7 +92,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
-            // Only the kernel can follow this link. Without O_NOFOLLOW, it does.
+            // Without O_NOFOLLOW, the kernel follows this link.
             reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;
@@ -131,7 +131,6 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     }
 }
 
-/// Returns the problem for a symbolic link that belongs to a different user.
 fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
     let text = format!(
         "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",

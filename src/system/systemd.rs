@@ -12,8 +12,6 @@
 //!
 //! If the client, which is systemd, doesn't read, we wait until it hangs up. If we ended the stream
 //! earlier, the client would use what it has received as the credential.
-//!
-//! Only Linux has systemd, so other systems never have a connection.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -80,9 +78,6 @@ pub struct CredentialConnection {
 
 /// The connection that [`take_connection`] has taken. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
-
-/// The length of a refusal: one byte more than a credential can have.
-const REFUSAL_LENGTH: usize = MAX_CREDENTIAL_LENGTH + 1;
 
 /// The help that says how systemd makes a connection.
 const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
@@ -241,7 +236,7 @@ fn connect_to_journal() -> Option<UnixStream> {
 /// Refuses the connection: sends more bytes than a credential can have, so that systemd rejects
 /// all of it, and ends the stream.
 fn send_refusal(connection: BorrowedFd<'_>) {
-    let padding = vec![0; REFUSAL_LENGTH];
+    let padding = vec![0; MAX_CREDENTIAL_LENGTH + 1];
     if write_all(connection, &padding).is_ok() {
         let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
     }

@@ -22,7 +22,6 @@
 //!     │            blocked nor handled (pid_namespaces(7)).
 //!     │
 //! restore_signals  put back the inherited mask and actions. A pending signal ends the process here.
-//!     │            For the reason above, PID 1 has a handler for the moment until execve(2).
 //!     │
 //! execve           the command starts
 //! ```
@@ -32,15 +31,10 @@
 //! action.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
-//! an error, or a subcommand that has done its work. The order of its steps matters, because the
-//! reader of the last line can stall:
+//! an error, or a subcommand that has done its work.
 //!
-//! ```text
-//! kill the program that is asked for credentials ─▶ refuse systemd's connection ─▶ print the last line ─▶ end by the signal or the status
-//! ```
-//!
-//! The program, systemd's connection and the inherited signals are in static variables, because the
-//! panic hook can't reach anything else.
+//! The program that is asked for credentials, systemd's connection and the inherited signals are in
+//! static variables, because the panic hook can't reach anything else.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
@@ -62,8 +56,7 @@ use nix::unistd::{Pid, getpid};
 use super::{streams, systemd};
 use crate::model::problem::Status;
 
-/// The signals that a terminal, a service manager or a user sends to end a process. Their default
-/// action is also to end the process.
+/// The signals that a terminal, a service manager or a user sends to end a process.
 const TERMINATION: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGHUP,
@@ -164,7 +157,7 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// The state of signals when this process started. The command starts with the same state.
+/// The state of signals when this process started.
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
@@ -177,8 +170,7 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now: the blocked signals, the termination signals
-    /// to hold, and whether SIGCHLD is ignored.
+    /// Returns the signal state of this process now.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
@@ -215,7 +207,7 @@ pub fn pending_signals() -> SigSet {
     }
 }
 
-/// True if a signal, given by its number, has this action (SIG_DFL or SIG_IGN).
+/// True if a signal has this action (SIG_DFL or SIG_IGN).
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
     // the current one to it.
@@ -343,7 +335,6 @@ fn timeout(limit: Duration) -> PollTimeout {
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }
 
-/// The way in which this process ends.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
@@ -367,9 +358,9 @@ pub struct AskedProgram {
 /// different process that has been given the same id could be killed.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, it
-/// kills the program that is asked for credentials, and refuses systemd's connection unless the
-/// value was sent.
+/// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose
+/// reader can stall, it kills the program that is asked for credentials, and refuses systemd's
+/// connection unless the value was sent.
 ///
 /// If a signal arrives while `print` waits for a reader, this function is called again, which is
 /// safe at any point.

@@ -22,7 +22,7 @@ use crate::exec;
 use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
-use crate::model::reference::{Locator, SecretRef};
+use crate::model::reference::SecretRef;
 use crate::model::shown::quoted_program;
 use crate::report::terminal::some_of;
 use crate::report::{Label, Record, Report, terminal};
@@ -48,15 +48,13 @@ pub enum Message {
     PollFailed(String),
 }
 
-/// What a launch tells its parent once its values are resolved.
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
     /// The values that differ from those of the command. `None` for the first launch, and if no
     /// value differs.
     pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found. The parent prints them, so that a
-    /// stalled reader doesn't block the launch.
+    /// The lines about changes that no earlier launch has found, for the parent to print.
     pub lines: String,
 }
 
@@ -71,7 +69,6 @@ pub struct Baseline {
     /// The values of the latest launch that has reached its gate. `None` once the command has these
     /// values, and after a launch that has ended by itself before its gate was opened.
     pub latest_values: Option<Fingerprint>,
-    /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
 }
 
@@ -115,8 +112,7 @@ impl GatedLaunch<'_, '_> {
     /// changed.
     ///
     /// # Errors
-    /// If values can't be read (the report has all of them), or if [`Self::start`] or
-    /// [`Self::replace_files`] fails.
+    /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let launch = &*self.launch;
         let is_poll = launch.prepared.is_poll();
@@ -172,7 +168,7 @@ impl GatedLaunch<'_, '_> {
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
-    /// If files can't be written (the report has all of them), or if one can't be renamed.
+    /// If files can't be written, or if one can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
@@ -245,9 +241,8 @@ impl Reporter for GatedLaunch<'_, '_> {
 
 /// Returns the warning about a poll that failed: the first of `errors` with its help, and the
 /// number of the others. In JSON, the warning has the details of a single error, or the messages of
-/// several.
-/// `command` is in quotes. `since` is when the polls began to fail, if earlier ones have failed,
-/// too.
+/// several. `command` is in quotes. `since` is when the polls began to fail, if earlier ones have
+/// failed, too.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -306,21 +301,20 @@ fn change_note(change: &Change<'_>) -> Record {
 pub struct Fingerprint {
     /// The hashed values. The key is a hash of the entry's claims.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets and parameters that were read. The key is a hash of the request.
+    /// The secrets and parameters that were read. The key is a hash of the locator and, below a
+    /// path, of the parameter's name.
     secrets: BTreeMap<u64, Secret>,
 }
 
 /// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct HashedValue {
-    /// The name of the variable or file in messages.
     label: String,
     hash: u64,
     /// The keys (in `secrets`) of the secrets that the value was read from.
     read_from: Vec<u64>,
 }
 
-/// A secret or parameter that was read.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Secret {
     /// The name of the secret or parameter in messages.
@@ -343,14 +337,13 @@ struct Change<'a> {
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
     new_version: Option<&'a str>,
-    /// The labels of the variables and files. The list is never empty.
+    /// The list is never empty.
     labels: Vec<String>,
 }
 
 /// What differs from the values that the command has now.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
-    /// The labels of variables and files.
     pub labels: BTreeSet<String>,
     /// What messages call the secrets and parameters from which the changed values were read.
     pub secrets: BTreeSet<String>,
@@ -369,7 +362,7 @@ impl Fingerprint {
                 continue;
             }
             let name = outcome.parameter_name.as_deref();
-            let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
+            let key = |reference: &SecretRef| hash_key.hash_one((&reference.locator, name));
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
@@ -392,7 +385,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: hash_key.hash_one(document.body.expose()),
                 };
-                let key = hash_of_request(hash_key, locator, parameter_name);
+                let key = hash_key.hash_one((locator, parameter_name));
                 fingerprint.secrets.insert(key, secret);
             }
         }
@@ -439,11 +432,6 @@ impl Fingerprint {
         changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
         changes
     }
-}
-
-/// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
-fn hash_of_request(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
-    hash_key.hash_one((locator, parameter_name))
 }
 
 #[cfg(test)]

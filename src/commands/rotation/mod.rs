@@ -4,11 +4,8 @@
 //! The files of this folder:
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
-//!   connections. It turns what happens into events for the state machine in `supervise`, and
-//!   carries out the actions that the state machine orders. It also tracks the phase of the launch.
-//! - `child` is a launch in a forked process. The first start and each poll are such launches. A
-//!   launch waits at the gate once its values are resolved. The parent keeps only its fingerprint,
-//!   with which the next launch compares the values.
+//!   connections.
+//! - `child` is a launch in a forked process. The first start and each poll are such launches.
 //! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:

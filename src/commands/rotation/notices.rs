@@ -19,11 +19,9 @@ const REPETITION: Duration = Duration::from_secs(60 * 60);
 /// Prints the messages of the parent process. Keeps the facts that they report.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
-    /// True with `--notify-ready`.
     pub notifies_ready: bool,
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
-    /// The process id of the command.
     pub pid: Pid,
     /// The values that changed most recently.
     pub changed: ChangedValues,
@@ -53,7 +51,6 @@ impl Notices<'_> {
         self.write([note.with("pid", self.pid.as_raw())]);
     }
 
-    /// Prints that the command was restarted, and why.
     pub fn report_restart(&mut self) {
         let record = self.consequence_note("restarted", "was restarted", "");
         self.write([record.with("pid", self.pid.as_raw())]);
@@ -68,7 +65,6 @@ impl Notices<'_> {
         self.write([Record { label, ..note }]);
     }
 
-    /// Prints that the command got a signal, and why.
     pub fn report_signal(&mut self, signal: SignalNumber) {
         let record = self.consequence_note("signalled", &format!("got {signal}"), "");
         self.write([record.with("signal", signal.to_string())]);
@@ -186,7 +182,6 @@ impl Notices<'_> {
         Record::note(text).event(event).with("variables", labels)
     }
 
-    /// Prints errors, such as those about files that could not be removed.
     pub fn report_errors(&mut self, errors: Vec<Problem>) {
         self.write(Report::from(errors).errors());
     }
@@ -224,7 +219,6 @@ impl Notices<'_> {
     }
 }
 
-/// Returns the warning that lines of the log were dropped, because nobody read them.
 fn dropped_lines_warning(count: usize) -> Record {
     let lines = counted(count, "line was", "lines were");
     let text = format!("{lines} dropped here, because nobody was reading standard error");

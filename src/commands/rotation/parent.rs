@@ -1,9 +1,8 @@
-//! The process that stays. It feeds events to the state machine and carries out the actions that
-//! the state machine orders. It waits in poll(2) for signals, for messages from a launch, and for
-//! the timer.
+//! The process that stays. It feeds events to the state machine in `supervise`, and carries out the
+//! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
+//! launch, and for the timer.
 //!
-//! There is at most one launch at any time. Each launch is forked with a copy of the baseline, and
-//! its messages become events for the state machine.
+//! There is at most one launch at any time. Each launch is forked with a copy of the baseline.
 
 use std::collections::VecDeque;
 use std::mem::{replace, take};
@@ -239,8 +238,7 @@ impl Parent<'_> {
         // All other zombies have been reaped, so `note_change` can see whether the group is empty.
         if let Some(change) = command_change {
             // The launch that has become the command may have sent its last messages after `wait`
-            // received messages. Their events must come before that of the command, so receive them
-            // first.
+            // received messages. Their events must come before that of the command.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.note_change(change));
         }
@@ -273,9 +271,8 @@ fn delay_length(
 /// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
 /// the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
-    let longest = LONGEST_BACKOFF.max(interval);
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
-    let pause = doubled.min(longest);
+    let pause = doubled.min(LONGEST_BACKOFF.max(interval));
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
@@ -288,7 +285,6 @@ struct Launches<'a> {
     /// The launch that is under way. `None` before the first one, and once a launch has executed
     /// the command or has ended.
     process: Option<LaunchProcess>,
-    /// The phase of the last launch. It isn't read before the first launch.
     phase: LaunchPhase,
     /// The command's files on disk, which are removed when it ends.
     placed: Vec<PlacedFile>,
@@ -310,9 +306,8 @@ enum LaunchPhase {
 }
 
 impl Launches<'_> {
-    /// Returns a descriptor that is readable when the launch has sent a message, or has closed its
-    /// end of the pipe. The result is `None` if there isn't a launch, or if [`Self::receive`] has
-    /// already read to the end of the pipe.
+    /// Returns the descriptor on which the messages of the launch arrive. The result is `None` if
+    /// there isn't a launch, or if [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }
@@ -434,7 +429,6 @@ impl Launches<'_> {
         self.note_end()
     }
 
-    /// True if there is a launch whose gate has been opened.
     fn has_open_gate(&self) -> bool {
         self.process.is_some() && self.phase >= LaunchPhase::Open
     }
@@ -503,8 +497,7 @@ impl Launches<'_> {
             return Some(Event::Delivered);
         }
 
-        // Any other launch was meant to become the command. After a failure, its values don't
-        // matter, because this process is about to exit.
+        // After a failure, the values don't matter, because this process is about to exit.
         self.baseline.adopt_latest_values();
         match (is_first, has_succeeded) {
             (true, true) => self.notices.report_start(),

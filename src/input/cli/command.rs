@@ -65,7 +65,6 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Returns the script with which a shell completes our subcommands and options.
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
@@ -146,10 +145,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
-/// The JSON schema of declarations.
 pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-/// The name of the subcommand that sends systemd a credential.
 pub const CREDENTIAL: &str = "credential";
 
 /// The name and the texts of a subcommand, and the function that adds its arguments.
@@ -160,7 +157,6 @@ pub struct Subcommand {
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
-    /// Adds the arguments of the subcommand to clap's command.
     arguments: fn(Command) -> Command,
 }
 
@@ -179,7 +175,6 @@ impl Subcommand {
     }
 }
 
-/// Looks up the row of a subcommand by its name.
 pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
@@ -286,7 +281,6 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     subcommand!("install", "/shared", InstallArguments::augment_args),
 ];
 
-/// The heading of the options that say what to resolve.
 const ENTRIES: &str = "What to resolve";
 
 /// The most common options of a launch. `-h` describes only these of them, and `--help` all of
@@ -362,7 +356,6 @@ pub fn with_variables(command: Command) -> Command {
     })
 }
 
-/// Returns the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
     Arg::new("command")
         .value_name("COMMAND")
@@ -383,8 +376,7 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve: `--env`, `--env-from`, `--as-file` and
-/// `--resolve-env`.
+/// Returns the options that say what to resolve.
 fn entry_options() -> [Arg; 4] {
     [
         entry_option("env", "NAME=REF").short('e')
@@ -405,7 +397,6 @@ fn entry_options() -> [Arg; 4] {
     ]
 }
 
-/// Returns clap's argument for an option of the table.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg
@@ -438,7 +429,6 @@ fn with_text(arg: Arg, name: &'static str) -> Arg {
         .value_hint(hint)
 }
 
-/// The arguments of `check`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CheckArguments {
     /// Print JSON instead of a table
@@ -457,7 +447,6 @@ pub struct CheckArguments {
     pub describe: bool,
 }
 
-/// The arguments of `get`.
 #[derive(Args, Debug)]
 pub struct GetArguments {
     /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME
@@ -469,7 +458,6 @@ pub struct GetArguments {
     pub reveal: bool,
 }
 
-/// The arguments of `policy`.
 #[derive(Args, Debug)]
 pub struct PolicyArguments {
     /// The account of the secrets that aren't given as ARNs [default: any account, or the role's
@@ -495,7 +483,6 @@ pub struct PolicyArguments {
     pub is_for_agent: bool,
 }
 
-/// The arguments of `export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
     /// The syntax of the output
@@ -529,7 +516,6 @@ pub enum ExportFormat {
     GithubMasks,
 }
 
-/// The arguments of `migrate`.
 #[derive(Args, Debug)]
 pub struct MigrateArguments {
     /// A .env file of at most 64 KiB
@@ -567,7 +553,6 @@ pub struct MigrateArguments {
     pub quiet: bool,
 }
 
-/// The arguments of `completions`.
 #[derive(Args, Debug)]
 pub struct CompletionsArguments {
     /// The shell
@@ -575,7 +560,6 @@ pub struct CompletionsArguments {
     pub shell: Shell,
 }
 
-/// The arguments of `install`.
 #[derive(Args, Debug)]
 pub struct InstallArguments {
     /// An existing directory; the file secrets-exec in it is created or replaced

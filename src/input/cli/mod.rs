@@ -8,7 +8,7 @@
 //! Nothing here reads a file. Parsing goes on after an invalid value: every error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
 //! an argument that may be a secret, or quotes the text of an entry. A user who is used to `docker
-//! run -e` may write a password there, and the message would end up in a log.
+//! run -e` may write a password there.
 
 mod command;
 mod usage;
@@ -87,7 +87,7 @@ pub fn parse_command_line(
     }
 
     let arguments_for_clap = with_help_options(&arguments);
-    // Only the long help names the variables. A launch doesn't spend the time for these texts.
+    // Only the long help names the variables.
     if arguments_for_clap.iter().any(|word| word == "--help") {
         command = with_variables(command);
     }
@@ -248,9 +248,9 @@ pub struct Inputs {
     /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't
     /// set.
     pub options: TypedOptions,
-    /// True if the command line has `-q`. Only the flag hides the warning of `--local`.
+    /// True if the command line has `-q`. Only this flag hides the warning about the file of
+    /// `--local`; SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
-    /// The entries of the command line.
     pub layer: Layer,
     /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
     /// overrides an earlier one.
@@ -266,7 +266,6 @@ pub struct Inputs {
     /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before
     /// `--`.
     pub has_misplaced_option: bool,
-    /// The errors of the command line and of `SECRETS_EXEC_*`.
     pub errors: Vec<Problem>,
     /// Warnings about references on the command line, and about variables whose names look like
     /// misspelled options.
@@ -322,9 +321,9 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. The only entry is the reference in `text`. Its value is printed
-    /// and doesn't go into a variable or file. Errors don't quote `text`, except a part that reads
-    /// like a name, because it may be a password that was passed by mistake.
+    /// Reads the inputs of `get`. The only entry is the reference in `text`. Errors don't quote
+    /// `text`, except a part that reads like a name, because it may be a password that was passed
+    /// by mistake.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
@@ -335,7 +334,6 @@ impl Inputs {
         inputs
     }
 
-    /// Adds an entry to the layer, or its problem to the errors.
     fn add(&mut self, parsed: Result<Entry, Problem>) {
         match parsed {
             Ok(entry) => self.layer.entries.push(entry),
@@ -496,7 +494,7 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 }
 
 /// Returns the warning about a variable that secrets-exec ignores, or `None` if the name doesn't
-/// look like a mistake. There are three kinds of mistakes:
+/// look like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool
@@ -511,8 +509,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     if let Some(instead) = own.or_else(|| replacement(&flag)) {
         return Some(format!("secrets-exec ignores {name}: use {instead}"));
     }
-    // People add these words to our names: `SECRETS_EXEC_AWS_REGION` is meant as
-    // `SECRETS_EXEC_REGION`, and `SECRETS_EXEC_CONFIG_FILE` as `SECRETS_EXEC_FILE`.
+    // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
@@ -602,8 +599,7 @@ fn split_assignment<'t>(
     };
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {
-            let text = "has a space next to the variable name";
-            return Err(problem(text).help(example()));
+            return Err(problem("has a space next to the variable name").help(example()));
         }
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {
@@ -621,7 +617,7 @@ fn split_assignment<'t>(
 /// of a secret can contain `=`, too.
 ///
 /// # Errors
-/// When the reference is malformed. The message doesn't show the text.
+/// When the reference is malformed.
 fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
@@ -639,7 +635,6 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Returns the problem for text that is not a reference. The message doesn't show the text.
 fn malformed_reference(error: Fault) -> Problem {
     Problem::from_fault(Status::Usage, error.about("the reference"))
 }

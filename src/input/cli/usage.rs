@@ -58,8 +58,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         // clap reports a missing value as an empty one.
         ErrorKind::InvalidValue if value.is_empty() => line.missing_value(&argument),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let expected = error.source().map(ToString::to_string);
-            line.wrong_value(&argument, &value, expected)
+            line.wrong_value(&argument, &value, error.source().map(ToString::to_string))
         }
         ErrorKind::ArgumentConflict => {
             let other = context(&error, ContextKind::PriorArg);
@@ -72,8 +71,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of this kind that clap has added to an error, such as the option that the
-/// error is about. The result is empty if there isn't one.
+/// Returns the first text of this kind that clap has added to an error. The result is empty if
+/// there isn't one.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -114,11 +113,9 @@ impl Line<'_> {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
         // `migrate .env.production --values`
-        let file = self.words.get(1).filter(|word| !word.starts_with('-'));
-        let shown_file = file
-            .filter(|word| reads_like_a_name(word))
-            .unwrap_or(&".env");
-        let example = example.replace(".env ", &format!("{shown_file} "));
+        let is_shown = |word: &&&str| !word.starts_with('-') && reads_like_a_name(word);
+        let file = self.words.get(1).filter(is_shown).unwrap_or(&".env");
+        let example = example.replace(".env ", &format!("{file} "));
         let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
         self.with_written_words(&format!("use {first_words} {example}"))
@@ -210,8 +207,8 @@ impl Line<'_> {
         None
     }
 
-    /// Returns the key that is written next to a reference: `get --key password prod/db`, `get
-    /// prod/db -r .password`, `get prod/db --query password` and `read prod/db password`.
+    /// Returns the key that is written next to a reference, as in `get --key password prod/db` and
+    /// `read prod/db password`.
     fn written_key(&self, reference: &str, is_get: bool) -> Option<&str> {
         let mut after_reference = self.own_words().skip_while(|word| *word != reference);
         // In `run prod/db app`, the word is the command.

@@ -2,8 +2,7 @@
 //! apply where no flag or variable sets them.
 //!
 //! `reader` gives typed values and collects mistakes, and `sections` reads all sections except
-//! `defaults`. Every mistake in every file is reported. No mistake shows a line of a file, because
-//! the line may hold a secret.
+//! `defaults`. No mistake shows a line of a file, because the line may hold a secret.
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So
@@ -199,8 +198,8 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
 /// Opens a file in the working directory without following a symbolic link.
 ///
 /// # Errors
-/// If the file can't be opened or isn't a regular file, or if another user could have written it:
-/// this depends on the owner, the group and the mode of the directory and of the open file.
+/// If the file can't be opened or isn't a regular file, or if another user could have written it or
+/// its directory.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, remedy): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");

@@ -3,8 +3,7 @@
 //! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
 //! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
 //! `None` or no entries. At the end, the [`SourceFile`] turns all mistakes into problems. So a
-//! reader can go on after a mistake, and the user sees all mistakes in one report. No mistake shows
-//! text that may be a secret.
+//! reader can go on after a mistake, and the user sees all mistakes in one report.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -150,8 +149,7 @@ impl<'a> Item<'a> {
             return self.refuse(Fault { text, help });
         }
         if expected == TEXT {
-            let fault = Fault::new("is empty");
-            return self.refuse(fault.help("for an empty value, write \"\""));
+            return self.refuse(Fault::new("is empty").help("for an empty value, write \"\""));
         }
         let fault = Fault::new("is empty (is its value commented out or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
@@ -163,7 +161,6 @@ impl<'a> Item<'a> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
 
-    /// Returns the file and the line of this item, as the origin of an entry.
     pub fn origin(&self) -> Origin {
         Origin::File {
             path: Arc::clone(&self.source.path),
@@ -423,7 +420,7 @@ impl<'a> Fields<'a> {
 
     /// Takes out the value of a key, and returns what `parse` makes of its text. Returns `None`
     /// without the key. If the value isn't text, or if `parse` returns `None`, adds the mistake
-    /// that the value isn't `expected`, which describes a valid value, and returns `None`.
+    /// that the value isn't `expected`, and returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,

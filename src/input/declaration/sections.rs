@@ -139,7 +139,6 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-/// The keys of an entry of `credentials`.
 const CREDENTIAL_KEYS: &str = "from template decode default pattern";
 
 /// The keys that give an entry its value. An entry has exactly one of them.
@@ -154,7 +153,6 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
-    // The help about a number or a boolean lists these variables, too.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
@@ -476,8 +474,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
         [None, Some(value), None] => {
-            let text = value.expect_text(TEXT)?;
-            Some(EntrySource::Literal(text.to_owned()))
+            Some(EntrySource::Literal(value.expect_text(TEXT)?.to_owned()))
         }
         [None, None, Some(text)] => template(&text).map(EntrySource::Template),
         [None, None, None] if fields.has_unknown => None,
