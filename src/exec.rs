@@ -118,9 +118,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     let help = match interpreter(&path) {
         Some(interpreter) => &format!("use secrets-exec [OPTIONS] -- {interpreter}{shown}"),
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
-        None => {
-            &format!("make it executable: chmod 755 {shown}; in a Dockerfile: COPY --chmod=755")
-        }
+        None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
     };
     let text = format!("\"{shown}\" {reason}");
     let has_help = why == Errno::EACCES && shown == path;

@@ -93,7 +93,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
         return Ok(content);
     }
 
-    let text = format!("{file} begins with NAME=VALUE like a .env file, but must be YAML or JSON");
+    let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
     let migrated = path_unless_stdin.unwrap_or(".env");
     let mut help = format!(
         "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"

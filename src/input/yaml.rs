@@ -452,8 +452,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
         ),
         _ if is_in_brackets && !line.contains(['{', '[']) => (
-            "a comma is missing, or a bracket that begins above this line isn't closed",
-            "inside { … } or [ … ], put a comma after each entry, and close the bracket",
+            "a comma is missing, or a bracket opened above this line isn't closed",
+            "put a comma between the entries in { … } or [ … ], and close the bracket",
         ),
         // `{ from: "prod/db:host" default: x }`
         InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (

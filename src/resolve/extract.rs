@@ -534,10 +534,10 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 pub fn array_hint(items: &[Value], path: &str) -> String {
     match items.len() {
         0 => format!("{path} is an empty array"),
-        1 => format!("{path} is an array with one item, {path}[0]"),
+        1 => format!("{path} is an array: use the index 0, as in {path}[0]"),
         count => {
             let last = count - 1;
-            format!("{path} is an array with {count} items, {path}[0] to {path}[{last}]")
+            format!("{path} is an array: use an index from 0 to {last}, as in {path}[0]")
         }
     }
 }

@@ -235,8 +235,8 @@ const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file -
 
 /// The warning about an argument of the command that has one of CloudFormation's dynamic
 /// references.
-const UNRESOLVED_WARNING: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
-                          shows arguments. Set a variable with --env instead, and let the command read it";
+const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
+                          Set a variable with --env instead, and let the command read it";
 
 /// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
 const EMPTY_KEY: &str =

@@ -417,7 +417,7 @@ impl Line<'_> {
             }
             Some("check") if !self.words.contains(&"--") => self.missing_separator_problem(number),
             Some(CREDENTIAL) => unexpected_argument_problem(number)
-                .help("to test a credential, use secrets-exec check with the same options"),
+                .help("to test it, use secrets-exec check with the service's options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
@@ -509,7 +509,7 @@ impl Line<'_> {
         let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
         let (text, help) = match option {
             "-e" | "--env" | "--env-from" | "--as-file" if may_be_shown => (
-                format!("{option} {name} isn't directly followed by \"=\" and a secret"),
+                format!("the secret for {option} {name} must come right after \"=\""),
                 format!("write {option} {name}={reference}"),
             ),
             "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (

@@ -279,7 +279,8 @@ impl<'a> Item<'a> {
             }
             // `uid` and `gid`
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
-            (Some("optional"), _, _) => "remove it, or add optional: true".to_owned(),
+            (Some("optional"), _, _) if value.scalar_text() == Some("true") => "remove it".to_owned(),
+            (Some("optional"), _, _) => "write optional: true instead".to_owned(),
             (Some(ours), _, _) => format!("use {ours:?} instead"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),

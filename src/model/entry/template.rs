@@ -208,8 +208,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     // A word such as `db` is already a short name. An alias with an illegal name, such as `my-db`,
     // has its own error.
     if alias != secret && !is_declared && !aliases.contains_key(secret) {
-        help =
-            format!("give the secret a short name, secrets: {{ {alias}: {secret} }}, and {help}");
+        help = format!("declare secrets: {{ {alias}: {secret} }}, and {help}");
     }
     let text = format!(
         "in the template, the {operator:?} in {expression:?} is an operator, not part of a name"

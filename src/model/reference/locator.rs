@@ -197,7 +197,7 @@ impl SecretRef {
             return Err("is a path, which must begin with a slash, as in ssm:/prod/app/");
         }
         let is_whole = self.selector == Selector::Whole && *version == Version::Current;
-        let defect = "has a key, a label or a version after a path (for one parameter, write ssm:/prod/app/level)";
+        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/prod/app/level)";
         if is_whole { Ok(()) } else { Err(defect) }
     }
 

@@ -193,7 +193,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     }
     // The last place is always the instance metadata.
     let last = looked_at.pop().unwrap_or_default();
-    let mut note = format!("secrets-exec looked at {} and {last}", looked_at.join(", "));
+    let mut note = format!("secrets-exec tried {} and {last}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
