@@ -83,13 +83,11 @@ fn read_token(path: &str) -> Result<String, String> {
 /// If the text is empty or isn't allowed in a header. The error is the predicate of a message.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
-    match HeaderValue::try_from(token.trim_end()) {
-        Ok(mut value) if !value.is_empty() => {
-            value.set_sensitive(true);
-            Ok(value)
-        }
-        Ok(_) | Err(_) => Err("doesn't contain a token".to_owned()),
-    }
+    let value = HeaderValue::try_from(token.trim_end()).ok();
+    let nonempty = value.filter(|value| !value.is_empty());
+    let mut header = nonempty.ok_or("doesn't contain a token")?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// The name of the header with the token.
@@ -145,8 +143,7 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.settings, progress)?;
-        Ok(())
+        apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
@@ -316,13 +313,10 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
         // role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
-        let help = match code {
-            "MaxRolesExceeded" => {
-                "raise max_roles in the agent's configuration, or restart the agent"
-            }
-            _ => {
-                "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
-            }
+        let help = if code == "MaxRolesExceeded" {
+            "raise max_roles in the agent's configuration, or restart the agent"
+        } else {
+            "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
         };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
