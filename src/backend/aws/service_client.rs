@@ -42,7 +42,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::CONTENT_TYPE;
 use http::{Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -149,8 +149,7 @@ impl Client {
     {
         let mut settings = ConfigBag::base();
         // Not reached: every operation of the SDK has a serializer and a deserializer.
-        let why = "an operation without serialization";
-        let unusable = || FetchError::refused(Refusal::NotSent, why);
+        let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
         let serializer = parts.load::<SharedRequestSerializer>();
         let deserializer = parts.load::<SharedResponseDeserializer>();
@@ -191,7 +190,7 @@ impl Client {
     /// more attempts. The error is that of the last attempt.
     pub async fn call_json<T>(
         &self,
-        target: &'static str,
+        target: &str,
         about: impl fmt::Display,
         input: &impl Serialize,
         budget: &RetryBudget<'_>,
@@ -320,19 +319,15 @@ impl Client {
     }
 }
 
-/// The header with the service and the operation.
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-
 /// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
 ///
 /// # Errors
 /// When the input can't be written as JSON.
-fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
-    let json = HeaderValue::from_static("application/x-amz-json-1.1");
+fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
-        .header(CONTENT_TYPE, json)
-        .header(TARGET, HeaderValue::from_static(target));
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amz-target", target);
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
