@@ -127,20 +127,19 @@ impl<'a> ServiceError<'a> {
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
+            // InvalidIdentityToken means that STS doesn't accept the token of a web identity.
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
+            | "InvalidIdentityToken"
             | "MissingAuthenticationToken"
             | "OptInRequired"
-            | "UnrecognizedClient"
-            // The rest of this arm is about tokens: an SSO token or session has expired, or STS
-            // doesn't accept the token of a web identity.
-            | "Unauthorized"
-            | "UnauthorizedClient"
-            | "InvalidClient"
-            | "InvalidGrant"
-            | "InvalidIdentityToken" => rejected(Unrecognized),
+            | "UnrecognizedClient" => rejected(Unrecognized),
+            // An SSO token or session has expired.
+            "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
+                rejected(Unrecognized)
+            }
             // IDPCommunicationError means that STS cannot reach the identity provider of a web
             // identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(Service),
