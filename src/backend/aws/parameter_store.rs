@@ -37,15 +37,10 @@ pub const MAX_BATCH: usize = 10;
 /// response. The second version becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (mut shared, mut single) = (Vec::new(), Vec::new());
-    for request in requests {
+    let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
         let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        if is_first && !request.locator.is_path() {
-            shared.push(request);
-        } else {
-            single.push(request);
-        }
-    }
+        is_first && !request.locator.is_path()
+    });
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
     batches.map(<[Request]>::to_vec).collect()
 }
