@@ -191,13 +191,6 @@ fn expired_sso_session(profile: &str) -> FetchError {
 /// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// The message about a role that doesn't trust EC2.
-const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
-
-/// The remedy for a role that doesn't trust EC2.
-const TRUST_EC2_REMEDY: &str =
-    "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
-
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
 /// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
 /// path.
@@ -231,9 +224,11 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
     found.map_err(|error| match &error {
         // The SDK's error if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
+            let text = "EC2 may not assume the instance's role";
             let why = error.source().map(error_text).unwrap_or_default();
-            let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
-            refused.aws_says(why).help(TRUST_EC2_REMEDY)
+            let help = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
+            let refused = FetchError::credentials_refused("role-denied", text);
+            refused.aws_says(why).help(help)
         }
         _ => sdk_failure(INSTANCE_UNREADABLE, &error),
     })
