@@ -191,8 +191,7 @@ impl Cached {
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
-        let is_from_configured_region = !entry.is_replica || is_named;
-        Ok(is_from_configured_region.then_some(entry))
+        Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any

@@ -138,9 +138,7 @@ impl Session {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_stored = matches!(source, Some(RoleSource::StoredSession(..)));
-        let failures = answers
-            .iter()
-            .filter_map(|(_, answer)| answer.as_ref().err());
+        let failures = answers.iter().flat_map(|(_, answer)| answer.as_ref().err());
         let mut causes = failures.map(|failure| failure.error.cause);
         let is_refusal = |cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole));
         is_stored && causes.any(is_refusal)

@@ -57,9 +57,8 @@ impl<'a> Places<'a> {
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
             // The message about quotes already says what to do.
             if !is_in_quotes(&value.to_string_lossy()) {
-                error
-                    .help
-                    .get_or_insert_with(|| format!("correct or unset {name}"));
+                let remedy = || format!("correct or unset {name}");
+                error.help.get_or_insert_with(remedy);
             }
             self.errors.push(error);
         });

@@ -212,8 +212,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
-    let general = format!("run `aws configure sso`, or {on_aws}");
-    error.problem.help = help.or(Some(general));
+    error.problem.help = help.or(Some(format!("run `aws configure sso`, or {on_aws}")));
     error.problem.status = status;
     error.problem.notes = vec![note];
     error

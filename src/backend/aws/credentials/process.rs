@@ -257,10 +257,7 @@ impl Drop for CredentialProcess {
 /// which are restored if the program is killed at its password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
-    let tty = opened.ok()?;
-    if !streams::is_foreground(&tty) {
-        return None;
-    }
+    let tty = opened.ok().filter(|tty| streams::is_foreground(tty))?;
     let modes = tcgetattr(&tty).ok()?;
     Some((tty, modes))
 }
