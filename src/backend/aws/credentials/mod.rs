@@ -190,7 +190,6 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
-    // The last place is always the instance metadata.
     let last = looked_at.pop().unwrap_or_default();
     let mut note = format!("secrets-exec looked at {} and {last}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,

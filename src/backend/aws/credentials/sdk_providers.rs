@@ -88,8 +88,7 @@ const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the variables AWS_CON
 /// The remedy for a URL of a container's credentials that the SDK refuses.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
-/// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly
-/// expired, it is first refreshed and stored.
+/// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
 ///
 /// # Errors
 /// When the user isn't logged in or the session has expired: the help is the command to log in.
@@ -182,7 +181,6 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     Some(Credentials::new(id, secret, token, expires, "SSO"))
 }
 
-/// Returns the error for a session that is over.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
     unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
@@ -348,8 +346,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
     }
 }
 
-/// True if there is no route to the service, which can mean that the network isn't up yet. A host
-/// without the service usually refuses the connection or stays silent.
+/// True if there is no route to the service, which can mean that the network isn't up yet.
 fn is_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
@@ -455,8 +452,7 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
-/// doesn't also change its behaviour.
+/// This version is pinned, so that updating the SDK doesn't also change its behaviour.
 fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
@@ -504,7 +500,7 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
-    // `why` includes the text of an outage. Any other failure already has a complete message.
+    // `why` includes the text of an outage.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }
