@@ -22,7 +22,6 @@ use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Ver
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
-// The services and operations, as in the header `x-amz-target`.
 const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
@@ -167,7 +166,6 @@ pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResul
     Ok((parameters, page.next_token))
 }
 
-/// A response of GetParameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetParametersResponse {
@@ -450,7 +448,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch, so one description is enough.
+    // A path is the only request of its batch.
     read_pages(input, batch.len(), request_page).await
 }
 

@@ -10,11 +10,9 @@
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
-//! An endpoint is one that the user configures, or AWS's own, with or without FIPS and dual stack.
-//! In the commercial partition, the host follows a pattern, and nearly every launch gets its
-//! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
-//! all partitions, which costs half a million instructions. They don't return the name of a
-//! partition, so this file has a table of these names.
+//! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
+//! parse a table of all partitions. That costs half a million instructions. The rules don't return
+//! the name of a partition, so this file has a table of these names.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -64,8 +62,7 @@ pub struct Clients {
     pub http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
     pub direct: HttpClient,
-    /// The client of the instance metadata, which is shared because its token is valid for both the
-    /// region and the credentials.
+    /// The client of the instance metadata.
     pub metadata: OnceCell<imds::Client>,
 }
 
@@ -115,7 +112,6 @@ impl Clients {
     }
 }
 
-/// A client for one service, one region and one set of credentials.
 #[derive(Clone)]
 pub struct Client {
     pub api: Api,
@@ -366,7 +362,6 @@ fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// The first second of the year 10000.
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
@@ -451,8 +446,7 @@ impl Endpoints {
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
     /// without the SDK's rules, and doesn't check whether the region exists. The rules decide about
-    /// FIPS, dual stack and all other partitions. They refuse a configured endpoint with FIPS or
-    /// dual stack.
+    /// FIPS, dual stack and all other partitions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
