@@ -34,19 +34,18 @@ use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::time::{Deadline, RetryBudget};
 
-/// The file with the token, which the agent's installation creates. It is read if AWS_TOKEN is not
-/// set.
+/// The file with the token, which the agent's installation creates.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 /// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or from the file that
-/// the agent's installation creates. As with the agent's other clients, AWS_TOKEN is a token, or
-/// `file://` and the path of a file with a token.
+/// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or, if that isn't set,
+/// from [`AGENT_TOKEN_FILE`]. As with the agent's other clients, AWS_TOKEN is a token, or `file://`
+/// and the path of a file with a token.
 ///
 /// # Errors
-/// When there isn't a valid token. The message names the variable or the file.
+/// When there isn't a valid token.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -65,7 +64,7 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     })
 }
 
-/// Reads the file with the token, and returns its text.
+/// Reads the file with the token.
 ///
 /// # Errors
 /// If the file can't be read. The error is the predicate of a message.
@@ -83,22 +82,18 @@ fn read_token(path: &str) -> Result<String, String> {
 /// If the text is empty or isn't allowed in a header. The error is the predicate of a message.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
-    match HeaderValue::try_from(token.trim_end()) {
-        Ok(mut value) if !value.is_empty() => {
-            value.set_sensitive(true);
-            Ok(value)
-        }
-        Ok(_) | Err(_) => Err("doesn't contain a token".to_owned()),
-    }
+    let value = HeaderValue::try_from(token.trim_end()).ok();
+    let nonempty = value.filter(|value| !value.is_empty());
+    let mut header = nonempty.ok_or("doesn't contain a token")?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
-/// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
 /// The time limit for opening a connection. It can be short, because the agent is nearby.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reads secrets through the agent.
 pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
@@ -145,8 +140,7 @@ impl Agent {
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.settings, progress)?;
-        Ok(())
+        apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
@@ -182,8 +176,7 @@ impl Agent {
     }
 
     /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent,
-    /// or `None` for a locator that the agent supports. The agent reads only from its own region,
-    /// doesn't pass on an external id, and can't read parameters.
+    /// or `None` for a locator that the agent supports.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
@@ -218,8 +211,7 @@ impl Agent {
     /// is left for AWS.
     ///
     /// # Errors
-    /// If no attempt succeeds. The error is that of the last attempt. An outage says that the agent
-    /// was asked.
+    /// If no attempt succeeds. The error is that of the last attempt.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -244,7 +236,6 @@ impl Agent {
         read_response(status, &body, request)
     }
 
-    /// Returns the agent's URL for a request.
     fn request_url(&self, request: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');
@@ -286,7 +277,7 @@ fn unsupported_error(why: &str) -> FetchError {
 }
 
 /// Parses a response. The document gets the requested region if the response doesn't have one.
-/// Messages quote only the code and the message of an error, and no other part of the body.
+/// Messages quote only the code and the message of an error.
 ///
 /// # Errors
 /// If AWS or the agent answers with an error, or if the document is malformed, or about a different
@@ -316,13 +307,10 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
         // role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
-        let help = match code {
-            "MaxRolesExceeded" => {
-                "raise max_roles in the agent's configuration, or restart the agent"
-            }
-            _ => {
-                "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
-            }
+        let help = if code == "MaxRolesExceeded" {
+            "raise max_roles in the agent's configuration, or restart the agent"
+        } else {
+            "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
         };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));

@@ -76,7 +76,6 @@ pub struct CacheEntry {
 /// outage doesn't delay a launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
-/// AWS, and its cached answers.
 pub struct Cached {
     /// The AWS client, which also sends requests whose answers are never cached.
     pub aws: Aws,
@@ -150,7 +149,6 @@ impl Cached {
         BTreeMap::from_iter(entries.map(|(locator, entry)| (locator.clone(), entry.age(now))))
     }
 
-    /// Returns the file name of a locator's entry.
     fn entry_name(&self, locator: &Locator) -> String {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
@@ -191,8 +189,7 @@ impl Cached {
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
-        let is_from_configured_region = !entry.is_replica || is_named;
-        Ok(is_from_configured_region.then_some(entry))
+        Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
@@ -229,7 +226,6 @@ impl Cached {
         }
     }
 
-    /// Adds a notice, unless there is already an equal one.
     fn note(&mut self, locator: &Locator, what: String) {
         let notice = (locator.clone(), what);
         if !self.notices.contains(&notice) {
@@ -319,8 +315,7 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure may pass by itself. A stale entry is used
-/// only in this case.
+/// True if AWS failed in every region, and each failure may pass by itself.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)

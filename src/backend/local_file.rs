@@ -11,7 +11,6 @@ use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Stor
 /// The remedy if `--local` names a declaration.
 const REMEDY: &str = "use a file with prod/db: { password: … }, not a declaration";
 
-/// The file of `--local`.
 pub struct LocalFile {
     pub path: PathBuf,
     /// The values by the id of the secret, and then by the staging label. As in references, the id

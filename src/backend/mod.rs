@@ -1,6 +1,5 @@
 //! Backends return an answer for each locator: a document, or the failure of the request. A locator
-//! is one request: a secret's id, version, region and role. The backends are AWS, AWS with the
-//! cache of `--cache`, the Secrets Manager Agent, and the file of `--local`.
+//! is one request: a secret's id, version, region and role.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -59,12 +58,9 @@ impl Backend {
     }
 
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
-    /// ([`Agent::unsupported`]). The backend decides about batches, concurrency, retries and
-    /// fallback regions.
+    /// ([`Agent::unsupported`]).
     ///
-    /// The last two parameters are for the cache. `suffices` returns true if the answers that it
-    /// gets provide a value for every target. Cached answers for the locators in `not_from_cache`
-    /// are not used.
+    /// The last two parameters are for the cache ([`Cached::answers`]).
     ///
     /// # Errors
     /// In the same cases as [`Aws::answers`].

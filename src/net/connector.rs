@@ -1,13 +1,10 @@
 //! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
-//! HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which requests go through a proxy. Several attempts
-//! with a wrong password can lock the user's account, so until the proxy has accepted the password,
-//! [`ProxyLogin`] allows only one request at a time.
+//! Until a proxy has accepted the password, [`ProxyLogin`] allows only one request at a time.
 //!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
-//! cancelled, so each lookup runs on its own thread. The connections of a launch to a host share
-//! one lookup, whose answer is reused for a few seconds.
+//! cancelled, so each lookup runs on its own thread.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -155,8 +152,7 @@ impl Connector {
     /// the request, for the remedy.
     ///
     /// # Errors
-    /// When the proxy can't be reached, or when the TLS handshake with it fails. If it can't be
-    /// reached, the help says to correct the variable or to reach `to` without the proxy.
+    /// When the proxy can't be reached, or when the TLS handshake with it fails.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
         let opened = self.open_tcp(uri, &name).await;
@@ -218,15 +214,13 @@ pub struct HttpSettings {
     pub app_id: Option<String>,
 }
 
-/// The proxies, each with the name of its variable, which can be in lower case. Like botocore, we
-/// don't read ALL_PROXY.
+/// The proxies, each with the name of its variable, which can be in lower case.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     /// HTTP_PROXY, for `http` URLs.
     pub http: Option<(&'static str, HttpUrl)>,
     /// HTTPS_PROXY, for `https` URLs.
     pub https: Option<(&'static str, HttpUrl)>,
-    /// The value of NO_PROXY.
     pub no_proxy: Option<String>,
 }
 
@@ -501,7 +495,6 @@ type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupErro
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    /// True while a lookup of this host is running.
     fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);

@@ -154,8 +154,7 @@ impl FetchError {
     ///
     /// Usually, this is a refusal, because a later request would get the same certificate. But if
     /// the certificate is not valid yet, this machine's clock is probably wrong, for example at
-    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again. The kind of
-    /// the outage decides what its help says.
+    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));

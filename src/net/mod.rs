@@ -138,7 +138,6 @@ pub struct HttpClient {
 /// The answer to a request of the SDK.
 pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 
-/// A function that gets the URL of a request and its answer, and returns the answer to use instead.
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
@@ -294,8 +293,7 @@ impl HttpClient {
         let acquired = host.permits.acquire().await;
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
-        // If an open connection breaks, the server may have closed it while it was idle, so a new
-        // connection is tried.
+        // If an open connection breaks, the server may have closed it while it was idle.
         if let Some(mut connection) = host.take_spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -350,7 +348,6 @@ impl HttpClient {
         }
     }
 
-    /// Returns the failure for a late answer from `uri`.
     fn late(&self, uri: &Uri) -> FetchError {
         FetchError::late(host_and_port(uri), self.read_limit)
     }

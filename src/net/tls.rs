@@ -40,15 +40,14 @@ use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
-/// The root certificates that the user names, and the key exchange. If the user names any roots, no
-/// others are trusted.
+/// The root certificates that the user names, and the key exchange.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
     /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
-    /// path: rustls-native-certs reads both variables itself.
+    /// path.
     pub environment: Option<PathBuf>,
     /// `--key-exchange`
     pub key_exchange: KeyExchange,
@@ -102,7 +101,6 @@ pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     Ok(Arc::new(config))
 }
 
-/// Returns aws-lc as the provider of rustls' cryptography.
 fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
@@ -319,8 +317,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     }
 }
 
-/// The error for a chain whose issuer is not a trusted root. It replaces rustls' error, which does
-/// not name the issuer.
+/// The error for a chain whose issuer is not a trusted root.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UnknownIssuer(String);

@@ -25,7 +25,7 @@ pub struct Policy {
 }
 
 /// Returns the policy for the caller, or for the role that `options` names. `settings` must include
-/// the profile's settings, and `chain` is the profile's role chain.
+/// the profile's settings.
 ///
 /// # Errors
 /// When the launch does not assume the role that `options` names.
@@ -162,7 +162,6 @@ fn statements<'a>(
     statements
 }
 
-/// Returns the warnings about the policy for `requests`.
 fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut warnings = Vec::new();
     if requests.iter().any(|request| request.region.is_none()) {
@@ -174,7 +173,6 @@ fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     warnings
 }
 
-/// Returns the notes about a policy.
 fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
     // Someone who uses `--for-role` has already read this.
@@ -210,14 +208,12 @@ struct Statements<'a> {
     options: &'a PolicyArguments,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
-    /// The resources of each action.
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The services that decrypt values, and their regions. `None` stands for any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
 
 impl Statements<'_> {
-    /// Allows an action on a resource.
     fn add(&mut self, action: IamAction, resource: Arn) {
         self.resources.entry(action).or_default().insert(resource);
     }
@@ -354,7 +350,6 @@ fn is_public(locator: &Locator) -> bool {
         && bare_name(locator.id.name()).starts_with("aws/service")
 }
 
-/// Returns a statement that allows an action on resources.
 fn statement(sid: &str, action: &str, resources: Vec<String>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

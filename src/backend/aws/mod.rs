@@ -12,11 +12,6 @@
 //! regions, one after the other. A denial or an absence is final, so no other region is asked after
 //! it. If every region fails, the message is about the secret's own region: what a fallback region
 //! says is only about the replica there.
-//!
-//! `config` reads AWS's variables and configuration files. `credentials` finds the credentials, and
-//! `session` keeps them, together with the assumed roles and the region, for all requests of a
-//! launch. `service_client` signs and sends a request and reads the response, and `service_errors`
-//! says what AWS's errors mean.
 
 mod config;
 mod credentials;
@@ -90,7 +85,7 @@ impl Aws {
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
-    /// launch would need an MFA code. A failed request is an answer.
+    /// launch would need an MFA code.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -135,10 +130,10 @@ impl Aws {
         }
     }
 
-    /// Returns a key that is hashed to name the cache entry of a locator. The key says what is
-    /// read, where it is read, and which options and variables choose the caller, so requests that
-    /// differ in any of these have different keys. Doesn't read a file. The key is never printed,
-    /// because it contains an access key id.
+    /// Returns a key that is hashed to name the cache entry of a locator. Requests that differ in
+    /// what is read, in where it is read, or in the options and variables that choose the caller,
+    /// have different keys. Doesn't read a file. The key is never printed, because it contains an
+    /// access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let request = settings.with_defaults(locator);
@@ -234,8 +229,7 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid, or when an unattended launch
-    /// would need an MFA code.
+    /// In the same cases as [`Session::open`].
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -383,7 +377,6 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
 }
 
-/// Returns the same error for each request.
 fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
     let fail = |request: Request| request.answered(Err(error.clone()));
     requests.into_iter().map(fail).collect()
@@ -455,7 +448,12 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
                     errors.push((region.clone(), error));
-                    answers.push((request, Err(failure_in_regions(errors))));
+                    // The main error is that of the secret's own region. A denial or an absence in
+                    // a fallback region doesn't prove anything about the secret.
+                    let (own_region, own_error) = errors.remove(0);
+                    let mut failure = FetchFailure::new(Some(own_region), own_error);
+                    failure.elsewhere = errors;
+                    answers.push((request, Err(failure)));
                 }
             }
         }
@@ -513,14 +511,4 @@ async fn explained(
         return error;
     }
     session.explain_refused(role, error)
-}
-
-/// Returns the failure of a request from its errors, at least one, in the order in which the
-/// regions were tried. The main error is that of the first region, which is the secret's own. A
-/// denial or an absence in a fallback region does not prove anything about the secret.
-fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
-    let (own_region, own_error) = errors.remove(0);
-    let mut failure = FetchFailure::new(Some(own_region), own_error);
-    failure.elsewhere = errors;
-    failure
 }

@@ -22,7 +22,6 @@ use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Ver
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
-// The services and operations, as in the header `x-amz-target`.
 const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
@@ -37,15 +36,10 @@ pub const MAX_BATCH: usize = 10;
 /// response. The second version becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (mut shared, mut single) = (Vec::new(), Vec::new());
-    for request in requests {
+    let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
         let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        if is_first && !request.locator.is_path() {
-            shared.push(request);
-        } else {
-            single.push(request);
-        }
-    }
+        is_first && !request.locator.is_path()
+    });
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
     batches.map(<[Request]>::to_vec).collect()
 }
@@ -172,7 +166,6 @@ pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResul
     Ok((parameters, page.next_token))
 }
 
-/// A response of GetParameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetParametersResponse {
@@ -455,7 +448,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch, so one description is enough.
+    // A path is the only request of its batch.
     read_pages(input, batch.len(), request_page).await
 }
 

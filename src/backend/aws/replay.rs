@@ -9,7 +9,6 @@ use super::session::Request;
 use crate::model::answer::{Cause, Document, FetchResult, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
-/// An HTTP response.
 pub struct RecordedResponse<'a> {
     pub status: u16,
     /// The headers. A header that HTTP does not allow is skipped.

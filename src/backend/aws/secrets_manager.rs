@@ -50,7 +50,6 @@ pub async fn get_secret(
     Ok(document)
 }
 
-/// The input of GetSecretValue.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueRequest<'a> {
@@ -213,8 +212,7 @@ impl From<DescribeSecretOutput> for Description {
 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
 /// the failures that a launch would have. Leaves out a request whose secret isn't in `described`,
-/// and a request for a version id that DescribeSecret doesn't list, because a launch might be able
-/// to read that version.
+/// and a request for a version id that DescribeSecret doesn't list.
 pub fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],

@@ -10,11 +10,9 @@
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
-//! An endpoint is one that the user configures, or AWS's own, with or without FIPS and dual stack.
-//! In the commercial partition, the host follows a pattern, and nearly every launch gets its
-//! endpoint from that pattern. For everything else we use the SDK's rules. They parse a table of
-//! all partitions, which costs half a million instructions. They don't return the name of a
-//! partition, so this file has a table of these names.
+//! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
+//! parse a table of all partitions. That costs half a million instructions. The rules don't return
+//! the name of a partition, so this file has a table of these names.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -42,7 +40,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::CONTENT_TYPE;
 use http::{Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -64,8 +62,7 @@ pub struct Clients {
     pub http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
     pub direct: HttpClient,
-    /// The client of the instance metadata, which is shared because its token is valid for both the
-    /// region and the credentials.
+    /// The client of the instance metadata.
     pub metadata: OnceCell<imds::Client>,
 }
 
@@ -115,7 +112,6 @@ impl Clients {
     }
 }
 
-/// A client for one service, one region and one set of credentials.
 #[derive(Clone)]
 pub struct Client {
     pub api: Api,
@@ -149,8 +145,7 @@ impl Client {
     {
         let mut settings = ConfigBag::base();
         // Not reached: every operation of the SDK has a serializer and a deserializer.
-        let why = "an operation without serialization";
-        let unusable = || FetchError::refused(Refusal::NotSent, why);
+        let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
         let serializer = parts.load::<SharedRequestSerializer>();
         let deserializer = parts.load::<SharedResponseDeserializer>();
@@ -191,7 +186,7 @@ impl Client {
     /// more attempts. The error is that of the last attempt.
     pub async fn call_json<T>(
         &self,
-        target: &'static str,
+        target: &str,
         about: impl fmt::Display,
         input: &impl Serialize,
         budget: &RetryBudget<'_>,
@@ -323,19 +318,15 @@ impl Client {
     }
 }
 
-/// The header with the service and the operation.
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
-
 /// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
 ///
 /// # Errors
 /// When the input can't be written as JSON.
-fn json_request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
-    let json = HeaderValue::from_static("application/x-amz-json-1.1");
+fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
-        .header(CONTENT_TYPE, json)
-        .header(TARGET, HeaderValue::from_static(target));
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amz-target", target);
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
@@ -374,7 +365,6 @@ fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
 
-/// The first second of the year 10000.
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
@@ -460,8 +450,7 @@ impl Endpoints {
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
     /// without the SDK's rules, and doesn't check whether the region exists. The rules decide about
-    /// FIPS, dual stack and all other partitions. They refuse a configured endpoint with FIPS or
-    /// dual stack.
+    /// FIPS, dual stack and all other partitions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and

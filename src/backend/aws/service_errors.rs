@@ -21,7 +21,7 @@ use crate::model::shown::one_line;
 use crate::net::{BoxError, error_text, find_source};
 
 /// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
-/// over a code in the body. `header` returns the value of a header, by its name.
+/// over a code in the body.
 pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -60,7 +60,6 @@ const ABOUT_KMS: [&str; 4] = [
 /// An error response from one of AWS's services.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
-    /// The HTTP status.
     pub status: u16,
     pub code: Option<&'a str>,
     pub message: Option<&'a str>,
@@ -74,8 +73,7 @@ pub struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error whose code and message aren't known yet. `header` returns the value of a
-    /// header, by its name.
+    /// Returns an error whose code and message aren't known yet.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
@@ -127,20 +125,19 @@ impl<'a> ServiceError<'a> {
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
+            // InvalidIdentityToken means that STS doesn't accept the token of a web identity.
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
+            | "InvalidIdentityToken"
             | "MissingAuthenticationToken"
             | "OptInRequired"
-            | "UnrecognizedClient"
-            // The rest of this arm is about tokens: an SSO token or session has expired, or STS
-            // doesn't accept the token of a web identity.
-            | "Unauthorized"
-            | "UnauthorizedClient"
-            | "InvalidClient"
-            | "InvalidGrant"
-            | "InvalidIdentityToken" => rejected(Unrecognized),
+            | "UnrecognizedClient" => rejected(Unrecognized),
+            // An SSO token or session has expired.
+            "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
+                rejected(Unrecognized)
+            }
             // IDPCommunicationError means that STS cannot reach the identity provider of a web
             // identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(Service),

@@ -28,7 +28,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::time::{Deadline, RetryBudget};
 
-/// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
     /// The locator, with the region and the role of the request, which may be the defaults.
@@ -62,21 +61,20 @@ pub struct Session {
     pub budget: RetryBudget<'static>,
     /// The way to the profile's credentials. `None` if the profile doesn't have any or isn't used.
     chain: Option<RoleChain>,
-    /// The region from the instance metadata, or the error. The cell is empty until the instance
-    /// metadata has been asked.
+    /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
     /// The codes that the user has typed. The key is the serial number of the MFA device.
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials. The cell is empty until they have been looked for.
+    /// The base credentials.
     base: CallerCell,
-    /// The credentials of each role that a request needs. A cell is empty until its role has been
-    /// assumed.
+    /// The credentials of each role that a request needs.
     roles: BTreeMap<Role, CallerCell>,
 }
 
-/// Credentials, or the reason why there aren't any.
+/// Credentials, or the reason why there aren't any. The cell is empty until they have been looked
+/// for.
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
@@ -112,9 +110,8 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // If the user hasn't typed a code, the error is stored instead of the base credentials.
-            // So secrets-exec doesn't look for credentials, and every request fails with this
-            // error.
+            // If the user hasn't typed a code, the error is stored instead of the base credentials,
+            // so every request fails with it.
             let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
@@ -138,9 +135,7 @@ impl Session {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_stored = matches!(source, Some(RoleSource::StoredSession(..)));
-        let failures = answers
-            .iter()
-            .filter_map(|(_, answer)| answer.as_ref().err());
+        let failures = answers.iter().flat_map(|(_, answer)| answer.as_ref().err());
         let mut causes = failures.map(|failure| failure.error.cause);
         let is_refusal = |cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole));
         is_stored && causes.any(is_refusal)
@@ -394,7 +389,6 @@ impl Session {
     }
 }
 
-/// True if the credentials were found and have not expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;

@@ -9,13 +9,11 @@
 //! ```
 //!
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
-//! others. Here, an invalid value is never ignored. It is always an error that names the variable
-//! or the setting.
+//! others. Here, an invalid value is always an error that names the variable or the setting.
 //!
-//! The SDK's provider for a container's credentials reads its variables itself. These variables are
-//! checked here, too. Three variables don't have an effect, because only the SDK's own clients
-//! would read them: AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only
-//! AWS_RETRY_MODE is checked.
+//! Three variables don't have an effect, because only the SDK's own clients would read them:
+//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only AWS_RETRY_MODE is
+//! checked.
 
 mod places;
 mod role_chain;
@@ -48,12 +46,9 @@ use places::{
 };
 use role_chain::role_chain;
 
-/// The settings of a session. An option has precedence over a variable, and a variable over the
-/// profile.
+/// The settings of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The options. The profile that `--profile` names has precedence over credentials in
-    /// variables.
     pub options: AwsOptions,
     /// All variables, so that a setting in the profile can be read together with its variable.
     pub variables: Inherited,
@@ -117,7 +112,7 @@ pub struct MetadataSettings {
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
     /// False on Fargate and in Lambda, which don't have this service. True everywhere else, even if
-    /// the service doesn't answer yet: at boot, the network may still be coming up.
+    /// the service doesn't answer yet.
     pub may_exist: bool,
 }
 
@@ -144,7 +139,6 @@ impl Settings {
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        // ECS, Kubernetes or Lambda sets one of these variables if it runs this process.
         let mut remedies = ROLE_REMEDIES.iter();
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
@@ -176,7 +170,7 @@ impl Settings {
     /// only with the variables, and again once the profile has been read. The second time replaces
     /// the earlier values. An invalid value adds an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
-        // Our own retries don't have modes, so AWS_RETRY_MODE is only checked.
+        // AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
@@ -198,7 +192,6 @@ impl Settings {
     }
 
     /// Returns the locator with the default region and role, unless the locator has its own.
-    /// Locators that are equal afterwards become one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let mut request = locator.clone();
         request.region = request.region.or_else(|| self.region().cloned());
@@ -267,7 +260,6 @@ impl Settings {
         }
     }
 
-    /// Returns the name of the profile, which is "default" if nothing chooses one.
     pub fn profile_name(&self) -> &str {
         self.profile().1
     }
@@ -297,8 +289,7 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// When a file or the profile is invalid, or when the profile doesn't exist although an option or a
-/// variable names it. The error is the first one.
+/// In the same cases as [`apply_settings`] and [`role_chain()`].
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -323,7 +314,6 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
-        // A profile that an option or a variable names must exist. The default one doesn't have to.
         return match source {
             Some(setting) => Err(profiles.no_profile(name, setting)),
             None => Ok(profiles),
@@ -492,7 +482,6 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
     let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
-    // Fargate and Lambda never have an instance metadata service.
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");

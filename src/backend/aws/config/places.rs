@@ -33,7 +33,6 @@ pub struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Returns the places. Nothing is read yet.
     pub fn new(variables: &'a Inherited, profile: Option<Profile<'a>>) -> Self {
         Self {
             variables,
@@ -57,18 +56,16 @@ impl<'a> Places<'a> {
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
             // The message about quotes already says what to do.
             if !is_in_quotes(&value.to_string_lossy()) {
-                error
-                    .help
-                    .get_or_insert_with(|| format!("correct or unset {name}"));
+                let remedy = || format!("correct or unset {name}");
+                error.help.get_or_insert_with(remedy);
             }
             self.errors.push(error);
         });
         parsed.ok()
     }
 
-    /// Returns the text of a variable, or `None` if the variable is unset or empty. If the text
-    /// can't be used, for example because it has several lines or is an unexpanded variable
-    /// ([`parse_named`]), adds an error and returns `None`.
+    /// Returns the text of a variable, or `None` if the variable is unset or empty. If
+    /// [`parse_named`] refuses the text, adds an error and returns `None`.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
@@ -158,12 +155,10 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &text, expected)))
 }
 
-/// Accepts any text.
 pub fn any_text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// Parses a boolean, in upper or lower case.
 pub fn boolean(text: &str) -> Parsed<bool> {
     choice(text, "true or false", &[("true", true), ("false", false)])
 }
@@ -199,7 +194,6 @@ pub fn retry_mode(text: &str) -> Parsed<()> {
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
-/// Returns the URL of the instance metadata service for a mode.
 pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
@@ -295,7 +289,7 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// The sections of the config and credentials files. The credentials file wins.
+/// The sections of the config and credentials files.
 #[derive(Default)]
 pub struct Profiles {
     /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
@@ -329,7 +323,6 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// Finds a profile by its name, in either file.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -339,13 +332,11 @@ impl Profiles {
         })
     }
 
-    /// Returns the names of the profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let profiles = self.sections.keys().filter(|(kind, _)| *kind == PROFILE);
         profiles.map(|(_, name)| name.as_str())
     }
 
-    /// Finds an `sso-session` section by its name.
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
@@ -406,9 +397,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns
-    /// about a directory at `path`, and about a `[default]` section that is ignored. Adds nothing
-    /// if the file doesn't exist.
+    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns in
+    /// the same cases as [`Self::load`]. Adds nothing if the file doesn't exist.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -496,7 +486,6 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
     }
 }
 
-/// The message about a line that cannot be parsed.
 const UNREADABLE_LINE: &str = "this line must be a section, such as [default], or a setting in a section, such as region = us-east-1";
 
 /// The sections in the order in which they appear in a file. Each has the number of its first line,

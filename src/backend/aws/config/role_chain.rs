@@ -57,8 +57,7 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// An SSO role (IAM Identity Center). A portal returns the role's credentials in exchange for the
-/// user's cached token.
+/// An SSO role (IAM Identity Center).
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
@@ -66,7 +65,7 @@ pub struct Sso {
     pub region: Region,
     pub start_url: String,
     /// The name of the `sso-session` section or, without one, the start URL. The name of the file
-    /// with the token is a hash of this text.
+    /// with the user's token is a hash of this text.
     pub session: String,
 }
 
@@ -256,7 +255,6 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         role: setting("sso_role_name")?.to_owned(),
         region,
         start_url: start_url.to_owned(),
-        // AWS names the token's cache file after the session or, without one, the start URL.
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }

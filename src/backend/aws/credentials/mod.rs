@@ -191,7 +191,6 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
-    // The last place is always the instance metadata.
     let last = looked_at.pop().unwrap_or_default();
     let mut note = format!("secrets-exec tried {} and {last}", looked_at.join(", "));
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
@@ -213,8 +212,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
-    let general = format!("run `aws configure sso`, or {on_aws}");
-    error.problem.help = help.or(Some(general));
+    error.problem.help = help.or(Some(format!("run `aws configure sso`, or {on_aws}")));
     error.problem.status = status;
     error.problem.notes = vec![note];
     error

@@ -80,9 +80,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a command and returns the credentials that it prints. Messages call the command `name`.
 ///
-/// After a failure, the next program that can't ask the user gets /dev/null as its standard error
-/// ([`HAS_FAILED`]), because it would only print the same message again. A program that can't be
-/// started hasn't printed anything, so it doesn't have this effect.
+/// A failure sets [`HAS_FAILED`], unless the program can't be started, because then it hasn't
+/// printed anything.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -163,12 +162,10 @@ struct CredentialProcess(Option<OwnedFd>);
 impl CredentialProcess {
     /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
-    /// The program shares this process's standard error. But if it can't ask the user, and an
-    /// earlier program has failed ([`HAS_FAILED`]), it would only print the same message again, so
-    /// its standard error is /dev/null.
+    /// The program shares this process's standard error, unless it can't ask the user and an
+    /// earlier program has failed ([`HAS_FAILED`]).
     ///
-    /// If this process is in the foreground of a terminal, the program can ask for a password
-    /// there. Otherwise the program gets its own session, without a terminal.
+    /// Without a foreground terminal, the program gets its own session.
     ///
     /// # Errors
     /// When the program can't be started.
@@ -260,10 +257,7 @@ impl Drop for CredentialProcess {
 /// which are restored if the program is killed at its password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
-    let tty = opened.ok()?;
-    if !streams::is_foreground(&tty) {
-        return None;
-    }
+    let tty = opened.ok().filter(|tty| streams::is_foreground(tty))?;
     let modes = tcgetattr(&tty).ok()?;
     Some((tty, modes))
 }

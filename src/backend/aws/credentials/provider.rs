@@ -1,15 +1,8 @@
 //! What the credential providers have in common: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! A failure says what the search does next. Each function below is for one of these cases:
-//!
-//! | function | what happened | the search |
-//! |---|---|---|
-//! | [`not_configured`] | nothing is configured | asks the next provider |
-//! | [`unanswered`] | it may be configured, but nobody answers | asks the next provider; `--wait` repeats the search |
-//! | [`unusable`] | it is configured, and does not work now | ends; `--wait` repeats it |
-//! | [`misconfigured`] | its settings are invalid | ends, even with `--wait` |
-//! | [`service_failure`] | a service or this machine failed | asks the same provider again |
+//! The failure that a provider returns decides what the search does next. The functions from
+//! [`not_configured`] to [`service_failure`] make the five kinds of failure.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -192,14 +185,12 @@ impl CredentialsOrigin {
     }
 }
 
-/// Writes the origin as a part of a sentence: `the credentials from …`.
 impl fmt::Display for CredentialsOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().1)
     }
 }
 
-/// The remedy for swapped keys.
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
 /// Returns the sentence about an access key id and a secret access key that look swapped, or `None`

@@ -88,8 +88,7 @@ const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* v
 /// The remedy for a URL of a container's credentials that the SDK refuses.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
-/// Gets a role's credentials from the SSO portal, with the stored token. If the token has nearly
-/// expired, it is first refreshed and stored.
+/// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
 ///
 /// # Errors
 /// When the user isn't logged in or the session has expired: the help is the command to log in.
@@ -182,7 +181,6 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     Some(Credentials::new(id, secret, token, expires, "SSO"))
 }
 
-/// Returns the error for a session that is over.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
     unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
@@ -190,13 +188,6 @@ fn expired_sso_session(profile: &str) -> FetchError {
 
 /// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
-
-/// The message about a role that doesn't trust EC2.
-const NOT_TRUSTED: &str = "EC2 may not assume the instance's role";
-
-/// The remedy for a role that doesn't trust EC2.
-const TRUST_EC2_REMEDY: &str =
-    "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
 
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
 /// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
@@ -231,9 +222,11 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
     found.map_err(|error| match &error {
         // The SDK's error if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
+            let text = "EC2 may not assume the instance's role";
             let why = error.source().map(error_text).unwrap_or_default();
-            let refused = FetchError::credentials_refused("role-denied", NOT_TRUSTED);
-            refused.aws_says(why).help(TRUST_EC2_REMEDY)
+            let help = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
+            let refused = FetchError::credentials_refused("role-denied", text);
+            refused.aws_says(why).help(help)
         }
         _ => sdk_failure(INSTANCE_UNREADABLE, &error),
     })
@@ -353,8 +346,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region
     }
 }
 
-/// True if there is no route to the service, which can mean that the network isn't up yet. A host
-/// without the service usually refuses the connection or stays silent.
+/// True if there is no route to the service, which can mean that the network isn't up yet.
 fn is_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
@@ -460,8 +452,7 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Returns the version of the SDK's behaviour. The version is pinned, so that updating the SDK
-/// doesn't also change its behaviour.
+/// This version is pinned, so that updating the SDK doesn't also change its behaviour.
 fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
@@ -509,7 +500,7 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
-    // `why` includes the text of an outage. Any other failure already has a complete message.
+    // `why` includes the text of an outage.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
     }

@@ -191,7 +191,7 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
      eks.amazonaws.com/role-arn";
 
 /// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
-/// AWS_ROLE_ARN. Reads the file, and sends a request to STS.
+/// AWS_ROLE_ARN.
 ///
 /// # Errors
 /// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, after which the next provider is asked. When
@@ -271,7 +271,6 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
     );
-    // A remedy that `request_failure` has set stays.
     with_help(request_failure(&headline, error), Some(&help))
 }
 
