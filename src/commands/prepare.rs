@@ -18,7 +18,7 @@ use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
-use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{Entry, OnMissing, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
@@ -244,8 +244,11 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
-    let mut sources = plan.value_entries().map(|(_, source)| source);
-    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+    let has_text = plan.value_entries().any(|(entry, source)| {
+        let has_default = matches!(entry.on_missing, OnMissing::Default(_));
+        has_default || !matches!(source, ValueSource::Secret(_))
+    });
+    if has_text {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));

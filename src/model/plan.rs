@@ -155,14 +155,15 @@ impl Plan {
         })
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
-    /// `${NAME}` isn't expanded there.
+    /// Returns the entries with `${NAME}` in a literal, a template or a default, and the first NAME
+    /// of each. `${NAME}` isn't expanded there.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
         self.value_entries().filter_map(|(entry, source)| {
-            let text = match source {
-                ValueSource::Literal(text) => text,
-                ValueSource::Template { template, .. } => &template.text,
-                ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
+            let text = match (source, &entry.on_missing) {
+                (ValueSource::Literal(text), _) => text,
+                (ValueSource::Template { template, .. }, _) => &template.text,
+                (_, OnMissing::Default(text)) => text,
+                (_, OnMissing::Fail | OnMissing::Omit) => return None,
             };
             let after_braces = text.split("${").skip(1);
             let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));
@@ -501,7 +502,14 @@ impl Lookup<'_> {
             let functions = "the only functions are range, dict and namespace";
             format!("to use a filter, write {{{{ db.host | {name} }}}}; {functions}")
         } else if is_quotable_value(name) {
-            format!("add it there, as in secrets: {{ {name}: prod/db }}")
+            // A name in capitals is meant as a variable.
+            let any_alias = self.aliases.keys().next();
+            match any_alias.filter(|_| name == name.to_uppercase()) {
+                Some(alias) => {
+                    format!("write an alias and a key instead, as in {{{{ {alias}.password }}}}")
+                }
+                None => format!("add it there, as in secrets: {{ {name}: prod/db }}"),
+            }
         } else {
             // The name may be a value.
             let nameless = "the template uses a name that isn't an alias under \"secrets\"";

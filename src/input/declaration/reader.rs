@@ -203,7 +203,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = "put a colon and a space between the name and the value";
+        let help = "write \"NAME: REFERENCE\" on an indented line of its own";
         self.add(name.to_owned(), fault.help(help));
         true
     }

@@ -213,7 +213,7 @@ impl SecretRef {
         let text =
             format!("ends with a {ending}, so it is a path, which can have several parameters");
         let help =
-            format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
+            "name one of its parameters, or use --env-from ssm:/prod/app/ to read all of them";
         Err(Fault::new(text).help(help))
     }
 }
@@ -356,6 +356,9 @@ const RESERVED: &str = "\
 /// If the name is a reserved word, or one that a variable couldn't have. The error is a predicate.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     match name {
+        _ if name.contains('/') => {
+            Err("isn't a valid alias: put the alias first, as in db: prod/db")
+        }
         _ if !is_name(name) => Err(
             "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit",
         ),
