@@ -532,13 +532,9 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 
 /// Returns the hint for a key or an index that the array at `path` doesn't have.
 pub fn array_hint(items: &[Value], path: &str) -> String {
-    match items.len() {
-        0 => format!("{path} is an empty array"),
-        1 => format!("{path} is an array: use the index 0, as in {path}[0]"),
-        count => {
-            let last = count - 1;
-            format!("{path} is an array: use an index from 0 to {last}, as in {path}[0]")
-        }
+    match items.len().checked_sub(1) {
+        Some(last) => format!("{path} is an array, whose last item is {path}[{last}]"),
+        None => format!("{path} is an empty array"),
     }
 }
 
