@@ -153,7 +153,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
         let why = "it looks like a command and its arguments in one argument";
         let text = format!("there is no program named \"{shown}\": {why}");
-        let words = format!("pass each word as its own argument: -- {shown}");
+        let words = shown.trim_start_matches("exec ");
+        let words = format!("pass each word as its own argument: -- {words}");
         let shell = format!("start a shell: -- sh -c '{shown}'");
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
         return not_found(&text, if needs_shell { &shell } else { &words });

@@ -277,11 +277,19 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             // names begin.
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
             // `AWS_SECRET`, but not AWS_ENDPOINT_URL, which is a variable of its own.
-            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !stem.ends_with("URL");
-            let is_beginning = |name: &&str| is_stem && name.starts_with(&stem);
+            let is_own = ["URL", "REGION", "PROFILE"]
+                .iter()
+                .any(|end| stem.ends_with(end));
+            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !is_own;
+            // `AWS_SECRET_KEY` is meant as AWS_SECRET_ACCESS_KEY.
+            let has_words = |name: &&str| {
+                let mut words = stem.split_inclusive('_');
+                let has_first = words.next().is_some_and(|first| name.starts_with(first));
+                is_stem && has_first && words.all(|word| name.contains(word))
+            };
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = others().find(is_beginning);
+            let similar = others().find(has_words);
             let similar = similar.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }

@@ -220,7 +220,7 @@ fn not_json(
                 .help("correct the JSON in the secret")
         }
         Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON")
-            .help("save it as .env, and store the output of `secrets-exec migrate .env --secret prod/app --values`"),
+            .help("save it as .env, and store the output of `secrets-exec migrate .env --secret prod/app --values` in the secret"),
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }

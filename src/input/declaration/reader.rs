@@ -285,7 +285,11 @@ impl<'a> Item<'a> {
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
             (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
-                "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned()
+                match known.contains(&"from") {
+                    true => "use \"from\", with the secret's key after a colon, as in from: prod/db:password",
+                    false => "remove it, and put the key after the alias, as in db:password",
+                }
+                .to_owned()
             }
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {

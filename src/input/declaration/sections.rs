@@ -150,7 +150,7 @@ const PATH_FROM_SECRET: &str =
 /// Reads the section `env`. `aliases` are those of the same file. PATH only accepts `value`,
 /// because the command is looked up before any secret is read.
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
-    let help = "put each variable on an indented line, as in DB_HOST: prod/db:host";
+    let help = "write a mapping, such as { \"DB_HOST\": \"prod/db:host\" }";
     let members = item.expect_entries(Some(help));
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {

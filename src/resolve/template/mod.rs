@@ -41,6 +41,7 @@ use serde_json::Value as JsonValue;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
+use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, TemplateInputs, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
@@ -231,7 +232,10 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let rewrite = |other: &str| Some(format!("{{{{ {parent}.{other} }}}}"));
+        let rewrite = |other: &str| match is_name(other) {
+            true => Some(format!("{{{{ {parent}.{other} }}}}")),
+            false => Some(format!("{{{{ {parent}['{other}'] }}}}")),
+        };
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
         missing.missing_key = parents.is_empty().then(|| missing_key(key, map));

@@ -391,7 +391,10 @@ impl Profiles {
             None if names.is_empty() => {
                 "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
             }
-            None => format!("choose an existing profile: {}", names.join(", ")),
+            None => format!(
+                "add it, or choose an existing profile: {}",
+                names.join(", ")
+            ),
         };
         Problem::usage(text).help(help)
     }
