@@ -151,8 +151,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found("the command begins with a hyphen", help);
     }
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
-        let why = "it looks like a command and its arguments in one argument";
-        let text = format!("there is no program named \"{shown}\": {why}");
+        let text = format!("there is no program named \"{shown}\": it looks like a command line");
         let words = shown.trim_start_matches("exec ");
         let words = format!("pass each word as its own argument: -- {words}");
         let shell = format!("start a shell: -- sh -c '{shown}'");
@@ -178,7 +177,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
             let start = interpreter(command).unwrap_or("./");
             format!("for the file in this directory, write {start}{command}")
         }
-        _ => "install it, or use its full path".to_owned(),
+        _ => "install the command, or use its full path".to_owned(),
     };
     not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
 }
@@ -261,7 +260,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         ),
         (Errno::ENOEXEC, _) => problem(
             "is neither a script nor a program for this machine",
-            "it may be for another architecture: build it for this one (docker build --platform)",
+            "build it for this machine's architecture (docker build --platform)",
         ),
         (why, _) => not_executable_problem(program.as_path(), why),
     }

@@ -432,7 +432,7 @@ const USE_TMPFS: &str =
 /// Adds `--cache` to the text of `problem`, which says that a directory can't be opened. If the
 /// directory is or would be on a disk, the new help suggests a directory in memory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
-    problem.text = format!("--cache: {}", problem.text);
+    problem.text = format!("{} (--cache)", problem.text);
     let mut existing = path.ancestors().filter(|parent| parent.is_dir());
     let nearest = existing.find_map(|parent| File::open(parent).ok());
     let would_be_on_disk = nearest.is_none_or(|parent| is_in_memory(parent.as_fd()) != Ok(true));

@@ -188,7 +188,7 @@ fn account_id(
 
     let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
     let mut help = format!(
-        "create the {kind} in this image or on this host, or use a number, as in owner: \"1000:1000\""
+        "create the {kind} in this image or on this host, or use numbers, as in owner: \"1000:1000\""
     );
     // People also write `user.group`, which `chown` accepts.
     if find(name.split('.').next().unwrap_or_default()).is_some() {

@@ -250,7 +250,7 @@ impl EnvFile {
         let (written_name, found) = match statement.binding {
             None => {
                 let what = "this line isn't NAME=VALUE, or its quotes don't match";
-                let help = "write NAME=VALUE, or begin a comment with #; quote a value that contains quotes or line breaks, and put nothing after it";
+                let help = "write NAME=VALUE, or begin a comment with #. Quote a value that contains quotes or line breaks, and put nothing after it";
                 return self.errors.push(error(&position, what).help(help));
             }
             Some((name, _)) if !is_selected(&name, arguments) => return,

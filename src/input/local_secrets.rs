@@ -40,7 +40,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets to their values";
-        let help = "for example: prod/db: { password: … }";
+        let help = "write prod/db: { password: … }, for example";
         return Err(vec![error((node.position, Fault::new(text).help(help)))]);
     };
     // No secret overwrites another one, because a key that occurs twice is a syntax error.

@@ -266,9 +266,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
             match first_lines.get(&key.text) {
                 Some(first) => {
-                    let text = format!(
-                        "this key appears twice (first on line {first}): keep only one of the two"
-                    );
+                    let text = format!("this key appears twice (first on line {first}): keep one");
                     self.duplicates.push((key.position, Fault::new(text)));
                 }
                 None => {

@@ -23,8 +23,7 @@ pub struct Fault {
 }
 
 /// The remedy for text that is probably a value. It applies wherever a reference can be written.
-pub const VALUE_REMEDY: &str =
-    "use a secret's name; for plain text, use { value: … } under \"env\"";
+pub const VALUE_REMEDY: &str = "use a secret's name or, for plain text, { value: … } under \"env\"";
 
 /// The remedy for text of several lines on the command line or in a variable.
 pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
@@ -168,7 +167,7 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // These occur in a URL, a key or certificate, YAML, and JSON.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
-    let predicate = "must be the path of a file, not a URL or a file's content";
+    let predicate = "must be a file path, not a URL or the contents of a file";
     let has_mark = marks.iter().any(|mark| text.contains(mark));
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }

@@ -500,7 +500,7 @@ impl Lookup<'_> {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {
             let functions = "the only functions are range, dict and namespace";
-            format!("to use a filter, write {{{{ db.host | {name} }}}}; {functions}")
+            format!("to use a filter, write {{{{ db.host | {name} }}}} ({functions})")
         } else if is_quotable_value(name) {
             // A name in capitals is meant as a variable.
             let any_alias = self.aliases.keys().next();

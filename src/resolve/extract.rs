@@ -479,7 +479,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
                 shown_paths.push("…".to_owned());
             }
             let text = format!("has {total} values at {} instead of one", path.text);
-            let help = format!("use the path of one of them: {}", shown_paths.join(", "));
+            let help = format!("use the path of one value: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");
             Err(problem.help(help).into())
         }

@@ -466,7 +466,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
         Ok(text) if pattern.is_match(text.trim_end()) => {
             "remove the newline or the spaces at the end of the value"
         }
-        Ok(_) if is_delimited => "remove the slashes around the pattern; (?i) ignores case",
+        Ok(_) if is_delimited => "remove the pattern's slashes. To ignore case, use (?i)",
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };

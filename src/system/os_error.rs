@@ -83,7 +83,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
         );
     }
     match path_remedy(path) {
-        Some(remedy) => format!("{text}; {remedy}"),
+        Some(remedy) => format!("{text} ({remedy})"),
         None => text,
     }
 }

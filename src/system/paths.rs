@@ -114,7 +114,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     match why {
         Errno::ENOENT => {
             let in_unit = match Path::new(path).strip_prefix("/run") {
-                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                Ok(name) => format!(" or, with systemd, set RuntimeDirectory={}", name.display()),
                 Err(_) => String::new(),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
@@ -122,7 +122,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
                     // Nothing has replaced the variable in this path, so a command with it wouldn't
                     // work.
                     true => "create it first".to_owned(),
-                    false => format!("create it first: {command} {shown}{in_unit}"),
+                    false => format!("run {command} {shown}{in_unit}"),
                 })
                 .help_if_some(path_remedy(Path::new(path)))
         }

@@ -116,11 +116,11 @@ impl<'a> PolicyOwner<'a> {
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = match names.is_empty() {
-        true => "to read with this role, add --role-arn".to_owned(),
-        false => format!("the launch assumes {}", Vec::from_iter(names).join(", ")),
+        true => "add --role-arn to read with this role".to_owned(),
+        false => format!("use --for-role {}", Vec::from_iter(names).join(" or ")),
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
-    let help = format!("{advice}; to print the caller's policy, remove --for-role");
+    let help = format!("{advice} or, to print the caller's policy, remove --for-role");
     Problem::usage(text).help(help)
 }
 

@@ -215,7 +215,7 @@ fn launch_invocation(
 
     let problem = if arguments.iter().any(|word| word == "--") {
         // If ENTRYPOINT isn't an array, Docker ignores CMD, so nothing follows `--`.
-        let help = "put the command after `--`; in a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
+        let help = "put the command after `--`. In a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
                     CMD [\"node\", \"app.js\"]";
         Problem::usage("there is no command after `--`").help(help)
     } else {
@@ -557,7 +557,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 
 /// The end of the help about `--env NAME`. With `docker run -e NAME`, the container gets the
 /// inherited variable.
-const PASSED_ON: &str = "; inherited variables are passed on, except with --clean-env";
+const PASSED_ON: &str = ". Inherited variables don't need --env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because the name of a secret can contain more.
@@ -587,7 +587,7 @@ fn split_assignment<'t>(
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(
-            "put {option} before each of them, as in {option} A=prod/db:a {option} B=prod/db:b"
+            "use {option} for each variable, as in {option} A=prod/db:a {option} B=prod/db:b"
         );
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }

@@ -345,7 +345,7 @@ impl Line<'_> {
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         // `--env-file app.yaml`
         let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
-        let general = "secrets-exec -h lists its options; options of the command belong after it";
+        let general = "see secrets-exec -h, or put the command's options after the command";
         let help = match (self.subcommand, ours, owner, similar) {
             (_, _, None, None) if is_file => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
@@ -423,7 +423,7 @@ impl Line<'_> {
             }
             Some("check") if !self.words.contains(&"--") => self.missing_separator_problem(number),
             Some(CREDENTIAL) => unexpected_argument_problem(number)
-                .help("to test it, use secrets-exec check with the service's options"),
+                .help("to test a service, use secrets-exec check with its options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
     }
@@ -473,8 +473,7 @@ impl Line<'_> {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
         let program = self.first_words();
-        let help = format!("put `--` before it: {program} [OPTIONS] -- COMMAND");
-        Problem::usage(text).help(help)
+        Problem::usage(text).help(format!("use {program} [OPTIONS] -- COMMAND"))
     }
 
     /// True if a launch's command probably begins with the word with this number. Either there

@@ -344,7 +344,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 /// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    let help = "for example: region: us-east-1";
+    let help = "write region: us-east-1, for example";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
         // These options of the command line aren't in the table.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
@@ -361,7 +361,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             }
             // `--local`, for example
             Some(_) | None => {
-                let help = format!("set it on the command line (--{name})");
+                let help = format!("use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
                 key.named(format!("{name:?}")).refuse(fault);
             }

@@ -78,7 +78,7 @@ pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 /// The keys of each level of a declaration, and where this level is. If several levels have a key,
 /// the help about a misplaced key names the first of them.
 const LEVELS: [(&str, &str); 5] = [
-    (TOP_KEYS, "at the beginning of a line"),
+    (TOP_KEYS, "at the top level"),
     (VARIABLE_KEYS, "in an entry under \"env\""),
     (FILE_KEYS, "in an entry under \"files\""),
     (OBJECT_KEYS, "in an entry under \"env-from\""),
@@ -242,8 +242,7 @@ impl<'a> Item<'a> {
         // `{from:prod/db:password}`
         let word = key.split([':', '=']).next().unwrap_or_default();
         if word != key && known.contains(&word) {
-            let text = format!("{word:?} must be followed by a colon and a space");
-            return item.refuse_sentence(text);
+            return item.refuse(format!("must have a colon and a space after {word:?}"));
         }
         // `{ default: a, b }`, where `b` is a key without a value
         let is_in_braces = position.line == self.position.line && position != self.position;
@@ -255,12 +254,12 @@ impl<'a> Item<'a> {
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
-            let variable = item.named(key);
             let help = match value.scalar_text().is_none_or(reads_like_a_name) {
-                true => "indent it under \"env:\"",
+                true => "indent variables under \"env:\"",
                 false => "for a file of values, use --local",
             };
-            return variable.refuse(Fault::new("isn't under \"env\"").help(help));
+            let fault = Fault::new("isn't under \"env\"").help(help);
+            return item.named(key).refuse(fault);
         }
 
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
@@ -278,7 +277,7 @@ impl<'a> Item<'a> {
                 format!("use from: {} instead", shown.unwrap_or("prod/db"))
             }
             // `uid` and `gid`
-            (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
+            (Some("owner"), _, _) => "use owner: \"USER:GROUP\" instead".to_owned(),
             (Some("optional"), _, _) if value.scalar_text() == Some("true") => "remove it".to_owned(),
             (Some("optional"), _, _) => "write optional: true instead".to_owned(),
             (Some(ours), _, _) => format!("use {ours:?} instead"),
@@ -294,7 +293,7 @@ impl<'a> Item<'a> {
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
                 ..=13 => format!("use one of these keys: {}", known.join(", ")),
-                _ => "only options belong here, as in region: us-east-1; a variable's default belongs in its entry".to_owned(),
+                _ => "put only options here, as in region: us-east-1, and a variable's default in its entry".to_owned(),
             },
         };
         let text = match reads_like_a_name(key) {
@@ -478,7 +477,10 @@ impl SourceFile {
             if !subject.is_empty()
                 && let Some(&first) = first_of.get(&group)
             {
-                let other = format!("{subject} (line {})", mistake.position.line);
+                let other = match subject.starts_with("this ") {
+                    true => format!("line {}", mistake.position.line),
+                    false => format!("{subject} (line {})", mistake.position.line),
+                };
                 let problem: &mut Problem = &mut problems[first];
                 match problem.notes.last_mut() {
                     Some(note) => *note += &format!(", {other}"),
@@ -491,6 +493,12 @@ impl SourceFile {
             let position = self.position_text(mistake.position);
             let headline = format!("{position}: {subject}{}", fault.text);
             problems.push(Problem::configuration(headline).help_if_some(fault.help));
+        }
+        // No name in a list contains a comma.
+        for note in problems.iter_mut().flat_map(|problem| &mut problem.notes) {
+            if let Some(last_comma) = note.rfind(", ") {
+                note.replace_range(last_comma..last_comma + 2, " and ");
+            }
         }
         problems
     }

@@ -250,7 +250,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
 /// has a mistake.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
-        let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
+        let help = "write - { from: \"prod/tls:key\", env: TLS_KEY_FILE }, for example";
         item.refuse_type("a mapping", Some(help));
         return None;
     };
@@ -314,7 +314,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 /// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
-    let units_help = "for example: app.service: { token: prod/api:token }";
+    let units_help = "write app.service: { token: prod/api:token }, for example";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
             let text = format!("{} isn't {expected}", quoted_name(unit.name));
@@ -322,7 +322,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         }
         units.push(unit.name.to_owned());
 
-        let help = "for example: token: prod/api:token";
+        let help = "write token: prod/api:token, for example";
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";

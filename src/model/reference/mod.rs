@@ -86,7 +86,7 @@ const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and wr
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =
-    "store it in a secret; if it doesn't contain a password, use { value: … } under \"env\"";
+    "store the text in a secret or, if it has no password, use { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
@@ -399,7 +399,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // `*db:password`, as if `db` were a YAML alias
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
         '*' | '?' if !before.is_empty() => {
-            "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"
+            "use the full name (only a path may end with a wildcard, as in ssm:/prod/app/*)"
         }
         _ => VALUE_REMEDY,
     };

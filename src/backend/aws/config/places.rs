@@ -129,7 +129,7 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
-const FILE_REMEDY: &str = "use one line, such as the path of the file";
+const FILE_REMEDY: &str = "use a value of one line, such as a path";
 
 /// Parses the value of a variable or a setting. Messages call it `name`.
 ///

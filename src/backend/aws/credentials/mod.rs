@@ -199,7 +199,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         text += &format!(", and {last_reason}");
         "in a container on EC2, set the hop limit of the instance's metadata options to 2"
     } else {
-        note += &format!(" ({last_reason})");
+        note += &format!(", but {last_reason}");
         "give the task, pod or instance a role"
     };
 
