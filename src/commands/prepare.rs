@@ -187,8 +187,8 @@ pub fn prepare(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect: those of `--resolve-env` and, for a launch, of `--pass` and
-/// `--unset`.
+/// patterns without an effect: the patterns of `--resolve-env` and, for a launch or `check`, of
+/// `--pass` and `--unset`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -199,7 +199,7 @@ fn variable_warnings(
     let mut warnings = Vec::new();
     // A poll doesn't repeat warnings, and `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // This quick search comes first, because few launches inherit a variable with a reference.
+    // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
@@ -262,18 +262,18 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
 }
 
 /// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a similar one is set. Names of proxies are similar on purpose, and short names by
-/// chance, so they aren't mentioned.
+/// although a variable with a similar name is set. The names of proxies (HTTP_PROXY, HTTPS_PROXY)
+/// are similar on purpose, and short names by chance, so they aren't mentioned.
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = Vec::new();
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
-            // For `aws_*` and the regular expression `AWS_.*`, this is `AWS_`, with which similar
-            // names begin.
+            // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-            // `AWS_SECRET`, but not AWS_ENDPOINT_URL, which is a variable of its own.
+            // Names that begin with the stem `AWS_` or `AWS_SECRET` are similar to the pattern. But
+            // AWS_ENDPOINT_URL is the complete name of a variable.
             let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !stem.ends_with("URL");
             let is_beginning = |name: &&str| is_stem && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
@@ -348,7 +348,7 @@ impl Asker {
                     .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
-            // These need every entry.
+            // These askers need every entry.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }

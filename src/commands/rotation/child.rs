@@ -189,7 +189,7 @@ impl GatedLaunch<'_, '_> {
         // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // Without later values, every difference from the command's values is new.
+            // Without latest values, every difference from the command's values is new.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -240,9 +240,9 @@ impl Reporter for GatedLaunch<'_, '_> {
 }
 
 /// Returns the warning about a poll that failed: the first of `errors` with its help, and the
-/// number of the others. In JSON, the warning has the details of a single error, or the messages of
-/// several. `command` is in quotes. `since` is when the polls began to fail, if earlier ones have
-/// failed, too.
+/// number of the other errors. In JSON, the warning has the details of a single error, or the
+/// messages of several. `command` is in quotes. `since` is when the polls began to fail, or `None`
+/// for the first such poll.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -299,7 +299,7 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The hashed values. The key is a hash of the entry's claims.
+    /// The hashed values. The key is a hash of what the entry sets: a variable, a path or both.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the locator and, below a
     /// path, of the parameter's name.
@@ -337,7 +337,7 @@ struct Change<'a> {
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
     new_version: Option<&'a str>,
-    /// The list is never empty.
+    /// The names of these variables and files, at least one.
     labels: Vec<String>,
 }
 

@@ -97,7 +97,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints the line that the state machine orders.
+    /// Prints a line that the state machine has ordered.
     pub fn report(&mut self, notice: Notice) {
         let command = &self.command;
         let group = format!("the process group of {command}");
@@ -206,10 +206,10 @@ impl Notices<'_> {
         }
         text += lines;
 
+        // What wasn't printed: the rest of a line that was cut, and the whole lines after it.
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // The warning is before `lines`. So if no more than `lines` was dropped, the warning was
-        // written.
+        // The warning comes before `lines`, so it was written if no more than `lines` was dropped.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }

@@ -2,7 +2,7 @@
 //! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
 //! launch, and for the timer.
 //!
-//! There is at most one launch at any time. Each launch is forked with a copy of the baseline.
+//! There is at most one launch at any time.
 
 use std::collections::VecDeque;
 use std::mem::{replace, take};
@@ -42,8 +42,8 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time in which a launch is expected to end: after its deadline, after a termination signal,
-/// and once its gate is open.
+/// The time that a launch has to end after its deadline, after a termination signal, and once its
+/// gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first launch, which becomes the command, and supervises the command until
@@ -145,7 +145,7 @@ impl Parent<'_> {
     }
 
     /// Removes the command's files and returns the exit status of this process. Prints errors about
-    /// files that it can't remove and, if a change is the reason for the exit, a line about the
+    /// files that can't be removed and, if a change is the reason for the exit, a line about the
     /// change.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
@@ -355,9 +355,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
-    /// `None` if a launch was forked, whose result arrives later, and the result otherwise. Prints
-    /// why a launch can't be forked.
+    /// Forks the launch of a poll, unless the last launch is still on its way to becoming the
+    /// command. Returns the result of the poll, or `None` if the result arrives later, because a
+    /// launch was forked. Prints why a launch can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
@@ -414,7 +414,7 @@ impl Launches<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // If execve has failed, this follows `Placed`.
+                // If execve has failed, this message follows `Placed`.
                 Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
@@ -514,7 +514,7 @@ impl Launches<'_> {
     ///
     /// First receives the launch's last messages, because they may decide the event: the values are
     /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Otherwise,
-    /// the poll has failed, even if the launch had reported a change.
+    /// the poll has failed.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
@@ -546,7 +546,7 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the launch, if there is one. First waits for a launch whose gate is open, for at most
+    /// Ends the launch, if there is one. If its gate is open, first waits for it, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
         if self.has_open_gate() {
