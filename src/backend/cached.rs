@@ -13,9 +13,9 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every good answer from AWS replaces the entry. If AWS denies access or says that the secret
-//!   is absent, the entry is removed. After missing or expired credentials, which don't say
-//!   anything about the secret, the entry stays.
+//! - Every good answer from AWS replaces the entry. If AWS denies access or says that the secret is
+//!   absent, the entry is removed. After missing or expired credentials, which don't say anything
+//!   about the secret, the entry stays.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -79,8 +79,8 @@ pub struct Cached {
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
-    /// The entries that could not be used, stored or removed: the locator, and the predicate of a
-    /// sentence about the entry, such as `couldn't be stored`. No two are equal.
+    /// The entries that could not be used, stored or removed, without duplicates: the locator, and
+    /// the predicate of a sentence about the entry, such as `couldn't be stored`.
     pub notices: Vec<(Locator, String)>,
 }
 
@@ -120,6 +120,7 @@ impl Cached {
             return Ok(answers);
         }
 
+        // The documents that the launch would get in an outage.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &not_fresh {
             if is_usable(locator, entry, self.options.stale) {
@@ -168,7 +169,7 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if it does not exist, or if it is from a
+    /// Reads the entry of a locator. Returns `None` if there isn't an entry, or if it is from a
     /// fallback region that `--fallback-region` no longer names.
     ///
     /// # Errors
@@ -321,7 +322,7 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
-/// denied or absent. If a fallback region says this, it is only about the replica there, so the
+/// denied or absent. If a fallback region says so, only the replica there is affected, and the
 /// entry is removed only if it was read from that region. `entry` is `None` if no entry could be
 /// read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {

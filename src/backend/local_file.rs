@@ -13,8 +13,8 @@ const REMEDY: &str = "use a file with prod/db: { password: … }, not a declarat
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// The values by the id of the secret, and then by the staging label. As in references, the id
-    /// of a parameter begins with `ssm:`.
+    /// Maps the id of a secret, and then a staging label, to the value. As in references, the id of
+    /// a parameter begins with `ssm:`.
     pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 

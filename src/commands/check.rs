@@ -178,7 +178,7 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// Prints the warnings about the command and, without `--offline`, those about files on a disk.
+    /// Prints warnings about the command and, without `--offline`, warnings about files on a disk.
     /// With `--verbose`, also prints the notes about secrets, overridden entries and requests.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let outcomes = &self.values.outcomes;
@@ -262,7 +262,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
-    // Here, a secret that exists doesn't have a value, so `resolve` only gets the failures.
+    // The values of existing secrets haven't been read, so `resolve` only gets the failures.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();

@@ -133,7 +133,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
         Some(path) => {
-            // Shown as the user wrote it, because the value of a variable in it may be a password.
+            // The path is shown as the user wrote it, because a variable in it may be a password.
             let path = subject.as_written(&path.display().to_string());
             let file = format!("the file {path} ({})", subject.origin);
             format!("export doesn't write {file}: only a launch does")

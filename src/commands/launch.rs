@@ -74,7 +74,6 @@ pub fn start<'a>(
     })
 }
 
-/// A launch whose program has been found.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,

@@ -38,7 +38,7 @@ pub fn policy(
 ///
 /// # Errors
 /// If `--local` is given, if a setting or the profile is invalid, if the agent can't read a
-/// reference, or if a launch doesn't assume the role of `--for-role`.
+/// required value, or if a launch doesn't assume the role of `--for-role`.
 fn needed_policy(
     prepared: Prepared,
     mut arguments: PolicyArguments,

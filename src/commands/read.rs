@@ -283,7 +283,7 @@ pub struct Fetching<'a> {
     /// The locators whose cached answers must not be used, because these answers gave values that
     /// don't match the `pattern` of an entry.
     not_from_cache: BTreeSet<Locator>,
-    /// The latest answer for each locator, and the failures of those that the backend can't read.
+    /// The latest answer for each locator. A locator that the backend can't read has a failure.
     fetched: Fetched,
 }
 

@@ -200,8 +200,8 @@ impl Watch {
             return TICK;
         };
 
-        let noticed = self.overdue_since.unwrap_or(now);
-        self.overdue_since = (now >= deadline).then_some(noticed);
+        let first_noticed = self.overdue_since.unwrap_or(now);
+        self.overdue_since = (now >= deadline).then_some(first_noticed);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {
@@ -246,7 +246,8 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// without a valid request, or for the gate of a forked launch, which the parent closes on purpose.
+/// without a valid request. A forked launch, whose parent closes the gate on purpose, doesn't have
+/// one.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

@@ -66,7 +66,7 @@ impl DiskFile {
             name_to_remove: Some(temporary),
         };
         write(&mut file)?;
-        // Some file systems (NFS, or one with quotas) report a full disk only on close.
+        // Some file systems, such as NFS, report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
         Ok(disk_file)
     }
@@ -350,8 +350,8 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 /// behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory can't be opened, or the copy can't be written. Then
-/// nothing has changed.
+/// If the program can't be read, the directory can't be opened, or the copy can't be written. In
+/// these cases, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let copy = || {

@@ -27,7 +27,7 @@ const LOWEST: i32 = 100;
 /// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 
-/// MFD_EXEC, which nix doesn't define, either.
+/// MFD_EXEC, likewise.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its

@@ -48,7 +48,6 @@ use disk::{Access, DirectoryEntry, DiskFile};
 /// Files that are to be delivered. Their directories are open already.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
-/// A file that is to be delivered, and where.
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,

@@ -58,7 +58,6 @@ const ABOUT_KMS: [&str; 4] = [
     "customer master key",
 ];
 
-/// An error response from one of AWS's services.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
     pub status: u16,
@@ -108,7 +107,8 @@ impl<'a> ServiceError<'a> {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            // "… can't find the specified secret value for …": only the version doesn't exist.
+            // If the message has `can't find the specified secret value`, only the version is
+            // missing.
             "ResourceNotFound" if has(&["secret value"]) => absent(Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => absent(Version),
@@ -116,7 +116,8 @@ impl<'a> ServiceError<'a> {
             "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // Parameter Store passes on the message of KMS, which doesn't always name an action.
+            // Parameter Store passes on the message of KMS, which doesn't always name a `kms:`
+            // action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
@@ -173,9 +174,9 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a request that AWS refuses for a reason that doesn't have a
-    /// [`Refusal`] of its own. If the reason is that the secret's key belongs to a different
-    /// account, the failure has its own remedy. `message` is passed to [`Self::failure`].
+    /// Returns the failure for a refused request ([`Refusal::Request`]). If the reason is that the
+    /// secret's key belongs to a different account, the failure has a remedy. `message` is passed
+    /// to [`Self::failure`].
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // A secret that is encrypted with AWS's own key can't be read from a different account.

@@ -147,8 +147,8 @@ impl Session {
     }
 
     /// Forgets the region if it wasn't found, and each role that couldn't be assumed or whose
-    /// credentials have expired, so that they are looked up again. Keeps the base credentials,
-    /// which must be usable.
+    /// credentials have expired, so that they are looked up again. Keeps the base credentials, so
+    /// call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -357,7 +357,7 @@ impl Session {
     /// base credentials. May assume the role. Each client is made once, and then shared.
     ///
     /// # Errors
-    /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in
+    /// When these credentials aren't found, or when AWS doesn't have an endpoint for the service in
     /// this region.
     pub async fn client(
         &self,

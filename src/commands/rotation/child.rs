@@ -32,8 +32,8 @@ use crate::time::Deadline;
 /// A message from a launch to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, which only listens to the main process of a unit. That
-    /// is the parent.
+    /// Assignments for the service manager, which only listens to the unit's main process: the
+    /// parent.
     Notify(String),
     /// The launch has resolved every value and waits at the gate. A poll without a change also
     /// sends this message before it ends.
@@ -51,8 +51,8 @@ pub enum Message {
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from those of the command. `None` for the first launch, and if no
-    /// value differs.
+    /// The values that differ from the command's. `None` for the first launch, and if no value
+    /// differs.
     pub changed: Option<ChangedValues>,
     /// The lines about changes that no earlier launch has found, for the parent to print.
     pub lines: String,
@@ -74,8 +74,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Notes that the command has the latest values: it was just started with them, or a poll has
-    /// found the same values, perhaps with new version ids. Without latest values, keeps the old
-    /// ones.
+    /// found the same values, perhaps with new version ids. Without latest values, changes nothing.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -162,9 +161,9 @@ impl GatedLaunch<'_, '_> {
         Ok(Report::from(problem).print())
     }
 
-    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files
-    /// without a path, because the running command can't get new ones. When the parent opens the
-    /// gate, renames the files and sends their paths. When the parent closes the gate, removes the
+    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files in
+    /// memory, because the running command can't get new ones. When the parent opens the gate,
+    /// renames the files and sends their paths. When the parent closes the gate, removes the
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
@@ -374,6 +373,7 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
+            // Below a path, each parameter is a document with a name.
             let whole = (!locator.is_path()).then_some((None, document));
             let parameters = document.parameters.iter();
             let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
@@ -419,7 +419,7 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
-            // Their contents differ, so at least one of them exists.
+            // The contents of `old` and `new` differ, so at least one of them exists.
             if let Some(secret) = new.or(old) {
                 changes.push(Change {
                     secret,

@@ -16,7 +16,7 @@ use crate::system::systemd::Notifier;
 /// The shortest time between two warnings about polls that fail in a row.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the messages of the parent process. Keeps the facts that they report.
+/// Prints the messages of the parent process, and keeps the facts for them.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub notifies_ready: bool,
@@ -30,8 +30,7 @@ pub struct Notices<'a> {
     pub service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
-    /// When failing polls were last reported. `None` before that, and again once a poll
-    /// succeeds.
+    /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub warned_at: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,

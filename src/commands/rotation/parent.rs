@@ -238,7 +238,7 @@ impl Parent<'_> {
         // All other zombies have been reaped, so `note_change` can see whether the group is empty.
         if let Some(change) = command_change {
             // The launch that has become the command may have sent its last messages after `wait`
-            // received messages. Their events must come before that of the command.
+            // received messages. Their events must be queued before the command's event.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.note_change(change));
         }
@@ -258,8 +258,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // `--poll-interval` is at least 10 s, so this is longer than `until_poll`, which is at most
-        // 1 s.
+        // This is longer than `until_poll` (at most 1 s), because `--poll-interval` is at least 10
+        // s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
@@ -276,7 +276,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The launch that is under way, and what earlier ones have found.
+/// The launch that is under way, and what earlier launches have found.
 struct Launches<'a> {
     /// The plan, the command and its program, the same for each launch.
     launch: Launch<'a>,
@@ -295,7 +295,7 @@ struct Launches<'a> {
 enum LaunchPhase {
     /// The launch reads the values and writes the files under temporary names.
     Resolving,
-    /// Values and files are complete, and the launch waits for one byte.
+    /// Values and files are complete, and the launch waits for the byte that opens its gate.
     AtGate,
     /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute
     /// the command.
