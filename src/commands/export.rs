@@ -78,8 +78,8 @@ pub fn export(
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
             // The file is opened first, so that nothing is printed if it can't be used.
-            let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
-            let opened = opened.transpose()?;
+            let result = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
+            let opened = result.transpose()?;
             // If the masks can't be printed, the file stays as it is, because GitHub would show its
             // values in the log of the job.
             terminal::output_whole(masks.expose())?;
@@ -128,7 +128,6 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
-/// Returns the warning about a file that a launch would write, but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {

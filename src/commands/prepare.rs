@@ -157,12 +157,12 @@ pub fn prepare(
         errors.push(problem);
     }
 
-    let settings = Settings::new(&options, inherited);
-    let settings = settings.map_err(|found| errors.extend(found)).ok();
+    let new_settings = Settings::new(&options, inherited);
+    let settings = new_settings.map_err(|found| errors.extend(found)).ok();
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
-    let plan = Plan::new(layers, inherited, existing);
-    let plan = plan.map_err(|found| errors.extend(found)).ok();
+    let new_plan = Plan::new(layers, inherited, existing);
+    let plan = new_plan.map_err(|found| errors.extend(found)).ok();
     if let Some(plan) = &plan {
         errors.extend(useless_signal_problem(&options, plan));
     }
@@ -278,8 +278,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             let is_beginning = |name: &&str| is_stem && name.starts_with(&stem);
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = others().find(is_beginning);
-            let similar = similar.or_else(|| one_letter_away(&stem, others()));
+            let with_stem = others().find(is_beginning);
+            let similar = with_stem.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
     }

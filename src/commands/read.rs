@@ -177,8 +177,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// finds that requests aren't needed or would be useless.
+/// Fetches everything that the plan names, and resolves the plan. Doesn't send a request if
+/// [`preflight`] finds that requests aren't needed or would be useless.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over.

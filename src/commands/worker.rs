@@ -99,8 +99,8 @@ pub fn run<T: Send>(
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. Sends messages about a long wait and, except in a poll, finally prints the
-/// warnings and notes that `work` has added to the deadline's progress.
+/// `work` begins now. Sends messages about a long wait and, except in a poll, prints the warnings
+/// and notes that `work` has added to the deadline's progress.
 ///
 /// Termination signals are held from here on, and end this process. This process also ends, with
 /// status 75, when the other end of [`Reporter::watched_connection`] closes, or if the worker
@@ -152,8 +152,8 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages and for the deadline (`--timeout` and `--wait`). The timeout
-/// still counts from the creation of the deadline.
+/// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
+/// counts from the creation of the deadline.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {

@@ -292,8 +292,8 @@ impl DirectoryEntry {
 
     fn uncreated_problem(&self, errno: Errno) -> Problem {
         let problem = call_problem("the file can't be created", errno);
-        let directory = self.path.parent().filter(|path| *path != Path::new(""));
-        let directory = directory.unwrap_or(Path::new("."));
+        let named_parent = self.path.parent().filter(|path| *path != Path::new(""));
+        let directory = named_parent.unwrap_or(Path::new("."));
         let help = format!("let user {} write to {directory:?}", geteuid());
         problem.help_if_some((errno == Errno::EACCES).then_some(help))
     }

@@ -35,7 +35,8 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 /// inherits it.
 ///
 /// # Errors
-/// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
+/// If the kernel or a seccomp filter doesn't allow it, if the owner can't be set, or if the process
+/// has too many open files.
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
@@ -61,7 +62,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 /// later reader gets an empty text, without waiting.
 ///
 /// # Errors
-/// If the pipe can't hold the content, or the process has too many open files.
+/// If the pipe can't hold the content, if the owner can't be set, or if the process has too many
+/// open files.
 pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;

@@ -325,11 +325,11 @@ impl Session {
 
     /// Returns a text that says where the default region and the account come from, for a `help`
     /// line that advises the user to check them: `the region (from AWS_REGION) and the account
-    /// (123456789012)`. Doesn't send a request.
+    /// (123456789012)`. Doesn't send a request, so only the ARN of a role has the account. Without
+    /// a role, the text names the origin of the credentials instead.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if there is neither a role, whose ARN has the account, nor
-    /// credentials.
+    /// apply to it. Also returns `None` if there is neither a role nor credentials.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -337,8 +337,7 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // Without a request, only the ARN of a role says which account the credentials belong to.
-        // The caller has the last role.
+        // After all roles are assumed, the caller has the last role.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {

@@ -107,8 +107,8 @@ impl GatedLaunch<'_, '_> {
 
     /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
     /// launch, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
-    /// replaces the command's files instead. Returns the exit status, which is 0 if nothing has
-    /// changed.
+    /// replaces the command's files instead. Returns the exit status, which is 0 unless this
+    /// process can't become the command.
     ///
     /// # Errors
     /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.

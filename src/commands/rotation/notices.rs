@@ -139,9 +139,9 @@ impl Notices<'_> {
         self.write([note.with("seconds", whole_seconds)]);
     }
 
-    /// Returns the record about the end of the command. Normally, the record is a note for
-    /// `--verbose`. It is a warning if the signal of `--on-rotation signal=` killed the command,
-    /// because that means that the command doesn't handle the signal.
+    /// Returns the record about the end of the command, normally a note for `--verbose`. It is a
+    /// warning if the signal of `--on-rotation signal=` killed the command, because that means that
+    /// the command doesn't handle the signal.
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.
@@ -212,7 +212,7 @@ impl Notices<'_> {
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // The warning itself isn't counted.
+        // The warning isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }
