@@ -13,11 +13,9 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every good answer from AWS replaces the entry. AWS's own answer that a secret is denied or
-//!   absent removes the entry. Missing or expired credentials don't remove anything, because they
-//!   don't say anything about the secret.
-//! - If the entries would be enough for every value of the launch, AWS only has [`RETRIED_FOR`] to
-//!   answer.
+//! - Every good answer from AWS replaces the entry. If AWS denies access or says that the secret is
+//!   absent, the entry is removed. After missing or expired credentials, which don't say anything
+//!   about the secret, the entry stays.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -81,8 +79,8 @@ pub struct Cached {
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
-    /// The entries that could not be used, stored or removed: the locator, and the predicate of a
-    /// sentence about the entry, such as `couldn't be stored`. No two are equal.
+    /// The entries that could not be used, stored or removed, without duplicates: the locator, and
+    /// the predicate of a sentence about the entry, such as `couldn't be stored`.
     pub notices: Vec<(Locator, String)>,
 }
 
@@ -96,7 +94,8 @@ impl Cached {
     /// `not_from_cache` aren't used, because a value in them did not match its pattern.
     ///
     /// # Errors
-    /// In the same cases as [`Aws::answers`].
+    /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
+    /// unattended launch would need an MFA code.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -121,6 +120,7 @@ impl Cached {
             return Ok(answers);
         }
 
+        // The documents that the launch would get in an outage.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &not_fresh {
             if is_usable(locator, entry, self.options.stale) {
@@ -169,7 +169,7 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if it does not exist, or if it is from a
+    /// Reads the entry of a locator. Returns `None` if there isn't an entry, or if it is from a
     /// fallback region that `--fallback-region` no longer names.
     ///
     /// # Errors
@@ -181,8 +181,8 @@ impl Cached {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // This time is in the future. Files in memory don't survive a boot, so the entry was
-        // written in a different time namespace, which has its own boot time.
+        // Files in memory don't survive a boot, so an entry from the future was written in a
+        // different time namespace, which has its own boot time.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
@@ -275,8 +275,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
-    // Only a time before 1970 can't be written, and AWS's answers don't have one. With one, the
-    // JSON would be empty, so `decode` would refuse the entry.
+    // Only a time before 1970 can't be written, and AWS's answers don't have such a time. The JSON
+    // would be empty, and `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);
@@ -305,8 +305,8 @@ pub fn hex_hash(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the time since boot. Setting the clock does not change it, and on Linux it includes
-/// the time that the machine was asleep. If there is no such clock, the time is zero.
+/// Returns the time since boot, or zero if the kernel doesn't have this clock. Setting the clock
+/// doesn't change this time. On Linux, it includes the time while the machine was asleep.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -322,7 +322,7 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
-/// denied or absent. If a fallback region says this, it is only about the replica there, so the
+/// denied or absent. If a fallback region says so, only the replica there is affected, and the
 /// entry is removed only if it was read from that region. `entry` is `None` if no entry could be
 /// read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
@@ -357,8 +357,8 @@ impl CacheDirectory {
     /// Opens the directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
-    /// If the directory can't be opened or examined (one error), or if values must not be stored in
-    /// it (one error for each reason).
+    /// If the directory can't be opened or examined. Also returns an error for each reason why
+    /// values must not be stored in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         // If the directory doesn't exist, the help suggests this command.
         let opened = open_directory(path.as_os_str(), "install -d -m 700");
@@ -386,7 +386,7 @@ impl CacheDirectory {
         let mut file = match openat(&self.0, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
-            // A symbolic link, or a socket.
+            // The file is a symbolic link (ELOOP) or a socket (ENXIO).
             Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_OURS.to_owned()),
             Err(errno) => return Err(unreadable(errno)),
         };
@@ -425,12 +425,12 @@ impl CacheDirectory {
     }
 }
 
-/// The remedy for a directory on a disk.
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
 /// Adds `--cache` to the text of `problem`, which says that a directory can't be opened. If the
-/// directory is or would be on a disk, the new help suggests a directory in memory instead.
+/// directory is or would be on a disk, or if that isn't known, the new help suggests a directory in
+/// memory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("{} (--cache)", problem.text);
     let mut existing = path.ancestors().filter(|parent| parent.is_dir());
@@ -439,9 +439,8 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.help_if_some(would_be_on_disk.then_some(USE_TMPFS))
 }
 
-/// Returns every reason why values must not be stored in a directory, or an empty list if there is
-/// none. If the directory is on a disk, only that is returned, because correcting its owner or mode
-/// wouldn't help.
+/// Returns every reason why values must not be stored in a directory. If the directory is on a
+/// disk, this is the only reason returned, because correcting the owner or mode wouldn't help.
 ///
 /// # Errors
 /// When the directory cannot be examined.
@@ -461,8 +460,8 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     let mut problems = Vec::new();
     // An ACL that gives access to other users appears in the permissions of the group.
     let is_open_to_others = mode.intersects(OTHERS);
-    // The sticky bit marks a directory that several users share, such as /dev/shm. After a chown or
-    // chmod, nobody else could use it any more.
+    // The sticky bit marks a directory that several users share, such as /dev/shm. A chown or chmod
+    // would lock the others out, so the help doesn't suggest one.
     let is_shared = is_open_to_others && mode.contains(Mode::S_ISVTX);
     if owner != own_uid && !is_shared {
         problems.push(problem(

@@ -1,5 +1,5 @@
-//! The backend of `--local`: a file that maps secret ids to values. The file has already been read,
-//! so nothing else is read when the values are fetched. Regions and roles are ignored.
+//! The backend of `--local`: a file that maps secret ids to values, and has already been read.
+//! Regions and roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ const REMEDY: &str = "use a file with prod/db: { password: … }, not a declarat
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// The values by the id of the secret, and then by the staging label. As in references, the id
-    /// of a parameter begins with `ssm:`.
+    /// Maps the id of a secret, and then a staging label, to the value. As in references, the id of
+    /// a parameter begins with `ssm:`.
     pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
@@ -52,7 +52,7 @@ impl LocalFile {
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        // Versions in the file don't have ids, so a request for a version id never finds one.
+        // Versions in the file don't have ids, so a request for a version id never succeeds.
         if locator.version.id().is_none()
             && let Some(stage) = locator.version.stage()
             && let Some(value) = stages.get(stage)
@@ -79,7 +79,7 @@ impl LocalFile {
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`, or `None` if none is
+    /// Returns the id in the file that is most similar to one of `names`, or `None` if no id is
     /// similar. Tries the last name first, because it has the fewest characters of the ARN.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
-//!                        ├─▶ cached ─ what is missing ─▶ aws ─▶          one for each locator
+//!                        ├─▶ cached ── no fresh entry ─▶ aws ─▶          one for each locator
 //!                        ├─▶ agent ── --agent-fallback ─▶ aws ▶
 //!                        └─▶ local_file ──────────────────────▶
 //! ```
@@ -33,8 +33,8 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent. With `--agent-fallback`, AWS is asked for everything that the
-    /// agent did not answer.
+    /// The AWS Secrets Manager Agent. With `--agent-fallback`, also AWS, which is asked if the
+    /// agent's answer isn't final (`is_final`).
     Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
     Local(LocalFile),
@@ -63,15 +63,15 @@ impl Backend {
     /// The last two parameters are for the cache ([`Cached::answers`]).
     ///
     /// # Errors
-    /// In the same cases as [`Aws::answers`].
+    /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
+    /// unattended launch would need an MFA code.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
-        // For `Aws::answers`, `None` means no limit but the deadline. `Cached` passes a limit of
-        // its own.
+        // Without a limit (`None`), `Aws::answers` has until the deadline.
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,
@@ -101,9 +101,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
-    /// `--local`. Also returns `None` with the agent, which has its own credentials, even if its
-    /// fallback requested values from AWS. Doesn't send a request.
+    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]), or `None` if it isn't
+    /// known. Also returns `None` with `--local`, and with the agent, which has its own
+    /// credentials, even if its fallback requested values from AWS. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

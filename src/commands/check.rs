@@ -142,7 +142,7 @@ impl Checked {
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // `--offline` doesn't look at the directories of this machine.
+        // `--offline` doesn't report problems with the directories of this machine.
         if self.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
@@ -178,7 +178,7 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// Prints the warnings about the command and, without `--offline`, those about files on a disk.
+    /// Prints warnings about the command and, without `--offline`, warnings about files on a disk.
     /// With `--verbose`, also prints the notes about secrets, overridden entries and requests.
     fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
         let outcomes = &self.values.outcomes;
@@ -254,7 +254,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 
     let begun = Instant::now();
     let mut settings = settings.clone();
-    // A user can type an MFA code.
+    // Even with `--on-rotation`, the user of `check` can type an MFA code.
     settings.is_unattended = false;
     // Closing the connections would take time, and the process ends soon in any case.
     let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
@@ -262,7 +262,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
-    // Here, a secret that exists doesn't have a value, so `resolve` only gets the failures.
+    // The values of existing secrets haven't been read, so `resolve` only gets the failures.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
     outcomes.elapsed = begun.elapsed();
@@ -275,7 +275,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 }
 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. All
-/// other entries stay unread. Sends no request, and reads no profile.
+/// other entries stay unread. Doesn't send a request or read a profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     // Nothing else can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());

@@ -55,9 +55,9 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 
     // The plan has only one entry, which has a value without problems. So the loop runs once.
     for (credential, value) in values.outcomes.values() {
-        let subject = || credential.subject.clone();
+        let subject = credential.subject.clone();
         let sent = connection.answer(value.expose());
-        sent.map_err(|problem| problem.for_entry(subject(), Impact::Undelivered))?;
+        sent.map_err(|problem| problem.for_entry(subject, Impact::Undelivered))?;
     }
     Ok(())
 }

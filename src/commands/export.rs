@@ -78,8 +78,8 @@ pub fn export(
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
             // The file is opened first, so that nothing is printed if it can't be used.
-            let opened = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
-            let opened = opened.transpose()?;
+            let result = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
+            let opened = result.transpose()?;
             // If the masks can't be printed, the file stays as it is, because GitHub would show its
             // values in the log of the job.
             terminal::output_whole(masks.expose())?;
@@ -91,12 +91,13 @@ pub fn export(
     }
 }
 
-/// Returns the destination of the variables. For GitHub, unless only the masks are wanted, this is
-/// the file that `--output` names or, without `--output`, the one that GITHUB_ENV names.
+/// Returns the destination of the variables: the file that `--output` names or, without `--output`,
+/// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output,
+/// and there is no file if only the masks are wanted.
 ///
 /// # Errors
-/// If the format is for GitHub, but this process isn't a step of a GitHub job, or if the variables
-/// need a file, but neither `--output` nor GITHUB_ENV names one.
+/// For GitHub, if this process isn't a step of a GitHub job, or if neither `--output` nor
+/// GITHUB_ENV names the file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
     // `-` is standard output.
@@ -127,12 +128,11 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
-/// Returns the warning about a file that a launch would write, but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
         Some(path) => {
-            // The value of a variable in the path may be a password.
+            // The path is shown as the user wrote it, because a variable in it may be a password.
             let path = subject.as_written(&path.display().to_string());
             let file = format!("the file {path} ({})", subject.origin);
             format!("export doesn't write {file}: only a launch does")
@@ -143,8 +143,8 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     })
 }
 
-/// Writes a file that only its owner can read, completely or not at all. Prints no warning about a
-/// file on a disk, because a `.env` file belongs in the directory of a project.
+/// Writes a file that only its owner can read, completely or not at all. Doesn't warn that the file
+/// is on a disk, because a `.env` file belongs in the directory of a project.
 ///
 /// # Errors
 /// If the file can't be written.

@@ -13,8 +13,8 @@ use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{self, Report, terminal};
 
-/// Prints the value of the reference in `inputs`, and after it a newline if standard output is a
-/// terminal. Warns of an empty value.
+/// Prints the value of the reference in `inputs`, with a newline after it if standard output is a
+/// terminal. Prints a warning if the value is empty.
 ///
 /// # Errors
 /// If the value can't be read, or if the output can't be written.
@@ -22,7 +22,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
-    // `subcommand_values` consumes the inputs, but `entry_name_problem` needs these.
+    // `subcommand_values` consumes the inputs, but `entry_name_problem` needs parts of them.
     let first_entry = inputs.layer.entries.first();
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
@@ -59,7 +59,7 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 }
 
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
-/// `secrets-exec get DB_PASSWORD`. Its remedy is the reference of the entry or, for a variable
+/// `secrets-exec get DB_PASSWORD`. The remedy is the reference of the entry or, for a variable
 /// without a reference, a launch of printenv. Returns `None` if no declaration has such an entry,
 /// or if the entry has neither a reference nor a variable.
 ///
@@ -76,9 +76,10 @@ fn entry_name_problem(
     files.retain(|path| path.is_file());
 
     let declarations = load_declarations(&files, finds_file, Sections::All);
+    // A later declaration overrides an earlier one.
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    // `reference` hides an argument that may be a password, but the name of an entry isn't one.
+    // Otherwise, `reference` would be `None` for an argument that may be a password.
     argument.reveal_if(|| true);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 

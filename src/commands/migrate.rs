@@ -38,8 +38,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared)?;
-    // Besides `-f`, whose variable has been read, `--quiet` is the only option of `migrate` that a
-    // variable can set. So the other SECRETS_EXEC_* variables aren't read.
+    // No other SECRETS_EXEC_* variable is read here: of the options of `migrate`, variables can set
+    // only `--quiet` and `-f`, and the one for `-f` has been read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {
@@ -116,9 +116,9 @@ fn mapping<'s>(
     SecretValue::new(text)
 }
 
-/// Returns an id or a reference as a YAML scalar. It is in quotes unless it begins with a letter,
-/// because `@`, `!` or `---` at the start has a meaning in YAML. An id contains neither quotes nor
-/// backslashes.
+/// Returns an id or a reference, which contains neither quotes nor backslashes, as a YAML scalar.
+/// The scalar is in quotes unless it begins with a letter, because `@`, `!` or `---` at the start
+/// has a meaning in YAML.
 fn scalar(id: &str) -> String {
     if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return id.to_owned();

@@ -157,12 +157,12 @@ pub fn prepare(
         errors.push(problem);
     }
 
-    let settings = Settings::new(&options, inherited);
-    let settings = settings.map_err(|found| errors.extend(found)).ok();
+    let new_settings = Settings::new(&options, inherited);
+    let settings = new_settings.map_err(|found| errors.extend(found)).ok();
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
-    let plan = Plan::new(layers, inherited, existing);
-    let plan = plan.map_err(|found| errors.extend(found)).ok();
+    let new_plan = Plan::new(layers, inherited, existing);
+    let plan = new_plan.map_err(|found| errors.extend(found)).ok();
     if let Some(plan) = &plan {
         errors.extend(useless_signal_problem(&options, plan));
     }
@@ -187,8 +187,8 @@ pub fn prepare(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect: those of `--resolve-env` and, for a launch, of `--pass` and
-/// `--unset`.
+/// patterns without an effect: the patterns of `--resolve-env` and, for a launch or `check`, of
+/// `--pass` and `--unset`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -199,7 +199,7 @@ fn variable_warnings(
     let mut warnings = Vec::new();
     // A poll doesn't repeat warnings, and `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // This quick search comes first, because few launches inherit a variable with a reference.
+    // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
@@ -265,23 +265,22 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
 }
 
 /// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a similar one is set. Names of proxies are similar on purpose, and short names by
-/// chance, so they aren't mentioned.
+/// although a variable with a similar name is set. The names of proxies (HTTP_PROXY, HTTPS_PROXY)
+/// are similar on purpose, and short names by chance, so they aren't mentioned.
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = Vec::new();
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
         for pattern in patterns.iter().filter(is_unmatched) {
-            // For `aws_*` and the regular expression `AWS_.*`, this is `AWS_`, with which similar
-            // names begin.
+            // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-            // `AWS_SECRET`, but not AWS_ENDPOINT_URL, which is a variable of its own.
-            let is_own = ["URL", "REGION", "PROFILE"]
+            // Names that begin with the stem `AWS_` or have the words of `AWS_SECRET_KEY` are similar
+            // to the pattern. But AWS_ENDPOINT_URL is the complete name of a variable.
+            let is_complete = ["URL", "REGION", "PROFILE"]
                 .iter()
                 .any(|end| stem.ends_with(end));
-            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !is_own;
-            // `AWS_SECRET_KEY` is meant as AWS_SECRET_ACCESS_KEY.
+            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !is_complete;
             let has_words = |name: &&str| {
                 let mut words = stem.split_inclusive('_');
                 let has_first = words.next().is_some_and(|first| name.starts_with(first));
@@ -289,8 +288,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             };
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = others().find(has_words);
-            let similar = similar.or_else(|| one_letter_away(&stem, others()));
+            let with_words = others().find(has_words);
+            let similar = with_words.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
     }
@@ -359,7 +358,7 @@ impl Asker {
                     .for_each(|layer| layer.entries.retain(is_needed));
                 Ok(())
             }
-            // These need every entry.
+            // These askers need every entry.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }

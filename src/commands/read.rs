@@ -42,7 +42,7 @@ use crate::time::Deadline;
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
 /// itself. With `--verbose`, prints the source of each value, unless there are errors.
 ///
-/// The report that is returned with the values has the problems of those that can't be used. Its
+/// The report that is returned with the values has a problem for each value that can't be used. Its
 /// last line begins with `consequence`, as in `nothing was printed`.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ pub fn subcommand_values(
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
 /// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. For
-/// `check`, also fills in `cached`, `caller` and `secrets`.
+/// `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`.
 ///
 /// # Errors
 /// If nothing can be read at all.
@@ -134,7 +134,6 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
-/// Returns the agent of `--agent`, or `None` without this option.
 pub fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
@@ -178,8 +177,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. Sends no request if [`preflight`]
-/// finds that requests aren't needed or would be useless.
+/// Fetches everything that the plan names, and resolves the plan. Doesn't send a request if
+/// [`preflight`] finds that requests aren't needed or would be useless.
 ///
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over.
@@ -237,9 +236,9 @@ pub enum Preflight<'a> {
     Undecided(Fetching<'a>),
 }
 
-/// Finds out what can be known about a plan without a request, so that a mistake can be found
-/// without credentials and without a network. What the agent can read depends on its region, so a
-/// caller for whom that matters must first call [`Agent::read_profile`].
+/// Finds out what can be known about a plan without a request, so that mistakes are found without
+/// credentials or a network. What the agent can read depends on its region. A caller for whom this
+/// matters must first call [`Agent::read_profile`].
 ///
 /// No request is needed for a plan that only has literals, or in which a template has a filter,
 /// test or function that doesn't exist. If the agent can never read one of the values, requests for
@@ -284,7 +283,7 @@ pub struct Fetching<'a> {
     /// The locators whose cached answers must not be used, because these answers gave values that
     /// don't match the `pattern` of an entry.
     not_from_cache: BTreeSet<Locator>,
-    /// The latest answer for each locator, and the failures of those that the backend can't read.
+    /// The latest answer for each locator. A locator that the backend can't read has a failure.
     fetched: Fetched,
 }
 
@@ -372,9 +371,9 @@ impl Fetching<'_> {
     }
 }
 
-/// Looks for a file for `--local` next to the first declaration, or in the working directory if no
-/// entry is declared. Each failure that is due to a missing region or missing credentials then
-/// advises the use of this file.
+/// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
+/// next to the first declaration, or in the working directory if no entry is declared. Each such
+/// failure then advises the use of this file, if there is one.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());
@@ -383,8 +382,8 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
         let cause = failure.error.cause;
         cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)
     };
-    let mut unconfigured = failures.filter(is_unconfigured).peekable();
-    if unconfigured.peek().is_none() {
+    let unconfigured = Vec::from_iter(failures.filter(is_unconfigured));
+    if unconfigured.is_empty() {
         return;
     }
 

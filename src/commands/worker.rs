@@ -44,7 +44,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// to the service manager and on standard error.
 pub trait Reporter {
     /// True if this process prints what is awaited, the warnings and notes about the work, and the
-    /// error about a termination signal. Only a poll doesn't.
+    /// error about a termination signal.
     fn shows_progress(&self) -> bool {
         true
     }
@@ -75,9 +75,9 @@ impl Reporter for Notifier {
 }
 
 /// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
-/// [`run_with`] does, with the options from the command line and from variables. For example, their
+/// [`run_with`] does, with the options from the command line and from variables. For example,
 /// `--timeout` limits the time for reading a declaration. Once `work` has read the declarations,
-/// `prepare` resolves the options again, together with those in the declarations.
+/// `prepare` resolves the options again, together with the options in the declarations.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -91,20 +91,20 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // The ignored errors are about options that need others. A declaration may set the others, so
-    // `prepare` reports these errors.
+    // The ignored errors are about options that need other options. A declaration may set these, so
+    // `prepare` reports the errors later.
     let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. Sends messages about a long wait and, except in a poll, finally prints the
-/// warnings and notes that `work` has added to the deadline's progress.
+/// `work` begins now. Sends messages about a long wait and, except in a poll, prints the warnings
+/// and notes that `work` has added to the deadline's progress.
 ///
-/// Termination signals are held from here on, and end this process. It ends with status 75 when the
-/// other end of [`Reporter::watched_connection`] closes, or if the worker doesn't react to the
-/// deadline.
+/// Termination signals are held from here on, and end this process. This process also ends, with
+/// status 75, when the other end of [`Reporter::watched_connection`] closes, or if the worker
+/// doesn't react to the deadline.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -152,8 +152,8 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages and for the deadline (`--timeout` and `--wait`) from now on.
-/// The timeout still counts from the moment at which the deadline was created.
+/// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
+/// counts from the creation of the deadline.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -200,8 +200,8 @@ impl Watch {
             return TICK;
         };
 
-        let noticed = self.overdue_since.unwrap_or(now);
-        self.overdue_since = (now >= deadline).then_some(noticed);
+        let first_noticed = self.overdue_since.unwrap_or(now);
+        self.overdue_since = (now >= deadline).then_some(first_noticed);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         let limit = end_of_overtime.unwrap_or(deadline);
         if limit <= now {
@@ -246,7 +246,8 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// without a valid request, or for the gate of a forked launch, which the parent closes on purpose.
+/// without a valid request. A forked launch, whose parent closes the gate on purpose, doesn't have
+/// one.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()
@@ -274,8 +275,8 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process with this exit status. If there is a report instead, prints it and ends with
-/// its status.
+/// Ends this process with this exit status. If there is a report instead, prints the report and
+/// ends with its status.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
         Ok(status) => end(End::Status(status), || ()),

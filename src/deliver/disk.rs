@@ -34,10 +34,8 @@ use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
 use crate::system::waiting::hold_signals;
 
-/// The beginning of the error about a write that failed.
 pub const WRITE: &str = "the file can't be written";
 
-/// The beginning of the error about a mode that can't be set.
 const SET_MODE: &str = "the mode of the file can't be set";
 
 /// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
@@ -68,7 +66,7 @@ impl DiskFile {
             name_to_remove: Some(temporary),
         };
         write(&mut file)?;
-        // Some file systems (NFS, or one with quotas) report a full disk only on close.
+        // Some file systems, such as NFS, report a full disk only on close.
         close(file).map_err(|errno| call_problem(WRITE, errno))?;
         Ok(disk_file)
     }
@@ -224,9 +222,9 @@ impl DirectoryEntry {
         })
     }
 
-    /// Checks that the directory belongs to root, to the effective user or to `owner`, who is to
-    /// own the file. The owner of a directory decides who can read the files that are created in it
-    /// (acl(5)), and can replace them.
+    /// Checks that the directory belongs to root, to the effective user or to `owner`, the future
+    /// owner of the file. The owner of a directory decides who can read the files that are created
+    /// in it (acl(5)), and can replace them.
     ///
     /// # Errors
     /// If the directory belongs to anyone else, or can't be examined.
@@ -292,11 +290,10 @@ impl DirectoryEntry {
             .map_err(|errno| self.uncreated_problem(errno))
     }
 
-    /// Returns the problem for a file that can't be created in this directory.
     fn uncreated_problem(&self, errno: Errno) -> Problem {
         let problem = call_problem("the file can't be created", errno);
-        let directory = self.path.parent().filter(|path| *path != Path::new(""));
-        let directory = directory.unwrap_or(Path::new("."));
+        let named_parent = self.path.parent().filter(|path| *path != Path::new(""));
+        let directory = named_parent.unwrap_or(Path::new("."));
         let help = format!("let user {} write to {directory:?}", geteuid());
         problem.help_if_some((errno == Errno::EACCES).then_some(help))
     }
@@ -353,8 +350,8 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 /// behind.
 ///
 /// # Errors
-/// If the program can't be read, the directory can't be opened, or the copy can't be written. Then
-/// nothing has changed.
+/// If the program can't be read, the directory can't be opened, or the copy can't be written. In
+/// these cases, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
     let copy = || {
@@ -383,10 +380,10 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
     })
 }
 
-/// Who has named the file. This decides whose files are trusted.
+/// Who has named the file, which decides whose files are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
-    /// `--output`: neither the file nor its directory is allowed to belong to another user.
+    /// `--output`: the file and its directory must belong to root or the effective user.
     User,
     /// GITHUB_ENV: in a job's container, the runner's file belongs to another user, so the owner
     /// isn't checked.
@@ -394,7 +391,7 @@ pub enum NamedBy {
 }
 
 /// A regular file that is open for appending. Other programs may write to it, too, for example if
-/// GITHUB_ENV names it. The variables are appended all together or not at all.
+/// GITHUB_ENV names it.
 pub struct AppendedFile {
     file: File,
     path: PathBuf,
@@ -406,8 +403,8 @@ impl AppendedFile {
     ///
     /// # Errors
     /// If the path is a link, leads through another user's link, or isn't a regular file, if the
-    /// file or its directory belongs to a user who isn't trusted, or if the kernel refuses to open
-    /// it.
+    /// file or its directory belongs to the wrong user ([`NamedBy`]), or if the kernel refuses to
+    /// open the file.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
         let entry = DirectoryEntry::open(path)?;
         entry.expect_regular_or_free()?;

@@ -27,7 +27,7 @@ const LOWEST: i32 = 100;
 /// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 
-/// MFD_EXEC of Linux 6.3, which nix doesn't define.
+/// MFD_EXEC, likewise.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
@@ -35,7 +35,8 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 /// inherits it.
 ///
 /// # Errors
-/// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
+/// If the kernel or a seccomp filter doesn't allow it, if the owner can't be set, or if the process
+/// has too many open files.
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
@@ -61,7 +62,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 /// later reader gets an empty text, without waiting.
 ///
 /// # Errors
-/// If the pipe can't hold the content, or the process has too many open files.
+/// If the pipe can't hold the content, if the owner can't be set, or if the process has too many
+/// open files.
 pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
@@ -77,8 +79,8 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
 /// has too many pipes (pipe(7), "Pipe capacity").
 ///
 /// # Errors
-/// If the kernel doesn't allow a larger pipe. The problem is temporary if the number of pipes is
-/// the only reason.
+/// If the kernel doesn't allow a larger pipe. The problem is temporary if only the user's other
+/// pipes are the reason.
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {
@@ -104,8 +106,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 }
 
 /// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
-/// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so the
-/// second attempt is made with neither.
+/// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so a second
+/// attempt is made without a flag.
 ///
 /// # Errors
 /// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.

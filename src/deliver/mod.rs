@@ -48,7 +48,6 @@ use disk::{Access, DirectoryEntry, DiskFile};
 /// Files that are to be delivered. Their directories are open already.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
-/// A file that is to be delivered, and where.
 struct Pending<'a> {
     file: FileValue<'a>,
     access: Result<Access, Problem>,
@@ -56,7 +55,7 @@ struct Pending<'a> {
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
-/// Files with their content. A file on disk has a temporary name until [`Self::rename_all`].
+/// Files that have been written. A file on disk has a temporary name until [`Self::rename_all`].
 ///
 /// Dropping the value closes files in memory and removes temporary files. It also removes files
 /// that did not exist before, unless [`Self::keep`] was called.
@@ -223,7 +222,7 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Returns the value, unless a held signal has arrived. In that case, removes temporary and new
+    /// Returns `self`, unless a held signal has arrived. In that case, removes temporary and new
     /// files and ends this process.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
@@ -253,11 +252,11 @@ pub struct PlacedFile {
     pub id: (u64, u64),
 }
 
-/// Removes files. If there is a different file at one of the paths, it stays: a later delivery or
-/// another process has put it there.
+/// Removes files. A different file at one of the paths stays: a later delivery or another process
+/// has put it there.
 ///
-/// Returns a problem for each file that can't be removed. But if a directory can't be opened, skips
-/// its file, which is usually gone together with the directory.
+/// Returns a problem for each file that can't be removed. Skips a file if its directory can't be
+/// opened, because the file is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
     let mut problems = Vec::new();

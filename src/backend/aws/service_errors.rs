@@ -1,8 +1,8 @@
 //! The meaning of an error response from one of AWS's services.
 //!
-//! An error means an absence, a denial, an outage, or a request that AWS refuses. The error's code
-//! decides which of them it is, for a few codes together with the message. Without a known code,
-//! the HTTP status decides.
+//! An error means an absence, a denial, an outage, or a request that AWS refuses. The meaning
+//! depends on the error's code, for a few codes also on the message and, without a known code, on
+//! the HTTP status.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
@@ -36,7 +36,8 @@ pub fn error_response<'a>(
     error.classify()
 }
 
-/// Returns the code and the message of an error. Services spell the keys of both in different ways.
+/// Returns the code, without a namespace or URL, and the message of an error. Services use
+/// different keys for them.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
@@ -57,7 +58,6 @@ const ABOUT_KMS: [&str; 4] = [
     "customer master key",
 ];
 
-/// An error response from one of AWS's services.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
     pub status: u16,
@@ -107,7 +107,8 @@ impl<'a> ServiceError<'a> {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            // "… can't find the specified secret value for …": only the version doesn't exist.
+            // If the message has `can't find the specified secret value`, only the version is
+            // missing.
             "ResourceNotFound" if has(&["secret value"]) => absent(Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => absent(Version),
@@ -115,12 +116,13 @@ impl<'a> ServiceError<'a> {
             "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // Parameter Store passes on the message of KMS, which doesn't always name an action.
+            // Parameter Store passes on the message of KMS, which doesn't always name a `kms:`
+            // action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
-            // The KMS key of a secret is disabled, missing or denied.
+            // The KMS key is disabled or missing, or the caller isn't allowed to use it.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
@@ -146,7 +148,7 @@ impl<'a> ServiceError<'a> {
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(Service),
             // Every error from AWS has a code. So a proxy has refused the request because of its
-            // policy, and would do so again.
+            // policy. It would refuse the same host again, but perhaps not the next region's.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
@@ -172,9 +174,9 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a request that AWS refuses for a reason that doesn't have a
-    /// [`Refusal`] of its own. If the reason is that the secret's key belongs to a different
-    /// account, the failure has its own remedy. `message` is the same as for [`Self::failure`].
+    /// Returns the failure for a refused request ([`Refusal::Request`]). If the reason is that the
+    /// secret's key belongs to a different account, the failure has a remedy. `message` is passed
+    /// to [`Self::failure`].
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // A secret that is encrypted with AWS's own key can't be read from a different account.
@@ -209,9 +211,9 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own,
-/// and `None` for any other denial. AWS's message names the policy (IAM User Guide, "Troubleshoot
-/// access denied error messages").
+/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own.
+/// For any other denial, returns `None`. AWS's message names the policy (IAM User Guide,
+/// "Troubleshoot access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
@@ -221,7 +223,7 @@ fn policy_remedy(message: &str) -> Option<String> {
         ));
     }
 
-    // `because no service control policy allows the … action`
+    // The message contains `because no service control policy allows the … action`.
     let (_, policy) = message.split_once("because no ")?;
     let (kind, _) = policy.split_once(" allows ")?;
     let remedy = format!("an administrator has to allow the action in the {kind}, too");
@@ -229,8 +231,8 @@ fn policy_remedy(message: &str) -> Option<String> {
     (kind != "identity-based policy").then_some(remedy)
 }
 
-/// Returns the outage for a response that doesn't look like AWS's, such as a proxy's or a damaged
-/// one. `detail` is the type of its body, or says where it redirects to.
+/// Returns the outage for a response that doesn't look like AWS's, because it is damaged or from a
+/// proxy. `detail` is the type of the body, or says where the response redirects to.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| format!(", {}", one_line(detail)));
     let what = format!("a response that isn't from AWS (HTTP status {status}{suffix})");
@@ -246,7 +248,7 @@ pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
 /// Returns the meaning of an error from one of the SDK's credential providers.
 ///
 /// The SDK does not say what kind of error this is, so this function looks for the [`FetchError`]
-/// that our connector gave to the SDK. Without one, returns a refusal.
+/// that our connector gave to the SDK. If there isn't one, returns a refusal with the SDK's text.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<FetchError>(error) {
         Some(failure) => failure.clone(),

@@ -59,7 +59,7 @@ pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
-    /// The way to the profile's credentials. `None` if the profile doesn't have any or isn't used.
+    /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
@@ -67,7 +67,7 @@ pub struct Session {
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials.
+    /// The caller's own credentials.
     base: CallerCell,
     /// The credentials of each role that a request needs.
     roles: BTreeMap<Role, CallerCell>,
@@ -147,8 +147,8 @@ impl Session {
     }
 
     /// Forgets the region if it wasn't found, and each role that couldn't be assumed or whose
-    /// credentials have expired, so that they are looked up again. Keeps the base credentials,
-    /// which must be usable.
+    /// credentials have expired, so that they are looked up again. Keeps the base credentials, so
+    /// call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
@@ -261,8 +261,8 @@ impl Session {
     /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
-    /// When the base credentials weren't found, or when the role couldn't be assumed. Also before
-    /// [`Self::prepare_credentials`], with an error that all callers ignore.
+    /// When the base credentials weren't found, when the role couldn't be assumed, or when that
+    /// hasn't been tried yet.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -272,8 +272,8 @@ impl Session {
     }
 
     /// If `error` means that AWS refused the credentials for a role or, without a role, the base
-    /// credentials, adds which ones these are, and where they come from. Any other error is
-    /// returned unchanged.
+    /// credentials, returns an error that says where these credentials come from. Returns any other
+    /// error unchanged.
     pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -325,11 +325,11 @@ impl Session {
 
     /// Returns a text that says where the default region and the account come from, for a `help`
     /// line that advises the user to check them: `the region (from AWS_REGION) and the account
-    /// (123456789012)`. Doesn't send a request.
+    /// (123456789012)`. Doesn't send a request, so only the ARN of a role has the account. Without
+    /// a role, the text names the origin of the credentials instead.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if there is neither a role, whose ARN has the account, nor
-    /// credentials.
+    /// apply to it. Also returns `None` if there is neither a role nor credentials.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -337,7 +337,7 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // Without a request, only a role's ARN says which account the credentials belong to.
+        // After all roles are assumed, the caller has the last role.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {
@@ -356,7 +356,7 @@ impl Session {
     /// base credentials. May assume the role. Each client is made once, and then shared.
     ///
     /// # Errors
-    /// When there are no such credentials, or when AWS doesn't have an endpoint for the service in
+    /// When these credentials aren't found, or when AWS doesn't have an endpoint for the service in
     /// this region.
     pub async fn client(
         &self,

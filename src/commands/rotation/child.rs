@@ -32,8 +32,8 @@ use crate::time::Deadline;
 /// A message from a launch to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
-    /// Assignments for the service manager, which only listens to the main process of a unit. That
-    /// is the parent.
+    /// Assignments for the service manager, which only listens to the unit's main process: the
+    /// parent.
     Notify(String),
     /// The launch has resolved every value and waits at the gate. A poll without a change also
     /// sends this message before it ends.
@@ -51,8 +51,8 @@ pub enum Message {
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from those of the command. `None` for the first launch, and if no
-    /// value differs.
+    /// The values that differ from the command's. `None` for the first launch, and if no value
+    /// differs.
     pub changed: Option<ChangedValues>,
     /// The lines about changes that no earlier launch has found, for the parent to print.
     pub lines: String,
@@ -74,8 +74,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Notes that the command has the latest values: it was just started with them, or a poll has
-    /// found the same values, perhaps with new version ids. Without latest values, keeps the old
-    /// ones.
+    /// found the same values, perhaps with new version ids. Without latest values, changes nothing.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -108,8 +107,8 @@ impl GatedLaunch<'_, '_> {
 
     /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
     /// launch, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
-    /// replaces the command's files instead. Returns the exit status, which is 0 if nothing has
-    /// changed.
+    /// replaces the command's files instead. Returns the exit status, which is 0 unless this
+    /// process can't become the command.
     ///
     /// # Errors
     /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.
@@ -162,9 +161,9 @@ impl GatedLaunch<'_, '_> {
         Ok(Report::from(problem).print())
     }
 
-    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files
-    /// without a path, because the running command can't get new ones. When the parent opens the
-    /// gate, renames the files and sends their paths. When the parent closes the gate, removes the
+    /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files in
+    /// memory, because the running command can't get new ones. When the parent opens the gate,
+    /// renames the files and sends their paths. When the parent closes the gate, removes the
     /// temporary files. In both cases, returns the exit status 0.
     ///
     /// # Errors
@@ -189,7 +188,7 @@ impl GatedLaunch<'_, '_> {
         // For the first launch, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
-            // Without later values, every difference from the command's values is new.
+            // Without latest values, every difference from the command's values is new.
             let reported_values = latest_values.unwrap_or(command_values);
             let not_reported_yet = reported_values.changes(&fingerprint);
             lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
@@ -240,9 +239,9 @@ impl Reporter for GatedLaunch<'_, '_> {
 }
 
 /// Returns the warning about a poll that failed: the first of `errors` with its help, and the
-/// number of the others. In JSON, the warning has the details of a single error, or the messages of
-/// several. `command` is in quotes. `since` is when the polls began to fail, if earlier ones have
-/// failed, too.
+/// number of the other errors. In JSON, the warning has the details of a single error, or the
+/// messages of several. `command` is in quotes. `since` is when the polls began to fail, or `None`
+/// for the first such poll.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -299,7 +298,7 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one launch, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The hashed values. The key is a hash of the entry's claims.
+    /// The hashed values. The key is a hash of what the entry sets: a variable, a path or both.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the locator and, below a
     /// path, of the parameter's name.
@@ -337,7 +336,7 @@ struct Change<'a> {
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
     new_version: Option<&'a str>,
-    /// The list is never empty.
+    /// The names of these variables and files, at least one.
     labels: Vec<String>,
 }
 
@@ -374,6 +373,7 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
+            // Below a path, each parameter is a document with a name.
             let whole = (!locator.is_path()).then_some((None, document));
             let parameters = document.parameters.iter();
             let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
@@ -419,7 +419,7 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
-            // Their contents differ, so at least one of them exists.
+            // The contents of `old` and `new` differ, so at least one of them exists.
             if let Some(secret) = new.or(old) {
                 changes.push(Change {
                     secret,

@@ -16,7 +16,7 @@ use crate::system::systemd::Notifier;
 /// The shortest time between two warnings about polls that fail in a row.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the messages of the parent process. Keeps the facts that they report.
+/// Prints the messages of the parent process, and keeps the facts for them.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub notifies_ready: bool,
@@ -30,8 +30,7 @@ pub struct Notices<'a> {
     pub service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,
-    /// When failing polls were last reported. `None` before that, and again once a poll
-    /// succeeds.
+    /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub warned_at: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
     pub dropped_lines: usize,
@@ -97,7 +96,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints the line that the state machine orders.
+    /// Prints a line that the state machine has ordered.
     pub fn report(&mut self, notice: Notice) {
         let command = &self.command;
         let group = format!("the process group of {command}");
@@ -140,9 +139,9 @@ impl Notices<'_> {
         self.write([note.with("seconds", whole_seconds)]);
     }
 
-    /// Returns the record about the end of the command. Normally, the record is a note for
-    /// `--verbose`. It is a warning if the signal of `--on-rotation signal=` killed the command,
-    /// because that means that the command doesn't handle the signal.
+    /// Returns the record about the end of the command, normally a note for `--verbose`. It is a
+    /// warning if the signal of `--on-rotation signal=` killed the command, because that means that
+    /// the command doesn't handle the signal.
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.
@@ -206,14 +205,14 @@ impl Notices<'_> {
         }
         text += lines;
 
+        // What wasn't printed: the rest of a line that was cut, and the whole lines after it.
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // The warning is before `lines`. So if no more than `lines` was dropped, the warning was
-        // written.
+        // The warning comes before `lines`, so it was written if no more than `lines` was dropped.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // The warning itself isn't counted.
+        // The warning isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

@@ -2,7 +2,7 @@
 //! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
 //! launch, and for the timer.
 //!
-//! There is at most one launch at any time. Each launch is forked with a copy of the baseline.
+//! There is at most one launch at any time.
 
 use std::collections::VecDeque;
 use std::mem::{replace, take};
@@ -42,8 +42,8 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time in which a launch is expected to end: after its deadline, after a termination signal,
-/// and once its gate is open.
+/// The time that a launch has to end after its deadline, after a termination signal, and once its
+/// gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first launch, which becomes the command, and supervises the command until
@@ -145,7 +145,7 @@ impl Parent<'_> {
     }
 
     /// Removes the command's files and returns the exit status of this process. Prints errors about
-    /// files that it can't remove and, if a change is the reason for the exit, a line about the
+    /// files that can't be removed and, if a change is the reason for the exit, a line about the
     /// change.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.launches.placed);
@@ -238,7 +238,7 @@ impl Parent<'_> {
         // All other zombies have been reaped, so `note_change` can see whether the group is empty.
         if let Some(change) = command_change {
             // The launch that has become the command may have sent its last messages after `wait`
-            // received messages. Their events must come before that of the command.
+            // received messages. Their events must be queued before the command's event.
             self.events.extend(self.launches.receive());
             self.events.push_back(self.job.note_change(change));
         }
@@ -258,8 +258,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // `--poll-interval` is at least 10 s, so this is longer than `until_poll`, which is at most
-        // 1 s.
+        // This is longer than `until_poll` (at most 1 s), because `--poll-interval` is at least 10
+        // s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
@@ -276,7 +276,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The launch that is under way, and what earlier ones have found.
+/// The launch that is under way, and what earlier launches have found.
 struct Launches<'a> {
     /// The plan, the command and its program, the same for each launch.
     launch: Launch<'a>,
@@ -295,7 +295,7 @@ struct Launches<'a> {
 enum LaunchPhase {
     /// The launch reads the values and writes the files under temporary names.
     Resolving,
-    /// Values and files are complete, and the launch waits for one byte.
+    /// Values and files are complete, and the launch waits for the byte that opens its gate.
     AtGate,
     /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute
     /// the command.
@@ -355,9 +355,9 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Starts a poll, unless the last launch is still on its way to becoming the command. Returns
-    /// `None` if a launch was forked, whose result arrives later, and the result otherwise. Prints
-    /// why a launch can't be forked.
+    /// Forks the launch of a poll, unless the last launch is still on its way to becoming the
+    /// command. Returns the result of the poll, or `None` if the result arrives later, because a
+    /// launch was forked. Prints why a launch can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This launch has only just read the values, so a poll wouldn't find anything newer.
@@ -414,7 +414,7 @@ impl Launches<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // If execve has failed, this follows `Placed`.
+                // If execve has failed, this message follows `Placed`.
                 Message::Failed => self.phase = LaunchPhase::Open,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
@@ -514,7 +514,7 @@ impl Launches<'_> {
     ///
     /// First receives the launch's last messages, because they may decide the event: the values are
     /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Otherwise,
-    /// the poll has failed, even if the launch had reported a change.
+    /// the poll has failed.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
@@ -546,7 +546,7 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the launch, if there is one. First waits for a launch whose gate is open, for at most
+    /// Ends the launch, if there is one. If its gate is open, first waits for it, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_launch(&mut self) {
         if self.has_open_gate() {
