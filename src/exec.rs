@@ -151,8 +151,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found("the command begins with a hyphen", help);
     }
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
-        let why = "it looks like a command and its arguments in one argument";
-        let text = format!("there is no program named \"{shown}\": {why}");
+        let why = "which looks like a command with its arguments";
+        let text = format!("there is no program named \"{shown}\", {why}");
         let words = format!("pass each word as its own argument: -- {shown}");
         let shell = format!("start a shell: -- sh -c '{shown}'");
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
@@ -236,7 +236,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         && let Some(name) = interpreter
         && let Err(errno) = executable_at(Path::new(name))
     {
-        let note = format!("it is the interpreter of \"{file}\"");
+        let note = format!("\"{file}\" needs this interpreter");
         return not_executable_problem(Path::new(name), errno).note(note);
     }
 
@@ -246,7 +246,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     match (why, &script_line) {
         (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => problem(
             "can't be executed, because it has Windows line endings (CRLF)",
-            &format!("convert it: sed -i 's/\\r$//' {file}"),
+            &format!("run sed -i 's/\\r$//' {file}"),
         ),
         (Errno::ENOENT, Some(_)) => {
             let name = interpreter.unwrap_or_default();

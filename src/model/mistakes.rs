@@ -23,8 +23,7 @@ pub struct Fault {
 }
 
 /// The remedy for text that is probably a value. It applies wherever a reference can be written.
-pub const VALUE_REMEDY: &str =
-    "use a secret's name; for plain text, use { value: … } under \"env\"";
+pub const VALUE_REMEDY: &str = "use a secret's name or, for plain text, { value: … } under \"env\"";
 
 /// The remedy for text of several lines on the command line or in a variable.
 pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
@@ -127,7 +126,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     }
     if last == '\r' {
         let predicate = "ends with a carriage return (a Windows line ending)";
-        let help = "convert the file that it comes from: sed -i 's/\\r$//' FILE";
+        let help = "convert the file with this line ending: sed -i 's/\\r$//' FILE";
         return Some(Fault::new(predicate).help(help));
     }
     for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
@@ -180,7 +179,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     // A space or carriage return that follows the backslash of a continued line becomes an
     // argument.
     if !text.is_empty() && text.trim().is_empty() {
-        let help = "remove any spaces after the backslash at the end of a line";
+        let help = "remove what follows the backslash at the end of the line";
         return Some(found.help(help));
     }
     Some(found)
@@ -459,7 +458,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let help = match beginning {
         // This is the value, not the name of a secret.
         "${{secrets." => {
-            "remove the entry, and set the variable under \"env:\" of the step".to_owned()
+            "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),
     };

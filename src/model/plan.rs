@@ -501,11 +501,11 @@ impl Lookup<'_> {
             let functions = "the only functions are range, dict and namespace";
             format!("to use a filter, write {{{{ db.host | {name} }}}}; {functions}")
         } else if is_quotable_value(name) {
-            format!("add it there, as in secrets: {{ {name}: prod/db }}")
+            format!("add an alias, as in secrets: {{ {name}: prod/db }}")
         } else {
             // The name may be a value.
             let nameless = "the template uses a name that isn't an alias under \"secrets\"";
-            return Fault::new(nameless).help("add it there, as in { db: prod/db }");
+            return Fault::new(nameless).help("add an alias, as in { db: prod/db }");
         };
         Fault::new(text).help(help)
     }

@@ -114,7 +114,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     match why {
         Errno::ENOENT => {
             let in_unit = match Path::new(path).strip_prefix("/run") {
-                Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                Ok(name) => format!(" or, with systemd, set RuntimeDirectory={}", name.display()),
                 Err(_) => String::new(),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
@@ -122,7 +122,7 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
                     // Nothing has replaced the variable in this path, so a command with it wouldn't
                     // work.
                     true => "create it first".to_owned(),
-                    false => format!("create it first: {command} {shown}{in_unit}"),
+                    false => format!("run {command} {shown}{in_unit}"),
                 })
                 .help_if_some(path_remedy(Path::new(path)))
         }
@@ -211,14 +211,14 @@ pub fn is_foreign(owner: u32) -> bool {
 }
 
 /// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `run chmod go-w on it or, `. The second text is empty if changing the mode
-/// doesn't help.
+/// help, such as `change the mode with chmod go-w or, `. The second text is empty if changing the
+/// mode doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why a different user could change a file, or the entries of a directory, with
 /// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let help_start = "run chmod go-w on it or, ";
+    let help_start = "change the mode with chmod go-w or, ";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {

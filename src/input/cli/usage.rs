@@ -339,7 +339,7 @@ impl Line<'_> {
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
         // `--env-file app.yaml`
         let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
-        let general = "secrets-exec -h lists its options; options of the command belong after it";
+        let general = "see secrets-exec -h, or put the command's options after the command";
         let help = match (self.subcommand, ours, owner, similar) {
             (_, _, None, None) if is_file => "use -f …".to_owned(),
             (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
@@ -467,7 +467,7 @@ impl Line<'_> {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
         let program = self.first_words();
-        let help = format!("put `--` before it: {program} [OPTIONS] -- COMMAND");
+        let help = format!("use {program} [OPTIONS] -- COMMAND");
         Problem::usage(text).help(help)
     }
 

@@ -103,7 +103,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let (id, reference_fields) = split_secret(text);
     if reference.only_secret().is_none() {
         let mut help =
-            format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
+            format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}");
         // `prod/db::AWSPREVIOUS`
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
@@ -250,7 +250,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
 /// has a mistake.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
-        let help = "for example: - { from: \"prod/tls:key\", env: TLS_KEY_FILE }";
+        let help = "write - { from: \"prod/tls:key\", env: TLS_KEY_FILE }, for example";
         item.refuse_type("a mapping", Some(help));
         return None;
     };

@@ -522,7 +522,7 @@ impl FailedRequest<'_> {
         let allow = format!("allow the caller to use {action} ({policy})");
         // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
-            let check = "check the name, because AWS also denies access to a secret that doesn't exist; if the secret exists,";
+            let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));
         }
         Some(allow)

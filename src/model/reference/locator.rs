@@ -210,10 +210,8 @@ impl SecretRef {
             return Ok(self);
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
-        let text =
-            format!("ends with a {ending}, so it is a path, which can have several parameters");
-        let help =
-            format!("remove the {ending}, or use --env-from ssm:/prod/app/ to read all of them");
+        let text = format!("ends with a {ending}, so it is a path, not one parameter");
+        let help = format!("remove the {ending}, or read the path with --env-from ssm:/prod/app/");
         Err(Fault::new(text).help(help))
     }
 }
