@@ -174,7 +174,7 @@ pub fn parse_env_file(
         let help = format!("use -f {file}");
         found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
     } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
-        let help = "copy its variables into a .env file, as NAME=VALUE";
+        let help = "copy the variables into a .env file, as NAME=VALUE";
         found.errors = vec![error(file, "this file is YAML, not a .env file").help(help)];
     }
     if !found.errors.is_empty() {

@@ -462,7 +462,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         ),
         InvalidQuotedScalarIndent => (
             "a quote opened above this line isn't closed",
-            "close the quote, or, if the value has several lines, indent all of them",
+            "close the quote, or indent all lines of the value",
         ),
         // `"^\d+$"`
         UnknownQuotedScalarEscape => (

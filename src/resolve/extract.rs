@@ -229,7 +229,7 @@ fn not_json(
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
         }
-        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
+        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON").help(match selector {

@@ -172,7 +172,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
         if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
-                .refuse(fault.help("indent it like the entry's other keys"));
+                .refuse(fault.help("indent the key like the entry's others"));
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);

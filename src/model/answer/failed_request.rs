@@ -242,7 +242,7 @@ impl FailedRequest<'_> {
             Absent(missing) => Some(self.absence_hint(missing)),
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
-                Some(format!("restore it: {restore}"))
+                Some(format!("run {restore}"))
             }
             NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
@@ -472,7 +472,7 @@ impl FailedRequest<'_> {
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
         let list = self.aws_command(operation);
-        Some(format!("list its versions: {list}"))
+        Some(format!("list the versions: {list}"))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region of the request and the
