@@ -236,7 +236,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
         && let Some(name) = interpreter
         && let Err(errno) = executable_at(Path::new(name))
     {
-        let note = format!("it is the interpreter of \"{file}\"");
+        let note = format!("\"{file}\" needs this interpreter");
         return not_executable_problem(Path::new(name), errno).note(note);
     }
 
@@ -246,7 +246,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     match (why, &script_line) {
         (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => problem(
             "can't be executed, because it has Windows line endings (CRLF)",
-            &format!("convert it: sed -i 's/\\r$//' {file}"),
+            &format!("run sed -i 's/\\r$//' {file}"),
         ),
         (Errno::ENOENT, Some(_)) => {
             let name = interpreter.unwrap_or_default();

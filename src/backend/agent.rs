@@ -57,7 +57,8 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
         }
     };
     found.and_then(token_header).map_err(|why| {
-        let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
+        let text =
+            format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
         // While a machine boots, the file may appear later.
         error.again(Again::Later).help(TOKEN_REMEDY)

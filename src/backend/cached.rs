@@ -466,14 +466,14 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     if owner != own_uid && !is_shared {
         problems.push(problem(
             format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),
-            format!("give it to user {own_uid}: chown {own_uid} {shown}"),
+            format!("run chown {own_uid} {shown}"),
         ));
     }
     if is_open_to_others {
         let install = format!("install -d -m 700 {shown}/secrets-exec");
         let help = match is_shared {
             true => format!("create and use a subdirectory: {install}"),
-            false => format!("close it to others: chmod 700 {shown}"),
+            false => format!("run chmod 700 {shown}"),
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());
         problems.push(problem(what, help));

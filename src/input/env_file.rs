@@ -156,7 +156,7 @@ pub fn parse_env_file(
         found.errors.push(match unmatched_only.first() {
             Some(text) => Problem::configuration(text),
             None => {
-                let help = "migrate never moves AWS_*, SECRETS_EXEC_* or PATH; --only and --except select among the others";
+                let help = "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
                 error(file, "this file doesn't have any variables to move").help(help)
             }
         });
@@ -171,10 +171,10 @@ pub fn parse_env_file(
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
     if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
-        let help = format!("use it as it is: -f {file}");
+        let help = format!("use -f {file}");
         found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
     } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
-        let help = "copy its variables into a .env file, as NAME=VALUE";
+        let help = "copy the variables into a .env file, as NAME=VALUE";
         found.errors = vec![error(file, "this file is YAML, not a .env file").help(help)];
     }
     if !found.errors.is_empty() {
@@ -304,6 +304,7 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
     let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
     let shown = unmatched.map(|pattern| shown_pattern(pattern.as_str()));
+    let shown = shown.map(|pattern| pattern.replace('…', "a pattern that isn't shown"));
     Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 

@@ -96,7 +96,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
     let migrated = path_unless_stdin.unwrap_or(".env");
     let mut help = format!(
-        "to turn it into YAML, run secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
+        "convert the file to YAML: secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
     );
     // `migrate` would take references for values, so a file of references needs different help.
     let mut assignments = content.lines().filter_map(|line| line.split_once('='));
@@ -129,7 +129,7 @@ pub fn refuse_encoded(
     let argument = shell_quoted(path.unwrap_or("FILE"));
     Err(problem.help(match command {
         Some(command) => format!("use {option}<({command} {argument})"),
-        None => format!("{tool} can't print this file: encrypt it as a whole, not each value"),
+        None => format!("encrypt the whole file, not each value, so that {tool} can print it"),
     }))
 }
 

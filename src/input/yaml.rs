@@ -419,7 +419,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
-            "define the anchor above, as in &NAME; put any other value that starts with \"*\" in quotes",
+            "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
         ),
         // `@home`
         UnexpectedCharacter { .. }
@@ -456,11 +456,11 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         // `{ from: "prod/db:host" default: x }`
         InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
-            "put the whole value in the other kind of quotes; inside { … }, put a comma before the next name",
+            "put the whole value in the other kind of quotes or, inside { … }, put a comma before the next name",
         ),
         InvalidQuotedScalarIndent => (
             "a quote opened above this line isn't closed",
-            "close the quote, or, if the value has several lines, indent all of them",
+            "close the quote, or indent all lines of the value",
         ),
         // `"^\d+$"`
         UnknownQuotedScalarEscape => (

@@ -126,7 +126,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     }
     if last == '\r' {
         let predicate = "ends with a carriage return (a Windows line ending)";
-        let help = "convert the file that it comes from: sed -i 's/\\r$//' FILE";
+        let help = "convert the file with this line ending: sed -i 's/\\r$//' FILE";
         return Some(Fault::new(predicate).help(help));
     }
     for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
@@ -179,7 +179,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     // A space or carriage return that follows the backslash of a continued line becomes an
     // argument.
     if !text.is_empty() && text.trim().is_empty() {
-        let help = "remove any spaces after the backslash at the end of a line";
+        let help = "remove what follows the backslash at the end of the line";
         return Some(found.help(help));
     }
     Some(found)
@@ -262,7 +262,7 @@ pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $sch
 /// Files that aren't declarations. Each line has keys that only such a file has, what the file is,
 /// and the help. The AWS CLI prints a task definition below `taskDefinition`.
 const FILES: &str = "\
-containerDefinitions taskDefinition = an ECS task definition = turn it into a declaration: see \"Write a declaration from your task definition\" in docs/ecs.md
+containerDefinitions taskDefinition = an ECS task definition = see \"Write a declaration from your task definition\" in docs/ecs.md
 services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 
@@ -458,7 +458,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let help = match beginning {
         // This is the value, not the name of a secret.
         "${{secrets." => {
-            "remove the entry, and set the variable under \"env:\" of the step".to_owned()
+            "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),
     };

@@ -319,7 +319,7 @@ impl Values {
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
 /// is too long. Returns `None` for any other variable.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
-    const AS_FILE: &str = "deliver it as a file (--as-file)";
+    const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
     // The limit is for `NAME=value` and its final NUL.
     let most = limits.string - 1;

@@ -508,12 +508,12 @@ impl Lookup<'_> {
                 Some(alias) => {
                     format!("write an alias and a key instead, as in {{{{ {alias}.password }}}}")
                 }
-                None => format!("add it there, as in secrets: {{ {name}: prod/db }}"),
+                None => format!("add an alias, as in secrets: {{ {name}: prod/db }}"),
             }
         } else {
             // The name may be a value.
             let nameless = "the template uses a name that isn't an alias under \"secrets\"";
-            return Fault::new(nameless).help("add it there, as in { db: prod/db }");
+            return Fault::new(nameless).help("add an alias, as in { db: prod/db }");
         };
         Fault::new(text).help(help)
     }

@@ -135,7 +135,7 @@ pub fn key_outcomes(
                 let text = format!(
                     "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
                 );
-                let help = "under \"env-from\", rename one of them with \"rename\", or leave it out with \"except\"";
+                let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
                 Problem::configuration(text).code("same-name").help(help)
             }
             (Err(why), _) if is_quotable(key) => {
@@ -149,7 +149,7 @@ pub fn key_outcomes(
                     Err(_) => ("isn't a valid variable name", "variable-name"),
                 };
                 let text = format!("has a key that {what} (not shown, because it may be a value)");
-                let help = "under \"env-from\", select its keys with \"only\"";
+                let help = "under \"env-from\", select keys with \"only\"";
                 Problem::configuration(text).code(code).help(help)
             }
         };

@@ -229,13 +229,13 @@ fn not_json(
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
         }
-        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store it as JSON"),
+        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON").help(match selector {
             Selector::Whole => "use a file (--as-file) instead",
             Selector::Key(_) | Selector::Path(_) => {
-                "remove the key; for a variable, add encode: base64, or use --as-file instead"
+                "remove the key, and add encode: base64 for a variable, or use --as-file"
             }
         }),
         Err(_) => Fault::new("is binary, not JSON"),
@@ -342,7 +342,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         // People write these two for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
-        .or(is_whole_response.then(|| "store only what is in its SecretString".to_owned()))
+        .or(is_whole_response.then(|| "store only the value of SecretString".to_owned()))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 

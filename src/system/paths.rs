@@ -211,14 +211,14 @@ pub fn is_foreign(owner: u32) -> bool {
 }
 
 /// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `run chmod go-w on it or, `. The second text is empty if changing the mode
-/// doesn't help.
+/// help, such as `change the mode with chmod go-w or, `. The second text is empty if changing the
+/// mode doesn't help.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why a different user could change a file, or the entries of a directory, with
 /// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let help_start = "run chmod go-w on it or, ";
+    let help_start = "change the mode with chmod go-w or, ";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {

@@ -270,8 +270,8 @@ impl Client {
                 let help = format!("check that {setting} is the address of AWS or an emulator");
                 return error.with_outage_help(help);
             }
-            Timeout => "check the service there, allow more time with --timeout",
-            Connection | Silent => "start the service there",
+            Timeout => "check the service, allow more time with --timeout",
+            Connection | Silent => "start the service",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
             | EarlyCertificate => return error,
         };

@@ -220,7 +220,7 @@ fn launch_invocation(
         Problem::usage("there is no command after `--`").help(help)
     } else {
         Problem::usage("there is no command to start")
-            .help("put it at the end, after `--`, as in secrets-exec [OPTIONS] -- node app.js")
+            .help("put a command at the end, as in secrets-exec [OPTIONS] -- node app.js")
     };
     inputs.errors.push(problem);
     Err(inputs.errors)

@@ -249,7 +249,7 @@ impl<'a> Item<'a> {
         let has_known = known.iter().any(|name| self.node.value_of(name).is_some());
         if value.is_null() && is_in_braces && has_known {
             let fault = Fault::new("inside { … }, a value that contains a comma needs quotes");
-            return self.refuse_sentence(fault.help("put it in quotes or, for a list, in [ … ]"));
+            return self.refuse_sentence(fault.help("put a value in quotes, or a list in [ … ]"));
         }
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();

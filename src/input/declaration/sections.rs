@@ -103,7 +103,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let (id, reference_fields) = split_secret(text);
     if reference.only_secret().is_none() {
         let mut help =
-            format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
+            format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}");
         // `prod/db::AWSPREVIOUS`
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
@@ -172,7 +172,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
         if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
-                .refuse(fault.help("indent it like the entry's other keys"));
+                .refuse(fault.help("indent the key like the entry's others"));
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);

@@ -242,7 +242,7 @@ impl FailedRequest<'_> {
             Absent(missing) => Some(self.absence_hint(missing)),
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
-                Some(format!("restore it: {restore}"))
+                Some(format!("run {restore}"))
             }
             NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
@@ -472,7 +472,7 @@ impl FailedRequest<'_> {
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
         let list = self.aws_command(operation);
-        Some(format!("list its versions: {list}"))
+        Some(format!("list the versions: {list}"))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region of the request and the
@@ -522,7 +522,7 @@ impl FailedRequest<'_> {
         let allow = format!("allow the caller to use {action} ({policy})");
         // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
-            let check = "check the name, because AWS also denies access to a secret that doesn't exist; if the secret exists,";
+            let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));
         }
         Some(allow)

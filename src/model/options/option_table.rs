@@ -414,7 +414,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
     safe_url.map(AgentChoice::At).ok_or(
-        "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
+        "a URL such as http://127.0.0.1:2773, without a user name, password or query (use https if the agent is on another host)",
     )
 }
 

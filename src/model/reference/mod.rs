@@ -70,7 +70,7 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 /// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
 /// and `${NAME}` would send it to AWS as the name of a secret.
 const PASSING_REMEDY: &str =
-    "to pass the variable on, remove this entry; if the variable names a secret, write ${NAME}";
+    "remove this entry to pass the variable on, or write ${NAME} if the variable names a secret";
 
 /// Returns the remedy for a reference that is only `${NAME}`, if NAME isn't the name of a secret.
 /// The remedy must not make anyone set NAME to a password, which would be sent to AWS.

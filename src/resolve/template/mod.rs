@@ -249,7 +249,7 @@ impl Rendering<'_> {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
             text = format!(
-                "env.{name} refers to an inherited variable, which isn't set, not to {name} in {}",
+                "env.{name} isn't set, because it refers to an inherited variable, not to {name} in {}",
                 subject.origin
             );
             variable_help(subject, &self.plan.aliases)

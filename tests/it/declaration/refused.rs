@@ -68,7 +68,7 @@ doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: 
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
 contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-if the variable names a secret, write ${NAME} | env: {A: ^$x}
+write ${NAME} if the variable names a secret | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
 only a path may end with a wildcard | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}

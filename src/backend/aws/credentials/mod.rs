@@ -197,7 +197,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
-        "in a container on EC2, set the hop limit of the instance's metadata options to 2"
+        "set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
         note += &format!(", but {last_reason}");
         "give the task, pod or instance a role"

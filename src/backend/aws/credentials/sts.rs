@@ -269,7 +269,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let unreadable = || "no readable issuer, subject or audience".to_owned();
     let claims = readable_claims(token).unwrap_or_else(unreadable);
     let help = format!(
-        "check the role's trust policy and the OIDC provider in its account: this token has {claims}"
+        "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
     with_help(request_failure(&headline, error), Some(&help))
 }
