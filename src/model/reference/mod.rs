@@ -72,8 +72,8 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "to pass the variable on, remove this entry; if the variable names a secret, write ${NAME}";
 
-/// Returns the remedy for a reference that is only `${NAME}`, if NAME isn't the name of a secret.
-/// The remedy must not make anyone set NAME to a password, which would be sent to AWS.
+/// Returns the remedy for a reference that is only `${NAME}`, if this variable isn't set to the name
+/// of a secret. The remedy must not make anyone set NAME to a password, which would be sent to AWS.
 pub fn naming_remedy(name: &str) -> String {
     format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
 }
@@ -113,7 +113,8 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
-        // `prod/db:port:-5432`. In `ssm:/prod/db::-1`, which doesn't have a key, `-1` is a label.
+        // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which doesn't have a
+        // key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
             return Err(Fault::new("has a default after its key, as in a shell").help(help));
@@ -145,7 +146,8 @@ impl Reference {
 
     /// True if messages may show the reference as it was written, because it reads like a name. The
     /// name of an alias may always be shown. A placeholder is judged by its default, because the
-    /// variable's value isn't shown. Without a default, it is accepted.
+    /// variable's value isn't shown. `KNOWN`, which reads like a name, replaces a missing or empty
+    /// default.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let version = self.version.as_ref();
         if aliases.contains_key(&self.secret) {
@@ -158,13 +160,13 @@ impl Reference {
         may_be_shown(&secret.unwrap_or_default(), &self.selector, version)
     }
 
-    /// Returns the request for this reference, and what it selects from the document. SECRET is an
+    /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id. A version in the reference replaces the alias's, and the region of an ARN
     /// overrides the alias's. `${NAME}` is expanded in either id.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id or a path is malformed, a path has a key or
-    /// a version, or the version is one that AWS can't have.
+    /// If a variable isn't set or can't be used, the id is malformed, a path of parameters doesn't
+    /// begin with a slash or has a key or a version, or AWS can't have the version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -204,8 +206,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for nearly all references, such as `prod/db:password`: a slash before the first colon, and
-/// only colons and characters of names. [`misread_text`] finds nothing in them.
+/// True for most references, such as `prod/db:password`: a slash before the first colon, no `://`,
+/// and only colons and characters of names. [`misread_text`] finds nothing in such a reference.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
@@ -253,8 +255,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
 }
 
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
-/// without a role. The value of a variable isn't split into fields. If the id consists of only a
-/// variable, the variable may be empty.
+/// without a role. Only an ARN sets the region. The value of a variable isn't split into fields. If
+/// the id consists of only a variable, the variable may be empty.
 ///
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
@@ -336,7 +338,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// True for text that contains a JSON object with a key. A text with `{{` is a template instead.
+/// True for text that contains a JSON object with a key, but not `{{`, as a template does.
 fn is_json(text: &str) -> bool {
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")
@@ -346,18 +348,19 @@ fn is_json(text: &str) -> bool {
 /// `before` is the text before this character.
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
-    // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
+    // The key in `prod/db->password`, `prod/db[password]` or `prod/db?key=password`.
     let after = rest[character.len_utf8()..].trim_start_matches("key=");
     let key = after.trim_end_matches(']');
-    // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
+    // The variable in `$STAGE/db`, `$(STAGE)/db` or `%STAGE%/db`.
     let after_opening = after.trim_start_matches(['(', '$', '{']);
     let mut words = after_opening.split(['/', '-', '.', ')', '%']);
     let variable = words.next().unwrap_or_default();
+    // Any other text after the `$` or `%` may belong to a password.
     let is_plain = is_quotable_value(variable) || variable == variable.to_uppercase();
     let is_variable = is_plain && (character == '$' || after.contains('%'));
-    // `$db:host`, where `db` is an alias
+    // As in `$db:host`, where `db` is an alias.
     let may_be_alias = reads_like_a_name(variable) && variable == variable.to_lowercase();
-    // `DB_PASSWORD=$DB_PASSWORD`
+    // As in `DB_PASSWORD=$DB_PASSWORD`.
     let is_only_variable = before.is_empty() && key.trim_matches(['(', ')', '%']) == variable;
     // Without a slash, as in `hello world`, the text is probably a value.
     let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
@@ -374,10 +377,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
             quoted_character(character)
         ),
     };
-    // Otherwise, the text is probably a password. An ARN doesn't read like a name.
-    let plain_before = before.replace(['$', '{', '}'], "").to_lowercase();
-    let is_after_name =
-        before.ends_with(['/', ':']) || reads_like_a_name(&plain_before) || Arn::has_prefix(before);
+    // If the character doesn't follow a name, the text is probably a password.
+    let is_after_name = before.ends_with(['/', ':']) || reads_like_a_name(&before.to_lowercase());
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
@@ -558,7 +559,7 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 
 /// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
 /// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
-/// can't select another account, region or service. A value must never begin with `ssm:`, so that
+/// can't select a different account, region or service. A value must never begin with `ssm:`, so that
 /// it can't select a parameter.
 ///
 /// # Errors
