@@ -196,8 +196,8 @@ pub fn is_quotable(text: &str) -> bool {
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
 /// instead, its arguments may include a password, so only its first word is returned: `psql …`. The
-/// values in `--password=…` and `NAME=…`, the password in a URL, and the letters of a short option
-/// are left out, too.
+/// values in `--password=…` and `NAME=…`, the password in a URL, and any other option are left out,
+/// too.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     let masked = without_url_secrets(program);

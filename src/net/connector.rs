@@ -251,8 +251,8 @@ impl Proxy {
     }
 
     /// Sets the remedy to write `http://` instead of `https://` if a TLS handshake with the proxy
-    /// has failed, because hardly any proxy speaks TLS itself. If it is certain that this one
-    /// doesn't, the failure becomes a refusal. Leaves any other failure unchanged.
+    /// has failed, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't, the
+    /// failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -425,8 +425,8 @@ impl ProxyLogin {
 /// status 407.
 ///
 /// # Errors
-/// If the status is 407 ([`Refusal::Proxy`]). If it is any other status except 200, if the answer
-/// isn't HTTP or is too long, or if the connection breaks, which is an outage.
+/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, an answer that isn't
+/// HTTP or is too long, and a broken connection are outages.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");

@@ -176,7 +176,7 @@ impl CheckedValues<'_> {
         })
     }
 
-    /// Returns the status of a value that was not read.
+    /// Returns the status of a value that was not read. It would be made from `reads`.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
         // A request that fails makes the value fail, too. So here, an answer is always a document.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);

@@ -105,7 +105,8 @@ impl Report {
         exit_status
     }
 
-    /// Returns the errors and, if there are several, the last line that counts the missing values.
+    /// Returns the errors and, if there are several, the [last line](Self::summary), if there is
+    /// one.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {

@@ -142,7 +142,7 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
 /// all of them.
 const MOST_NAMES: usize = 5;
 
-/// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
+/// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
     let (shown, others) = names.split_at(names.len().min(MOST_NAMES));
     match (shown, others) {

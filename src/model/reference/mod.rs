@@ -72,8 +72,9 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "to pass the variable on, remove this entry; if the variable names a secret, write ${NAME}";
 
-/// Returns the remedy for a reference that is only `${NAME}`, if this variable isn't set to the name
-/// of a secret. The remedy must not make anyone set NAME to a password, which would be sent to AWS.
+/// Returns the remedy for a reference that is only `${NAME}`, if this variable isn't set to the
+/// name of a secret. The remedy must not make anyone set NAME to a password, which would be sent to
+/// AWS.
 pub fn naming_remedy(name: &str) -> String {
     format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
 }
@@ -559,8 +560,8 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 
 /// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
 /// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
-/// can't select a different account, region or service. A value must never begin with `ssm:`, so that
-/// it can't select a parameter.
+/// can't select a different account, region or service. A value must never begin with `ssm:`, so
+/// that it can't select a parameter.
 ///
 /// # Errors
 /// If the value can't be a part of an id.

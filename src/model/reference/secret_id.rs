@@ -177,8 +177,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
-/// True for a single word, such as `info` or `0.0.0.0`, and for an empty text. A word can be the name
-/// of a secret, but most names have a slash or a hyphen, so it is more often plain text.
+/// True for a single word, such as `info` or `0.0.0.0`, and for an empty text. A word can be the
+/// name of a secret, but most names have a slash or a hyphen, so it is more often plain text.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
