@@ -1,8 +1,6 @@
 //! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
-//! Until a proxy has accepted the password, [`ProxyLogin`] allows only one request at a time.
-//!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread.
 
@@ -488,7 +486,6 @@ pub struct DnsResolver {
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
-/// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
 /// The time for which a lookup is reused. After that, the addresses of a host may have changed.

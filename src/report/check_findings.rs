@@ -14,7 +14,7 @@ use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{escaped, shown_program};
 
-/// Everything that `check` has found. If a field gets a new name or meaning, increase `format`.
+/// The results of `check`. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
@@ -220,9 +220,9 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text without rows. Cells are escaped, and an empty
-/// cell is shown as `-`. On a terminal, the status of a failure is red, and the least important
-/// columns are left out until the table fits.
+/// Returns the lines of a table, or an empty text if there aren't any rows. Cells are escaped, and
+/// an empty cell is shown as `-`. On a terminal, the status of a failure is red, and the least
+/// important columns are left out until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,

@@ -28,7 +28,7 @@ use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Versi
 /// versions of a secret.
 const ID_LENGTH: usize = 8;
 
-/// Everything that is known about the values of a plan.
+/// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     /// The problems, each with the id of its outcome.

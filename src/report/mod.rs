@@ -64,8 +64,7 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
 }
 
 impl Report {
-    /// Creates the report about values that could not be read or delivered. `consequence` is a
-    /// sentence: `the command "node" was not started`.
+    /// Creates the report about values that could not be read or delivered.
     pub fn from_values(problems: Vec<(EntryId, Problem)>, consequence: &str) -> Self {
         // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));

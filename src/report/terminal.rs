@@ -1,8 +1,8 @@
 //! Records, and the only functions that print.
 //!
-//! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
-//! one JSON object, or as one or more lines of text. Everything is escaped here, so that a name
-//! from AWS or a file can't move the cursor or change the direction of writing.
+//! A record is laid out as one JSON object, or as one or more lines of text. All text is escaped
+//! here, so that a name from AWS or a file can't move the cursor or change the direction of
+//! writing.
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
@@ -30,7 +30,6 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
     #[default]
@@ -124,7 +123,7 @@ impl Record {
         self
     }
 
-    /// Marks the record, so that text output shows it only with `--verbose`.
+    /// Sets [`Self::is_detail`].
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -275,8 +274,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns a JSON object for each record. All parts of an error are in the same object, so a log
-/// collector shows one entry for each thing to fix.
+/// Returns a JSON object for each record.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
@@ -509,7 +507,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The terminal on which tables are shown.
 #[derive(Clone, Copy)]
 pub struct TableScreen {
     pub columns: usize,

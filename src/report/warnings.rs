@@ -249,8 +249,8 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
 
 /// Returns the warnings about the cache in `directory`. The first ones are about values that are
 /// used because requests failed: for each reason, a warning with a note for each value. The others
-/// are about cache entries that can't be used, stored or removed (`notices`). A message may show
-/// the name of any secret that exists.
+/// are about cache entries that can't be used, stored or removed (`notices`, each with the
+/// predicate of its message). A message may show the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
     notices: &[(Locator, String)],
@@ -336,7 +336,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start
 /// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any
-/// other command, and without such files.
+/// other command, and if there aren't such files.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,

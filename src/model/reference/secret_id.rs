@@ -259,11 +259,10 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
+/// A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
-/// The defect of a name that AWS refuses.
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
 
@@ -492,7 +491,6 @@ pub struct Role {
 }
 
 impl Role {
-    /// A description of valid roles.
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
     /// A description of valid external ids.
