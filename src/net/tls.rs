@@ -49,7 +49,6 @@ pub struct TrustSettings {
     /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
     /// path.
     pub environment: Option<PathBuf>,
-    /// The value of `--key-exchange`.
     pub key_exchange: KeyExchange,
 }
 

@@ -146,8 +146,8 @@ impl CheckedValues<'_> {
             .or(remark.map(str::to_owned))
             .or(empty.map(|name| format!("{name} is empty")));
         if let Target::File(file) = target {
-            let path = file.path.as_ref();
-            let path = path.map(|path| subject.as_written(&path.display().to_string()));
+            let expanded = file.path.as_ref();
+            let path = expanded.map(|path| subject.as_written(&path.display().to_string()));
             row.file = Some(json!({ "path": path }));
         }
         if let Target::Credential(SystemdCredential { unit, name }) = target {
@@ -176,7 +176,7 @@ impl CheckedValues<'_> {
         })
     }
 
-    /// Returns the status of a value that was not read. It would be made from `reads`.
+    /// Returns the status of a value that was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
         // A request that fails makes the value fail, too. So here, an answer is always a document.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);

@@ -64,7 +64,7 @@ const VERSION_REMEDY: &str = "use a full version id (see secrets-exec check --js
 const PARAMETER_VERSION_REMEDY: &str =
     "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
-/// The remedy for a variable in the syntax of another tool.
+/// The remedy for a variable in the syntax of a different tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
 /// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
@@ -78,9 +78,6 @@ const PASSING_REMEDY: &str =
 pub fn naming_remedy(name: &str) -> String {
     format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
 }
-
-/// The remedy for the path of a file where a reference belongs.
-const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
@@ -256,8 +253,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
 }
 
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
-/// without a role. Only an ARN sets the region. The value of a variable isn't split into fields. If
-/// the id consists of only a variable, the variable may be empty.
+/// without a role. The value of a variable isn't split into fields. If the id consists of only a
+/// variable, the variable may be empty.
 ///
 /// # Errors
 /// If a variable can't be used, or if the result isn't an id. The error names the variables, but
@@ -292,8 +289,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // The help is dropped, because it may have an ARN from a variable.
         Err(error) if !names.is_empty() => {
             let names = names.join(" and ");
-            let defect = format!("{} (after expanding {names})", error.text);
-            let fault = Fault::new(defect);
+            let fault = Fault::new(format!("{} (after expanding {names})", error.text));
             return Err(match is_only_variable {
                 true => fault.help(naming_remedy(&names)),
                 false => fault,
@@ -349,26 +345,8 @@ fn is_json(text: &str) -> bool {
 /// `before` is the text before this character.
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
-    // The key in `prod/db->password`, `prod/db[password]` or `prod/db?key=password`.
-    let after = rest[character.len_utf8()..].trim_start_matches("key=");
-    let key = after.trim_end_matches(']');
-    // The variable in `$STAGE/db`, `$(STAGE)/db` or `%STAGE%/db`.
-    let after_opening = after.trim_start_matches(['(', '$', '{']);
-    let mut words = after_opening.split(['/', '-', '.', ')', '%']);
-    let variable = words.next().unwrap_or_default();
-    // Any other text after the `$` or `%` may belong to a password.
-    let is_plain = is_quotable_value(variable) || variable == variable.to_uppercase();
-    let is_variable = is_plain && (character == '$' || after.contains('%'));
-    // As in `$db:host`, where `db` is an alias.
-    let may_be_alias = reads_like_a_name(variable) && variable == variable.to_lowercase();
-    // As in `DB_PASSWORD=$DB_PASSWORD`.
-    let is_only_variable = before.is_empty() && key.trim_matches(['(', ')', '%']) == variable;
-    // Without a slash, as in `hello world`, the text is probably a value.
-    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
-    // Other tools write a key after `#`.
-    let is_key = character == '#' || is_name(key);
     let defect = match character {
         '$' if is_command => "has a command in $(…), which secrets-exec doesn't run".to_owned(),
         ' ' => "contains a space, which AWS doesn't allow in the name of a secret".to_owned(),
@@ -378,19 +356,20 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
             quoted_character(character)
         ),
     };
+
+    // The key in `prod/db->password`, `prod/db[password]` or `prod/db?key=password`.
+    let after = rest[character.len_utf8()..].trim_start_matches("key=");
+    let key = after.trim_end_matches(']');
+    // Other tools write a key after `#`.
+    let is_key = character == '#' || is_name(key);
+    // Without a slash, as in `hello world`, the text is probably a value.
+    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
     // If the character doesn't follow a name, the text is probably a password.
     let is_after_name = before.ends_with(['/', ':']) || reads_like_a_name(&before.to_lowercase());
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
-        // In a unit, %d is the directory of the credentials.
-        '%' if variable == "d" => PATH_REMEDY,
-        '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
-            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
-        }
-        '$' | '%' if is_variable && is_only_variable => PASSING_REMEDY,
-        '$' | '%' if is_variable && is_name(variable) => VARIABLE_REMEDY,
+        '$' | '%' => remedy_for_variable(before, character, after),
         ',' | ' ' | '|' if are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
@@ -406,6 +385,33 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         _ => VALUE_REMEDY,
     };
     Fault::new(defect).help(help)
+}
+
+/// Returns the remedy for a `$` or `%` (`sign`) between the texts `before` and `after` of a SECRET.
+/// The sign usually begins a variable in the syntax of a different tool.
+fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
+    // `STAGE` in `$STAGE/db`, `$(STAGE)/db` and `%STAGE%/db`.
+    let name_and_rest = after.trim_start_matches(['(', '$', '{']);
+    let mut words = name_and_rest.split(['/', '-', '.', ')', '%']);
+    let name = words.next().unwrap_or_default();
+    // Any other text may belong to a password.
+    let is_plain = is_quotable_value(name) || name == name.to_uppercase();
+    let is_variable = is_plain && (sign == '$' || after.contains('%'));
+    // As in `DB_PASSWORD=$DB_PASSWORD`.
+    let is_whole = after.trim_end_matches(']').trim_matches(['(', ')', '%']) == name;
+    // As in `$db:host`, where `db` is an alias.
+    let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
+    match sign {
+        // In a unit, %d is the directory of the credentials.
+        '%' if name == "d" => "use the name of a secret, not the path of a file",
+        '%' if name.len() == 1 && is_name(name) => SPECIFIER_REMEDY,
+        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
+            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
+        }
+        _ if is_variable && before.is_empty() && is_whole => PASSING_REMEDY,
+        _ if is_variable && is_name(name) => VARIABLE_REMEDY,
+        _ => VALUE_REMEDY,
+    }
 }
 
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
