@@ -173,9 +173,10 @@ impl Connector {
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(FetchError::from_connection(&error, to, peer)),
-            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => Err(
-                FetchError::unresolved(peer, Some("no answer to the lookup")),
-            ),
+            Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
+                let why = Some("no answer to the lookup");
+                Err(FetchError::unresolved(peer, why))
+            }
             Err(_) => Err(FetchError::silent(to, peer)),
         }
     }

@@ -385,8 +385,8 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
     print_text(&lines(records));
 }
 
-/// Prints records to standard error like [`print_always`], but leaves out those that `--quiet`
-/// hides, and those that only `--verbose` shows.
+/// Prints records to standard error like [`print_always`], but hides notices with `--quiet`, and
+/// details in text output without `--verbose`.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
     // Without a record, the kernel isn't asked whether standard error is a terminal.

@@ -139,9 +139,9 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: an expression that is
-/// the password of the first URL, inserts a secret or its key, and doesn't use a filter such as
-/// `urlencode`. Returns `None` for any other template.
+/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: the first expression
+/// that is the password of a URL, if it inserts a secret or its key without a filter such as
+/// `urlencode`. Otherwise, returns `None`.
 fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let (_, authority) = template.split_once("://")?;
     let (before_host, _) = authority.split_once("}}@")?;

@@ -235,8 +235,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     }
 
     if searched.contains("{{") {
-        // A variable is `${{ STAGE }}/db` or `{{STAGE}}/db`, and occurs once. In a URL, braces more
-        // often belong to a template.
+        // A variable of a different tool, as in `${{ STAGE }}/db` or `{{STAGE}}/db`, occurs once.
+        // In a URL, braces more often belong to a template.
         let is_url = searched.contains("://");
         let is_variable = searched.contains("${{") || (searched.contains("}}/") && !is_url);
         let help = match is_variable && searched.matches("{{").count() == 1 {
@@ -357,11 +357,10 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
 
-    // The key in `prod/db->password`, `prod/db[password]` or `prod/db?key=password`.
+    // May be a key, as in `prod/db->password` and `prod/db?key=password`.
     let after = rest[character.len_utf8()..].trim_start_matches("key=");
-    let key = after.trim_end_matches(']');
-    // Other tools write a key after `#`.
-    let is_key = character == '#' || is_name(key);
+    // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
+    let is_key = character == '#' || is_name(after.trim_end_matches(']'));
     // Without a slash, as in `hello world`, the text is probably a value.
     let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
     // If the character doesn't follow a name, the text is probably a password.
