@@ -79,12 +79,11 @@ pub fn reads_like_a_name(text: &str) -> bool {
 
 /// What messages name, such as `DB_PASSWORD`, instead of the id, the version and the KEY of a
 /// secret, because these may be a password. `None` if messages may show the id.
-///
-/// Two locators that differ only in their stand-ins are the same request, so all stand-ins are
-/// equal.
 #[derive(Clone, Debug, Default)]
 pub struct StandIn(pub Option<Box<str>>);
 
+/// All stand-ins are equal, because two locators that differ only in their stand-ins are the same
+/// request.
 impl PartialEq for StandIn {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -99,6 +98,7 @@ impl PartialOrd for StandIn {
     }
 }
 
+/// All stand-ins are equal.
 impl Ord for StandIn {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
