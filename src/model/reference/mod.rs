@@ -376,7 +376,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
         // come before them in Unicode, may belong to a password.
         '\u{370}'.. => "retype this character, which only looks like an ordinary one",
-        // `*db:password`, as if `db` were a YAML alias
+        // In `*db:password`, `db` looks like a YAML alias.
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
         '*' | '?' if !before.is_empty() => {
             "use the full name; only a path may end with a wildcard, as in ssm:/prod/app/*"

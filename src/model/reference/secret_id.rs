@@ -131,7 +131,7 @@ impl SecretId {
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
-        // `prod/db-AbCdEf`: the name of the secret and the random ending.
+        // The name of the secret with the random ending: `prod/db-AbCdEf`.
         let Some(full_name) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
