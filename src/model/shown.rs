@@ -36,7 +36,7 @@ use super::environment::{CommandLine, is_name};
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
-/// `prod/db:password`.
+/// `prod/db:password`. Always true if it begins with `arn:`.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
@@ -66,26 +66,24 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let numbered_parts = name.split(is_separator).enumerate();
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
-    let is_real_word = |part| consists_of_words(part) && has_three_letters(part);
-    let mut non_words = parts.clone().filter(|part| !consists_of_words(part));
-    match (non_words.next(), non_words.next()) {
+    let (words, others): (Vec<&str>, Vec<&str>) = parts.partition(|part| consists_of_words(part));
+    match others.as_slice() {
         // A single word with a digit may be a password: `hunter2`.
-        (None, _) if has_digit => parts.count() > 1,
-        (None, _) => parts.count() > 0,
+        [] if has_digit => words.len() > 1,
+        [] => !words.is_empty(),
         // One part may be a code, next to a real word: `prod/s3/keys`.
-        (Some(part), None) => is_code(part) && parts.clone().any(is_real_word),
-        (Some(_), Some(_)) => false,
+        [part] => is_code(part) && words.into_iter().any(has_three_letters),
+        [_, _, ..] => false,
     }
 }
 
 /// What messages name, such as `DB_PASSWORD`, instead of the id, the version and the KEY of a
 /// secret, because these may be a password. `None` if messages may show the id.
-///
-/// Two locators that differ only in their stand-ins are the same request, so all stand-ins are
-/// equal.
 #[derive(Clone, Debug, Default)]
 pub struct StandIn(pub Option<Box<str>>);
 
+/// All stand-ins are equal, because two locators that differ only in their stand-ins are the same
+/// request.
 impl PartialEq for StandIn {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -100,6 +98,7 @@ impl PartialOrd for StandIn {
     }
 }
 
+/// All stand-ins are equal.
 impl Ord for StandIn {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
@@ -116,7 +115,7 @@ fn is_separator(c: char) -> bool {
 }
 
 /// Returns the index of the part of a name that is the number of a region, such as `1` in
-/// `us-east-1`, or `None` without one.
+/// `us-east-1`, or `None` if there isn't one.
 fn index_of_region_number(name: &str) -> Option<usize> {
     let parts = name.split(is_separator);
     let mut triples = parts.clone().zip(parts.clone().skip(1)).zip(parts.skip(2));
@@ -197,14 +196,15 @@ pub fn is_quotable(text: &str) -> bool {
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
 /// instead, its arguments may include a password, so only its first word is returned: `psql …`. The
-/// values in `--password=…` and `NAME=…` and the password in a URL are left out, too.
+/// values in `--password=…` and `NAME=…`, the password in a URL, and any other option are left out,
+/// too.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     let masked = without_url_secrets(program);
     let first_word = masked.split(is_end).next().unwrap_or_default();
     match first_word.split_once('=') {
         Some((name, _)) => format!("{name}=…"),
-        // `-phunter2`
+        // The value may directly follow the option: `-phunter2`.
         None if first_word.starts_with('-') => "-…".to_owned(),
         None if first_word == masked => masked,
         None => format!("{first_word} …"),
@@ -268,7 +268,7 @@ pub fn quoted_name(name: &str) -> String {
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
 /// not be quoted. If the value begins with `$`, or has `${NAME}` or Kubernetes' `$(NAME)`, the text
-/// is about this variable instead.
+/// says that it contains a variable instead.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -278,7 +278,7 @@ pub fn not_this_value(value: &str) -> String {
 }
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
-/// be …".
+/// be …". If the value begins with a quote, the message is only about quotes.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");

@@ -1,8 +1,6 @@
 //! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
 //! proxy for a tunnel, and performs the TLS handshake.
 //!
-//! Until a proxy has accepted the password, [`ProxyLogin`] allows only one request at a time.
-//!
 //! Names are looked up by the system's resolver (getaddrinfo(3)), which blocks and can't be
 //! cancelled, so each lookup runs on its own thread.
 
@@ -251,8 +249,8 @@ impl Proxy {
     }
 
     /// Sets the remedy to write `http://` instead of `https://` if a TLS handshake with the proxy
-    /// has failed, because hardly any proxy speaks TLS itself. If it is certain that this one
-    /// doesn't, the failure becomes a refusal. Leaves any other failure unchanged.
+    /// has failed, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't, the
+    /// failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -425,8 +423,8 @@ impl ProxyLogin {
 /// status 407.
 ///
 /// # Errors
-/// If the status is 407 ([`Refusal::Proxy`]). If it is any other status except 200, if the answer
-/// isn't HTTP or is too long, or if the connection breaks, which is an outage.
+/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, an answer that isn't
+/// HTTP or is too long, and a broken connection are outages.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
@@ -488,7 +486,6 @@ pub struct DnsResolver {
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
-/// A lookup that all connections to a host share.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
 /// The time for which a lookup is reused. After that, the addresses of a host may have changed.

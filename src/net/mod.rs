@@ -135,7 +135,6 @@ pub struct HttpClient {
     user_agent: HeaderValue,
 }
 
-/// The answer to a request of the SDK.
 pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
 
 type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;

@@ -49,7 +49,6 @@ pub struct TrustSettings {
     /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
     /// path.
     pub environment: Option<PathBuf>,
-    /// `--key-exchange`
     pub key_exchange: KeyExchange,
 }
 
@@ -72,7 +71,7 @@ type ConfigResult = FetchResult<Arc<ClientConfig>>;
 pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     let system: LazyLock<_> =
         LazyLock::new(|| webpki_verifier(root_store(load_native_certs().certs)).ok());
-    let (first, system) = match named_roots(settings)? {
+    let (first, fallback) = match named_roots(settings)? {
         Some(named) => (named, None),
         None => {
             let roots = webpki_roots::TLS_SERVER_ROOTS.to_vec();
@@ -81,7 +80,7 @@ pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     };
     let verifier = Verifier {
         first: webpki_verifier(first)?,
-        system,
+        system: fallback,
         chains: Mutex::default(),
     };
 

@@ -14,7 +14,7 @@ use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{escaped, shown_program};
 
-/// Everything that `check` has found. If a field gets a new name or meaning, increase `format`.
+/// The results of `check`. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
@@ -118,7 +118,8 @@ pub struct Row {
     /// The secrets and parameters that the value is made from. Each has a cell for every column
     /// from REFERENCE to STATUS, even for CACHED if the table doesn't have it.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, or 0 without one. The rows of a layer are sorted by this line.
+    /// The line in the declaration, or 0 for any other entry. The rows of a layer are sorted by
+    /// this line.
     #[serde(skip)]
     pub line: usize,
 }
@@ -188,7 +189,7 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     parts.join("\n")
 }
 
-/// A sentence about each status of a value, except `ok` and `failed`. It begins with the status.
+/// A sentence about each status of a value, except `ok` and `failed`. Each begins with its status.
 const STATUS_SENTENCES: [&str; 9] = [
     "default: the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
     "unset: the secret or key doesn't exist, or its name is empty, and the entry is optional.",
@@ -219,9 +220,9 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text without rows. Cells are escaped, and an empty
-/// cell is shown as `-`. On a terminal, the status of a failure is red, and the least important
-/// columns are left out until the table fits.
+/// Returns the lines of a table, or an empty text if there aren't any rows. Cells are escaped, and
+/// an empty cell is shown as `-`. On a terminal, the status of a failure is red, and the least
+/// important columns are left out until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,

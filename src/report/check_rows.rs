@@ -28,7 +28,7 @@ use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Versi
 /// versions of a secret.
 const ID_LENGTH: usize = 8;
 
-/// Everything that is known about the values of a plan.
+/// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     /// The problems, each with the id of its outcome.
@@ -146,8 +146,8 @@ impl CheckedValues<'_> {
             .or(remark.map(str::to_owned))
             .or(empty.map(|name| format!("{name} is empty")));
         if let Target::File(file) = target {
-            let path = file.path.as_ref();
-            let path = path.map(|path| subject.as_written(&path.display().to_string()));
+            let expanded = file.path.as_ref();
+            let path = expanded.map(|path| subject.as_written(&path.display().to_string()));
             row.file = Some(json!({ "path": path }));
         }
         if let Target::Credential(SystemdCredential { unit, name }) = target {

@@ -299,8 +299,8 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of the values that were read and of their parts,
-/// as it is and without the spaces at its ends. Also returns a warning if lines are too short.
+/// Returns `::add-mask::` commands for each line, with and without the spaces at its ends, of the
+/// values that were read and the secrets in them. Also returns a warning if lines are too short.
 /// Literals aren't masked, because a word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();

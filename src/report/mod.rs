@@ -64,8 +64,7 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
 }
 
 impl Report {
-    /// Creates the report about values that could not be read or delivered. `consequence` is a
-    /// sentence: `the command "node" was not started`.
+    /// Creates the report about values that could not be read or delivered.
     pub fn from_values(problems: Vec<(EntryId, Problem)>, consequence: &str) -> Self {
         // Only `check` needs the ids, for its table.
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
@@ -105,7 +104,8 @@ impl Report {
         exit_status
     }
 
-    /// Returns the errors and, if there are several, the last line that counts the missing values.
+    /// Returns the errors and, if there are several, the [last line](Self::summary), if there is
+    /// one.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {

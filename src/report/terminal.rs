@@ -1,8 +1,8 @@
 //! Records, and the only functions that print.
 //!
-//! A record is an error, a warning or a note with everything that belongs to it. It is laid out as
-//! one JSON object, or as one or more lines of text. Everything is escaped here, so that a name
-//! from AWS or a file can't move the cursor or change the direction of writing.
+//! A record is laid out as one JSON object, or as one or more lines of text. All text is escaped
+//! here, so that a name from AWS or a file can't move the cursor or change the direction of
+//! writing.
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
@@ -30,7 +30,6 @@ use crate::system::waiting::interruptibly;
 /// The number of a variant is its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// A failure, which usually keeps the command from starting.
     Error = 31,
     Warning = 33,
     #[default]
@@ -124,7 +123,7 @@ impl Record {
         self
     }
 
-    /// Marks the record, so that text output shows it only with `--verbose`.
+    /// Sets [`Self::is_detail`].
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -142,7 +141,7 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
 /// all of them.
 const MOST_NAMES: usize = 5;
 
-/// Lists the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
+/// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
     let (shown, others) = names.split_at(names.len().min(MOST_NAMES));
     match (shown, others) {
@@ -275,8 +274,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns a JSON object for each record. All parts of an error are in the same object, so a log
-/// collector shows one entry for each thing to fix.
+/// Returns a JSON object for each record.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
@@ -387,8 +385,8 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
     print_text(&lines(records));
 }
 
-/// Prints records to standard error like [`print_always`], but leaves out those that `--quiet`
-/// hides, and those that only `--verbose` shows.
+/// Prints records to standard error like [`print_always`], but hides notices with `--quiet`, and
+/// details in text output without `--verbose`.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
     // Without a record, the kernel isn't asked whether standard error is a terminal.
@@ -509,7 +507,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The terminal on which tables are shown.
 #[derive(Clone, Copy)]
 pub struct TableScreen {
     pub columns: usize,

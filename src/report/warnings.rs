@@ -139,8 +139,9 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: an expression that is the
-/// password of a URL, inserts a secret or its key, and doesn't use a filter such as `urlencode`.
+/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: the first expression
+/// that is the password of a URL, if it inserts a secret or its key without a filter such as
+/// `urlencode`. Otherwise, returns `None`.
 fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let (_, authority) = template.split_once("://")?;
     let (before_host, _) = authority.split_once("}}@")?;
@@ -161,7 +162,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
     let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
-    // `prod/db:password`. Other texts can have a colon, too, such as the name of an image.
+    // Only these, because other texts can have a colon, too, such as the name of an image.
     const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
     let has_key = |text: &str| {
         // A URL doesn't read like a name.
@@ -248,8 +249,8 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
 
 /// Returns the warnings about the cache in `directory`. The first ones are about values that are
 /// used because requests failed: for each reason, a warning with a note for each value. The others
-/// are about cache entries that can't be used, stored or removed (`notices`). A message may show
-/// the name of any secret that exists.
+/// are about cache entries that can't be used, stored or removed (`notices`, each with the
+/// predicate of its message). A message may show the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
     notices: &[(Locator, String)],
@@ -311,12 +312,12 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
     // Either there isn't a space, or the first one follows the colon of a header.
     let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
+    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
-    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     let variable_warnings = after_dollars.filter_map(|text| {
-        let name = text.trim_start_matches(['{', '(']).split(is_end).next();
-        let name = name.filter(is_set_name)?;
+        let word = text.trim_start_matches(['{', '(']).split(is_end).next();
+        let name = word.filter(is_set_name)?;
         // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
         let (shown, end_of_remedy) = match text.starts_with('(') {
             true => (format!("$({name})"), format!(" with ${name}")),
@@ -335,7 +336,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 
 /// Returns the warning of `check` about files that can be read only once, if the command may start
 /// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any
-/// other command, and without such files.
+/// other command, and if there aren't such files.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -389,10 +390,10 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
     let resolved = outcomes.values().map(|(outcome, _)| outcome);
     let literals = resolved.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
-    let literals: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
-    if !literals.is_empty() {
-        let text = counted(literals.len(), "value is a literal", "values are literals");
-        records.push(resolved_note(text).with("variables", literals));
+    let labels: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
+    if !labels.is_empty() {
+        let text = counted(labels.len(), "value is a literal", "values are literals");
+        records.push(resolved_note(text).with("variables", labels));
     }
     let files = read_once_files(outcomes);
     if !files.is_empty() {

@@ -64,7 +64,7 @@ const VERSION_REMEDY: &str = "use a full version id (see secrets-exec check --js
 const PARAMETER_VERSION_REMEDY: &str =
     "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
-/// The remedy for a variable in the syntax of another tool.
+/// The remedy for a variable in the syntax of a different tool.
 const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
 
 /// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
@@ -72,14 +72,12 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "remove this entry to pass the variable on, or write ${NAME} if the variable names a secret";
 
-/// Returns the remedy for a reference that is only `${NAME}`, if NAME isn't the name of a secret.
-/// The remedy must not make anyone set NAME to a password, which would be sent to AWS.
+/// Returns the remedy for a reference that is only `${NAME}`, if this variable isn't set to the
+/// name of a secret. The remedy must not make anyone set NAME to a password, which would be sent to
+/// AWS.
 pub fn naming_remedy(name: &str) -> String {
     format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
 }
-
-/// The remedy for the path of a file where a reference belongs.
-const PATH_REMEDY: &str = "use the name of a secret, not the path of a file";
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
@@ -113,7 +111,8 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help(help));
         }
-        // `prod/db:port:-5432`. In `ssm:/prod/db::-1`, which doesn't have a key, `-1` is a label.
+        // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which doesn't have a
+        // key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
             return Err(Fault::new("has a default after its key, as in a shell").help(help));
@@ -145,7 +144,8 @@ impl Reference {
 
     /// True if messages may show the reference as it was written, because it reads like a name. The
     /// name of an alias may always be shown. A placeholder is judged by its default, because the
-    /// variable's value isn't shown. Without a default, it is accepted.
+    /// variable's value isn't shown. `KNOWN`, which reads like a name, replaces a missing or empty
+    /// default.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let version = self.version.as_ref();
         if aliases.contains_key(&self.secret) {
@@ -158,13 +158,13 @@ impl Reference {
         may_be_shown(&secret.unwrap_or_default(), &self.selector, version)
     }
 
-    /// Returns the request for this reference, and what it selects from the document. SECRET is an
+    /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id. A version in the reference replaces the alias's, and the region of an ARN
     /// overrides the alias's. `${NAME}` is expanded in either id.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id or a path is malformed, a path has a key or
-    /// a version, or the version is one that AWS can't have.
+    /// If a variable isn't set or can't be used, the id is malformed, a path of parameters doesn't
+    /// begin with a slash or has a key or a version, or AWS can't have the version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -204,8 +204,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for nearly all references, such as `prod/db:password`: a slash before the first colon, and
-/// only colons and characters of names. [`misread_text`] finds nothing in them.
+/// True for most references, such as `prod/db:password`: a slash before the first colon, no `://`,
+/// and only colons and characters of names. [`misread_text`] finds nothing in such a reference.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
@@ -235,8 +235,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     }
 
     if searched.contains("{{") {
-        // A variable is `${{ STAGE }}/db` or `{{STAGE}}/db`, and occurs once. In a URL, braces more
-        // often belong to a template.
+        // A variable of a different tool, as in `${{ STAGE }}/db` or `{{STAGE}}/db`, occurs once.
+        // In a URL, braces more often belong to a template.
         let is_url = searched.contains("://");
         let is_variable = searched.contains("${{") || (searched.contains("}}/") && !is_url);
         let help = match is_variable && searched.matches("{{").count() == 1 {
@@ -289,8 +289,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // The help is dropped, because it may have an ARN from a variable.
         Err(error) if !names.is_empty() => {
             let names = names.join(" and ");
-            let defect = format!("{} (after expanding {names})", error.text);
-            let fault = Fault::new(defect);
+            let fault = Fault::new(format!("{} (after expanding {names})", error.text));
             return Err(match is_only_variable {
                 true => fault.help(naming_remedy(&names)),
                 false => fault,
@@ -336,7 +335,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// True for text that contains a JSON object with a key. A text with `{{` is a template instead.
+/// True for text that contains a JSON object with a key, but not `{{`, as a template does.
 fn is_json(text: &str) -> bool {
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")
@@ -346,25 +345,8 @@ fn is_json(text: &str) -> bool {
 /// `before` is the text before this character.
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
-    // `prod/db->password`, `prod/db[password]`, `prod/db?key=password`
-    let after = rest[character.len_utf8()..].trim_start_matches("key=");
-    let key = after.trim_end_matches(']');
-    // `$STAGE/db`, `$(STAGE)/db`, `%STAGE%/db`
-    let after_opening = after.trim_start_matches(['(', '$', '{']);
-    let mut words = after_opening.split(['/', '-', '.', ')', '%']);
-    let variable = words.next().unwrap_or_default();
-    let is_plain = is_quotable_value(variable) || variable == variable.to_uppercase();
-    let is_variable = is_plain && (character == '$' || after.contains('%'));
-    // `$db:host`, where `db` is an alias
-    let may_be_alias = reads_like_a_name(variable) && variable == variable.to_lowercase();
-    // `DB_PASSWORD=$DB_PASSWORD`
-    let is_only_variable = before.is_empty() && key.trim_matches(['(', ')', '%']) == variable;
-    // Without a slash, as in `hello world`, the text is probably a value.
-    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
     let is_command = rest.starts_with("$(") && rest.contains(' ');
-    // Other tools write a key after `#`.
-    let is_key = character == '#' || is_name(key);
     let defect = match character {
         '$' if is_command => "has a command in $(…), which secrets-exec doesn't run".to_owned(),
         ' ' => "contains a space, which AWS doesn't allow in the name of a secret".to_owned(),
@@ -374,21 +356,19 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
             quoted_character(character)
         ),
     };
-    // Otherwise, the text is probably a password. An ARN doesn't read like a name.
-    let plain_before = before.replace(['$', '{', '}'], "").to_lowercase();
-    let is_after_name =
-        before.ends_with(['/', ':']) || reads_like_a_name(&plain_before) || Arn::has_prefix(before);
+
+    // May be a key, as in `prod/db->password` and `prod/db?key=password`.
+    let after = rest[character.len_utf8()..].trim_start_matches("key=");
+    // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
+    let is_key = character == '#' || is_name(after.trim_end_matches(']'));
+    // Without a slash, as in `hello world`, the text is probably a value.
+    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
+    // If the character doesn't follow a name, the text is probably a password.
+    let is_after_name = before.ends_with(['/', ':']) || reads_like_a_name(&before.to_lowercase());
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
-        // In a unit, %d is the directory of the credentials.
-        '%' if variable == "d" => PATH_REMEDY,
-        '%' if variable.len() == 1 && is_name(variable) => SPECIFIER_REMEDY,
-        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
-            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
-        }
-        '$' | '%' if is_variable && is_only_variable => PASSING_REMEDY,
-        '$' | '%' if is_variable && is_name(variable) => VARIABLE_REMEDY,
+        '$' | '%' => remedy_for_variable(before, character, after),
         ',' | ' ' | '|' if are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
@@ -396,7 +376,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
         // come before them in Unicode, may belong to a password.
         '\u{370}'.. => "retype this character, which only looks like an ordinary one",
-        // `*db:password`, as if `db` were a YAML alias
+        // In `*db:password`, `db` looks like a YAML alias.
         '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
         '*' | '?' if !before.is_empty() => {
             "use the full name (only a path may end with a wildcard, as in ssm:/prod/app/*)"
@@ -404,6 +384,33 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         _ => VALUE_REMEDY,
     };
     Fault::new(defect).help(help)
+}
+
+/// Returns the remedy for a `$` or `%` (`sign`) between the texts `before` and `after` of a SECRET.
+/// The sign usually begins a variable in the syntax of a different tool.
+fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
+    // `STAGE` in `$STAGE/db`, `$(STAGE)/db` and `%STAGE%/db`.
+    let name_and_rest = after.trim_start_matches(['(', '$', '{']);
+    let mut words = name_and_rest.split(['/', '-', '.', ')', '%']);
+    let name = words.next().unwrap_or_default();
+    // Any other text may belong to a password.
+    let is_plain = is_quotable_value(name) || name == name.to_uppercase();
+    let is_variable = is_plain && (sign == '$' || after.contains('%'));
+    // As in `DB_PASSWORD=$DB_PASSWORD`.
+    let is_whole = after.trim_end_matches(']').trim_matches(['(', ')', '%']) == name;
+    // As in `$db:host`, where `db` is an alias.
+    let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
+    match sign {
+        // In a unit, %d is the directory of the credentials.
+        '%' if name == "d" => "use the name of a secret, not the path of a file",
+        '%' if name.len() == 1 && is_name(name) => SPECIFIER_REMEDY,
+        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
+            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
+        }
+        _ if is_variable && before.is_empty() && is_whole => PASSING_REMEDY,
+        _ if is_variable && is_name(name) => VARIABLE_REMEDY,
+        _ => VALUE_REMEDY,
+    }
 }
 
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
@@ -558,8 +565,8 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 
 /// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
 /// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
-/// can't select another account, region or service. A value must never begin with `ssm:`, so that
-/// it can't select a parameter.
+/// can't select a different account, region or service. A value must never begin with `ssm:`, so
+/// that it can't select a parameter.
 ///
 /// # Errors
 /// If the value can't be a part of an id.

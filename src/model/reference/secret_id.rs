@@ -93,7 +93,7 @@ impl SecretId {
     }
 
     /// Returns the name within an account and region. For an ARN, this is its resource without
-    /// `secret:` or `parameter/`. For an empty variable, it is empty.
+    /// `secret:` or `parameter/`. For an empty variable, the name is empty.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -131,7 +131,7 @@ impl SecretId {
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
-        // `prod/db-AbCdEf`: the name of the secret and the random ending.
+        // The name of the secret with the random ending: `prod/db-AbCdEf`.
         let Some(full_name) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
@@ -177,8 +177,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
-/// True for a single word, such as `info` or `0.0.0.0`. It can be the name of a secret, but most
-/// names have a slash or a hyphen, so a single word is more often plain text.
+/// True for a single word, such as `info` or `0.0.0.0`, and for an empty text. A word can be the
+/// name of a secret, but most names have a slash or a hyphen, so it is more often plain text.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
@@ -230,13 +230,13 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = found.ok_or_else(incomplete_arn)?;
     let after_prefix = arn.resource().strip_prefix(prefix);
     let name = after_prefix.ok_or_else(|| missing_prefix(text, &arn, prefix))?;
-    // `arn::secretsmanager:…`
+    // The partition is empty in `arn::secretsmanager:…`.
     if !arn.has_partition() {
         return Err(incomplete_arn());
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
-    // In a reference, `split_secret` has cut off further fields, so these come from a variable.
+    // `split_secret` cuts off the fields after an ARN, so any that are left come from a variable.
     let defect = if text.split(':').count() > store.arn_fields() {
         "has a key, a stage or a version id after the ARN, which can't come from a variable"
     } else if !has_region {
@@ -259,11 +259,10 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
+/// A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
-/// The defect of a name that AWS refuses.
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
 
@@ -392,7 +391,7 @@ impl Arn {
         (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
     }
 
-    /// Returns a field by its index, from 0 to 5. Of [`Self::any`], only the first isn't empty.
+    /// Returns a field by its index, from 0 to 5. In [`Self::any`], all but the first are empty.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -432,7 +431,7 @@ impl Region {
         &self.0
     }
 
-    /// Returns `us` of `us-east-1`, and `us-gov` of `us-gov-east-1`. All of AWS's codes have the
+    /// Returns `us` for `us-east-1`, and `us-gov` for `us-gov-east-1`. All of AWS's codes have the
     /// form AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
     /// zone or the name that a simulation uses.
     pub fn area(&self) -> Option<&str> {
@@ -492,7 +491,6 @@ pub struct Role {
 }
 
 impl Role {
-    /// A description of valid roles.
     pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
     /// A description of valid external ids.
