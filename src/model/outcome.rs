@@ -199,7 +199,6 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns each outcome that has a value, and the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -283,7 +282,6 @@ pub struct Values {
 }
 
 impl Values {
-    /// Returns values without the facts that only `check` shows.
     pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
         Self {
             outcomes,

@@ -66,7 +66,7 @@ pub struct Problem {
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
-    /// True if AWS has received a name that may be a password, so the problem doesn't show it.
+    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
 }
 
@@ -226,7 +226,7 @@ impl Problem {
     }
 
     /// Returns the headline with this predicate and, if the headline names the secret, with
-    /// `secret` as its subject.
+    /// `secret` as its subject. The detail follows, unless it belongs after AWS's message.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

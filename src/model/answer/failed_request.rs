@@ -126,8 +126,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // The literal hint has the label of the entry, but problems with the same reason must stay
-        // in one group. Without any hint, the flag doesn't matter.
+        // Only the literal hint has the label of the entry. The flag keeps this label from
+        // splitting a group of problems. Without any hint, the flag doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -179,8 +179,8 @@ impl FailedRequest<'_> {
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        // `About::new` has put the version into the name, but this headline names it later, as in
-        // `has no version with the stage "x"`.
+        // `About::new` has put the version into the name, but this headline names the version
+        // later, as in `has no version with the stage "x"`.
         if let Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
@@ -258,9 +258,9 @@ impl FailedRequest<'_> {
     /// specific one.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for it. A
-            // hidden path can have other hints: these rows don't apply to it, because they quote
-            // the reference.
+            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
+            // These rows quote the reference, so they don't apply to a hidden path, which can have
+            // the other hints.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -330,8 +330,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a name with an empty variable, such as `${STAGE}/db`, which became
-    /// `/db`. Returns `None` for any other name.
+    /// Returns the hint for a name whose first variable is empty, such as `${STAGE}/db`, which
+    /// became `/db`. Returns `None` for any other name, and if the reference isn't shown.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -341,12 +341,12 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`, or
-    /// `None` for any other reference.
+    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`.
+    /// Returns `None` for any other reference, and if the reference isn't shown.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
         // Any name can be a region, because emulators allow that. But an AWS region such as
-        // us-west-2 begins with an area, so text without one is something else.
+        // us-west-2 begins with an area, so text without an area is something else.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))
@@ -367,7 +367,7 @@ impl FailedRequest<'_> {
     /// Returns the hint for a name that is similar to an existing one. Usually the reference is
     /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
     /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file. If
-    /// the reference isn't shown, the hint doesn't quote it.
+    /// the reference isn't shown, the hint doesn't quote it. Returns `None` without a similar name.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
@@ -391,9 +391,9 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
-    /// The result is `None` for any other entry, and for a word that may be a password. But in a
-    /// request to AWS, a word that begins with a digit is probably a number. Its hint doesn't show
-    /// the word.
+    /// Returns `None` for any other entry, and for a word that may be a password. But if the word
+    /// begins with a digit and was sent to AWS, it is probably a number, so the hint is returned
+    /// without the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
         let shown = self.subject.reference().unwrap_or("…");
@@ -520,7 +520,7 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
+        // Only for a secret does a message without the ARN mean that the secret may not exist.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist; if the secret exists,";
             return Some(format!("{check} {allow}"));

@@ -97,8 +97,8 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the detail of the failure that this one explains. If that
-    /// failure doesn't have AWS's message, its headline becomes the message.
+    /// Takes over AWS's message and the detail of `other`, which this failure explains. If `other`
+    /// doesn't have AWS's message, its headline becomes the message.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -108,7 +108,8 @@ impl FetchError {
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
     /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message
-    /// becomes a part of the text. Leaves any other failure unchanged.
+    /// becomes a part of the text, and the headline no longer names the secret. Leaves any other
+    /// failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -157,8 +158,8 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there isn't a document. Code branches on it; the details are in the message. Only
-/// [`Cause::Absent`] is an absence, which a `default` can replace.
+/// The reason why there isn't a document. Only [`Cause::Absent`] is an absence, which a `default`
+/// can replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
@@ -323,7 +324,8 @@ pub enum Mention {
     /// its entries.
     InEntries,
     /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest.
+    /// denied`, and the text of the failure is the rest. The scope says
+    /// which secrets can fail for the same reason.
     InHeadline(&'static str, ReasonScope),
 }
 

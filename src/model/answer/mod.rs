@@ -223,11 +223,11 @@ pub struct RotationSchedule {
     pub is_enabled: bool,
     /// The number of days from one rotation to the next, if the schedule is given in days.
     pub days: Option<u64>,
-    /// `rate(…)` or `cron(…)`
+    /// The schedule as an expression: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
     /// The time of the last rotation, if there was one.
     pub last: Option<SystemTime>,
-    /// The time by which AWS will have rotated the secret.
+    /// The time by which AWS should rotate the secret, if AWS returned one.
     pub next: Option<SystemTime>,
 }
 

@@ -1,8 +1,7 @@
 //! The target and the subject, which identify an entry.
 //!
 //! The target is what the entry sets: a variable, a file (and the variable that gets its path), the
-//! variables of `env-from`, a systemd credential, or the output of `get`. If several entries set
-//! the same variable, file or systemd credential, [`Claims`] decides which of them wins.
+//! variables of `env-from`, a systemd credential, or the output of `get`.
 //!
 //! The subject is the name of the entry in messages: its label, its reference, and its position on
 //! the command line, in a file or in the environment.
@@ -56,7 +55,6 @@ impl Default for Mode {
 }
 
 impl Mode {
-    /// Only the owner can read and write the file.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns
@@ -122,8 +120,8 @@ impl Account {
 
 /// A variable, a path or a systemd credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers have the
-/// same claim, the entry of the latest layer wins.
+/// Two entries of one layer must not have the same claim. Between different layers, [`Claims`]
+/// decides which entry wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -227,8 +225,8 @@ impl fmt::Display for SystemdCredential {
 /// The types of units that can load credentials, because they start processes.
 const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 
-/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact
-/// name rather than a pattern. The type of the unit is only checked in an exact name, because a
+/// Checks the name of a unit under `credentials:`, which can be a pattern. Returns the pattern, or
+/// `None` for an exact name. The type of the unit is only checked in an exact name, because a
 /// pattern can end with `*`.
 ///
 /// # Errors
@@ -310,7 +308,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
-    /// origin can set all of the target.
+    /// origin can set all of the target, and for `env-from`, whose variables are looked up singly.
     ///
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
@@ -342,7 +340,7 @@ pub struct Subject {
     pub expanded: [String; 2],
 }
 
-/// The kind of an entry. What can be written instead of a reference depends on it.
+/// The kind of an entry, on which [`Subject::rewritten_with`] and [`Subject::stand_in`] depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable or a file.
@@ -446,6 +444,7 @@ impl Subject {
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
+        // Backwards, because an ARN before the fields may contain the same text.
         for (at, _) in written.rmatch_indices(&old_fields) {
             let (before, after) = (&written[..at], &written[at + old_fields.len()..]);
             if new.is_empty() && after.is_empty() {
@@ -492,7 +491,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where the user has written an entry.
+/// The place where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line, or a subcommand.

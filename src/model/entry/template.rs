@@ -48,11 +48,11 @@ pub struct Template {
 }
 
 impl Template {
-    /// Parses a template, and finds the names that it uses. Nothing is rendered.
+    /// Parses a template, and finds the names that it uses.
     ///
     /// # Errors
-    /// If the template has a syntax error (the first one, as one line), is too long, or calls
-    /// `env(…)`.
+    /// If the template is too long, has a syntax error (only the first one is returned), or calls
+    /// `env(…)` or `getenv(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -67,7 +67,8 @@ impl Template {
         // With `true`, each name has the keys after its dots: `db.host`.
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
-        // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`, but not as text in `{% raw %}`
+        // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
+        // `{% raw %}`, they are only text, so `names` doesn't have them.
         let is_called = |name| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
         if names
             .iter()

@@ -109,9 +109,7 @@ pub struct CacheOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
-    /// `--stop-signal`
     pub stop_signal: SignalNumber,
-    /// `--poll-signal`
     pub poll_signal: Option<SignalNumber>,
     /// `--poll-interval`, at least ten seconds.
     pub poll_interval: Duration,

@@ -8,8 +8,6 @@
 //! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
 //! the field's value from the text in any of these places, and `set_value` stores it.
-//!
-//! If a parser refuses a value, its error says what it expects instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -97,7 +95,6 @@ fn set_value<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
 
-/// Adds a value to the field of an option that can have several values.
 fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
@@ -353,10 +350,6 @@ impl Display for SignalNumber {
     }
 }
 
-/// Returns a value as text.
-///
-/// # Errors
-/// If the value isn't UTF-8.
 fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }
@@ -374,7 +367,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Makes a parser that turns one of the names in `choices` into its value.
+/// Makes a parser that turns a name in `choices` into its value, and refuses any other text.
 fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
