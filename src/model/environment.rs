@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 pub struct EnvName(Arc<str>);
 
 impl EnvName {
-    /// Returns `None` if the text isn't such a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }

@@ -34,7 +34,6 @@ pub struct EntryOutcome {
     pub result: Outcome,
 }
 
-/// What became of an entry.
 #[derive(Debug)]
 pub enum Outcome {
     Value(SecretValue),
@@ -78,7 +77,7 @@ pub struct FileValue<'a> {
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// What is probably a mistake in an entry, although the entry could be resolved.
+    /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<(Subject, String)>,
     /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for
     /// outcomes that were made without reading, as by `check --offline`.
@@ -154,7 +153,7 @@ impl EntryOutcome {
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
     /// newline but isn't PEM, or is an OpenSSH key without its final newline. Returns `None` for
-    /// any other value, and without one.
+    /// any other value, and if there isn't a value.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {

@@ -257,7 +257,7 @@ pub enum ValueSource {
 
 /// Looks up the references of one layer.
 struct Lookup<'a> {
-    /// The number of the layer. The latest one has the number 0.
+    /// The latest layer has the number 0.
     layer_number: usize,
     /// The aliases of this layer and of all earlier ones.
     aliases: &'a Aliases,
@@ -278,7 +278,7 @@ impl Lookup<'_> {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
             let origin = &entry.subject.origin;
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // If the names aren't known or aren't all legal, `names` is empty, and nothing
+                // If the names aren't known or aren't all allowed, `names` is empty, and nothing
                 // overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();

@@ -31,7 +31,6 @@ pub enum Status {
     NotFound = 127,
 }
 
-/// An error with its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Problem {

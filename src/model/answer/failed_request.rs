@@ -2,9 +2,8 @@
 //! specific hint.
 //!
 //! The problem is made from a failure, whose [`FetchError`] has the headline and AWS's message, and
-//! from the reference that was requested. The hint shows the user what to write instead, in the
-//! user's own words. No part of the problem shows a name that may be a password. The locator and
-//! the subject say which of their names can be shown.
+//! from the reference that was requested. No part of the problem shows a name that may be a
+//! password. The locator and the subject say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -42,7 +41,7 @@ pub struct FetchFailure {
     /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
     /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
-    /// The profile of `--profile`.
+    /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
     /// secret that exists.
@@ -254,8 +253,7 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
     }
 
-    /// Returns the hint for something that doesn't exist. The first hint that applies is the most
-    /// specific one.
+    /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
@@ -396,13 +394,13 @@ impl FailedRequest<'_> {
     /// without the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
-        let shown = self.subject.reference().unwrap_or("…");
-        let Some(Written::Reference(written) | Written::Hidden(written)) = &self.subject.written
-        else {
-            return None;
+        let (written, shown) = match &self.subject.written {
+            Some(Written::Reference(text)) => (&**text, &**text),
+            Some(Written::Hidden(text)) => (&**text, "…"),
+            Some(Written::Template) | None => return None,
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_plain_text = is_bare_word(&id) && **written == id && (shown == id || may_be_number);
+        let is_plain_text = is_bare_word(&id) && written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
@@ -520,7 +518,8 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // Only for a secret does a message without the ARN mean that the secret may not exist.
+        // AWS's message doesn't name the ARN, so the secret may not exist. For a parameter, that
+        // doesn't follow.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist; if the secret exists,";
             return Some(format!("{check} {allow}"));

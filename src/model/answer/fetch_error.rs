@@ -14,8 +14,7 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. `Display`
-/// writes [`Self::sentence`].
+/// It implements [`std::error::Error`], so that it can pass through the SDK's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -254,7 +253,7 @@ pub enum OutageKind {
     EarlyCertificate,
 }
 
-/// The reason why another request within the same try would fail in the same way.
+/// The reason why the request would fail in the same way if it were sent again in this try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -386,7 +385,7 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// An outage for which a server has sent an answer.
+/// An outage in which a server has answered.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,
@@ -420,7 +419,7 @@ macro_rules! facts_of_causes {
 
 facts_of_causes! {
     Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
-    // The headline for the current version. `FailedRequest::absence` has those for other versions.
+    // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT", sentence: "it {}"
     }
@@ -429,8 +428,7 @@ facts_of_causes! {
 
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // The agent's credentials are refused. If AWS refuses those of secrets-exec, the cause is
-    // `NoCredentials`.
+    // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }

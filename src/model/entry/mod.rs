@@ -157,7 +157,8 @@ pub struct Naming {
     pub case: Case,
 }
 
-/// The case of a key's letters in a name. Either way, characters outside `[A-Za-z0-9_]` become `_`.
+/// The case of a key's letters in the variable's name. Either way, characters outside
+/// `[A-Za-z0-9_]` become `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
     #[default]
@@ -173,7 +174,7 @@ pub enum NamingError {
     /// A variable with this name can do harm.
     Unsafe {
         name: EnvName,
-        /// What the variable does, as a predicate: `can make programs run someone else's code`.
+        /// The effect of the variable, as a predicate: `can make programs run someone else's code`.
         effect: &'static str,
     },
 }

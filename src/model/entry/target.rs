@@ -262,7 +262,8 @@ pub enum Holder {
     Entry(Subject),
     /// The inherited variable with this name, because of `--keep-existing`.
     Kept(String),
-    /// For an `env-from` entry: each variable that it can set has a holder, and these may differ.
+    /// For an `env-from` entry: each variable that it can set has a holder, and the holders may
+    /// differ.
     Several,
 }
 
@@ -308,7 +309,8 @@ impl<'a> Claims<'a> {
     }
 
     /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
-    /// origin can set all of the target, and for `env-from`, whose variables are looked up singly.
+    /// origin can set all of the target, and for `env-from`, whose variables are looked up one by
+    /// one.
     ///
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
@@ -376,7 +378,7 @@ impl Subject {
     /// variable in the path may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
-        // If both are empty, this changes nothing.
+        // If both beginnings are empty, the text stays the same.
         text.replace(expanded, written)
     }
 

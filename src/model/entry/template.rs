@@ -176,9 +176,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. The help says to declare an alias, unless `aliases` has
-/// it. The result is `None` for any other expression. A real calculation, such as `a-b`, looks the
-/// same, so callers only ask about an expression that is known to be wrong.
+/// `prod/db:password` or `db.pass-word`. The help corrects the expression, and says to declare its
+/// alias if `aliases` doesn't have that alias. The result is `None` for any other expression. A
+/// real calculation, such as `a-b`, looks the same, so callers only ask about an expression that is
+/// known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     // Any other text may be a value.

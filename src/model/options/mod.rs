@@ -49,7 +49,7 @@ pub struct Options {
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
-    /// `-vv`
+    /// `-vv`, which also prints the requests.
     pub trace: bool,
     pub quiet: bool,
     pub notify_ready: bool,
@@ -73,7 +73,7 @@ pub struct AwsOptions {
     /// The fallback regions, in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
-    /// What messages call the flag, the variable or the declaration that names the profile.
+    /// The source of the profile, as messages name it: a flag, a variable or the declaration.
     pub profile_source: &'static str,
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
@@ -105,7 +105,7 @@ pub struct CacheOptions {
     pub stale: Duration,
 }
 
-/// What to do when a secret has changed, with the signals and durations for that.
+/// The reaction to a changed secret, and the signals and durations that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,

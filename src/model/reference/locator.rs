@@ -160,8 +160,8 @@ pub struct SecretRef {
 
 impl SecretRef {
     /// Lets messages show this reference only if it reads like a name. Otherwise, they name `owner`
-    /// instead, such as `DB_PASSWORD`. An empty variable doesn't matter, because only its name is
-    /// shown.
+    /// instead, such as `DB_PASSWORD`. If an empty variable should name the secret, only the other
+    /// fields are judged, because messages show the variable's name.
     #[must_use]
     pub fn hidden_unless_name(mut self, owner: String) -> Self {
         let id = match &self.locator.id {
