@@ -167,7 +167,7 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 /// Both may contain a password, so the fault doesn't quote the text. Returns `None` for any other
 /// text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // These occur in a URL, a key or certificate, YAML, and JSON.
+    // The marks of a URL, a key or certificate, YAML, and JSON.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
     let predicate = "must be the path of a file, not a URL or a file's content";
     let has_mark = marks.iter().any(|mark| text.contains(mark));

@@ -1,6 +1,6 @@
 //! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
-//! overrides it. The environment, the files, the rows of `check`, the lines of `-v`, and everything
-//! else that the program prints about values are made from selections of this list.
+//! overrides it. The environment, the files, and everything that the program prints about values
+//! are made from selections of this list.
 //!
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.

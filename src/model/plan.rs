@@ -50,8 +50,8 @@ pub struct Layer {
     /// The entries. No two of them set the same variable, path or systemd credential. The objects
     /// of `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`, even without credentials. No pattern
-    /// applies to a unit that is listed by name.
+    /// The names and patterns of units under `credentials:`, even of units without credentials. No
+    /// pattern applies to a unit that is listed by name.
     pub units: Vec<String>,
 }
 

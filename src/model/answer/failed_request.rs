@@ -91,7 +91,7 @@ impl FetchFailure {
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
-            // is about a request for credentials, which doesn't have the name.
+            // is about a request for credentials, which doesn't have the secret's name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
             // Usually, the agent hasn't even asked AWS. If the agent has found the secret in a
             // different region, the secret's name isn't a password.
@@ -145,7 +145,7 @@ impl FetchFailure {
         problem.for_entry(subject, Impact::Unread)
     }
 
-    /// Returns the notes about the errors in the fallback regions. There aren't any if only one
+    /// Returns the notes that say in which region each error occurred. There aren't any if only one
     /// region was tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -371,7 +371,7 @@ impl FailedRequest<'_> {
         let id = self.locator.shown_id();
         let right_key = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
         Some(match (&self.failure.local_file, right_key) {
-            // A colon follows both, because they are keys of the file.
+            // A colon follows both names, because they are keys of the file.
             (Some(file), Some(key)) => {
                 format!("in {}, write {key}: instead of {nearest}:", file.display())
             }
@@ -379,8 +379,8 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// Returns what to write for the entry, with `id` instead of its own id, or `None` if the
-    /// reference isn't shown, or begins with an alias instead of the id.
+    /// Returns what to write for the entry, with `id` instead of its own id. Returns `None` if the
+    /// reference isn't shown, or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator.written_id())?;

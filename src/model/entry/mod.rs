@@ -152,7 +152,7 @@ pub struct Naming {
     /// The only keys that are selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
     pub except: Vec<String>,
-    /// For a renamed key, the part of the name after the prefix.
+    /// For each renamed key, the part of the variable's name after the prefix.
     pub rename: BTreeMap<String, String>,
     pub case: Case,
 }

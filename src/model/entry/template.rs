@@ -182,7 +182,7 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 /// known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
-    // Any other text may be a value.
+    // Any other text may be a value, so it isn't quoted.
     let is_reference = expression.starts_with(char::is_alphabetic)
         && expression.chars().all(is_legal)
         && reads_like_a_name(expression);

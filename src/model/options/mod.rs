@@ -265,7 +265,7 @@ impl TypedOptions {
             }
         }
         if higher.verbose.is_some_and(|level| level > 0) {
-            // Nobody needs to be told that `--verbose` turns off `--quiet`.
+            // No text says that `--verbose` turns off `--quiet`, because that is obvious.
             self.turn_off(OptionId::Quiet);
         }
         for (companion, option) in COMPANIONS {
@@ -311,12 +311,10 @@ impl TypedOptions {
     /// switches, callers ask only about the three below, and about `quiet`, which they turn off
     /// even if its value is `false`.
     fn is_on(&self, option: OptionId) -> bool {
-        let are_off = [
-            (OptionId::Agent, self.agent == Some(AgentChoice::Off)),
-            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
-            (OptionId::CleanEnv, self.clean_env == Some(false)),
-        ];
-        self.sets(option) && !are_off.contains(&(option, true))
+        let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
+            || (option == OptionId::AgentFallback && self.agent_fallback == Some(false))
+            || (option == OptionId::CleanEnv && self.clean_env == Some(false));
+        self.sets(option) && !is_off
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't.

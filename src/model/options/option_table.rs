@@ -328,7 +328,6 @@ impl SignalNumber {
         }
     }
 
-    /// Returns the condition under which the signal is passed on to the command.
     pub fn forwarding(self) -> Forwarding {
         use Signal::*;
         match Signal::try_from(self.0) {
