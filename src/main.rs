@@ -78,7 +78,7 @@ mod aws_lc_memory {
         if memory.is_null() {
             return;
         }
-        // SAFETY: before the memory, `allocate` has written the length of its layout.
+        // SAFETY: `allocate` has written the length of the allocation before the memory.
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();

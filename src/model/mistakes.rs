@@ -224,8 +224,8 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 
 const NO_BREAK_SPACE: char = '\u{a0}';
 
-/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the code
-/// follows: `"р" (U+0440)`.
+/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the
+/// character's code follows: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
     let code = (!c.is_ascii()).then(|| format!(" (U+{:04X})", c as u32));
     format!("\"{c}\"{}", code.unwrap_or_default())
@@ -236,7 +236,7 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// Returns the name of a character that people don't see: `tab`.
+/// Returns the name of a character that people don't see, such as `tab`.
 fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),

@@ -257,7 +257,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators that the entries with a matching result read.
+    /// Returns the locators of all entries whose result matches.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);

@@ -207,8 +207,8 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group, with its secret as the
-    /// subject.
+    /// Returns the headline of a problem that isn't part of a group. If the problem is about a
+    /// secret, the secret is the subject.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)

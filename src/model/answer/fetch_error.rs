@@ -323,8 +323,8 @@ pub enum Mention {
     /// its entries.
     InEntries,
     /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest. The scope says
-    /// which secrets can fail for the same reason.
+    /// denied`, and the text of the failure is the rest. The scope says which secrets can fail for
+    /// the same reason.
     InHeadline(&'static str, ReasonScope),
 }
 

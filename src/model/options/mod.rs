@@ -21,7 +21,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// The default of `--timeout`.
+/// The default of `--timeout`, except in Lambda.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The default of `--timeout` in Lambda, where the init phase ends after 10 seconds.

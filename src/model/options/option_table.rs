@@ -34,7 +34,6 @@ pub struct OptionSpec {
     /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
     /// field.
     pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
-    /// The description in `--help`.
     pub help: &'static str,
     /// The heading in `--help`.
     pub heading: &'static str,
