@@ -290,7 +290,7 @@ impl Values {
     }
 
     /// Returns the problems of the values that can't be read, and of the variables and systemd
-    /// credentials that can't have their value, each with the id of its outcome.
+    /// credentials whose value can't be delivered, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, value) in self.outcomes.values() {

@@ -264,7 +264,6 @@ struct Lookup<'a> {
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
     variables: &'a BTreeMap<Arc<str>, Subject>,
-    /// The errors of all layers so far.
     errors: &'a mut Vec<Problem>,
 }
 

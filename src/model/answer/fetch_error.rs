@@ -193,7 +193,7 @@ pub enum Denial {
     /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
     /// needs.
     Metadata,
-    /// The KMS key of the secret is disabled, or the caller isn't allowed to use it.
+    /// The KMS key of the secret is disabled or missing, or the caller isn't allowed to use it.
     Key,
     /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
     /// credentials is known, the cause becomes [`Cause::NoCredentials`].
@@ -229,7 +229,7 @@ pub enum CredentialsFault {
 pub enum OutageKind {
     /// AWS got too many requests: it answered with a throttling error or HTTP status 429.
     Throttled,
-    /// AWS answered with an HTTP status of 500 or more.
+    /// AWS reported a temporary error of its own, such as HTTP status 500.
     Service,
     /// A request wasn't answered in time.
     Timeout,
@@ -303,7 +303,7 @@ impl Again {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region is tried.
+    /// True if the next region is tried, at once or after the same service.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
@@ -362,7 +362,7 @@ const OF_SECRET: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// A failure that is about a server, and not about a secret.
+/// A failure that is about a server rather than a secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL

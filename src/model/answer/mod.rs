@@ -65,9 +65,9 @@ pub struct Document {
 
 impl Document {
     /// Returns the document that has the version of a value: the version id, the labels, and the
-    /// time of creation. For the value of a parameter below a path, this is the document of the
-    /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
-    /// other value, `parameter_name` is `None`, and the version is in this document itself.
+    /// time of creation. For the value of a parameter below a path, the result is the document of
+    /// the parameter, and `parameter_name` is the part of the parameter's name after the path. For
+    /// any other value, `parameter_name` is `None`, and the result is this document.
     ///
     /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
     /// its parameters has a version of its own.

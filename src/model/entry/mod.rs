@@ -106,7 +106,8 @@ pub enum EntrySource {
 
 impl EntrySource {
     /// True if this source has a single reference, which uses an alias, and messages [may
-    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided this.
+    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided
+    /// this.
     pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
         let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
             return false;

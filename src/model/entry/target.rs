@@ -80,7 +80,6 @@ pub struct Owner {
     pub group: Option<Account>,
 }
 
-/// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
     /// A uid or gid.
@@ -446,7 +445,7 @@ impl Subject {
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
-        // Backwards, because an ARN before the fields may contain the same text.
+        // Search backwards, because an ARN before the fields may contain the same text.
         for (at, _) in written.rmatch_indices(&old_fields) {
             let (before, after) = (&written[..at], &written[at + old_fields.len()..]);
             if new.is_empty() && after.is_empty() {
@@ -464,7 +463,8 @@ impl Subject {
 /// Returns an argument, quoted for a shell if it has one of the special characters that are common
 /// in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
-    // Within single quotes, a single quote can't be escaped.
+    // Within single quotes, a single quote can't be escaped. Within double quotes, only `$` is
+    // escaped, because the others are rare.
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {

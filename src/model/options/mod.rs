@@ -223,7 +223,6 @@ impl TypedOptions {
         }
     }
 
-    /// Returns `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -232,7 +231,6 @@ impl TypedOptions {
         })
     }
 
-    /// Returns `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,
