@@ -308,8 +308,8 @@ ${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitH
 /// Texts in the addresses of AWS's console. Each address, in any partition, has one of them.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
-/// The pages of AWS's console about a parameter or a secret, and the reference, in rows for
-/// [`hint_of_rows`]. A parameter's name is followed by a tab of the page, such as `/description`.
+/// Patterns for console pages about a parameter or a secret, each with the reference, in rows for
+/// [`hint_of_rows`]. A tab of the page, such as `/description`, may follow a parameter's name.
 const CONSOLE_PAGES: &str = r"/parameters/+([^?#]+/[^?#]+)/[a-z]+ => ssm:/$1
 /parameters/([^?#/]+) => ssm:$1
 [?&]name=([^&#]+) => $1";

@@ -268,8 +268,8 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer with their ids, the overridden ones last. Adds what they
-    /// certainly set to `claims`, so that the entries of earlier layers are overridden. Adds each
+    /// Returns the entries of a layer with their ids, the overridden ones last. Adds to `claims`
+    /// what they certainly set, so that the entries of earlier layers are overridden. Adds each
     /// error to `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();

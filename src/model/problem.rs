@@ -44,7 +44,6 @@ pub struct Problem {
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
     pub entries: Vec<Subject>,
-    /// The secret that the problem is about.
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
@@ -60,7 +59,6 @@ pub struct Problem {
     /// True if the help shows what to write for the entry itself. A group of problems prints only
     /// the help of the first one.
     pub has_help_of_entry: bool,
-    /// The effect of the problem on the values of its entries.
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.

@@ -87,7 +87,8 @@ impl FetchFailure {
         }
     }
 
-    /// True if AWS has answered the request, so that AWS has received the name of the secret.
+    /// True if AWS has answered the request in any region, so that AWS has received the name of the
+    /// secret.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
@@ -492,7 +493,7 @@ impl FailedRequest<'_> {
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
     /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
-    /// is `None` if a permission isn't the cause.
+    /// is `None` if a missing permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
         use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {

@@ -220,7 +220,7 @@ pub enum CredentialsFault {
     Expired,
     /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// The access key, the session token, or an SSO or web identity token is wrong or missing.
+    /// The access key or a token is wrong or missing, or an SSO token has expired.
     Unrecognized,
 }
 

@@ -211,7 +211,7 @@ pub struct Description {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,
-    /// `InSync`, `InProgress` or `Failed`.
+    /// The state of the copy: `InSync`, `InProgress` or `Failed`.
     pub status: Option<String>,
     /// `None` for the key aws/secretsmanager of its region.
     pub kms_key: Option<String>,

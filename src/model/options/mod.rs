@@ -202,6 +202,7 @@ impl TypedOptions {
     }
 
     fn aws(&self) -> AwsOptions {
+        // Only an option of a declaration has a position.
         let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
             true => RegionSource::new("the declaration", Status::Configuration),
             false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
