@@ -41,7 +41,7 @@ mod aws_lc_memory {
         let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
             return ptr::null_mut();
         };
-        // SAFETY: the layout has a header, which holds its length.
+        // SAFETY: the layout isn't empty, because it includes the header.
         unsafe {
             let start = alloc(layout);
             if start.is_null() {
@@ -78,7 +78,7 @@ mod aws_lc_memory {
         if memory.is_null() {
             return;
         }
-        // SAFETY: before the memory is the header of `allocate`, with a length that has a layout.
+        // SAFETY: `allocate` has written the length of the allocation before the memory.
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();

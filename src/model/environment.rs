@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 pub struct EnvName(Arc<str>);
 
 impl EnvName {
-    /// Returns `None` if the text isn't such a name.
     pub fn parse(text: &str) -> Option<Self> {
         is_name(text).then(|| Self(text.into()))
     }
@@ -165,7 +164,7 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable.
+    /// True if the command gets the variable. It never gets a variable of [`OWN_PREFIX`].
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {

@@ -1,14 +1,14 @@
-//! What people get wrong in a text, and what to write instead: misspelled names, characters that
-//! they don't see, and the syntax of other tools.
+//! Mistakes in text that the user wrote, and their remedies: misspelled names, characters that
+//! people don't see, and the syntax of other tools.
 
 use percent_encoding::percent_decode_str;
 use regex_lite::Regex;
 
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
-/// What is wrong with a text that the user wrote, such as a reference, a template or an argument.
-/// The caller adds the position of the text. A fault implements `Error`, so that MiniJinja can pass
-/// it on.
+/// A mistake in a text that the user wrote, such as a reference, a template or an argument. The
+/// caller adds the position of the text. A fault implements `Error`, so that MiniJinja can pass it
+/// on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
@@ -116,6 +116,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
+    // Only saves time.
     if is_plain_ascii(text) {
         return None;
     }
@@ -162,10 +163,10 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text that is a URL or the content of a file, although a path is expected.
-/// Both may have a password, so the fault doesn't quote the text. Returns `None` for any other
+/// Both may contain a password, so the fault doesn't quote the text. Returns `None` for any other
 /// text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // These occur in a URL, a key or certificate, YAML, and JSON.
+    // The marks of a URL, a key or certificate, YAML, and JSON.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
     let predicate = "must be a file path, not a URL or the contents of a file";
     let has_mark = marks.iter().any(|mark| text.contains(mark));
@@ -222,8 +223,8 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 
 const NO_BREAK_SPACE: char = '\u{a0}';
 
-/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the code
-/// follows: `"р" (U+0440)`.
+/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the
+/// character's code follows: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
     let code = (!c.is_ascii()).then(|| format!(" (U+{:04X})", c as u32));
     format!("\"{c}\"{}", code.unwrap_or_default())
@@ -234,7 +235,7 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// Returns the name of a character that people don't see: `tab`.
+/// Returns the name of a character that people don't see, such as `tab`.
 fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
@@ -303,11 +304,11 @@ ${AWS:: = CloudFormation
 ${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
 ${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitHub Actions";
 
-/// What the addresses of AWS's console contain, in all partitions.
+/// Texts in the addresses of AWS's console. Each address, in any partition, has one of them.
 const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
 
-/// The pages of AWS's console about a parameter or a secret, and the reference, in rows for
-/// [`hint_of_rows`]. A parameter's name is followed by a tab of the page, such as `/description`.
+/// Patterns for console pages about a parameter or a secret, each with the reference, in rows for
+/// [`hint_of_rows`]. A tab of the page, such as `/description`, may follow a parameter's name.
 const CONSOLE_PAGES: &str = r"/parameters/+([^?#]+/[^?#]+)/[a-z]+ => ssm:/$1
 /parameters/([^?#/]+) => ssm:$1
 [?&]name=([^&#]+) => $1";
@@ -359,8 +360,9 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 }
 
 /// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
-/// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. The latter is empty if the secret
-/// isn't in AWS, and then `text` must have a slash ([`PREFIXES`]).
+/// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. If the secret isn't in AWS, the
+/// text to write is empty, and `text` must have a slash ([`PREFIXES`]). Returns `None` for any
+/// other text.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
     // the table is rarely searched.
@@ -424,15 +426,15 @@ fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
     // An expression ends with a brace or two: `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`.
     let closing = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password,
-    // prod/db?key=password or prod/db?region=us-east-1#/password.
+    // prod/db?key=password or prod/db?region=us-east-1#/password. The pattern is valid.
     let separator = Regex::new(r":SecretString:?|\?key=|(\?[^#]*)?#/?|\?.*").ok()?;
     let fields = separator.replace_all(rest.trim_end_matches(closing), ":");
     // In our references, only parameters have a prefix.
     Some(ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'))
 }
 
-/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`, or
-/// `None` without such a row. A row has a pattern, ` => ` and the hint.
+/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`.
+/// Returns `None` if there isn't such a row. A row has a pattern, ` => ` and the hint.
 ///
 /// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
 /// two things in a hint: a reference between « and » with what the user has to write, and `CHECK`
@@ -456,7 +458,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
     let help = match beginning {
-        // This is the value, not the name of a secret.
+        // GitHub replaces this expression with the value of a secret, not with its name.
         "${{secrets." => {
             "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }

@@ -1,6 +1,6 @@
 //! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
-//! overrides it. The environment, the files, the rows of `check`, the lines of `-v`, and everything
-//! else that the program prints about values are made from selections of this list.
+//! overrides it. The environment, the files, and everything that the program prints about values
+//! are made from selections of this list.
 //!
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.
@@ -20,8 +20,8 @@ use super::reference::{Locator, SecretRef};
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
-    /// What the entry sets. For a key of `env-from` that has a value, this is the key's variable.
-    /// For any other key, it is the target of the whole `env-from` entry.
+    /// The target of the entry or, for a key of `env-from` that has a value, the key's variable.
+    /// Any other key has the target of the whole `env-from` entry.
     pub target: Target,
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.
@@ -34,7 +34,6 @@ pub struct EntryOutcome {
     pub result: Outcome,
 }
 
-/// What became of an entry.
 #[derive(Debug)]
 pub enum Outcome {
     Value(SecretValue),
@@ -78,7 +77,7 @@ pub struct FileValue<'a> {
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// What is probably a mistake in an entry, although the entry could be resolved.
+    /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<(Subject, String)>,
     /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for
     /// outcomes that were made without reading, as by `check --offline`.
@@ -154,7 +153,7 @@ impl EntryOutcome {
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
     /// newline but isn't PEM, or is an OpenSSH key without its final newline. Returns `None` for
-    /// any other value, and without one.
+    /// any other value, and if there isn't a value.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -199,7 +198,6 @@ impl Outcomes {
         outcomes
     }
 
-    /// Returns each outcome that has a value, and the value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
         let all = self.list.iter();
         all.filter_map(|outcome| Some((outcome, outcome.value()?)))
@@ -259,7 +257,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators that the entries with a matching result read.
+    /// Returns the locators of all entries whose result matches.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
@@ -283,7 +281,6 @@ pub struct Values {
 }
 
 impl Values {
-    /// Returns values without the facts that only `check` shows.
     pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
         Self {
             outcomes,
@@ -293,7 +290,7 @@ impl Values {
     }
 
     /// Returns the problems of the values that can't be read, and of the variables and systemd
-    /// credentials that can't have their value, each with the id of its outcome.
+    /// credentials whose value can't be delivered, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, value) in self.outcomes.values() {

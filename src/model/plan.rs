@@ -24,7 +24,7 @@
 //!   up with different aliases.
 //! - An entry is overridden here only if an entry of a later layer certainly sets its target. An
 //!   optional entry may turn out to be absent, and the keys of an object aren't known yet. So the
-//!   plan keeps the entries that they could override, and `resolve` decides about these entries.
+//!   plan keeps the entries that they could override, and `resolve` decides whether these apply.
 //! - Every mistake is reported: if one reference can't be looked up, the others are looked up
 //!   nevertheless.
 
@@ -50,8 +50,8 @@ pub struct Layer {
     /// The entries. No two of them set the same variable, path or systemd credential. The objects
     /// of `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`, even without credentials. No pattern
-    /// applies to a unit that is listed by name.
+    /// The names and patterns of units under `credentials:`, even of units without credentials. No
+    /// pattern applies to a unit that is listed by name.
     pub units: Vec<String>,
 }
 
@@ -64,8 +64,8 @@ pub struct Plan {
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
-    /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets one is
-    /// overridden, unless the entry is a reference in the variable itself.
+    /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets such a
+    /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
@@ -258,20 +258,19 @@ pub enum ValueSource {
 
 /// Looks up the references of one layer.
 struct Lookup<'a> {
-    /// The number of the layer. The latest one has the number 0.
+    /// The latest layer has the number 0.
     layer_number: usize,
     /// The aliases of this layer and of all earlier ones.
     aliases: &'a Aliases,
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
     variables: &'a BTreeMap<Arc<str>, Subject>,
-    /// The errors of all layers so far.
     errors: &'a mut Vec<Problem>,
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer with their ids, the overridden ones last. Adds what they
-    /// certainly set to `claims`, so that the entries of earlier layers are overridden. Adds each
+    /// Returns the entries of a layer with their ids, the overridden ones last. Adds to `claims`
+    /// what they certainly set, so that the entries of earlier layers are overridden. Adds each
     /// error to `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
         let mut planned = Vec::new();
@@ -279,8 +278,8 @@ impl Lookup<'_> {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
             let origin = &entry.subject.origin;
             let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // Without `only`, the variables depend on the object's keys, so `names` is empty,
-                // and nothing overrides the object yet.
+                // If the names aren't known or aren't all allowed, `names` is empty, and nothing
+                // overrides the object yet.
                 let names = naming.variable_names().unwrap_or_default();
                 let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
                 let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
@@ -385,9 +384,8 @@ impl Lookup<'_> {
         Some(PlannedSource::Value(value))
     }
 
-    /// Replaces the alias and the variables in a reference to one secret or parameter. Returns
-    /// `None` and adds an error to the plan if that fails, or if the reference is a path, which
-    /// stands for several parameters.
+    /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
+    /// fails, or if the reference is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = self.try_locate(reference, subject);
         let single = located.and_then(SecretRef::single);
@@ -428,15 +426,14 @@ impl Lookup<'_> {
         self.add_error(status, fault.about("the reference"), subject);
     }
 
-    /// Adds the error of an entry.
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
         let (problem, entry) = (Problem::from_fault(status, fault), subject.clone());
         self.errors.push(problem.for_entry(entry, Impact::None));
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
-    /// be looked up, and adds an error for each such name. If an expression looks like a reference,
-    /// adds only the error about this expression.
+    /// be looked up, and adds an error for each such name. Also returns `None` if an expression
+    /// looks like a reference, but adds only the error about this expression.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
         // Without this check, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {

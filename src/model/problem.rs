@@ -31,7 +31,6 @@ pub enum Status {
     NotFound = 127,
 }
 
-/// An error with its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Problem {
@@ -45,7 +44,6 @@ pub struct Problem {
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
     pub entries: Vec<Subject>,
-    /// The secret that the problem is about.
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
@@ -61,12 +59,11 @@ pub struct Problem {
     /// True if the help shows what to write for the entry itself. A group of problems prints only
     /// the help of the first one.
     pub has_help_of_entry: bool,
-    /// The effect of the problem on the values of its entries.
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
-    /// True if AWS has received a name that may be a password, so the problem doesn't show it.
+    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
     pub has_sent_hidden_name: bool,
 }
 
@@ -208,8 +205,8 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group, with its secret as the
-    /// subject.
+    /// Returns the headline of a problem that isn't part of a group. If the problem is about a
+    /// secret, the secret is the subject.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
@@ -226,7 +223,7 @@ impl Problem {
     }
 
     /// Returns the headline with this predicate and, if the headline names the secret, with
-    /// `secret` as its subject.
+    /// `secret` as its subject. The detail follows, unless it belongs after AWS's message.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

@@ -2,9 +2,8 @@
 //! specific hint.
 //!
 //! The problem is made from a failure, whose [`FetchError`] has the headline and AWS's message, and
-//! from the reference that was requested. The hint shows the user what to write instead, in the
-//! user's own words. No part of the problem shows a name that may be a password. The locator and
-//! the subject say which of their names can be shown.
+//! from the reference that was requested. No part of the problem shows a name that may be a
+//! password. The locator and the subject say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -42,7 +41,7 @@ pub struct FetchFailure {
     /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
     /// Also the remedy if `--local` names a declaration instead of such a file.
     pub advice: Option<String>,
-    /// The profile of `--profile`.
+    /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
     /// secret that exists.
@@ -88,11 +87,12 @@ impl FetchFailure {
         }
     }
 
-    /// True if AWS has answered the request, so that AWS has received the name of the secret.
+    /// True if AWS has answered the request in any region, so that AWS has received the name of the
+    /// secret.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
-            // is about a request for credentials, which doesn't have the name.
+            // is about a request for credentials, which doesn't have the secret's name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
             // Usually, the agent hasn't even asked AWS. If the agent has found the secret in a
             // different region, the secret's name isn't a password.
@@ -126,8 +126,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // The literal hint has the label of the entry, but problems with the same reason must stay
-        // in one group. Without any hint, the flag doesn't matter.
+        // Only the literal hint has the label of the entry. The flag keeps this label from
+        // splitting a group of problems. Without any hint, the flag doesn't matter.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -146,7 +146,7 @@ impl FetchFailure {
         problem.for_entry(subject, Impact::Unread)
     }
 
-    /// Returns the notes about the errors in the fallback regions. There aren't any if only one
+    /// Returns the notes that say in which region each error occurred. There aren't any if only one
     /// region was tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -179,8 +179,8 @@ impl FailedRequest<'_> {
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        // `About::new` has put the version into the name, but this headline names it later, as in
-        // `has no version with the stage "x"`.
+        // `About::new` has put the version into the name, but this headline names the version
+        // later, as in `has no version with the stage "x"`.
         if let Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
@@ -254,13 +254,12 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
     }
 
-    /// Returns the hint for something that doesn't exist. The first hint that applies is the most
-    /// specific one.
+    /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
-            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for it. A
-            // hidden path can have other hints: these rows don't apply to it, because they quote
-            // the reference.
+            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
+            // These rows quote the reference, so they don't apply to a hidden path, which can have
+            // the other hints.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -330,8 +329,8 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a name with an empty variable, such as `${STAGE}/db`, which became
-    /// `/db`. Returns `None` for any other name.
+    /// Returns the hint for a name whose first variable is empty, such as `${STAGE}/db`, which
+    /// became `/db`. Returns `None` for any other name, and if the reference isn't shown.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -341,12 +340,12 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`, or
-    /// `None` for any other reference.
+    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`.
+    /// Returns `None` for any other reference, and if the reference isn't shown.
     fn region_hint(&self) -> Option<String> {
         let (region, rest) = self.subject.reference()?.split_once(':')?;
         // Any name can be a region, because emulators allow that. But an AWS region such as
-        // us-west-2 begins with an area, so text without one is something else.
+        // us-west-2 begins with an area, so text without an area is something else.
         Region::parse(region)?.area()?;
         let write = self.subject.rewritten_with(rest);
         Some(format!("write {write}, and add --region {region}"))
@@ -367,13 +366,13 @@ impl FailedRequest<'_> {
     /// Returns the hint for a name that is similar to an existing one. Usually the reference is
     /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
     /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file. If
-    /// the reference isn't shown, the hint doesn't quote it.
+    /// the reference isn't shown, the hint doesn't quote it. Returns `None` without a similar name.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
         let right_key = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
         Some(match (&self.failure.local_file, right_key) {
-            // A colon follows both, because they are keys of the file.
+            // A colon follows both names, because they are keys of the file.
             (Some(file), Some(key)) => {
                 format!("in {}, write {key}: instead of {nearest}:", file.display())
             }
@@ -381,8 +380,8 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// Returns what to write for the entry, with `id` instead of its own id, or `None` if the
-    /// reference isn't shown, or begins with an alias instead of the id.
+    /// Returns what to write for the entry, with `id` instead of its own id. Returns `None` if the
+    /// reference isn't shown, or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator.written_id())?;
@@ -391,18 +390,18 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
-    /// The result is `None` for any other entry, and for a word that may be a password. But in a
-    /// request to AWS, a word that begins with a digit is probably a number. Its hint doesn't show
-    /// the word.
+    /// Returns `None` for any other entry, and for a word that may be a password. But if the word
+    /// begins with a digit and was sent to AWS, it is probably a number, so the hint is returned
+    /// without the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
-        let shown = self.subject.reference().unwrap_or("…");
-        let Some(Written::Reference(written) | Written::Hidden(written)) = &self.subject.written
-        else {
-            return None;
+        let (written, shown) = match &self.subject.written {
+            Some(Written::Reference(text)) => (&**text, &**text),
+            Some(Written::Hidden(text)) => (&**text, "…"),
+            Some(Written::Template) | None => return None,
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_plain_text = is_bare_word(&id) && **written == id && (shown == id || may_be_number);
+        let is_plain_text = is_bare_word(&id) && written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
@@ -494,7 +493,7 @@ impl FailedRequest<'_> {
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
     /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
-    /// is `None` if a permission isn't the cause.
+    /// is `None` if a missing permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
         use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {
@@ -520,7 +519,8 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // If the secret exists, AWS names its ARN, so the denial is `Denial::Policy`.
+        // AWS's message doesn't name the ARN, so the secret may not exist. For a parameter, that
+        // doesn't follow.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));

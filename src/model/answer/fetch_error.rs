@@ -14,8 +14,7 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// The reason why there isn't a document.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors. `Display`
-/// writes [`Self::sentence`].
+/// It implements [`std::error::Error`], so that it can pass through the SDK's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -97,8 +96,8 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the detail of the failure that this one explains. If that
-    /// failure doesn't have AWS's message, its headline becomes the message.
+    /// Takes over AWS's message and the detail of `other`, which this failure explains. If `other`
+    /// doesn't have AWS's message, its headline becomes the message.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -108,7 +107,8 @@ impl FetchError {
 
     /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
     /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message
-    /// becomes a part of the text. Leaves any other failure unchanged.
+    /// becomes a part of the text, and the headline no longer names the secret. Leaves any other
+    /// failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -157,8 +157,8 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there isn't a document. Code branches on it; the details are in the message. Only
-/// [`Cause::Absent`] is an absence, which a `default` can replace.
+/// The reason why there isn't a document. Only [`Cause::Absent`] is an absence, which a `default`
+/// can replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
@@ -193,7 +193,7 @@ pub enum Denial {
     /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
     /// needs.
     Metadata,
-    /// The KMS key of the secret is disabled, or the caller isn't allowed to use it.
+    /// The KMS key of the secret is disabled or missing, or the caller isn't allowed to use it.
     Key,
     /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
     /// credentials is known, the cause becomes [`Cause::NoCredentials`].
@@ -220,7 +220,7 @@ pub enum CredentialsFault {
     Expired,
     /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// The access key, the session token, or an SSO or web identity token is wrong or missing.
+    /// The access key or a token is wrong or missing, or an SSO token has expired.
     Unrecognized,
 }
 
@@ -229,7 +229,7 @@ pub enum CredentialsFault {
 pub enum OutageKind {
     /// AWS got too many requests: it answered with a throttling error or HTTP status 429.
     Throttled,
-    /// AWS answered with an HTTP status of 500 or more.
+    /// AWS reported a temporary error of its own, such as HTTP status 500.
     Service,
     /// A request wasn't answered in time.
     Timeout,
@@ -253,7 +253,7 @@ pub enum OutageKind {
     EarlyCertificate,
 }
 
-/// The reason why another request within the same try would fail in the same way.
+/// The reason why the request would fail in the same way if it were sent again in this try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -303,7 +303,7 @@ impl Again {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region is tried.
+    /// True if the next region is tried, at once or after the same service.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
@@ -323,7 +323,8 @@ pub enum Mention {
     /// its entries.
     InEntries,
     /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest.
+    /// denied`, and the text of the failure is the rest. The scope says which secrets can fail for
+    /// the same reason.
     InHeadline(&'static str, ReasonScope),
 }
 
@@ -361,7 +362,7 @@ const OF_SECRET: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// A failure that is about a server, and not about a secret.
+/// A failure that is about a server rather than a secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL
@@ -384,7 +385,7 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// An outage for which a server has sent an answer.
+/// An outage in which a server has answered.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,
@@ -418,7 +419,7 @@ macro_rules! facts_of_causes {
 
 facts_of_causes! {
     Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
-    // The headline for the current version. `FailedRequest::absence` has those for other versions.
+    // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT", sentence: "it {}"
     }
@@ -427,8 +428,7 @@ facts_of_causes! {
 
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // The agent's credentials are refused. If AWS refuses those of secrets-exec, the cause is
-    // `NoCredentials`.
+    // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }

@@ -65,9 +65,9 @@ pub struct Document {
 
 impl Document {
     /// Returns the document that has the version of a value: the version id, the labels, and the
-    /// time of creation. For the value of a parameter below a path, this is the document of the
-    /// parameter, and `parameter_name` is the part of the parameter's name after the path. For any
-    /// other value, `parameter_name` is `None`, and the version is in this document itself.
+    /// time of creation. For the value of a parameter below a path, the result is the document of
+    /// the parameter, and `parameter_name` is the part of the parameter's name after the path. For
+    /// any other value, `parameter_name` is `None`, and the result is this document.
     ///
     /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
     /// its parameters has a version of its own.
@@ -211,7 +211,7 @@ pub struct Description {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,
-    /// `InSync`, `InProgress` or `Failed`.
+    /// The state of the copy: `InSync`, `InProgress` or `Failed`.
     pub status: Option<String>,
     /// `None` for the key aws/secretsmanager of its region.
     pub kms_key: Option<String>,
@@ -223,11 +223,11 @@ pub struct RotationSchedule {
     pub is_enabled: bool,
     /// The number of days from one rotation to the next, if the schedule is given in days.
     pub days: Option<u64>,
-    /// `rate(…)` or `cron(…)`
+    /// The schedule as an expression: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
     /// The time of the last rotation, if there was one.
     pub last: Option<SystemTime>,
-    /// The time by which AWS will have rotated the secret.
+    /// The time by which AWS should rotate the secret, if AWS returned one.
     pub next: Option<SystemTime>,
 }
 

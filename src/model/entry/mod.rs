@@ -106,7 +106,8 @@ pub enum EntrySource {
 
 impl EntrySource {
     /// True if this source has a single reference, which uses an alias, and messages [may
-    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided.
+    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided
+    /// this.
     pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
         let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
             return false;
@@ -144,21 +145,21 @@ pub enum OnMissing {
     Default(String),
 }
 
-/// Which keys of an `env-from` object are selected, and how their variables are named.
+/// The keys of an `env-from` object that are selected, and the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
     /// The beginning of every name. It is used as written.
     pub prefix: String,
     /// The only keys that are selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
-    /// Keys that are not selected.
     pub except: Vec<String>,
-    /// For a renamed key, the part of the name after the prefix.
+    /// For each renamed key, the part of the variable's name after the prefix.
     pub rename: BTreeMap<String, String>,
     pub case: Case,
 }
 
-/// The case of a key's letters in a name. Either way, characters outside `[A-Za-z0-9_]` become `_`.
+/// The case of a key's letters in the variable's name. Either way, characters outside
+/// `[A-Za-z0-9_]` become `_`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
     #[default]
@@ -174,7 +175,7 @@ pub enum NamingError {
     /// A variable with this name can do harm.
     Unsafe {
         name: EnvName,
-        /// What the variable does, as a predicate: `can make programs run someone else's code`.
+        /// The effect of the variable, as a predicate: `can make programs run someone else's code`.
         effect: &'static str,
     },
 }
@@ -223,9 +224,9 @@ const SAFE_NAMES: &str = "\
     PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
     GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* AWS_REGION AWS_DEFAULT_REGION";
 
-/// The names that `env-from` accepts only with a plain word as the value, such as `production`. An
-/// interactive shell runs the file that ENV names, and expands ENV first. .NET reads a file whose
-/// name contains the value of DOTNET_ENVIRONMENT.
+/// The names that `env-from` accepts only with a plain word as the value, such as `production`, or
+/// with an empty value. An interactive shell runs the file that ENV names, and expands ENV first.
+/// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].
@@ -243,7 +244,7 @@ impl Naming {
     /// with `_` for each character that a variable can't have.
     ///
     /// # Errors
-    /// If the name is illegal, or is unsafe whatever its value.
+    /// If the name is illegal, or is unsafe whatever the value is.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
         let cased_key = match self.case {
             Case::Upper => key.to_ascii_uppercase(),
@@ -283,7 +284,7 @@ impl Naming {
 /// Returns the name, which [`Naming::variable_name`] allows, if it is also safe with this value.
 ///
 /// # Errors
-/// If the name is only safe with a plain word as the value, and the value isn't a plain word.
+/// If the name is in [`SAFE_AS_WORDS`], and the value is neither empty nor a plain word.
 pub fn expect_safe_value(name: EnvName, value: &[u8]) -> Result<EnvName, NamingError> {
     let needs_word = SAFE_AS_WORDS.contains(&name.as_str().to_ascii_uppercase().as_str());
     let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);

@@ -1,8 +1,7 @@
 //! The target and the subject, which identify an entry.
 //!
 //! The target is what the entry sets: a variable, a file (and the variable that gets its path), the
-//! variables of `env-from`, a systemd credential, or the output of `get`. If several entries set
-//! the same variable, file or systemd credential, [`Claims`] decides which of them wins.
+//! variables of `env-from`, a systemd credential, or the output of `get`.
 //!
 //! The subject is the name of the entry in messages: its label, its reference, and its position on
 //! the command line, in a file or in the environment.
@@ -56,7 +55,6 @@ impl Default for Mode {
 }
 
 impl Mode {
-    /// Only the owner can read and write the file.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns
@@ -82,7 +80,6 @@ pub struct Owner {
     pub group: Option<Account>,
 }
 
-/// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
     /// A uid or gid.
@@ -122,8 +119,8 @@ impl Account {
 
 /// A variable, a path or a systemd credential that an entry sets.
 ///
-/// Two entries of one layer must not have the same claim. If entries of different layers have the
-/// same claim, the entry of the latest layer wins.
+/// Two entries of one layer must not have the same claim. Between different layers, [`Claims`]
+/// decides which entry wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
@@ -227,8 +224,8 @@ impl fmt::Display for SystemdCredential {
 /// The types of units that can load credentials, because they start processes.
 const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 
-/// Checks the name of a unit under `credentials:`. Returns its pattern, or `None` if it is an exact
-/// name rather than a pattern. The type of the unit is only checked in an exact name, because a
+/// Checks the name of a unit under `credentials:`, which can be a pattern. Returns the pattern, or
+/// `None` for an exact name. The type of the unit is only checked in an exact name, because a
 /// pattern can end with `*`.
 ///
 /// # Errors
@@ -264,7 +261,8 @@ pub enum Holder {
     Entry(Subject),
     /// The inherited variable with this name, because of `--keep-existing`.
     Kept(String),
-    /// For an `env-from` entry: each variable that it can set has a holder, and these may differ.
+    /// For an `env-from` entry: each variable that it can set has a holder, and the holders may
+    /// differ.
     Several,
 }
 
@@ -310,7 +308,8 @@ impl<'a> Claims<'a> {
     }
 
     /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
-    /// origin can set all of the target.
+    /// origin can set all of the target, and for `env-from`, whose variables are looked up one by
+    /// one.
     ///
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
@@ -342,7 +341,7 @@ pub struct Subject {
     pub expanded: [String; 2],
 }
 
-/// The kind of an entry. What can be written instead of a reference depends on it.
+/// The kind of an entry, on which [`Subject::rewritten_with`] and [`Subject::stand_in`] depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable or a file.
@@ -378,7 +377,7 @@ impl Subject {
     /// variable in the path may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
-        // If both are empty, this changes nothing.
+        // If both beginnings are empty, the text stays the same.
         text.replace(expanded, written)
     }
 
@@ -446,6 +445,7 @@ impl Subject {
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
+        // Search backwards, because an ARN before the fields may contain the same text.
         for (at, _) in written.rmatch_indices(&old_fields) {
             let (before, after) = (&written[..at], &written[at + old_fields.len()..]);
             if new.is_empty() && after.is_empty() {
@@ -463,7 +463,8 @@ impl Subject {
 /// Returns an argument, quoted for a shell if it has one of the special characters that are common
 /// in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
-    // Within single quotes, a single quote can't be escaped.
+    // Within single quotes, a single quote can't be escaped. Within double quotes, only `$` is
+    // escaped, because the others are rare.
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {
@@ -492,7 +493,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where the user has written an entry.
+/// The place where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line, or a subcommand.

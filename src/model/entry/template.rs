@@ -48,11 +48,11 @@ pub struct Template {
 }
 
 impl Template {
-    /// Parses a template, and finds the names that it uses. Nothing is rendered.
+    /// Parses a template, and finds the names that it uses.
     ///
     /// # Errors
-    /// If the template has a syntax error (the first one, as one line), is too long, or calls
-    /// `env(…)`.
+    /// If the template is too long, has a syntax error (only the first one is returned), or calls
+    /// `env(…)` or `getenv(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -67,7 +67,8 @@ impl Template {
         // With `true`, each name has the keys after its dots: `db.host`.
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
-        // `{{ env("HOME") }}` and `{{ getenv("HOME") }}`, but not as text in `{% raw %}`
+        // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
+        // `{% raw %}`, they are only text, so `names` doesn't have them.
         let is_called = |name| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
         if names
             .iter()
@@ -175,12 +176,13 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. The help says to declare an alias, unless `aliases` has
-/// it. The result is `None` for any other expression. A real calculation, such as `a-b`, looks the
-/// same, so callers only ask about an expression that is known to be wrong.
+/// `prod/db:password` or `db.pass-word`. The help corrects the expression, and says to declare its
+/// alias if `aliases` doesn't have that alias. The result is `None` for any other expression. A
+/// real calculation, such as `a-b`, looks the same, so callers only ask about an expression that is
+/// known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
-    // Any other text may be a value.
+    // Any other text may be a value, so it isn't quoted.
     let is_reference = expression.starts_with(char::is_alphabetic)
         && expression.chars().all(is_legal)
         && reads_like_a_name(expression);

@@ -21,7 +21,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// The default of `--timeout`.
+/// The default of `--timeout`, except in Lambda.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The default of `--timeout` in Lambda, where the init phase ends after 10 seconds.
@@ -49,7 +49,7 @@ pub struct Options {
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
-    /// `-vv`
+    /// `-vv`, which also prints the requests.
     pub trace: bool,
     pub quiet: bool,
     pub notify_ready: bool,
@@ -73,7 +73,7 @@ pub struct AwsOptions {
     /// The fallback regions, in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
-    /// What messages call the flag, the variable or the declaration that names the profile.
+    /// The source of the profile, as messages name it: a flag, a variable or the declaration.
     pub profile_source: &'static str,
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
@@ -105,13 +105,11 @@ pub struct CacheOptions {
     pub stale: Duration,
 }
 
-/// What to do when a secret has changed, with the signals and durations for that.
+/// The reaction to a changed secret, and the signals and durations that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
-    /// `--stop-signal`
     pub stop_signal: SignalNumber,
-    /// `--poll-signal`
     pub poll_signal: Option<SignalNumber>,
     /// `--poll-interval`, at least ten seconds.
     pub poll_interval: Duration,
@@ -204,6 +202,7 @@ impl TypedOptions {
     }
 
     fn aws(&self) -> AwsOptions {
+        // Only an option of a declaration has a position.
         let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
             true => RegionSource::new("the declaration", Status::Configuration),
             false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
@@ -225,7 +224,6 @@ impl TypedOptions {
         }
     }
 
-    /// Returns `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -234,7 +232,6 @@ impl TypedOptions {
         })
     }
 
-    /// Returns `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,
@@ -267,7 +264,7 @@ impl TypedOptions {
             }
         }
         if higher.verbose.is_some_and(|level| level > 0) {
-            // Nobody needs to be told that `--verbose` turns off `--quiet`.
+            // No text says that `--verbose` turns off `--quiet`, because that is obvious.
             self.turn_off(OptionId::Quiet);
         }
         for (companion, option) in COMPANIONS {
@@ -313,12 +310,10 @@ impl TypedOptions {
     /// switches, callers ask only about the three below, and about `quiet`, which they turn off
     /// even if its value is `false`.
     fn is_on(&self, option: OptionId) -> bool {
-        let are_off = [
-            (OptionId::Agent, self.agent == Some(AgentChoice::Off)),
-            (OptionId::AgentFallback, self.agent_fallback == Some(false)),
-            (OptionId::CleanEnv, self.clean_env == Some(false)),
-        ];
-        self.sets(option) && !are_off.contains(&(option, true))
+        let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
+            || (option == OptionId::AgentFallback && self.agent_fallback == Some(false))
+            || (option == OptionId::CleanEnv && self.clean_env == Some(false));
+        self.sets(option) && !is_off
     }
 
     /// Returns an error for each option that is set although the option that it needs isn't.

@@ -8,8 +8,6 @@
 //! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
 //! the field's value from the text in any of these places, and `set_value` stores it.
-//!
-//! If a parser refuses a value, its error says what it expects instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -36,7 +34,6 @@ pub struct OptionSpec {
     /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
     /// field.
     pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
-    /// The description in `--help`.
     pub help: &'static str,
     /// The heading in `--help`.
     pub heading: &'static str,
@@ -97,7 +94,6 @@ fn set_value<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
 
-/// Adds a value to the field of an option that can have several values.
 fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
@@ -137,9 +133,9 @@ macro_rules! options {
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, with their positions,
-            /// unless `self` sets them, or [`Self::turn_off_below`] turns them off. Also adds the
-            /// texts about those that are turned off.
+            /// Adds the options of `lower`, a place with lower precedence, with their `positions`
+            /// and `in_variables`, unless `self` sets them, or [`Self::turn_off_below`] turns them
+            /// off. Also adds the texts about options that are turned off.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
@@ -331,7 +327,6 @@ impl SignalNumber {
         }
     }
 
-    /// Returns the condition under which the signal is passed on to the command.
     pub fn forwarding(self) -> Forwarding {
         use Signal::*;
         match Signal::try_from(self.0) {
@@ -353,10 +348,6 @@ impl Display for SignalNumber {
     }
 }
 
-/// Returns a value as text.
-///
-/// # Errors
-/// If the value isn't UTF-8.
 fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }
@@ -374,7 +365,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     }
 }
 
-/// Makes a parser that turns one of the names in `choices` into its value.
+/// Makes a parser that turns a name in `choices` into its value, and refuses any other text.
 fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,

@@ -160,8 +160,8 @@ pub struct SecretRef {
 
 impl SecretRef {
     /// Lets messages show this reference only if it reads like a name. Otherwise, they name `owner`
-    /// instead, such as `DB_PASSWORD`. An empty variable doesn't matter, because only its name is
-    /// shown.
+    /// instead, such as `DB_PASSWORD`. If an empty variable should name the secret, only the other
+    /// fields are judged, because messages show the variable's name.
     #[must_use]
     pub fn hidden_unless_name(mut self, owner: String) -> Self {
         let id = match &self.locator.id {
@@ -235,16 +235,17 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let custom_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
     let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
-    // part of the name. Without a slash, what follows `=` may be a value.
-    let secret = match secret.split_once('=') {
+    // part of the name, even with a hyphen or a dot. Without a slash, what follows `=` may be a
+    // value.
+    let name = match secret.split_once('=') {
         Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
             &format!("{left}/{right}")
         }
         Some(_) | None => secret,
     };
     // An ARN always reads like a name, but not every KEY after it does.
-    let has_hidden_key = key.is_some() && Arn::has_prefix(secret) && selector.shown().is_none();
-    let fields = [Some(secret), key, custom_stage].into_iter().flatten();
+    let has_hidden_key = key.is_some() && Arn::has_prefix(name) && selector.shown().is_none();
+    let fields = [Some(name), key, custom_stage].into_iter().flatten();
     // A label after a real secret and key may still be a password, unless it is too short for one.
     let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
     !has_hidden_key
@@ -331,7 +332,7 @@ pub struct Alias {
     /// `ssm:` and a name. `${NAME}` in it hasn't been expanded. An alias can't stand for another
     /// alias.
     pub id: String,
-    /// Applies unless the reference names another version.
+    /// Applies unless the reference has a version itself.
     pub version: Version,
     /// Applies unless `id` is an ARN.
     pub region: Option<Region>,
