@@ -13,7 +13,7 @@ use crate::resolve::resolve;
 /// Text that only occurs in values. An error with this text shows a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
-/// A secret with values of every type. All of them that can have the canary have it.
+/// A secret with values of every type. Most of its texts contain the canary.
 pub const SECRET: &str = concat!(
     r#"{"host":"c4n4ryInAValue","port":5432,"version":1.10,"ssl":true,"none":null,"empty":"","#,
     r#""base64":"YzRuNHJ5SW5BVmFsdWU=","hosts":["c4n4ryInAValue","b"],"list":"[1,\"c4n4ryInAValue\"]","#,
@@ -46,7 +46,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer whose only entry is the variable A.
+/// Returns a layer whose only entry is the variable A. It is never `None`, because A is a name.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),

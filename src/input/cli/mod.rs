@@ -108,7 +108,7 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each of our own arguments that clap would misread, or that has a character
+/// Returns a problem for each argument before `--` that clap would misread, or that has a character
 /// that is easy to overlook, such as a line feed. Skips an entry `NAME=REF` without a command in
 /// it, because the message of its parser says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
@@ -229,8 +229,8 @@ fn launch_invocation(
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that say what to resolve. After `--`, they are a mistake. Variables can't set them,
-/// except `--file`.
+/// The options that choose entries and declarations. After `--`, they are a mistake. Variables
+/// can't set them, except `--file`.
 const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
 
 /// The warning about an argument of the command that has one of CloudFormation's dynamic
@@ -360,11 +360,10 @@ impl Inputs {
         Some(command)
     }
 
-    /// Takes the options of the table out of `matches`. Adds an error for each value that its
-    /// option doesn't accept.
+    /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
+    /// accept.
     ///
-    /// An option without a value is set to the text that its variable would have: `1`, or `2` for
-    /// `-vv`.
+    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -381,7 +380,7 @@ impl Inputs {
         options
     }
 
-    /// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset.
     ///
     /// Adds an error for each value that its option doesn't accept, and a warning for each name
     /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
@@ -478,8 +477,8 @@ impl Inputs {
     }
 }
 
-/// Returns the declarations that `-f` names or, without `-f`, the declarations that
-/// `SECRETS_EXEC_FILE` names.
+/// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names,
+/// if it is set.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
     let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
         return from_flag;
@@ -493,8 +492,8 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable that secrets-exec ignores, or `None` if the name doesn't
-/// look like one of these mistakes:
+/// Returns the warning about a variable whose name isn't one of [`OPTIONS`], or `None` if the name
+/// is right or doesn't look like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool
@@ -515,6 +514,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     let mut variables = of_options.chain(others);
+    // The names in `others` are right, but aren't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
     let similar = variables.find(is_similar)?;
     Some(format!("secrets-exec ignores {name}: use {similar}"))

@@ -40,13 +40,13 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let has_command = words.iter().any(|word| word == "--");
     let accepts_command = subcommand.is_none_or(|row| row.name == "check");
     let argument = context(&error, ContextKind::InvalidArg);
-    // `--foo` of `get --foo -- prod/db:host`
+    // An argument before `--` isn't a secret: `--foo` in `get --foo -- prod/db:host`.
     let mut own_words = line.own_words();
     let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
-        // The argument may be a word after `--`, which may be a secret.
+        // The argument is a word after `--`, which may be a secret.
         ErrorKind::UnknownArgument if has_command && !accepts_command && !is_own => {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
@@ -81,7 +81,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
-/// Returns the name of an argument: `--format` of `--format <FORMAT>`, and `REF` of `<REF>`.
+/// Returns the name of an argument: `--format` for `--format <FORMAT>`, and `REF` for `<REF>`.
 fn argument_name(argument: &str) -> &str {
     let name = argument.split(' ').next().unwrap_or_default();
     name.trim_matches(['<', '>'])
@@ -108,11 +108,11 @@ impl Line<'_> {
     }
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works, with
-    /// the format and the reference that the user has written.
+    /// the format, the reference and the file that the user has written.
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
-        // `migrate .env.production --values`
+        // Only the example for `migrate` has a .env file. The user's own file replaces it.
         let is_shown = |word: &&&str| !word.starts_with('-') && reads_like_a_name(word);
         let file = self.words.get(1).filter(is_shown).unwrap_or(&".env");
         let example = example.replace(".env ", &format!("{file} "));
@@ -122,7 +122,7 @@ impl Line<'_> {
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
-    /// json`, and `--format kubernetes` for `--format k8s`. Without any of them, it is `--format
+    /// json`, and `--format kubernetes` for `--format k8s`. If there isn't one, returns `--format
     /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
@@ -137,9 +137,9 @@ impl Line<'_> {
         format!("--format {}", format.unwrap_or("shell"))
     }
 
-    /// Replaces the reference and the variable of an example with those of the command line, if it
-    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a
-    /// path, which `get` can't read, the result is a command with `export`.
+    /// Returns an example with the user's own reference and variable, if the command line has any:
+    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a path, which
+    /// `get` can't read, the result is a command with `export`.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
@@ -149,6 +149,7 @@ impl Line<'_> {
         let (secret, fields) = split_secret(&reference);
         let is_get = example.contains("secrets-exec get ");
         let key = fields.or(self.written_key(&reference, is_get));
+        // jq's `.password` is the key `password`.
         let key = key.unwrap_or_default().trim_start_matches('.');
         let stage = self.value_of("--version-stage").unwrap_or_default();
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
@@ -168,7 +169,7 @@ impl Line<'_> {
         let env_from = example.replace("--env DB_PASSWORD=prod/db:password", "--env-from prod/db");
         let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
         match variable_of_reference {
-            // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
+            // These examples need a whole secret or a path: `--env-from APP_=prod/app`.
             _ if example.contains("ssm:/prod/app/") && !secret.starts_with("ssm:") => example,
             _ if example.contains("ssm:/prod/app/") => example.replace("ssm:/prod/app/", secret),
             _ if example.contains("prod/app") => example.replace("prod/app", secret),
@@ -216,6 +217,7 @@ impl Line<'_> {
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
         let value = options.find_map(|option| self.value_of(option));
+        // The AWS CLI's `--query SecretString` is the whole secret.
         value.or(next).filter(|key| *key != "SecretString")
     }
 
@@ -294,8 +296,8 @@ impl Line<'_> {
     }
 
     /// Returns the problem for an option that doesn't exist here. The help is the first that
-    /// applies: what replaces an option of another tool, the subcommand that has the option, a
-    /// similar option, or an example.
+    /// applies: `-f` for a YAML file, what replaces an option of another tool, the subcommand that
+    /// has the option, a similar option, or general help.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -337,7 +339,7 @@ impl Line<'_> {
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
-        // `--env-file app.yaml`
+        // A YAML file is a declaration: `--env-file app.yaml`.
         let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
         let general = "secrets-exec -h lists its options; options of the command belong after it";
         let help = match (self.subcommand, ours, owner, similar) {
@@ -350,11 +352,12 @@ impl Line<'_> {
             (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
             (Some(_), ..) => self.example(),
         };
-        // `--config app.yaml` → `-f app.yaml`, and `--prefix DB_` → `--env-from DB_=prod/db`
+        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
+        // DB_` → `--env-from DB_=prod/db`.
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        // `--passwordhunter2`
+        // A password may be attached to the option: `--passwordhunter2`.
         let shown = match is_quotable_value(option.trim_start_matches('-')) {
             true => option,
             false => "--…",
@@ -377,7 +380,8 @@ impl Line<'_> {
             return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
         }
 
-        // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
+        // The value is detached in `--agent http://localhost:2773` and `--region= us-east-1`, but
+        // `--agent check` doesn't have a value.
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
         let option = before.trim_end_matches('=');
         let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
@@ -422,8 +426,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for a word where a launch expects an option. `number` is its position,
-    /// from 1.
+    /// Returns the problem for a word where a launch expects an option. `number` is the word's
+    /// position, from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
         // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
         // here is an option.
@@ -487,7 +491,7 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
-        // `-e TOKEN = prod/api:token`
+        // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
         let mut words_after = self.words[number - 1..].iter().copied();
         let written = words_after.find(|word| *word != "=");
         let example = match option {
@@ -568,7 +572,7 @@ fn variable_for(reference: &str) -> Option<String> {
 }
 
 /// Returns the problem for a reference, or a variable and its reference, without an option.
-/// `number` is its position, from 1. Returns `None` for any other word.
+/// `number` is the word's position, from 1. Returns `None` for any other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
@@ -588,7 +592,7 @@ fn value_of_flag_problem(flag: &str) -> Problem {
     Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
-/// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
+/// Returns the problem for an argument that may be a secret, which is only called `number`.
 fn unexpected_argument_problem(number: usize) -> Problem {
     let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)
