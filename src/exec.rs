@@ -339,8 +339,8 @@ pub fn expect_fit(
 }
 
 /// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
-/// and environment"). If a different system has lower limits, execve itself fails. If a value can't be
-/// read, this function assumes pages of 4 KiB and an unlimited stack.
+/// and environment"). If a different system has lower limits, execve itself fails. If a value can't
+/// be read, this function assumes pages of 4 KiB and an unlimited stack.
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());

@@ -166,7 +166,6 @@ fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     inherited_layer(&Inherited::new(variables.into_iter()), &[any_name()])
 }
 
-/// Returns the pattern that matches every name.
 fn any_name() -> Pattern {
     Pattern::new("*").unwrap_or_default()
 }

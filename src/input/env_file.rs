@@ -165,8 +165,8 @@ pub fn parse_env_file(
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
-    // If this isn't a .env file at all, one error about the file replaces those about its lines.
-    // YAML begins with `services:` or `name: A`.
+    // If this isn't a .env file at all, one error about the file replaces the errors about its
+    // lines. YAML begins with `services:` or `name: A`.
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
@@ -385,11 +385,10 @@ fn statements(text: &str) -> Vec<Statement> {
     }
 }
 
-/// A position in the text, from which the parser reads.
 struct DotenvReader<'t> {
     /// The text that has not been read yet.
     rest: &'t str,
-    /// The line of the position, counted from 1.
+    /// The line on which `rest` begins, from 1.
     line: usize,
 }
 

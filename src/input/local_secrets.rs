@@ -118,8 +118,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, SyntaxError> {
     value.ok_or_else(|| (node.position, text.into()))
 }
 
-/// Converts a node to JSON. A null stays a null. Another plain scalar that is also valid JSON keeps
-/// its type, and a number keeps its spelling. Any other scalar becomes a string.
+/// Converts a node to JSON. A null stays a null. Any other plain scalar that is valid JSON keeps
+/// its type, and a number keeps its spelling. All other scalars become strings.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,

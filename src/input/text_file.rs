@@ -65,7 +65,6 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// What a YAML or JSON file contains.
 #[derive(Clone, Copy)]
 pub enum FileKind {
     Declaration,
@@ -107,9 +106,9 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     Err(Problem::configuration(text).help(help))
 }
 
-/// Checks that a file is neither encrypted nor in UTF-16. Messages call it `file`. `option` is the
-/// option that names the file, with a space after it, or empty for the argument of `migrate`.
-/// `path` is `None` for standard input.
+/// Checks the bytes of a file, which messages call `file`. `option` is the option that names the
+/// file, with a space after it, or empty for the argument of `migrate`. `path` is `None` for
+/// standard input.
 ///
 /// # Errors
 /// When the file, or a value in it, is encrypted, or the file is in UTF-16.

@@ -248,7 +248,7 @@ macro_rules! subcommand {
     };
 }
 
-/// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
+/// The subcommands in the order of `--help`.
 pub static SUBCOMMANDS: [Subcommand; 10] = [
     subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
         let words = command_argument("Also check that this command can be found");
@@ -303,7 +303,7 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, those that choose declarations, and [`OPTIONS`].
+/// Adds the options for entries and declarations, and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
@@ -377,7 +377,6 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve.
 fn entry_options() -> [Arg; 4] {
     [
         entry_option("env", "NAME=REF").short('e')

@@ -233,8 +233,6 @@ const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 /// can't set them, except `--file`.
 const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
 
-/// The warning about an argument of the command that has one of CloudFormation's dynamic
-/// references.
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
 

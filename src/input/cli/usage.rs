@@ -2,10 +2,8 @@
 //!
 //! For rare mistakes, clap's general text is good enough. The frequent ones get a message with the
 //! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
-//! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words of other tools, the names of subcommands, the name of a variable after `-e`, the value of
-//! another tool's option, and words that read like names, where a reference, a file or patterns
-//! belong.
+//! be a secret, as in `-e PASSWORD hunter2`. So messages only show words of other tools, the names
+//! of subcommands and variables, and words that read like names.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -40,13 +38,13 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let has_command = words.iter().any(|word| word == "--");
     let accepts_command = subcommand.is_none_or(|row| row.name == "check");
     let argument = context(&error, ContextKind::InvalidArg);
-    // An argument before `--` isn't a secret: `--foo` in `get --foo -- prod/db:host`.
+    // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
     let mut own_words = line.own_words();
     let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
-        // The argument is a word after `--`, which may be a secret.
+        // The argument may be a word after `--`, which may be a secret.
         ErrorKind::UnknownArgument if has_command && !accepts_command && !is_own => {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
@@ -296,8 +294,8 @@ impl Line<'_> {
     }
 
     /// Returns the problem for an option that doesn't exist here. The help is the first that
-    /// applies: `-f` for a YAML file, what replaces an option of another tool, the subcommand that
-    /// has the option, a similar option, or general help.
+    /// applies: what replaces an option of another tool, the subcommand that has the option, a
+    /// similar option, `-f` for a YAML file, or general help.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();

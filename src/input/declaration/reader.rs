@@ -65,14 +65,12 @@ pub const TEXT: &str = "text";
 /// The keys of an entry of `env`.
 pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
-/// The keys of an entry of `files`.
 pub const FILE_KEYS: &str =
     "from value template encode decode default optional pattern path env mode owner once";
 
 /// The keys of an item of `env-from`.
 pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 
-/// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
 /// The keys of each level of a declaration, and where this level is. If several levels have a key,
@@ -108,7 +106,7 @@ impl<'a> Item<'a> {
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
-            // `"path" in "files"`
+            // Only a section's name is in quotes: `"path" in "files"`.
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
@@ -169,8 +167,8 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake with `help`, and returns no entries. If it is text such as `NAME:value`,
-    /// the mistake is the missing space instead.
+    /// adds a mistake with `help`, and returns no entries. For text such as `NAME:value`, the
+    /// mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
@@ -409,7 +407,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out the value of a key that the mapping must have. `expected` describes the value. If
-    /// the key is missing, adds a mistake, and returns `None`.
+    /// the key is missing, returns `None`, and adds a mistake unless there is an unknown key.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this one, and has already been reported.

@@ -104,7 +104,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     if reference.only_secret().is_none() {
         let mut help =
             format!("write the key where you use it: {name}:password or {{{{ {name}.password }}}}");
-        // `prod/db::AWSPREVIOUS`
+        // In `prod/db::AWSPREVIOUS`, a version follows the id.
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
         }
@@ -348,8 +348,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
 }
 
 /// Returns the remedy for a section that is text or a mapping instead of a list, such as
-/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if the table doesn't have a row for
-/// it, or if it may contain a password.
+/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if [`MISWRITTEN_NAMES`] doesn't have
+/// a row for the section, or if the section may contain a password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
@@ -380,7 +380,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.expect_fields(OBJECT_KEYS);
     let from_item = fields.take_required("from", "the reference to a JSON object");
     let from = from_item.and_then(|item| reference(&item, EXPECTED));
-    // The names of the variables begin with the prefix, so it must be a name, too, or empty.
+    // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
     let prefix_item = fields.take("prefix");
     let valid_prefix = prefix_item.and_then(|item| match item.expect_text(TEXT)? {
         "" => None,
@@ -424,11 +424,10 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     names
 }
 
-/// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with some of the `keys`. The `target` is `None` if it
-/// has a mistake. In this case, the value is only read to find its mistakes. If either has a
+/// Reads an entry: a reference, or a mapping with some of the `keys`. A `target` with a mistake is
+/// `None`. Then the value is only read to find its mistakes. If the target or the value has a
 /// mistake, the result is `None`.
 fn entry(
     item: &Item<'_>,
@@ -487,7 +486,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     }
 }
 
-/// Reads `default` and `optional`, which say what an absent secret leads to, and exclude each
+/// Reads `default` and `optional`, which say what happens if the secret is absent, and exclude each
 /// other. Adds a mistake for a default that doesn't match the entry's pattern.
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
