@@ -139,7 +139,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         if command == "exec" {
             return not_found(&text, "remove exec");
         }
-        // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
+        // Debian's sh doesn't have `source`, and without a slash, `.` searches PATH.
         let word = command.replace("source", ".");
         let operand = if word == "." { "./…" } else { "…" };
         let help = format!("start a shell: -- sh -c '{word} {operand} && exec COMMAND'");

@@ -39,7 +39,7 @@ pub fn response(data: &[u8]) {
         };
         for id in ["prod/db", "ssm:/prod/db", "ssm:/prod/"] {
             match replay(&recorded, id) {
-                // The status isn't one of HTTP's.
+                // The status isn't valid.
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
                 Some(Err(error)) => {
@@ -207,7 +207,7 @@ pub fn cache_entry(data: &[u8]) {
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }
 
-/// Returns the value of a document with an empty name, and its parameters' names and values.
+/// Returns a document's own value, with an empty name, and the names and values of its parameters.
 fn document_values(document: &Document) -> Vec<(&str, &[u8])> {
     let own = std::iter::once(("", document.body.expose()));
     own.chain(

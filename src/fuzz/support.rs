@@ -46,7 +46,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer whose only entry is the variable A. It is never `None`, because A is a name.
+/// Returns a layer whose only entry is a variable. Never returns `None`, because A is a valid name.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),

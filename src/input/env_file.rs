@@ -77,7 +77,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// If the file can't be read, or has mistakes. The list has all of them.
+/// If the file can't be read, or has mistakes (all of them).
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,

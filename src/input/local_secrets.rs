@@ -56,7 +56,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
 /// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
 /// `--local`, the help names this file, unless the problem already has help. Without such a file,
-/// the help asks for a path instead of `true` or `1`, or says to create the file.
+/// the help asks for a path instead of `true` or `1`, or says to create the missing file.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),

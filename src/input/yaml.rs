@@ -24,7 +24,6 @@ pub struct Node {
     pub kind: Kind,
 }
 
-/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A scalar in quotes, or a block scalar.

@@ -138,8 +138,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     let without_launch_options = Command::new("").disable_help_flag(true).args(own);
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
-    // The options belong to the subcommand's part of the page, so the heading of a section is
-    // removed.
+    // The page has a single section for all subcommands, so this heading is removed.
     let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())
@@ -235,8 +234,7 @@ pub fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes a row of the table. The text of `--help` is the file in `help/` with the name of the
-/// subcommand.
+/// Makes a row of the table, with the text in `help/`.
 macro_rules! subcommand {
     ($name:literal, $example:literal, $arguments:expr) => {
         Subcommand {

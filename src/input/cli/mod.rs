@@ -253,7 +253,7 @@ pub struct Inputs {
     /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
     /// overrides an earlier one.
     pub files: Vec<PathBuf>,
-    /// True if secrets-exec should look for a declaration in the working directory.
+    /// True to look for a declaration in the working directory.
     pub find_file: bool,
     /// True with `-f`, unless `--no-file` is given, too. If the working directory has a
     /// declaration, a note says that it isn't read.
@@ -426,7 +426,8 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
-                // the option with A, followed by the option with B.
+                // the option with A, followed by the option with B. There is help only if the
+                // result is accepted and may be shown.
                 let is_accepted =
                     |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
                 let trimmed = text.trim_matches([',', '=']);

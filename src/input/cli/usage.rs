@@ -23,7 +23,7 @@ use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
-    // clap has built only the named subcommand, but `unknown_option` searches all of them.
+    // clap has built only the named subcommand, but `unknown_option` searches them all.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
     let subcommand = words.first().and_then(|first| find_subcommand(first));
@@ -178,9 +178,10 @@ impl Line<'_> {
         }
     }
 
-    /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
-    /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
-    /// `--OPTION=…` except `--env=…` and `--env-from=…`.
+    /// Finds the first reference before `--`, or the AWS CLI's name or path of a parameter. Returns
+    /// the text before its equals sign, which can be empty, and the reference. Skips the values of
+    /// `-f`, of the options in the table, and of any `--OPTION=…` except `--env=…` and
+    /// `--env-from=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -390,18 +391,19 @@ impl Line<'_> {
         if let Some(problem) = self.second_value_problem(number) {
             return problem;
         }
-        // `--env DB_PASSWORD=prod/db: password`
+        // The shell splits `--env DB_PASSWORD=prod/db: password` at the space.
         if before.ends_with(':') && before.contains('=') {
             let text = format!("there is a space between a colon and argument {number}");
             return Problem::usage(text).help("remove the space");
         }
-        // `--clean-env true -- app`. Without `--`, the word is probably the command `true`.
+        // In `--clean-env true -- app`, `true` is a value. Without `--`, it may be the command.
         let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
         if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
             return value_of_flag_problem(before);
         }
 
-        // `DB_PASSWORD=prod/db:password app`. Without `=` and `:`, the word can be the command.
+        // `DB_PASSWORD=prod/db:password app` needs `--env`. A word without `=` and `:` can be the
+        // command.
         let may_be_entry = has_option(self.command, "--env")
             && (word.contains(['=', ':']) || !self.begins_command(number));
         if may_be_entry && let Some(problem) = missing_option_problem(word, number) {
@@ -507,7 +509,8 @@ impl Line<'_> {
         let text = format!("{option} accepts only one value");
         let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
         let repeated = format!("write {option} {first} {option} {second}");
-        // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
+        // The name in `-e TOKEN prod/api` is shown. In `--env-from DB_ prod/db`, it must end with
+        // `_`, because `DB` may be a secret.
         let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
         let (text, help) = match option {
             "-e" | "--env" | "--env-from" | "--as-file" if may_be_shown => (
@@ -545,7 +548,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
 
 /// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
-    // `/etc/app` is a path.
+    // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
     let may_be_reference = begins_with_letter && word.contains('/');
     may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
@@ -558,7 +561,7 @@ fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
-        // `ssm:/prod/level`, or the ARN of a parameter
+        // The name or ARN of a parameter, such as `ssm:/prod/level`.
         None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
             secret.rsplit('/').next()?
         }

@@ -36,7 +36,6 @@ use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
 
-/// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,

@@ -36,7 +36,6 @@ pub struct Item<'a> {
     pub key: &'static str,
 }
 
-/// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
     /// The item for messages about the key: the node of the value, but with the position of the key
@@ -243,7 +242,7 @@ impl<'a> Item<'a> {
             let text = format!("{word:?} must be followed by a colon and a space");
             return item.refuse_sentence(text);
         }
-        // `{ default: a, b }`, where `b` is a key without a value
+        // In `{ default: a, b }`, `b` is a key without a value.
         let is_in_braces = position.line == self.position.line && position != self.position;
         let has_known = known.iter().any(|name| self.node.value_of(name).is_some());
         if value.is_null() && is_in_braces && has_known {
@@ -275,7 +274,7 @@ impl<'a> Item<'a> {
                 let shown = Some(&*written).filter(|text| reads_like_a_name(text));
                 format!("use from: {} instead", shown.unwrap_or("prod/db"))
             }
-            // `uid` and `gid`
+            // `owner` replaces `uid` and `gid`.
             (Some("owner"), _, _) => "write owner: \"USER:GROUP\" for both".to_owned(),
             (Some("optional"), _, _) if value.scalar_text() == Some("true") => "remove it".to_owned(),
             (Some("optional"), _, _) => "write optional: true instead".to_owned(),

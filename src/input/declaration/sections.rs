@@ -168,7 +168,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
         }
-        // `default: 5432` with the indentation of its entry
+        // In this mistake, `default: 5432` has the indentation of its entry.
         if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
@@ -223,7 +223,6 @@ fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }
 
-/// The form of the section `files`, for messages.
 const FILES: &str =
     "a list whose items begin with a hyphen (- { from: \"prod/tls:key\", path: /run/app/tls.key })";
 
