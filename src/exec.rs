@@ -214,6 +214,7 @@ pub fn exec<'a>(
     descriptors: impl Iterator<Item = BorrowedFd<'a>>,
 ) -> Result<Infallible, Problem> {
     for descriptor in descriptors {
+        // This doesn't fail, because the descriptor is open.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     restore_signals();

@@ -163,11 +163,10 @@ pub fn inherited(data: &[u8]) {
 /// value doesn't contain a reference.
 fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
-    inherited_layer(&Inherited::new(variables.into_iter()), &[any_name()])
-}
-
-fn any_name() -> Pattern {
-    Pattern::new("*").unwrap_or_default()
+    inherited_layer(
+        &Inherited::new(variables.into_iter()),
+        &[Pattern::new("*").unwrap_or_default()],
+    )
 }
 
 /// Asserts that only the text around the references is left if every secret is empty.

@@ -20,7 +20,6 @@ pub const SECRET: &str = concat!(
     r#""inner":{"z":-0,"a":[1e400,12345678901234567890,null,"</c4n4ryInAValue\""]},"dotted.key":"c4n4ryInAValue"}"#
 );
 
-/// Returns the message that a user would read.
 pub fn message(problem: &Problem) -> String {
     record_lines(&Report::from(problem.clone()).records(), Screen::Log)
 }

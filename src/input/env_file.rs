@@ -230,7 +230,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists variables between two texts, or `None` without any variables.
+/// Returns a warning that lists `names` between two texts, or `None` if the list is empty.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }

@@ -15,7 +15,7 @@ use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 
-/// The secrets by id. Each of them has its values by staging label.
+/// The secrets by id. Each has a value for each of its staging labels.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
 /// Reads the file of `--local`.

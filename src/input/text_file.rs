@@ -22,8 +22,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
-        // For a path in quotes, the help of `unreadable` is better: it says to remove them.
-        // A symbolic link has the right name, even if its target doesn't exist.
+        // For a path in quotes, `unreadable` has better help: it says to remove the quotes. A
+        // symbolic link has the right name, even if its target doesn't exist.
         let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();

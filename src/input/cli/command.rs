@@ -218,7 +218,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // The command always has the name of a row of the table.
+    // `SUBCOMMANDS` has a row for each command, so this doesn't happen.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };

@@ -426,8 +426,8 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
-                // the option with A, followed by the option with B. There is help only if the
-                // result is accepted and may be shown.
+                // the option with A, followed by the option with B, if the result is accepted and
+                // may be shown.
                 let is_accepted =
                     |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
                 let trimmed = text.trim_matches([',', '=']);
@@ -491,8 +491,8 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable whose name isn't one of [`OPTIONS`], or `None` if the name
-/// is right or doesn't look like one of these mistakes:
+/// Returns the warning about a variable that doesn't set any of the [`OPTIONS`], or `None` if its
+/// name is right or doesn't look like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool

@@ -114,9 +114,8 @@ impl Line<'_> {
         let is_shown = |word: &&&str| !word.starts_with('-') && reads_like_a_name(word);
         let file = self.words.get(1).filter(is_shown).unwrap_or(&".env");
         let example = example.replace(".env ", &format!("{file} "));
-        let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
-        self.with_written_words(&format!("use {first_words} {example}"))
+        self.with_written_words(&format!("use {} {example}", self.first_words()))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f

@@ -466,8 +466,8 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, adds a mistake, and returns `None`. If there is an unknown key instead, it
-/// has already been reported.
+/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. An
+/// unknown key instead of them has already been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
