@@ -58,8 +58,8 @@ pub fn declaration(data: &[u8]) {
     }
 }
 
-/// Parses `data` as one of AWS's configuration files. Asserts that a file that is printed and
-/// parsed again is equal to the first one, and that every error has a line.
+/// Parses `data` as one of AWS's configuration files. Asserts that its sections stay the same if
+/// they are printed and parsed again, and that an error is the number of a line.
 pub fn config_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -77,7 +77,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// If the file can't be read, or has mistakes (all of them).
+/// If the file can't be read, or has mistakes (one error for each).
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
@@ -129,7 +129,7 @@ pub fn parse_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
-    // Python's universal newlines treat all of these as the end of a line.
+    // For Python's universal newlines, `\r\n` and `\r` also end a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     if lines.trim_start().starts_with('{') {
         let json = error(file, "this file is JSON, not a .env file");

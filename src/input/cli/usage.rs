@@ -149,6 +149,7 @@ impl Line<'_> {
         // jq's `.password` is the key `password`.
         let key = key.unwrap_or_default().trim_start_matches('.');
         let stage = self.value_of("--version-stage").unwrap_or_default();
+        // A version id doesn't read like a name, so it isn't shown.
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');

@@ -391,8 +391,8 @@ impl<'a> Item<'a> {
 impl<'a> Fields<'a> {
     /// Takes out the value of a key, if the mapping has the key.
     ///
-    /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other
-    /// value by the key and the entry or section that it belongs to (`"mode" for DB_HOST`).
+    /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key and
+    /// its entry or section (`"mode" for DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
