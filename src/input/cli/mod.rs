@@ -276,7 +276,7 @@ impl Inputs {
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
-        // Then the final colon is the only one. An ARN has more, and isn't checked.
+        // Then there is only one colon. An ARN has more colons, and isn't checked.
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         for entry in entries.filter(|entry| entry.ends_with(':')) {
             if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {

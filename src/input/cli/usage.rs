@@ -38,8 +38,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let has_command = words.iter().any(|word| word == "--");
     let accepts_command = subcommand.is_none_or(|row| row.name == "check");
     let argument = context(&error, ContextKind::InvalidArg);
-    // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
     let mut own_words = line.own_words();
+    // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
     let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
