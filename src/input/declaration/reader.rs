@@ -130,7 +130,7 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
     /// to overlook, the mistake is about this character instead. The message shows the text only if
-    /// it may be quoted ([`is_quotable_value`]).
+    /// it may be quoted (`shown::is_quotable_value`).
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -391,8 +391,8 @@ impl<'a> Item<'a> {
 impl<'a> Fields<'a> {
     /// Takes out the value of a key, if the mapping has the key.
     ///
-    /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key and
-    /// its entry or section (`"mode" for DB_HOST`).
+    /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key
+    /// and its entry or section (`"mode" for DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
