@@ -22,7 +22,7 @@ use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
 use crate::model::mistakes::overlooked;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{is_plain_ascii, shown_program};
+use crate::model::shown::shown_program;
 use crate::system::os_error::{errno, errno_text, path_remedy};
 use crate::system::waiting::{hold_signals, restore_signals};
 
@@ -39,9 +39,9 @@ impl Program {
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds the command's program in `path_variable`, the PATH that the command will have. `None`
-/// means that PATH isn't set. A name with a slash is already a path, so PATH doesn't matter. The
-/// program isn't started, and only the metadata of files is read.
+/// Finds the command's program in `path_variable`, the PATH that the command will have, or in
+/// [`DEFAULT_PATH`] if that PATH isn't set. A name with a slash is already a path, so it isn't
+/// searched for. Only the metadata of files is read.
 ///
 /// # Errors
 /// If the name is empty or has characters that are easy to overlook, if there isn't such a file, or
@@ -49,9 +49,7 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// one.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
-    if !is_plain_ascii(&command)
-        && let Some(found) = overlooked(&command)
-    {
+    if let Some(found) = overlooked(&command) {
         let fault = found.about("the command");
         return Err(Problem::from_fault(Status::NotFound, fault));
     }
@@ -93,15 +91,16 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 /// The programs that run a file, each with the end of the file's name.
 const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
 
-/// Returns the beginning of a command that runs this file: `node ` for `app.js`.
+/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`, or `None`
+/// if [`PROGRAMS`] doesn't have the end of its name.
 fn interpreter(file: &str) -> Option<&'static str> {
     let end = &file[file.rfind('.')?..];
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
 }
 
 /// Returns the problem for a file that exists but can't be executed. The problem has help only if
-/// access was denied (EACCES), and if messages may show the whole path, because the help can repeat
-/// it.
+/// access was denied (EACCES). The help can repeat the path, so messages must be allowed to show
+/// the whole path.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -140,7 +139,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         if command == "exec" {
             return not_found(&text, "remove exec");
         }
-        // The sh of Debian and Ubuntu doesn't have `source`, and `.` searches PATH for a name.
+        // Debian's sh doesn't have `source`, and without a slash, `.` searches PATH.
         let word = command.replace("source", ".");
         let operand = if word == "." { "./…" } else { "…" };
         let help = format!("start a shell: -- sh -c '{word} {operand} && exec COMMAND'");
@@ -163,7 +162,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found("this image has no /bin/sh", help);
     }
 
-    // A variable, as in `$(CMD)`, was probably meant to become a path.
+    // A variable, as in `$(CMD)`, was probably meant to become a path, so PATH isn't mentioned.
     let Some(search_path) = search_path.filter(|_| !command.starts_with('$')) else {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
@@ -215,6 +214,7 @@ pub fn exec<'a>(
     descriptors: impl Iterator<Item = BorrowedFd<'a>>,
 ) -> Result<Infallible, Problem> {
     for descriptor in descriptors {
+        // This doesn't fail, because the descriptor is open.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     restore_signals();
@@ -287,18 +287,17 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
     errno_of_shell
 }
 
-/// True for a script, which an interpreter runs. False for a file that can't be read.
+/// True for a file that begins with `#!`. False for a file that can't be read.
 pub fn is_script(program: &Program) -> bool {
     first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
 }
 
-/// Returns the first line of a file, with its line feed. If the line is longer than a limit,
-/// returns only its beginning.
+/// Returns the first line of a file, with its line feed, or the first MiB of a longer line.
 ///
 /// # Errors
 /// If the file can't be read, for example because the user is only allowed to execute it.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// The maximum length of the line, so that a large program isn't read to its end.
+    /// The most bytes to read, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
@@ -341,8 +340,8 @@ pub fn expect_fit(
 }
 
 /// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
-/// and environment"). If another system has lower limits, execve itself fails. If a value can't be
-/// read, this function assumes pages of 4 KiB and an unlimited stack.
+/// and environment"). If a different system has lower limits, execve itself fails. If a value can't
+/// be read, this function assumes pages of 4 KiB and an unlimited stack.
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());

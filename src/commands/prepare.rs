@@ -275,8 +275,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
         for pattern in patterns.iter().filter(is_unmatched) {
             // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-            // Names that begin with the stem `AWS_` or have the words of `AWS_SECRET_KEY` are similar
-            // to the pattern. But AWS_ENDPOINT_URL is the complete name of a variable.
+            // Names that begin with the stem `AWS_` or have the words of `AWS_SECRET_KEY` are
+            // similar to the pattern. But AWS_ENDPOINT_URL is the complete name of a variable.
             let is_complete = ["URL", "REGION", "PROFILE"]
                 .iter()
                 .any(|end| stem.ends_with(end));

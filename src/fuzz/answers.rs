@@ -31,7 +31,7 @@ pub fn response(data: &[u8]) {
         return;
     }
     conceal([CREDENTIAL]);
-    for body in [body.to_vec(), with_canary(body), repeated(body)] {
+    for body in [body.to_vec(), with_canary(body), with_credential(body)] {
         let recorded = RecordedResponse {
             status,
             headers: headers.clone(),
@@ -39,6 +39,7 @@ pub fn response(data: &[u8]) {
         };
         for id in ["prod/db", "ssm:/prod/db", "ssm:/prod/"] {
             match replay(&recorded, id) {
+                // The status isn't valid.
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
                 Some(Err(error)) => {
@@ -89,7 +90,7 @@ fn parts(data: &[u8]) -> Option<Parts<'_>> {
     }
 }
 
-/// Splits bytes after their first line feed. Returns `None` if there isn't one.
+/// Splits bytes at their first line feed. Returns `None` if there isn't one.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((&text[..end], &text[end + 1..]))
@@ -103,30 +104,31 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
         "a value from status {status}: {text}"
     );
     let values = values_in(body);
-    let is_of_response =
+    let is_in_response =
         |document: &Document| values.iter().any(|value| value == document.body.expose());
     if document.parameters.is_empty() {
-        assert!(is_of_response(document), "from {text}");
+        assert!(is_in_response(document), "from {text}");
     } else {
         assert!(
             document
                 .parameters
                 .iter()
-                .all(|(_, parameter)| is_of_response(parameter)),
+                .all(|(_, parameter)| is_in_response(parameter)),
             "from {text}"
         );
     }
 }
 
-/// A JSON object whose values are only parsed when they are needed. The others may be invalid.
+/// A JSON object whose values are only parsed when they are needed, so any type is possible.
 type RawObject<'a> = HashMap<String, &'a RawValue>;
 
-/// Returns the value of a key, or `None` if the key is missing or its value has another type.
+/// Returns the value of a key, or `None` if the key is missing or its value has a different type.
 fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// Returns the value of the secret and the values of the parameters that a response has.
+/// Returns each value in a response: of parameters, and of a secret as text or bytes. The list is
+/// empty if the body isn't a JSON object.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: RawObject<'_> = serde_json::from_str(&text).unwrap_or_default();
@@ -142,13 +144,13 @@ fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Returns the body with the credential at the start of each message.
-fn repeated(body: &[u8]) -> Vec<u8> {
-    let mut repeated = String::from_utf8_lossy(body).into_owned();
+fn with_credential(body: &[u8]) -> Vec<u8> {
+    let mut planted = String::from_utf8_lossy(body).into_owned();
     for key in ["message", "Message", "errorMessage"] {
         let start = format!("\"{key}\":\"");
-        repeated = repeated.replace(&start, &format!("{start}{CREDENTIAL}"));
+        planted = planted.replace(&start, &format!("{start}{CREDENTIAL}"));
     }
-    repeated.into_bytes()
+    planted.into_bytes()
 }
 
 /// Returns the body with the canary at the start of each value. If the body doesn't have a value,
@@ -166,14 +168,13 @@ fn with_canary(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Reads `data` as the JSON of an entry of the cache, after its checksum. Asserts that an entry
-/// that can be read can also be written and read again, and that an additional byte makes it
+/// Reads `data` as the JSON of a cache entry with a valid checksum. Asserts that an entry that can
+/// be read can also be written and read again, and that more bytes or a different name make it
 /// invalid.
 pub fn cache_entry(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    // The function for the name of an entry also gives the checksum.
     let entry = [
         b"secrets-exec cache 1\n",
         hex_hash(text.as_bytes()).as_bytes(),
@@ -206,7 +207,7 @@ pub fn cache_entry(data: &[u8]) {
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }
 
-/// Returns the value of a document, and the values of its parameters with their names.
+/// Returns a document's own value, with an empty name, and the names and values of its parameters.
 fn document_values(document: &Document) -> Vec<(&str, &[u8])> {
     let own = std::iter::once(("", document.body.expose()));
     own.chain(

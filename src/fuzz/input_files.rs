@@ -38,7 +38,7 @@ pub fn declaration(data: &[u8]) {
             .and_then(|rest| rest.split_once(':'));
         let line = position.and_then(|(line, _)| line.parse().ok());
         assert!(
-            line.is_some_and(|line| (1..=lines + 1).contains(&line)),
+            line.is_some_and(|line| (1..=lines).contains(&line)),
             "line {line:?} of {lines}: {error:?}"
         );
         assert!(!message(&error).is_empty());
@@ -58,8 +58,8 @@ pub fn declaration(data: &[u8]) {
     }
 }
 
-/// Parses `data` as one of AWS's configuration files. Asserts that a file that is printed and
-/// parsed again is equal to the first one, and that every error has a line.
+/// Parses `data` as one of AWS's configuration files. Asserts that its sections stay the same if
+/// they are printed and parsed again, and that an error is the number of a line.
 pub fn config_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -71,7 +71,7 @@ pub fn config_file(data: &[u8]) {
             for (_, name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
                 for (key, value) in section {
-                    // The further lines of a value, and the settings below one, are indented.
+                    // A value has several lines if the lines after the first one were indented.
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                 }
             }
@@ -138,7 +138,7 @@ pub fn env_file(data: &[u8]) {
 }
 
 /// Parses `data` as the value of a variable, also with the canary before or after it. Asserts that
-/// the text around the references stays as it is, and that no error shows it.
+/// the text around the references stays as it is, and that no error shows the canary.
 pub fn inherited(data: &[u8]) {
     // A variable can't contain a NUL, and the canary must only be where this function puts it.
     if data.contains(&0) || String::from_utf8_lossy(data).contains(CANARY) {
@@ -159,18 +159,14 @@ pub fn inherited(data: &[u8]) {
     }
 }
 
-/// Returns the entry that the variable A with this value gives.
+/// Returns the layer with the entry for a variable A that has this value. The layer is empty if the
+/// value doesn't contain a reference.
 fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
     inherited_layer(
         &Inherited::new(variables.into_iter()),
-        &[Pattern::default(), any_name()],
+        &[Pattern::new("*").unwrap_or_default()],
     )
-}
-
-/// Returns the pattern that matches every name.
-fn any_name() -> Pattern {
-    Pattern::new("*").unwrap_or_default()
 }
 
 /// Asserts that only the text around the references is left if every secret is empty.

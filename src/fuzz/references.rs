@@ -39,9 +39,9 @@ pub fn reference(data: &[u8]) {
     }
 }
 
-/// Looks up the reference with some variables and an alias. Checks that no placeholder is left in
-/// the id. Only an ARN can name a region here, so also checks that the request has one exactly if
-/// its id is an ARN.
+/// Looks up the reference with some variables and an alias. If that succeeds, asserts that no
+/// placeholder is left in the id. Only an ARN can name a region here, so also asserts that the
+/// request has a region exactly if its id is an ARN.
 fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
@@ -73,8 +73,8 @@ fn check_lookup(reference: &Reference) {
 }
 
 /// Resolves a reference whose KEY, and the fields after it, are the first line of `data`. The rest
-/// of `data` is the secret. Asserts that the value is the one in the JSON of the secret, that hints
-/// lead to values, and that no error contains a value.
+/// of `data` is the secret. Asserts that a whole secret and the value of a key are unchanged, that
+/// hints lead to values, and that no error contains a value.
 pub fn extraction(data: &[u8]) {
     let at = data
         .iter()
@@ -122,7 +122,7 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     ))
 }
 
-/// Asserts that the value of a key is spelled as in the secret.
+/// Asserts that a value that was found is spelled like the value of the key in the secret.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {
@@ -143,7 +143,8 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
                 written.to_lowercase().replace('+', "")
             )
         }
-        // serde_json parses an object with the key `$serde_json::private::Number` as a number.
+        // serde_json parses an object with the key `$serde_json::private::Number` as a number. The
+        // key may be escaped.
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
         Some(b'{' | b'[') => {
             let value = serde_json::from_str::<Value>(written).map(|value| value.to_string());
@@ -153,7 +154,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// Asserts that the JSONPath in a hint matches a value.
+/// Asserts that the reference in each hint leads to exactly one node.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for help in reasons(outcomes).into_iter().filter_map(|error| error.help) {
         let Some(quoted) = help.strip_prefix("write --env ") else {
@@ -178,7 +179,7 @@ fn unquoted(argument: &str) -> String {
 }
 
 /// True if the plan's reference leads to exactly one node. Any other number of nodes is an error. A
-/// null is one node, too: its value is missing, but only with the code `null`.
+/// null is one node, too, although it is an error with the code `null`.
 fn leads_to_one_node(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }
@@ -191,9 +192,8 @@ fn reprinted(body: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// Returns variants of the secret that contain the canary. If it is JSON, there is one, with the
-/// canary in every string. Otherwise there are two: with the canary before the secret, and after
-/// it.
+/// Returns variants of the secret that contain the canary. For JSON, there is one variant, with the
+/// canary in every string. Otherwise, there are two: with the canary before or after the secret.
 fn with_canaries(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {

@@ -13,14 +13,13 @@ use crate::resolve::resolve;
 /// Text that only occurs in values. An error with this text shows a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
-/// A secret with values of every type. All of them that can have the canary have it.
+/// A secret with values of every type. Most of its texts contain the canary.
 pub const SECRET: &str = concat!(
     r#"{"host":"c4n4ryInAValue","port":5432,"version":1.10,"ssl":true,"none":null,"empty":"","#,
     r#""base64":"YzRuNHJ5SW5BVmFsdWU=","hosts":["c4n4ryInAValue","b"],"list":"[1,\"c4n4ryInAValue\"]","#,
     r#""inner":{"z":-0,"a":[1e400,12345678901234567890,null,"</c4n4ryInAValue\""]},"dotted.key":"c4n4ryInAValue"}"#
 );
 
-/// Returns the message that a user would read.
 pub fn message(problem: &Problem) -> String {
     record_lines(&Report::from(problem.clone()).records(), Screen::Log)
 }
@@ -46,7 +45,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer whose only entry is the variable A.
+/// Returns a layer whose only entry is a variable. Never returns `None`, because A is a valid name.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),

@@ -77,7 +77,7 @@ fn error(position: &str, what: impl Display) -> Problem {
 /// a literal, as if `--literal` named it.
 ///
 /// # Errors
-/// If the file can't be read, or has mistakes. The list has all of them.
+/// If the file can't be read, or has mistakes (one error for each).
 pub fn read_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
@@ -129,7 +129,7 @@ pub fn parse_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
-    // Python's universal newlines treat all of these as the end of a line.
+    // For Python's universal newlines, `\r\n` and `\r` also end a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     if lines.trim_start().starts_with('{') {
         let json = error(file, "this file is JSON, not a .env file");
@@ -165,8 +165,8 @@ pub fn parse_env_file(
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
-    // If this isn't a .env file at all, one error about the file replaces those about its lines.
-    // YAML begins with `services:` or `name: A`.
+    // If this isn't a .env file at all, one error about the file replaces the errors about its
+    // lines. YAML begins with `services:` or `name: A`.
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
@@ -230,7 +230,7 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists variables between two texts, or `None` without any variables.
+/// Returns a warning that lists `names` between two texts, or `None` if the list is empty.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
@@ -386,11 +386,10 @@ fn statements(text: &str) -> Vec<Statement> {
     }
 }
 
-/// A position in the text, from which the parser reads.
 struct DotenvReader<'t> {
     /// The text that has not been read yet.
     rest: &'t str,
-    /// The line of the position, counted from 1.
+    /// The line on which `rest` begins, from 1.
     line: usize,
 }
 

@@ -22,7 +22,6 @@ use crate::model::shown::{reads_like_a_name, shown_pattern};
 /// A sentence about a mistake in the value of a variable. It doesn't quote the value.
 type Defect = String;
 
-/// The start of a dynamic reference.
 const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
@@ -84,7 +83,7 @@ pub fn unresolved_warnings(
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
-        // Few variables have a reason, so `is_replaced` is only called for those.
+        // Few variables have a reason, so `is_replaced` is only called for them.
         warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));
@@ -107,7 +106,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Returns the mistake in a value that looks like a reference but isn't one: an ARN in quotes or
-/// spaces, a reference of another tool, or `ssm:/NAME`.
+/// spaces, a reference of another tool, or `ssm:/NAME`. Returns `None` for any other value.
 fn misread_reference(text: &str) -> Option<Defect> {
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);

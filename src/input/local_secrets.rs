@@ -15,7 +15,7 @@ use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 
-/// The secrets by id. Each of them has its values by staging label.
+/// The secrets by id. Each has a value for each of its staging labels.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
 /// Reads the file of `--local`.
@@ -56,7 +56,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
 /// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
 /// `--local`, the help names this file, unless the problem already has help. Without such a file,
-/// the help asks for a path instead of `true` or `1`, or says to create the file.
+/// the help asks for a path instead of `true` or `1`, or says to create the missing file.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
@@ -118,8 +118,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, SyntaxError> {
     value.ok_or_else(|| (node.position, text.into()))
 }
 
-/// Converts a node to JSON. A null stays a null. Another plain scalar that is also valid JSON keeps
-/// its type, and a number keeps its spelling. Any other scalar becomes a string.
+/// Converts a node to JSON. A null stays a null. Any other plain scalar that is valid JSON keeps
+/// its type, and a number keeps its spelling. All other scalars become strings.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,

@@ -2,7 +2,7 @@
 //! references in variables, and `.env` files for `migrate`.
 //!
 //! Errors are collected rather than returned one by one, so that a user sees every mistake in one
-//! report. No module here sends a request.
+//! report.
 
 pub mod cli;
 pub mod declaration;

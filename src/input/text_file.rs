@@ -22,8 +22,8 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
-        // For a path in quotes, the help of `unreadable` is better: it says to remove them.
-        // A symbolic link has the right name, even if its target doesn't exist.
+        // For a path in quotes, `unreadable` has better help: it says to remove the quotes. A
+        // symbolic link has the right name, even if its target doesn't exist.
         let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
@@ -65,7 +65,6 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// What a YAML or JSON file contains.
 #[derive(Clone, Copy)]
 pub enum FileKind {
     Declaration,
@@ -107,9 +106,9 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     Err(Problem::configuration(text).help(help))
 }
 
-/// Checks that a file is neither encrypted nor in UTF-16. Messages call it `file`. `option` is the
-/// option that names the file, with a space after it, or empty for the argument of `migrate`.
-/// `path` is `None` for standard input.
+/// Checks the bytes of a file, which messages call `file`. `option` is the option that names the
+/// file, with a space after it, or empty for the argument of `migrate`. `path` is `None` for
+/// standard input.
 ///
 /// # Errors
 /// When the file, or a value in it, is encrypted, or the file is in UTF-16.

@@ -24,20 +24,17 @@ pub struct Node {
     pub kind: Kind,
 }
 
-/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A scalar in quotes, or a block scalar.
     Text(String),
     /// A scalar without quotes, as it was written. Its meaning depends on what its reader expects.
     Plain(String),
-    /// A sequence.
     List(Vec<Node>),
     /// A mapping in the order of the file. Its keys are unique.
     Mapping(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub position: Position,
@@ -71,7 +68,7 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Looks up a key of a mapping, and returns its value.
+    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
@@ -128,7 +125,6 @@ pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     }
 }
 
-/// Builds the tree from the events of the parser.
 struct YamlBuilder<'t, I> {
     /// The file, for the messages of syntax errors.
     text: &'t str,
@@ -237,7 +233,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the items of a sequence until its end.
     ///
     /// # Errors
-    /// If there is an error within the list. Only the first one is returned.
+    /// If there is an error within the list (only the first one).
     fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let mut items = Vec::new();
         loop {
@@ -252,8 +248,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// used, and an error is added to the duplicates.
     ///
     /// # Errors
-    /// If there is an error within the mapping, except for duplicates. Only the first one is
-    /// returned.
+    /// If there is an error within the mapping (only the first one), except for duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
         loop {
@@ -478,11 +473,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     Fault::new(message).help(help)
 }
 
-/// Returns what is wrong with a line where the parser expected a name: the colon of this name, or
-/// of the one above, is missing, or the indentation is wrong.
+/// Returns what is wrong with a line where the parser expected a name: the colon after the name on
+/// this line or on the line above is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    // For example, the line above is `env`.
     if above.is_some_and(|line| is_name(line.trim())) {
         return Fault::new("the line above has a name without a colon")
             .help("add a colon, as in env:");

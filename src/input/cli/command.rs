@@ -69,8 +69,8 @@ pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
     // In the bash script for a program with a hyphen in its name, clap_complete 4.6 sets the state
-    // after a subcommand under one name, and looks it up under another. Without this correction,
-    // bash would not complete the options of subcommands.
+    // after a subcommand under one name, and looks it up under a different one. Without this
+    // correction, bash would not complete the options of subcommands.
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
@@ -89,7 +89,7 @@ pub fn man_page() -> String {
 /// # Errors
 /// Never, because `page` is in memory.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
-    // clap_mangen skips the options that `-h` skips.
+    // clap_mangen would skip the options that `-h` hides.
     let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
     command.build();
 
@@ -138,8 +138,7 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     let without_launch_options = Command::new("").disable_help_flag(true).args(own);
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
-    // The options belong to the subcommand's part of the page, so the heading of a section is
-    // removed.
+    // The page has a single section for all subcommands, so this heading is removed.
     let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())
@@ -188,10 +187,11 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word that clap would misread, or `None` for any other word. Such a
-/// word is several arguments in one, as in `"-f app.yaml"`, which clap reads as `-f` with the value
-/// " app.yaml". Or it is a long option of ours or of another tool with only one hyphen: clap reads
-/// `-env` as `-e nv`, and `-version` as `-v -e rsion`. `-help`, however, prints the help.
+/// Returns the problem for a word that clap would misread, or `None` for any other word. `number`
+/// is the word's position, from 1. A misread word can be several arguments in one: `"-f app.yaml"`
+/// would be `-f` with the value " app.yaml". Or it can be a long option, ours or another tool's,
+/// with only one hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as
+/// `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
@@ -205,8 +205,11 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         return Some(Problem::usage(text).help(help));
     }
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
-    let is_single = option.starts_with('-') && !option.starts_with("--") && option != "-help";
-    let long = (is_single && option.len() > 2).then(|| format!("-{option}"))?;
+    let has_one_hyphen = option.starts_with('-') && !option.starts_with("--");
+    if !has_one_hyphen || option.len() <= 2 || option == "-help" {
+        return None;
+    }
+    let long = format!("-{option}");
     let own = has_option(command, &long).then_some(&*long);
     let ours = own.or_else(|| replacement(&long))?;
     let text = format!("{option} has only one hyphen: write {ours}");
@@ -215,7 +218,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // The command always has the name of a row of the table.
+    // `SUBCOMMANDS` has a row for each command, so this doesn't happen.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -231,8 +234,7 @@ pub fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes a row of the table. The text of `--help` is the file in `help/` with the name of the
-/// subcommand.
+/// Makes a row of the table, with the text in `help/`.
 macro_rules! subcommand {
     ($name:literal, $example:literal, $arguments:expr) => {
         Subcommand {
@@ -244,7 +246,7 @@ macro_rules! subcommand {
     };
 }
 
-/// The subcommands in the order of `--help`. The subcommands for systemd and containers come last.
+/// The subcommands in the order of `--help`.
 pub static SUBCOMMANDS: [Subcommand; 10] = [
     subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
         let words = command_argument("Also check that this command can be found");
@@ -283,17 +285,14 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
 
 const ENTRIES: &str = "What to resolve";
 
-/// The most common options of a launch. `-h` describes only these of them, and `--help` all of
-/// them.
+/// The most common options of a launch. `-h` leaves out a launch's other options.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
-/// True for one of the most common options of a launch ([`COMMON`]).
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }
 
-/// Returns the option that prints the help. clap's own option would appear under a heading of its
-/// own.
+/// Returns the option that prints the help. clap's own help option would get a separate heading.
 fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -302,7 +301,7 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options that say what to resolve, those that choose declarations, and [`OPTIONS`].
+/// Adds the options for entries and declarations, and [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
@@ -332,8 +331,8 @@ fn with_declarations(command: Command) -> Command {
 }
 
 /// Shortens the help of a subcommand. `-h` and `--help` hide the options of the topic `ignored` and
-/// those about a running command, because the subcommand doesn't use them. Of the options that it
-/// shares with a launch, `-h` shows only the most common ones, and refers to `--help`.
+/// those about a running command, because the subcommand doesn't use them. Of the options that the
+/// subcommand shares with a launch, `-h` shows only the most common ones, and refers to `--help`.
 fn with_short_help(command: Command, ignored: Topic) -> Command {
     command
         .after_help("--help prints all options and examples.")
@@ -376,7 +375,6 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-/// Returns the options that say what to resolve.
 fn entry_options() -> [Arg; 4] {
     [
         entry_option("env", "NAME=REF").short('e')

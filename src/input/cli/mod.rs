@@ -108,7 +108,7 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each of our own arguments that clap would misread, or that has a character
+/// Returns a problem for each argument before `--` that clap would misread, or that has a character
 /// that is easy to overlook, such as a line feed. Skips an entry `NAME=REF` without a command in
 /// it, because the message of its parser says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
@@ -229,12 +229,10 @@ fn launch_invocation(
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that say what to resolve. After `--`, they are a mistake. Variables can't set them,
-/// except `--file`.
+/// The options that choose entries and declarations. After `--`, they are a mistake. Variables
+/// can't set them, except `--file`.
 const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
 
-/// The warning about an argument of the command that has one of CloudFormation's dynamic
-/// references.
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
 
@@ -255,7 +253,7 @@ pub struct Inputs {
     /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
     /// overrides an earlier one.
     pub files: Vec<PathBuf>,
-    /// True if secrets-exec should look for a declaration in the working directory.
+    /// True to look for a declaration in the working directory.
     pub find_file: bool,
     /// True with `-f`, unless `--no-file` is given, too. If the working directory has a
     /// declaration, a note says that it isn't read.
@@ -278,7 +276,7 @@ impl Inputs {
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
-        // Then the final colon is the only one. An ARN has more, and isn't checked.
+        // Then there is only one colon. An ARN has more colons, and isn't checked.
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         for entry in entries.filter(|entry| entry.ends_with(':')) {
             if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {
@@ -360,11 +358,10 @@ impl Inputs {
         Some(command)
     }
 
-    /// Takes the options of the table out of `matches`. Adds an error for each value that its
-    /// option doesn't accept.
+    /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
+    /// accept.
     ///
-    /// An option without a value is set to the text that its variable would have: `1`, or `2` for
-    /// `-vv`.
+    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -381,7 +378,7 @@ impl Inputs {
         options
     }
 
-    /// Reads the options of the table from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset.
     ///
     /// Adds an error for each value that its option doesn't accept, and a warning for each name
     /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
@@ -429,7 +426,8 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
-                // the option with A, followed by the option with B.
+                // the option with A, followed by the option with B, if the result is accepted and
+                // may be shown.
                 let is_accepted =
                     |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
                 let trimmed = text.trim_matches([',', '=']);
@@ -478,8 +476,8 @@ impl Inputs {
     }
 }
 
-/// Returns the declarations that `-f` names or, without `-f`, the declarations that
-/// `SECRETS_EXEC_FILE` names.
+/// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names,
+/// if it is set.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
     let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
         return from_flag;
@@ -493,8 +491,8 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable that secrets-exec ignores, or `None` if the name doesn't
-/// look like one of these mistakes:
+/// Returns the warning about a variable that doesn't set any of the [`OPTIONS`], or `None` if its
+/// name is right or doesn't look like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool
@@ -515,6 +513,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     let mut variables = of_options.chain(others);
+    // The names in `others` are right, but aren't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
     let similar = variables.find(is_similar)?;
     Some(format!("secrets-exec ignores {name}: use {similar}"))

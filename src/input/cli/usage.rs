@@ -2,10 +2,8 @@
 //!
 //! For rare mistakes, clap's general text is good enough. The frequent ones get a message with the
 //! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
-//! be a secret, as in `-e PASSWORD hunter2`, so no message shows one. The only exceptions are the
-//! words of other tools, the names of subcommands, the name of a variable after `-e`, the value of
-//! another tool's option, and words that read like names, where a reference, a file or patterns
-//! belong.
+//! be a secret, as in `-e PASSWORD hunter2`. So messages only show words of other tools, the names
+//! of subcommands and variables, and words that read like names.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -25,7 +23,7 @@ use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
-    // clap has built only the named subcommand, but `unknown_option` searches all of them.
+    // clap has built only the named subcommand, but `unknown_option` searches them all.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
     let subcommand = words.first().and_then(|first| find_subcommand(first));
@@ -40,8 +38,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let has_command = words.iter().any(|word| word == "--");
     let accepts_command = subcommand.is_none_or(|row| row.name == "check");
     let argument = context(&error, ContextKind::InvalidArg);
-    // `--foo` of `get --foo -- prod/db:host`
     let mut own_words = line.own_words();
+    // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
     let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
@@ -81,7 +79,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
-/// Returns the name of an argument: `--format` of `--format <FORMAT>`, and `REF` of `<REF>`.
+/// Returns the name of an argument: `--format` for `--format <FORMAT>`, and `REF` for `<REF>`.
 fn argument_name(argument: &str) -> &str {
     let name = argument.split(' ').next().unwrap_or_default();
     name.trim_matches(['<', '>'])
@@ -108,21 +106,20 @@ impl Line<'_> {
     }
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works, with
-    /// the format and the reference that the user has written.
+    /// the format, the reference and the file that the user has written.
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
-        // `migrate .env.production --values`
+        // Only the example for `migrate` has a .env file. The user's own file replaces it.
         let is_shown = |word: &&&str| !word.starts_with('-') && reads_like_a_name(word);
         let file = self.words.get(1).filter(is_shown).unwrap_or(&".env");
         let example = example.replace(".env ", &format!("{file} "));
-        let first_words = self.first_words();
         let example = example.replace("--format shell", &self.meant_format());
-        self.with_written_words(&format!("use {first_words} {example}"))
+        self.with_written_words(&format!("use {} {example}", self.first_words()))
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
-    /// json`, and `--format kubernetes` for `--format k8s`. Without any of them, it is `--format
+    /// json`, and `--format kubernetes` for `--format k8s`. If there isn't one, returns `--format
     /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
@@ -137,9 +134,9 @@ impl Line<'_> {
         format!("--format {}", format.unwrap_or("shell"))
     }
 
-    /// Replaces the reference and the variable of an example with those of the command line, if it
-    /// has any: `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a
-    /// path, which `get` can't read, the result is a command with `export`.
+    /// Returns an example with the user's own reference and variable, if the command line has any:
+    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a path, which
+    /// `get` can't read, the result is a command with `export`.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
@@ -155,8 +152,10 @@ impl Line<'_> {
         let (secret, fields) = split_secret(&reference);
         let is_get = example.contains("secrets-exec get ");
         let key = fields.or(self.written_key(&reference, is_get));
+        // jq's `.password` is the key `password`.
         let key = key.unwrap_or_default().trim_start_matches('.');
         let stage = self.value_of("--version-stage").unwrap_or_default();
+        // A version id doesn't read like a name, so it isn't shown.
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
         let written = format!("{secret}:{key}:{stage}:{version}");
         let written = written.trim_end_matches(':');
@@ -174,7 +173,7 @@ impl Line<'_> {
         let env_from = example.replace("--env DB_PASSWORD=prod/db:password", "--env-from prod/db");
         let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
         match variable_of_reference {
-            // `prod/app` is the whole secret of `--env-from APP_=prod/app`.
+            // These examples need a whole secret or a path: `--env-from APP_=prod/app`.
             _ if example.contains("ssm:/prod/app/") && !secret.starts_with("ssm:") => example,
             _ if example.contains("ssm:/prod/app/") => example.replace("ssm:/prod/app/", secret),
             _ if example.contains("prod/app") => example.replace("prod/app", secret),
@@ -185,9 +184,10 @@ impl Line<'_> {
         }
     }
 
-    /// Finds the first reference before `--`. Returns the text before its equals sign, which can be
-    /// empty, and the reference. Skips the values of `-f`, of the options in the table, and of any
-    /// `--OPTION=…` except `--env=…` and `--env-from=…`.
+    /// Finds the first reference before `--`, or the AWS CLI's name or path of a parameter. Returns
+    /// the text before its equals sign, which can be empty, and the reference. Skips the values of
+    /// `-f`, of the options in the table, and of any `--OPTION=…` except `--env=…` and
+    /// `--env-from=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -222,6 +222,7 @@ impl Line<'_> {
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
         let value = options.find_map(|option| self.value_of(option));
+        // The AWS CLI's `--query SecretString` is the whole secret.
         value.or(next).filter(|key| *key != "SecretString")
     }
 
@@ -301,7 +302,7 @@ impl Line<'_> {
 
     /// Returns the problem for an option that doesn't exist here. The help is the first that
     /// applies: what replaces an option of another tool, the subcommand that has the option, a
-    /// similar option, or an example.
+    /// similar option, `-f` for a YAML file, or general help.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -343,7 +344,7 @@ impl Line<'_> {
         let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
         let is_output = option == "-o" || option.starts_with("--out");
         let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
-        // `--env-file app.yaml`
+        // A YAML file is a declaration: `--env-file app.yaml`.
         let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
         let general = "see secrets-exec -h, or put the command's options after the command";
         let help = match (self.subcommand, ours, owner, similar) {
@@ -356,11 +357,12 @@ impl Line<'_> {
             (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
             (Some(_), ..) => self.example(),
         };
-        // `--config app.yaml` → `-f app.yaml`, and `--prefix DB_` → `--env-from DB_=prod/db`
+        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
+        // DB_` → `--env-from DB_=prod/db`.
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
-        // `--passwordhunter2`
+        // A password may be attached to the option: `--passwordhunter2`.
         let shown = match is_quotable_value(option.trim_start_matches('-')) {
             true => option,
             false => "--…",
@@ -383,7 +385,8 @@ impl Line<'_> {
             return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
         }
 
-        // `--agent http://localhost:2773`, and `--region= us-east-1`, but not `--agent check`
+        // The value is detached in `--agent http://localhost:2773` and `--region= us-east-1`, but
+        // `--agent check` doesn't have a value.
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
         let option = before.trim_end_matches('=');
         let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
@@ -394,18 +397,19 @@ impl Line<'_> {
         if let Some(problem) = self.second_value_problem(number) {
             return problem;
         }
-        // `--env DB_PASSWORD=prod/db: password`
+        // The shell splits `--env DB_PASSWORD=prod/db: password` at the space.
         if before.ends_with(':') && before.contains('=') {
             let text = format!("there is a space between a colon and argument {number}");
             return Problem::usage(text).help("remove the space");
         }
-        // `--clean-env true -- app`. Without `--`, the word is probably the command `true`.
+        // In `--clean-env true -- app`, `true` is a value. Without `--`, it may be the command.
         let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
         if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
             return value_of_flag_problem(before);
         }
 
-        // `DB_PASSWORD=prod/db:password app`. Without `=` and `:`, the word can be the command.
+        // `DB_PASSWORD=prod/db:password app` needs `--env`. A word without `=` and `:` can be the
+        // command.
         let may_be_entry = has_option(self.command, "--env")
             && (word.contains(['=', ':']) || !self.begins_command(number));
         if may_be_entry && let Some(problem) = missing_option_problem(word, number) {
@@ -428,8 +432,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for a word where a launch expects an option. `number` is its position,
-    /// from 1.
+    /// Returns the problem for a word where a launch expects an option. `number` is the word's
+    /// position, from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
         // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
         // here is an option.
@@ -492,7 +496,7 @@ impl Line<'_> {
             return None;
         };
         let name = first.trim_end_matches(['=', ':']);
-        // `-e TOKEN = prod/api:token`
+        // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
         let mut words_after = self.words[number - 1..].iter().copied();
         let written = words_after.find(|word| *word != "=");
         let example = match option {
@@ -510,7 +514,8 @@ impl Line<'_> {
         let text = format!("{option} accepts only one value");
         let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
         let repeated = format!("write {option} {first} {option} {second}");
-        // `-e TOKEN prod/api`, and `--env-from DB_ prod/db` (without `_`, `DB` may be a secret)
+        // The name in `-e TOKEN prod/api` is shown. In `--env-from DB_ prod/db`, it must end with
+        // `_`, because `DB` may be a secret.
         let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
         let (text, help) = match option {
             "-e" | "--env" | "--env-from" | "--as-file" if may_be_shown => (
@@ -548,7 +553,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
 
 /// True for a word that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
-    // `/etc/app` is a path.
+    // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
     let may_be_reference = begins_with_letter && word.contains('/');
     may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
@@ -561,7 +566,7 @@ fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
-        // `ssm:/prod/level`, or the ARN of a parameter
+        // The name or ARN of a parameter, such as `ssm:/prod/level`.
         None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
             secret.rsplit('/').next()?
         }
@@ -573,7 +578,7 @@ fn variable_for(reference: &str) -> Option<String> {
 }
 
 /// Returns the problem for a reference, or a variable and its reference, without an option.
-/// `number` is its position, from 1. Returns `None` for any other word.
+/// `number` is the word's position, from 1. Returns `None` for any other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
@@ -593,7 +598,7 @@ fn value_of_flag_problem(flag: &str) -> Problem {
     Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
-/// Returns the problem for an argument that may be a secret. `number` is its position, from 1.
+/// Returns the problem for an argument that may be a secret, which is only called `number`.
 fn unexpected_argument_problem(number: usize) -> Problem {
     let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)

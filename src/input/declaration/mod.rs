@@ -36,7 +36,6 @@ use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
 
-/// The sections of a declaration that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,
@@ -44,7 +43,6 @@ pub enum Sections {
     OptionsAndAliases,
 }
 
-/// Everything that the declarations set, and the errors in them.
 #[derive(Default)]
 pub struct Declarations {
     /// The options. A later declaration wins over an earlier one.
@@ -133,7 +131,6 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
     are_files.then(|| format!("use -f {}", files.join(" -f ")))
 }
 
-/// The possible names of the declaration in the working directory.
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and returns its name and the open file. Returns
@@ -236,7 +233,7 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
-/// aliases, and the errors in the order of the lines.
+/// aliases, and the errors in the order of the lines. After a syntax error, there are only errors.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
@@ -294,7 +291,7 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
 }
 
 /// Reads the sections of a declaration from its tree. Returns the options under `defaults`, and the
-/// entries and aliases. For a file of a different kind, adds a mistake, and returns nothing else.
+/// entries and aliases. For a file of a different kind, adds a mistake, and both are empty.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
@@ -359,7 +356,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                 let names = Vec::from_iter(legal.map(|option| option.name));
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // `--local`, for example
+            // Only the command line has this option, such as `--local`.
             Some(_) | None => {
                 let help = format!("use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);

@@ -36,7 +36,6 @@ pub struct Item<'a> {
     pub key: &'static str,
 }
 
-/// A key of a mapping with its value.
 pub struct MappingEntry<'a> {
     pub name: &'a str,
     /// The item for messages about the key: the node of the value, but with the position of the key
@@ -65,14 +64,12 @@ pub const TEXT: &str = "text";
 /// The keys of an entry of `env`.
 pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
-/// The keys of an entry of `files`.
 pub const FILE_KEYS: &str =
     "from value template encode decode default optional pattern path env mode owner once";
 
 /// The keys of an item of `env-from`.
 pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 
-/// The keys of an alias.
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
 /// The keys of each level of a declaration, and where this level is. If several levels have a key,
@@ -108,7 +105,7 @@ impl<'a> Item<'a> {
     pub fn refuse(&self, mistake: impl Into<Fault>) {
         let subject = match self.key {
             "" => self.subject.clone(),
-            // `"path" in "files"`
+            // Only a section's name is in quotes: `"path" in "files"`.
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
@@ -133,7 +130,7 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
     /// to overlook, the mistake is about this character instead. The message shows the text only if
-    /// it may be quoted ([`is_quotable_value`]).
+    /// it may be quoted (`shown::is_quotable_value`).
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -169,8 +166,8 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake with `help`, and returns no entries. If it is text such as `NAME:value`,
-    /// the mistake is the missing space instead.
+    /// adds a mistake with `help`, and returns no entries. For text such as `NAME:value`, the
+    /// mistake is the missing space instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
@@ -244,7 +241,7 @@ impl<'a> Item<'a> {
         if word != key && known.contains(&word) {
             return item.refuse(format!("must have a colon and a space after {word:?}"));
         }
-        // `{ default: a, b }`, where `b` is a key without a value
+        // In `{ default: a, b }`, `b` is a key without a value.
         let is_in_braces = position.line == self.position.line && position != self.position;
         let has_known = known.iter().any(|name| self.node.value_of(name).is_some());
         if value.is_null() && is_in_braces && has_known {
@@ -276,7 +273,7 @@ impl<'a> Item<'a> {
                 let shown = Some(&*written).filter(|text| reads_like_a_name(text));
                 format!("use from: {} instead", shown.unwrap_or("prod/db"))
             }
-            // `uid` and `gid`
+            // `owner` replaces `uid` and `gid`.
             (Some("owner"), _, _) => "use owner: \"USER:GROUP\" instead".to_owned(),
             (Some("optional"), _, _) if value.scalar_text() == Some("true") => "remove it".to_owned(),
             (Some("optional"), _, _) => "write optional: true instead".to_owned(),
@@ -397,8 +394,8 @@ impl<'a> Item<'a> {
 impl<'a> Fields<'a> {
     /// Takes out the value of a key, if the mapping has the key.
     ///
-    /// Messages call the value of a top-level key by the key (`"defaults"`). They call any other
-    /// value by the key and the entry or section that it belongs to (`"mode" for DB_HOST`).
+    /// Messages call a top-level value by its key (`"defaults"`), and any other value by its key
+    /// and its entry or section (`"mode" for DB_HOST`).
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
@@ -412,7 +409,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out the value of a key that the mapping must have. `expected` describes the value. If
-    /// the key is missing, adds a mistake, and returns `None`.
+    /// the key is missing, returns `None`, and adds a mistake unless there is an unknown key.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this one, and has already been reported.

@@ -104,7 +104,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     if reference.only_secret().is_none() {
         let mut help =
             format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}");
-        // `prod/db::AWSPREVIOUS`
+        // In `prod/db::AWSPREVIOUS`, a version follows the id.
         if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
             help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
         }
@@ -168,7 +168,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
         }
-        // `default: 5432` with the indentation of its entry
+        // In this mistake, `default: 5432` has the indentation of its entry.
         if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
@@ -223,7 +223,6 @@ fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }
 
-/// The form of the section `files`, for messages.
 const FILES: &str =
     "a list whose items begin with a hyphen (- { from: \"prod/tls:key\", path: /run/app/tls.key })";
 
@@ -348,8 +347,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
 }
 
 /// Returns the remedy for a section that is text or a mapping instead of a list, such as
-/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if the table doesn't have a row for
-/// it, or if it may contain a password.
+/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if [`MISWRITTEN_NAMES`] doesn't have
+/// a row for the section, or if the section may contain a password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
@@ -380,7 +379,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.expect_fields(OBJECT_KEYS);
     let from_item = fields.take_required("from", "the reference to a JSON object");
     let from = from_item.and_then(|item| reference(&item, EXPECTED));
-    // The names of the variables begin with the prefix, so it must be a name, too, or empty.
+    // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
     let prefix_item = fields.take("prefix");
     let valid_prefix = prefix_item.and_then(|item| match item.expect_text(TEXT)? {
         "" => None,
@@ -424,11 +423,10 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     names
 }
 
-/// What messages call a reference.
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with some of the `keys`. The `target` is `None` if it
-/// has a mistake. In this case, the value is only read to find its mistakes. If either has a
+/// Reads an entry: a reference, or a mapping with some of the `keys`. A `target` with a mistake is
+/// `None`. Then the value is only read to find its mistakes. If the target or the value has a
 /// mistake, the result is `None`.
 fn entry(
     item: &Item<'_>,
@@ -468,8 +466,8 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, adds a mistake, and returns `None`. If there is an unknown key instead, it
-/// has already been reported.
+/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. An
+/// unknown key instead of them has already been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
@@ -487,7 +485,7 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     }
 }
 
-/// Reads `default` and `optional`, which say what an absent secret leads to, and exclude each
+/// Reads `default` and `optional`, which say what happens if the secret is absent, and exclude each
 /// other. Adds a mistake for a default that doesn't match the entry's pattern.
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
