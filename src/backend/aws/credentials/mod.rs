@@ -103,7 +103,7 @@ pub fn ask_for_missing_codes(
 /// # Errors
 /// When no provider has credentials, or when a configured provider fails
 /// ([`Cause::NoCredentials`]). When a certificate, a CA bundle or a proxy is the reason
-/// ([`Cause::Refused`]), which would also fail the requests for secrets.
+/// ([`Cause::Refused`]), because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let origins = [
@@ -139,10 +139,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // Unless the next provider may be asked, the error ends the search. But the last provider,
-        // the instance metadata service, can be late or broken on any machine. So its error is
-        // returned as it is only if waiting wouldn't help, and otherwise becomes one of the reasons
-        // why there are no credentials.
+        // Unless the next provider may be asked, the error ends the search and is returned. But the
+        // last provider, the instance metadata service, can be late or broken on any machine. So
+        // its error is returned only if waiting wouldn't help. Otherwise, it becomes one of the
+        // reasons why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -167,13 +167,14 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         help = help.or(problem.help);
         (status, last_reason) = (problem.status, problem.text);
     }
+    // From here on, each help is more specific than the earlier ones, and replaces them.
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
         // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
-        // CLI's files.
+        // CLI's files. `both_keys` isn't a variable, so `is_set` is false for it.
         ("AWS_ACCESS_KEY", both_keys),
         ("aws_access_key_id", both_keys),
     ] {
@@ -327,15 +328,15 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 }
 
 /// Replaces a failure of the profile's source after which the next provider would be asked. Because
-/// the profile is configured, the new failure ends the search, or the source is asked again. It
-/// doesn't have a remedy. Returns any other failure unchanged.
+/// the profile is configured, the new failure, which doesn't have a remedy, ends the search. If the
+/// source hasn't answered, it is asked again first. Returns any other failure unchanged.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
     let Problem { text, status, .. } = *error.problem;
     let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
-    // A temporary failure means that the source hasn't answered, so it is asked again.
+    // A temporary failure means that the source hasn't answered.
     match status == Status::Temporary {
         true => service_failure(text),
         false => unusable(text),

@@ -67,7 +67,8 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`]. The remedy is to log in again.
+/// In the same cases as [`printed_credentials`]. An error without a remedy gets the advice to log
+/// in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);

@@ -111,15 +111,16 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 ///
 /// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
 /// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage only
-/// gets the headline. An error about a certificate, a CA bundle or a proxy is returned unchanged,
-/// because every other request would fail with it, too.
+/// gets the headline. Two kinds of errors are returned unchanged: that AWS refused the keys of the
+/// caller, and that a certificate, a CA bundle or a proxy is wrong, because every other request
+/// would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
         // Their texts are left out, because they are about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
-        // This changes only an outage. `NoCredentials` already says that AWS refused the keys.
+        // This changes only an outage.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
             return error.with_outage_headline(headline);
         }
@@ -260,6 +261,7 @@ fn credential_defect(text: &str) -> Option<String> {
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
     }
+    // Only saves time.
     if is_plain_ascii(text) {
         return None;
     }

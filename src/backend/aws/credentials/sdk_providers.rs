@@ -5,10 +5,9 @@
 //! notes what the SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
-//! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
-//! expired. If a refresh fails, the SDK's provider hides the failure and returns the old token, so
-//! we note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS
-//! says that the session is over.
+//! credentials of a role. If the SDK's provider can't refresh the token, it hides the failure and
+//! returns the old token, so we note the failure ourselves (`HiddenFailure`). The user is asked to
+//! log in again only if AWS says that the session is over.
 //!
 //! The instance metadata service (IMDS) has the credentials of the instance's role and the
 //! instance's region. A machine outside EC2 doesn't have this service. There, the connection is
@@ -353,7 +352,7 @@ fn is_unreachable(error: &ImdsError) -> bool {
     matches!(kind, Some(HostUnreachable | NetworkUnreachable))
 }
 
-/// Returns the kind of the operating system's error, if the connection failed with one.
+/// Returns the kind of the connection's failure, if there was one ([`FetchError::io_kind`]).
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
     find_source::<FetchError>(error)?.io_kind
 }
@@ -483,8 +482,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 }
 
 /// Returns the failure of a provider that sent its request with the SDK. It depends on the HTTP
-/// status or, without one, on the failure of our connector. The message is `why`, unless our
-/// connector failed with something other than an outage, which has a complete message of its own.
+/// status or, without one, on the failure of our connector. The message is `why`. But if our
+/// connector's failure isn't an outage, it has a complete message, which stays.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -135,7 +135,7 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in a response from STS.
+/// Converts the credentials in a response from STS. Ignores an invalid expiration.
 ///
 /// # Errors
 /// When the response doesn't have valid credentials.
@@ -294,7 +294,7 @@ const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 /// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
 /// The session becomes the source of the chain, instead of this role and the roles before it. The
 /// last such session in the chain is used. Reads the files in `directory`, but only if a role
-/// requires a code. Adds a note about the file that is used.
+/// requires a code. Adds a note about the file that is used, and about those that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -307,13 +307,13 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 }
 
 /// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
-/// The result is `None` if the role doesn't require a code, or if there isn't a session of this
-/// role that is valid for one more minute. It is also `None`, with a note, if a different user
-/// could have written the file.
+/// Returns `None` if the role doesn't require a code, if there isn't a session of this role that is
+/// valid for one more minute, or, with a note, if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
-    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    // A symbolic link isn't followed, because only this directory and the file are checked. Without
+    // O_NONBLOCK, opening a FIFO would wait for a writer.
     let flags = O_NOFOLLOW | O_NONBLOCK;
     let opened = File::options().read(true).custom_flags(flags).open(&path);
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
