@@ -11,8 +11,7 @@
 //! An error never quotes the body of a response, which may contain a secret.
 //!
 //! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
-//! parse a table of all partitions. That costs half a million instructions. The rules don't return
-//! the name of a partition, so this file has a table of these names.
+//! parse a table of all partitions. That costs half a million instructions.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -424,9 +423,9 @@ pub struct Endpoints {
     /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, only
     /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
-    /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
+    /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
-    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, of the profile's setting.
+    /// AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_dual_stack: bool,
 }
 
@@ -449,8 +448,8 @@ impl Endpoints {
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
-    /// without the SDK's rules, and doesn't check whether the region exists. The rules decide about
-    /// FIPS, dual stack and all other partitions.
+    /// without the SDK's rules, and doesn't check whether the region exists. The rules are used for
+    /// FIPS, for dual stack and in all other partitions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
