@@ -180,8 +180,8 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        // The agent should read from the configured region. If it doesn't, or if no region is
-        // configured, `read_response` compares the region of the secret with the requested one.
+        // We assume that the agent reads from the configured region. `read_response` checks whether
+        // it really read from the requested one.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 

@@ -272,8 +272,9 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True unless the selector in the response differs from the requested one. The response may
-    /// leave out the selector, but not the number of a requested version.
+    /// True unless the selector in the response, a label or a version number, differs from the
+    /// requested one. The response may leave out the selector, but not the number of a requested
+    /// version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
@@ -448,7 +449,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch.
+    // A path is the only request of its batch, so one parameter is enough.
     read_pages(input, batch.len(), request_page).await
 }
 

@@ -5,8 +5,8 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
 //! both without the SDK. This is faster, and wipes the body. We don't use the SDK's clients,
-//! because retries, endpoints and connections are ours anyway. Each client would cost half a
-//! million instructions, and each of its requests a quarter of a million.
+//! because retries, endpoints and connections are ours anyway, and each client would cost half a
+//! million instructions.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
@@ -61,7 +61,6 @@ pub struct Clients {
     pub http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
     pub direct: HttpClient,
-    /// The client of the instance metadata.
     pub metadata: OnceCell<imds::Client>,
 }
 
@@ -175,14 +174,14 @@ impl Client {
     }
 
     /// Sends a request for an operation and returns the result of `parse` for the response's body.
-    /// After an outage that may pass, the request is repeated, as long as the budget lasts.
+    /// After an outage that may be temporary, the request is repeated, as long as the budget lasts.
     ///
     /// `target` is the name of the service and the operation, as in
     /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
     ///
     /// # Errors
-    /// When AWS answers with an error, when `parse` fails, or when outages last until there are no
-    /// more attempts. The error is that of the last attempt.
+    /// When the request can't be sent, when AWS answers with an error, when `parse` fails, or when
+    /// outages last until there are no more attempts. The error is that of the last attempt.
     pub async fn call_json<T>(
         &self,
         target: &str,
@@ -234,10 +233,10 @@ impl Client {
     }
 
     /// Returns the error for a request without a response: `failure` or, if the user has configured
-    /// the endpoint, a failure whose remedy names the setting. If the region is probably
-    /// misspelled, such as `us-eats-1`, the error is a refusal instead, because no later attempt
-    /// can succeed. A region is probably misspelled if AWS doesn't have a host for it, but has one
-    /// for a similar region, which this function looks up.
+    /// the endpoint, a failure whose remedy names the setting. If AWS doesn't have a host for the
+    /// region, but has one for a similar region, which this function looks up, the region is
+    /// probably misspelled, as in `us-eats-1`. Then the error is a refusal, because no later
+    /// attempt can succeed.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));

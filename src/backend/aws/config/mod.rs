@@ -45,7 +45,6 @@ use places::{
 };
 use role_chain::role_chain;
 
-/// The settings of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub options: AwsOptions,
@@ -74,8 +73,7 @@ pub struct Settings {
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
-    /// else.
+    /// The remedy for missing credentials on ECS, Kubernetes or Lambda.
     pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile or to correct its spelling, if that would help.
     pub profile_advice: Option<String>,
@@ -110,8 +108,7 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-    /// False on Fargate and in Lambda, which don't have this service. True everywhere else, even if
-    /// the service doesn't answer yet.
+    /// False on Fargate and in Lambda, which don't have this service.
     pub may_exist: bool,
 }
 
@@ -166,9 +163,9 @@ impl Settings {
         }
     }
 
-    /// Sets the settings that can be in a variable or in the profile. This is done twice: first
-    /// only with the variables, and again once the profile has been read. The second time replaces
-    /// the earlier values. An invalid value adds an error to `places`.
+    /// Sets the settings that can be in a variable or in the profile. Once the profile has been
+    /// read, this is done again and replaces the earlier values. An invalid value adds an error to
+    /// `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         // AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);

@@ -123,11 +123,11 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Parses the text of a variable or of a setting in the profile. The error is the expected value,
-/// for the message "… must be …".
+/// Parses the text of a variable or of a setting in the profile. The error describes the expected
+/// value, for the message "… must be …".
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value, or the expected one.
+/// A parsed value, or a description of the expected one.
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
@@ -294,8 +294,7 @@ impl<'a> Profile<'a> {
 /// The sections of the config and credentials files.
 #[derive(Default)]
 pub struct Profiles {
-    /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
-    /// kind.
+    /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
     /// The headers of the sections in the configuration file that don't have a known kind. Perhaps
     /// the word `profile` is missing.

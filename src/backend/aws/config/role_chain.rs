@@ -108,8 +108,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         };
         roles.push(role);
 
-        // If a profile names itself as its source, the source's credentials are in the same
-        // profile.
+        // The source is in this profile if the profile has a `credential_source`, or if it names
+        // itself as its source profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile in {:?}", profile.name);

@@ -18,9 +18,9 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider whose failure can pass is asked again, like any service, within its region's share of
-//! the time. After that, a provider that needs STS is asked with STS in each fallback region. With
-//! `--wait`, the whole search is repeated.
+//! A provider whose failure may be temporary is asked again, like any service, within its region's
+//! share of the time. After that, a provider that needs STS is asked with STS in each fallback
+//! region. With `--wait`, the whole search is repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So a
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
@@ -261,7 +261,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
         CredentialsOrigin::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
         CredentialsOrigin::Container => Box::pin(container_credentials(context)).await,
         CredentialsOrigin::Instance => Box::pin(instance_credentials(context)).await,
-        // The search doesn't ask for a role, which is assumed with the credentials that it finds.
+        // Not reached: a role is assumed with the credentials that the search finds.
         CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
     }
 }

@@ -156,7 +156,7 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, with its standard output, until [`Self::output`] takes it.
+/// A program that has been started, and its standard output until [`Self::output`] is called.
 /// Dropping this value kills the program, unless it has ended, and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 

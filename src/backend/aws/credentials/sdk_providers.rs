@@ -185,7 +185,6 @@ fn expired_sso_session(profile: &str) -> FetchError {
     unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
 }
 
-/// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
@@ -219,7 +218,7 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
-        // The SDK's error if the metadata service reports AssumeRoleUnauthorizedAccess.
+        // The SDK returns this if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
             let text = "EC2 may not assume the instance's role";
             let why = error.source().map(error_text).unwrap_or_default();

@@ -213,8 +213,7 @@ pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResu
     web_identity_credentials(&identity, context).await
 }
 
-/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
-/// token, and sends a request to STS.
+/// Exchanges the token of a web identity for the credentials of its role.
 ///
 /// # Errors
 /// When the file can't be read or is empty, or when STS refuses the token or doesn't answer.
