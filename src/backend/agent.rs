@@ -232,7 +232,7 @@ impl Agent {
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is an outage, like one that isn't from AWS.
+        // A body that breaks off or is too long is an outage, like a body that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }

@@ -221,7 +221,7 @@ impl Client {
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            // The connection broke. A status of 500 or more says more than this.
+            // With an `io_kind`, the connection broke. A status of 500 or more says more than that.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }

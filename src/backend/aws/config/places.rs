@@ -239,8 +239,8 @@ impl ConfigFiles {
 /// below it instead of a value. Its value here is a line feed and the lines below it.
 pub type Section = BTreeMap<String, String>;
 
-/// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
-/// treated as unset, and so is one that only has settings below it.
+/// Returns the text of a setting. An empty setting, such as `aws_session_token =` in some files, is
+/// treated as unset, and so is a setting that only has settings below it.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     let text = section.get(key).map(String::as_str);
     text.filter(|text| !has_no_value(text))
@@ -277,8 +277,9 @@ impl<'a> Profile<'a> {
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
         // As in botocore, only a whole line can be a comment.
-        let has_comment = text.contains(" #");
-        let help = has_comment.then_some("put the comment on its own line");
+        let help = text
+            .contains(" #")
+            .then_some("put the comment on its own line");
         parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
     }
 

@@ -249,7 +249,7 @@ async fn ask_in_regions(
 
 /// Asks the provider with this origin once.
 ///
-/// The futures are boxed, because the one for the instance metadata contains a whole client of the
+/// The futures are boxed, because the future for the instance metadata contains a whole client of the
 /// SDK.
 ///
 /// # Errors

@@ -47,8 +47,8 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, and later
-/// ones would print the same message.
+/// True once a program has failed. With `--wait`, programs are started again and again, and would
+/// print the same message each time.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it

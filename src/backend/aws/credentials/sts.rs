@@ -72,8 +72,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
-/// When AWS refuses the role or the credentials of the client. For the credentials, the error says
-/// which ones these are, and where they come from. When AWS doesn't respond, or when its response
+/// When AWS refuses the role or the credentials of the client. An error about the credentials says
+/// which ones they are, and where they come from. When AWS doesn't respond, or when its response
 /// doesn't have valid credentials, which is an outage.
 pub async fn assume_once(
     client: &Client,
@@ -293,7 +293,7 @@ const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 /// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
 /// The session becomes the source of the chain, instead of this role and the roles before it. The
 /// last such session in the chain is used. Reads the files in `directory`, but only if a role
-/// requires a code. Adds a note about the file that is used, and about those that aren't trusted.
+/// requires a code. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
