@@ -277,9 +277,8 @@ impl<'a> Profile<'a> {
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
         // As in botocore, only a whole line can be a comment.
-        let help = text
-            .contains(" #")
-            .then_some("put the comment on its own line");
+        let has_comment = text.contains(" #");
+        let help = has_comment.then_some("put the comment on its own line");
         parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
     }
 
@@ -378,12 +377,11 @@ impl Profiles {
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} (from {setting})");
-        if let Some(advice) = self.spelling_advice(name) {
-            return Problem::usage(text).help(advice);
-        }
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
-        let help = if is_bare {
+        let help = if let Some(advice) = self.spelling_advice(name) {
+            advice
+        } else if is_bare {
             format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
         } else if is_in_quotes(name) {
             "remove the quotes from the name".to_owned()

@@ -249,8 +249,8 @@ async fn ask_in_regions(
 
 /// Asks the provider with this origin once.
 ///
-/// The futures are boxed, because the future for the instance metadata contains a whole client of the
-/// SDK.
+/// The futures are boxed, because the future for the instance metadata contains a whole client of
+/// the SDK.
 ///
 /// # Errors
 /// When the provider isn't configured, after which the next one is asked, or when it fails.

@@ -297,8 +297,8 @@ pub async fn instance_region(
 
     let client = metadata_client(settings, clients);
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
-    let found =
-        budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
+    let path = "/latest/meta-data/placement/region";
+    let found = budget.retry(async || read_region(client.get(path).await));
     found.await.map_err(|error| {
         // Outside EC2, there may be no answer.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
