@@ -476,7 +476,6 @@ impl Endpoints {
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        /// Returns the endpoint according to the rules in a service's crate.
         macro_rules! by_rules {
             ($sdk:ident) => {{
                 use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};

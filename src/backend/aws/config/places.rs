@@ -147,8 +147,9 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // Such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't checked, because the file
-    // doesn't have to exist. Proxies and the profile's settings have other names.
+    // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
+    // checked, because the file doesn't have to exist. Proxies and the profile's settings have
+    // other names.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));

@@ -117,7 +117,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
         // Their texts are left out, because they are about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
-        // This changes only an outage.
+        // `with_outage_headline` changes only an outage.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
             return error.with_outage_headline(headline);
         }
@@ -258,7 +258,7 @@ fn credential_defect(text: &str) -> Option<String> {
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
     }
-    // Only saves time.
+    // `is_plain_ascii` only saves time.
     if is_plain_ascii(text) {
         return None;
     }

@@ -290,9 +290,9 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
-/// The session becomes the source of the chain, instead of this role and the roles before it. The
-/// last such session in the chain is used. Reads the files in `directory`, but only if a role
+/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require an MFA
+/// code. The session becomes the source of the chain, instead of this role and the roles before it.
+/// The last such session in the chain is used. Reads the files in `directory`, but only if a role
 /// requires a code. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
@@ -306,8 +306,9 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 }
 
 /// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
-/// Returns `None` if the role doesn't require a code, if there isn't a session of this role that is
-/// valid for one more minute, or, with a note, if a different user could have written the file.
+/// Returns `None` if the role doesn't require an MFA code, if there isn't a session of this role
+/// that is valid for one more minute, or, with a note, if a different user could have written the
+/// file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
