@@ -262,9 +262,9 @@ impl Statements<'_> {
     ///   characters at its end.
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
-    /// - AWS authorizes a path as the request spells it: `/prod/app` needs `parameter/prod/app`,
-    ///   and `/prod/app/` is matched by `parameter/prod/app/*`. It doesn't matter whether the path
-    ///   is recursive.
+    /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
+    ///   `parameter/prod/app/*`. In case AWS removes the slash at its end, `parameter/prod/app` is
+    ///   allowed, too. It doesn't matter whether the path is recursive.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();
