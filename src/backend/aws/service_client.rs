@@ -436,9 +436,9 @@ impl Endpoints {
     }
 
     /// Returns a part of the key for a cached answer. This part depends on each setting that
-    /// changes the endpoint of this store or of STS, except the region, which [`Aws::cache_key`]
-    /// adds. STS is included, because it provides the credentials of the role that reads from the
-    /// store.
+    /// changes the endpoint of this store or of STS, except the region, which
+    /// [`Aws::cache_key`](super::Aws::cache_key) adds. STS is included, because it provides the
+    /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))

@@ -280,7 +280,8 @@ fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
-/// Asks for the instance's region and asks again after each outage.
+/// Asks for the instance's region. Asks again after an outage, unless there is no route to the
+/// service.
 ///
 /// # Errors
 /// When the service does not answer, for example outside EC2, or when AWS_EC2_METADATA_DISABLED is

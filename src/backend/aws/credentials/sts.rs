@@ -186,7 +186,6 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
-/// The remedy for a token file that can't be read.
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
