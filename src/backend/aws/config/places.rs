@@ -348,8 +348,8 @@ impl Profiles {
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
     ///   if all profiles have such a header, the advice is to remove the word `profile`.
-    /// - If the profile has a setting with `key` in its name, but no `aws_access_key_id`, the advice
-    ///   is to write `aws_access_key_id`.
+    /// - If the profile has a setting with `key` in its name, but no `aws_access_key_id`, the
+    ///   advice is to write `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
         // The name that was meant by a header with the word `profile`. `split_header` also accepts
         // `default`, which is right without the word.
