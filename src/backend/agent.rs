@@ -99,15 +99,15 @@ pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
-    /// AWS's settings. Only the region, the role and the token in them affect the requests.
+    /// AWS's settings. Requests use only the default region, the role and the token.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
 }
 
 impl Agent {
-    /// Creates the backend. It reads AWS's configuration files and opens connections only when they
-    /// are needed.
+    /// Creates the backend. Doesn't read AWS's configuration files, which [`Self::read_profile`]
+    /// does, and doesn't open a connection.
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
         let configured = settings.max_attempts;
@@ -181,8 +181,8 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let request = self.settings.with_defaults(locator);
         let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
-        // The agent's region should be the configured one. If it isn't, `read_response` finds that
-        // out.
+        // We assume that the agent reads from the configured region. `read_response` checks whether
+        // it really read from the requested one.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
 
@@ -225,14 +225,15 @@ impl Agent {
     /// Sends the request for a secret once and reads the response.
     ///
     /// # Errors
-    /// When there is no complete response, and in the same cases as [`read_response`].
+    /// When the request is invalid, when there is no complete response, and in the same cases as
+    /// [`read_response`].
     async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
         let http_request = head.body(Bytes::new()).map_err(not_sent)?;
         let sent = self.http.send(http_request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is an outage, like one that isn't from AWS.
+        // A body that breaks off or is too long is an outage, like a body that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, request)
     }
@@ -281,8 +282,8 @@ fn unsupported_error(why: &str) -> FetchError {
 /// Messages quote only the code and the message of an error.
 ///
 /// # Errors
-/// If AWS or the agent answers with an error, or if the document is malformed, or about a different
-/// secret or region.
+/// If AWS or the agent answers with an error, if the secret doesn't have a value, or if the
+/// document is malformed or about a different secret, version or region.
 fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
     if status == 200 {
         let document = read_secret(body, &request.id, &request.version)?;
@@ -320,8 +321,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
 
     let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
-        // A 403 is a denial even if its code is that of an outage, so neither the agent nor AWS is
-        // asked again.
+        // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
+        // AWS is asked again.
         return Err(FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error));
     }
     Err(error)

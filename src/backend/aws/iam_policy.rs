@@ -111,8 +111,7 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// Returns the error for a `role` that the launch does not assume. `roles` are those that it
-/// assumes.
+/// Returns the error for a `role` that the launch does not assume. It only assumes `roles`.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = match names.is_empty() {
@@ -257,16 +256,15 @@ impl Statements<'_> {
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
     /// is described with `--describe`, with `--metadata` and by the agent. It is read, too, except
-    /// with `--metadata`. A parameter with `--metadata` needs a different action, which
-    /// [`Self::add_reading`] allows.
+    /// with `--metadata`. Parameters with `--metadata` are left to [`Self::add_reading`].
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
-    /// - AWS authorizes a path as the request spells it: `/prod/app` needs `parameter/prod/app`,
-    ///   and `/prod/app/` is matched by `parameter/prod/app/*`. It doesn't matter whether the path
-    ///   is recursive.
+    /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
+    ///   `parameter/prod/app/*`. In case AWS removes the slash at its end, `parameter/prod/app` is
+    ///   allowed, too. It doesn't matter whether the path is recursive.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();

@@ -144,9 +144,9 @@ impl Aws {
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
     }
 
-    /// Asks AWS to describe the secrets in `fetched`, except those with an error after which a
-    /// description wouldn't help ([`is_about_the_secret`]), and those whose region isn't known.
-    /// Returns one description for each of the others, or the error of its request.
+    /// Asks AWS to describe the secrets in `fetched`, except those whose region isn't known, and
+    /// those with an error that isn't about the secret ([`is_about_the_secret`]). Returns one
+    /// description for each of the others, or the error of its request.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
@@ -185,7 +185,7 @@ impl Aws {
     /// what a description can't show, such as a version without a label, or one of AWS's own
     /// parameters.
     ///
-    /// Also asks STS who the caller is.
+    /// Opens a session in the same way as [`Self::answers`], and asks STS who the caller is.
     ///
     /// # Errors
     /// In the same cases as [`Self::answers`].

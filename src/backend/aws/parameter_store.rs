@@ -234,9 +234,9 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// True unless both the request and the parameter have an ARN, and the two differ in the
-    /// partition, region or account. `region` replaces the region in the request's ARN, because it
-    /// can be a fallback region.
+    /// True if the request's ARN and the parameter's have the same partition, region and account,
+    /// or if there is only one ARN or none. `region`, which can be a fallback region, replaces the
+    /// region in the request's ARN.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -267,13 +267,14 @@ impl Parameter {
     }
 
     /// True if the parameter's name and ARN name the parameter `id`, in any spelling. The response
-    /// may leave out one of them.
+    /// may leave out either, but not both.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True unless the label or the version number in the response differs from the requested one.
-    /// If a version number was requested, the response must have it.
+    /// True unless the selector in the response, a label or a version number, differs from the
+    /// requested one. The response may leave out the selector, but not the number of a requested
+    /// version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
@@ -448,7 +449,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch.
+    // A path is the only request of its batch, so one parameter is enough.
     read_pages(input, batch.len(), request_page).await
 }
 

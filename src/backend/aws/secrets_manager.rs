@@ -135,8 +135,7 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     described.into_iter().map(to_secret).collect()
 }
 
-/// Describes a secret in a region. Asks again after each outage, until the session's budget ends.
-/// May assume a role first.
+/// Describes a secret in a region. Asks again after each outage. May assume a role first.
 ///
 /// # Errors
 /// When AWS answers with an error, when outages last until the budget ends, or when the role can't

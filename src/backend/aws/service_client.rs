@@ -5,14 +5,13 @@
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
 //! both without the SDK. This is faster, and wipes the body. We don't use the SDK's clients,
-//! because retries, endpoints and connections are ours anyway. Each client would cost half a
-//! million instructions, and each of its requests a quarter of a million.
+//! because retries, endpoints and connections are ours anyway, and each client would cost half a
+//! million instructions.
 //!
 //! An error never quotes the body of a response, which may contain a secret.
 //!
 //! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
-//! parse a table of all partitions. That costs half a million instructions. The rules don't return
-//! the name of a partition, so this file has a table of these names.
+//! parse a table of all partitions. That costs half a million instructions.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -62,7 +61,6 @@ pub struct Clients {
     pub http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
     pub direct: HttpClient,
-    /// The client of the instance metadata.
     pub metadata: OnceCell<imds::Client>,
 }
 
@@ -176,14 +174,14 @@ impl Client {
     }
 
     /// Sends a request for an operation and returns the result of `parse` for the response's body.
-    /// After an outage that may pass, the request is repeated, as long as the budget lasts.
+    /// After an outage that may be temporary, the request is repeated, as long as the budget lasts.
     ///
     /// `target` is the name of the service and the operation, as in
     /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
     ///
     /// # Errors
-    /// When AWS answers with an error, when `parse` fails, or when outages last until there are no
-    /// more attempts. The error is that of the last attempt.
+    /// When the request can't be sent, when AWS answers with an error, when `parse` fails, or when
+    /// outages last until there are no more attempts. The error is that of the last attempt.
     pub async fn call_json<T>(
         &self,
         target: &str,
@@ -223,7 +221,7 @@ impl Client {
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            // The connection broke. A status of 500 or more says more than this.
+            // With an `io_kind`, the connection broke. A status of 500 or more says more than that.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }
@@ -235,10 +233,10 @@ impl Client {
     }
 
     /// Returns the error for a request without a response: `failure` or, if the user has configured
-    /// the endpoint, a failure whose remedy names the setting. If the region is probably
-    /// misspelled, such as `us-eats-1`, the error is a refusal instead, because no later attempt
-    /// can succeed. A region is probably misspelled if AWS doesn't have a host for it, but has one
-    /// for a similar region, which this function looks up.
+    /// the endpoint, a failure whose remedy names the setting. If AWS doesn't have a host for the
+    /// region, but has one for a similar region, which this function looks up, the region is
+    /// probably misspelled, as in `us-eats-1`. Then the error is a refusal, because no later
+    /// attempt can succeed.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
@@ -424,9 +422,9 @@ pub struct Endpoints {
     /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, only
     /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
-    /// The value of AWS_USE_FIPS_ENDPOINT or, if that isn't set, of the profile's setting.
+    /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
-    /// The value of AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, of the profile's setting.
+    /// AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_dual_stack: bool,
 }
 
@@ -438,9 +436,9 @@ impl Endpoints {
     }
 
     /// Returns a part of the key for a cached answer. This part depends on each setting that
-    /// changes the endpoint of this store or of STS, except the region, which [`Aws::cache_key`]
-    /// adds. STS is included, because it provides the credentials of the role that reads from the
-    /// store.
+    /// changes the endpoint of this store or of STS, except the region, which
+    /// [`Aws::cache_key`](super::Aws::cache_key) adds. STS is included, because it provides the
+    /// credentials of the role that reads from the store.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
@@ -449,8 +447,8 @@ impl Endpoints {
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
-    /// without the SDK's rules, and doesn't check whether the region exists. The rules decide about
-    /// FIPS, dual stack and all other partitions.
+    /// without the SDK's rules, and doesn't check whether the region exists. The rules are used for
+    /// FIPS, for dual stack and in all other partitions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
@@ -478,7 +476,6 @@ impl Endpoints {
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        /// Returns the endpoint according to the rules in a service's crate.
         macro_rules! by_rules {
             ($sdk:ident) => {{
                 use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};

@@ -12,8 +12,7 @@
 //! others. Here, an invalid value is always an error that names the variable or the setting.
 //!
 //! Three variables don't have an effect, because only the SDK's own clients would read them:
-//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE. Only AWS_RETRY_MODE is
-//! checked.
+//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE.
 
 mod places;
 mod role_chain;
@@ -46,7 +45,6 @@ use places::{
 };
 use role_chain::role_chain;
 
-/// The settings of a session.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub options: AwsOptions,
@@ -55,9 +53,9 @@ pub struct Settings {
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
-    /// The variable that chooses the profile, and the profile's name. As in botocore, it is
-    /// AWS_DEFAULT_PROFILE or, if that isn't set, AWS_PROFILE. Credentials in variables have
-    /// precedence over this profile.
+    /// The variable that chooses the profile, and the profile's name. As in botocore,
+    /// AWS_DEFAULT_PROFILE has precedence over AWS_PROFILE, and credentials in variables have
+    /// precedence over both.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
@@ -75,8 +73,7 @@ pub struct Settings {
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The remedy for missing credentials on ECS, Kubernetes or Lambda. It is `None` everywhere
-    /// else.
+    /// The remedy for missing credentials on ECS, Kubernetes or Lambda.
     pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile or to correct its spelling, if that would help.
     pub profile_advice: Option<String>,
@@ -111,17 +108,17 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-    /// False on Fargate and in Lambda, which don't have this service. True everywhere else, even if
-    /// the service doesn't answer yet.
+    /// False on Fargate and in Lambda, which don't have this service.
     pub may_exist: bool,
 }
 
 impl Settings {
-    /// Merges the options with the variables that the AWS CLI also reads. Doesn't read the
-    /// configuration files. With `--local`, AWS isn't asked, so nothing is read.
+    /// Merges the options with the variables. Doesn't read the configuration files. With `--local`,
+    /// AWS isn't asked, so no variable is read, and the settings are the defaults.
     ///
     /// # Errors
-    /// When a variable has an invalid value. There is one error for each such variable.
+    /// When a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
+    /// There is one error for each such variable.
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         if let SourceOption::Local(_) = options.source {
             return Ok(Self::default());
@@ -166,9 +163,9 @@ impl Settings {
         }
     }
 
-    /// Sets the settings that can be in a variable or in the profile. This is done twice: first
-    /// only with the variables, and again once the profile has been read. The second time replaces
-    /// the earlier values. An invalid value adds an error to `places`.
+    /// Sets the settings that can be in a variable or in the profile. Once the profile has been
+    /// read, this is done again and replaces the earlier values. An invalid value adds an error to
+    /// `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         // AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
@@ -186,7 +183,7 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
 
-    /// Returns the default region. If it is `None`, the instance metadata has to be asked.
+    /// Returns the default region, if one is configured.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref().map(|(region, _)| region)
     }
@@ -335,8 +332,8 @@ fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
     let has_region = settings.region.is_some() || region_of(name).is_some();
-    let is_usable = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
-    let others = Vec::from_iter(profiles.names().filter(is_usable));
+    let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
+    let others = Vec::from_iter(profiles.names().filter(is_choice));
     let must_choose = source.is_none() && !others.is_empty();
     let names = others.join(", ");
     match profiles.spelling_advice(name) {
@@ -367,7 +364,8 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks the variables of a container that only the SDK reads. Adds an error for each invalid one.
+/// Checks the variables of a container that only the SDK reads. Adds an error for each invalid
+/// value.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
@@ -381,7 +379,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     }
 }
 
-/// Reads the credentials in variables. Adds an error for each invalid one. AWS_SECURITY_TOKEN is
+/// Reads the credentials in variables. Adds an error for each invalid value. AWS_SECURITY_TOKEN is
 /// the older name of AWS_SESSION_TOKEN. As in botocore, the older name has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
@@ -428,8 +426,8 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
     region.or(in_profile.map(|region| (region, source)))
 }
 
-/// Reads the endpoints, each with the name of its option, variable or setting. Adds an error for
-/// each invalid one.
+/// Reads the endpoints, each with the name of its option, variable or setting, and whether to use
+/// FIPS and dual stack. Adds an error for each invalid value.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);

@@ -28,7 +28,7 @@ use crate::time::Progress;
 pub struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
-    /// The errors of everything that was read so far.
+    /// The errors of the variables and settings that were read so far.
     pub errors: Vec<Problem>,
 }
 
@@ -42,7 +42,8 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the value of a variable or, if it isn't set, of the profile's setting, which has the
-    /// same name in lower case and without `aws_`. Checks both: an invalid value adds an error.
+    /// same name in lower case and without `aws_`. Checks both. An invalid value adds an error and
+    /// is treated as unset.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
@@ -50,7 +51,8 @@ impl<'a> Places<'a> {
         in_variable.or(in_profile)
     }
 
-    /// Returns the value of a variable. An invalid value adds an error.
+    /// Returns the value of a variable, or `None` if it is unset, empty or invalid. An invalid
+    /// value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let parsed = parse_named(name, value, parse).map_err(|mut error| {
@@ -64,30 +66,30 @@ impl<'a> Places<'a> {
         parsed.ok()
     }
 
-    /// Returns the text of a variable, or `None` if the variable is unset or empty. If
-    /// [`parse_named`] refuses the text, adds an error and returns `None`.
+    /// Returns the text of a variable, like [`Self::variable`]. A text is invalid if
+    /// [`parse_named`] refuses it.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
 
-    /// Returns the text of a variable with the id or the secret of an access key. As in the SDKs, a
-    /// variable that consists of blanks is treated as unset. A text that [`parse_named`] refuses
-    /// adds an error.
+    /// Returns the text of a variable with the id or the secret of an access key, like
+    /// [`Self::text`]. But as in the SDKs, a variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Returns the value of a setting in the profile. An invalid value adds an error.
+    /// Returns the value of a setting in the profile, or `None` if there isn't a profile or the
+    /// setting is unset or invalid. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
         parsed.map_err(|error| self.errors.push(error)).ok()?
     }
 
-    /// Returns the endpoint of a service in the `services` section that the profile names. For the
-    /// variable AWS_ENDPOINT_URL_SSM, it is the `endpoint_url` below `ssm`. An invalid URL adds an
-    /// error.
+    /// Returns the endpoint of a service in the `services` section that the profile names, if there
+    /// is a valid one. For the variable AWS_ENDPOINT_URL_SSM, it is the `endpoint_url` below `ssm`.
+    /// An invalid URL adds an error.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
@@ -121,31 +123,33 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Parses the text of a variable or of a setting in the profile. The error is the expected value,
-/// for the message "… must be …".
+/// Parses the text of a variable or of a setting in the profile. The error describes the expected
+/// value, for the message "… must be …".
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value, or the expected one.
+/// A parsed value, or a description of the expected one.
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
 const FILE_REMEDY: &str = "use a value of one line, such as a path";
 
-/// Parses the value of a variable or a setting. Messages call it `name`.
+/// Parses the value of a variable or a setting, which messages call `name`.
 ///
 /// # Errors
-/// When the value is invalid, isn't UTF-8, has several lines, or has characters that are easy to
-/// overlook, or when it is a variable that nothing has expanded. The message quotes the value only
-/// if it can't be a secret.
+/// When the value is invalid, isn't UTF-8, has several lines, has characters that are easy to
+/// overlook, or begins with an unexpanded variable. The message quotes the value only if it can't
+/// be a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
+    // `is_plain_ascii` only saves time.
     if !is_plain_ascii(&text)
         && let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text))
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // `$AWS_REGION` or `${{ secrets.KEY }}`. AWS_…_FILE isn't checked, because such a file
-    // doesn't have to exist. Nor are proxies and the settings of a profile.
+    // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
+    // checked, because the file doesn't have to exist. Proxies and the profile's settings have
+    // other names.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
@@ -202,7 +206,7 @@ pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
 /// Looks up a word, in upper or lower case, in a table.
 ///
 /// # Errors
-/// When the text is any other word. The error is `expected`.
+/// When the table doesn't have the word. The error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -236,14 +240,13 @@ impl ConfigFiles {
 /// below it instead of a value. Its value here is a line feed and the lines below it.
 pub type Section = BTreeMap<String, String>;
 
-/// Returns the text of a setting. An empty one, such as `aws_session_token =` in some files, is
-/// treated as unset, and so is one that only has settings below it.
+/// Returns the text of a setting. An empty setting, such as `aws_session_token =` in some files, is
+/// treated as unset, and so is a setting that only has settings below it.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     let text = section.get(key).map(String::as_str);
     text.filter(|text| !has_no_value(text))
 }
 
-/// A profile in the configuration files.
 #[derive(Clone, Copy)]
 pub struct Profile<'a> {
     pub name: &'a str,
@@ -284,7 +287,7 @@ impl<'a> Profile<'a> {
     /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
-        // Such a profile doesn't provide credentials.
+        // This is the status of any launch without credentials.
         Problem::new(Status::Denied, text)
     }
 }
@@ -292,8 +295,7 @@ impl<'a> Profile<'a> {
 /// The sections of the config and credentials files.
 #[derive(Default)]
 pub struct Profiles {
-    /// The sections. The key is the section's kind, such as [`PROFILE`], and its name without the
-    /// kind.
+    /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
     /// The headers of the sections in the configuration file that don't have a known kind. Perhaps
     /// the word `profile` is missing.
@@ -346,8 +348,8 @@ impl Profiles {
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
     ///   if all profiles have such a header, the advice is to remove the word `profile`.
-    /// - If the profile has an access key under a different name, the advice is to write
-    ///   `aws_access_key_id`.
+    /// - If the profile has a setting with `key` in its name, but no `aws_access_key_id`, the
+    ///   advice is to write `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
         // The name that was meant by a header with the word `profile`. `split_header` also accepts
         // `default`, which is right without the word.
@@ -376,25 +378,22 @@ impl Profiles {
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         let text = format!("there is no {noun} (from {setting})");
-        if let Some(advice) = self.spelling_advice(name) {
-            return Problem::usage(text).help(advice);
-        }
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
-        let help = match nearest(name, names.iter().copied()) {
-            _ if is_bare => {
-                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
-            }
-            _ if is_in_quotes(name) => "remove the quotes from the name".to_owned(),
-            _ if name.starts_with('$') => "the variable isn't expanded: use a name".to_owned(),
-            Some(nearest) => format!("did you mean {nearest:?}?"),
-            None if names.is_empty() => {
-                "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
-            }
-            None => format!(
-                "add it, or choose an existing profile: {}",
-                names.join(", ")
-            ),
+        let help = if let Some(advice) = self.spelling_advice(name) {
+            advice
+        } else if is_bare {
+            format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
+        } else if is_in_quotes(name) {
+            "remove the quotes from the name".to_owned()
+        } else if name.starts_with('$') {
+            "the variable isn't expanded: use a name".to_owned()
+        } else if let Some(nearest) = nearest(name, names.iter().copied()) {
+            format!("did you mean {nearest:?}?")
+        } else if names.is_empty() {
+            "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
+        } else {
+            format!("add it, or choose an existing profile: {}", names.join(", "))
         };
         Problem::usage(text).help(help)
     }
@@ -470,8 +469,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// Returns `None` for an unknown kind, and for a name with spaces or quotes unless the whole name
-/// is in quotes.
+/// `default` is the name of a profile. Returns `None` for an unknown kind, and for a name with
+/// spaces or quotes unless the whole name is in quotes.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -492,10 +491,10 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
 const UNREADABLE_LINE: &str = "this line must be a section, such as [default], or a setting in a section, such as region = us-east-1";
 
 /// The sections in the order in which they appear in a file. Each has the number of its first line,
-/// its name, and its settings.
+/// its header, and its settings.
 type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 
-/// Parses a file in botocore's format, which is that of Python's `configparser`.
+/// Parses a file in botocore's format.
 ///
 /// # Errors
 /// When a line is neither a section nor a setting in a section. The error is the number of the
@@ -524,9 +523,9 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
         }
         indent = line_indent;
 
-        if let Some(header) = content.strip_prefix('[') {
-            let (name, _) = header.rsplit_once(']').ok_or(number)?;
-            sections.push((number, name.trim(), Section::new()));
+        if let Some(rest) = content.strip_prefix('[') {
+            let (header, _) = rest.rsplit_once(']').ok_or(number)?;
+            sections.push((number, header.trim(), Section::new()));
             last_name = None;
             continue;
         }

@@ -33,11 +33,11 @@ pub struct RoleChain {
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),
-    /// `credential_source = Environment`
+    /// The credentials in variables (`credential_source = Environment`).
     Environment,
-    /// `credential_source = EcsContainer`
+    /// The container's role (`credential_source = EcsContainer`).
     Container,
-    /// `credential_source = Ec2InstanceMetadata`
+    /// The instance's role (`credential_source = Ec2InstanceMetadata`).
     Instance,
     /// The command line of a `credential_process`. Its arguments can be secret.
     Process(String),
@@ -69,7 +69,6 @@ pub struct Sso {
     pub session: String,
 }
 
-/// A role that a profile assumes.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileRole {
     pub arn: String,
@@ -109,8 +108,8 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
         };
         roles.push(role);
 
-        // If a profile names itself as its source, the source's credentials are in the same
-        // profile.
+        // The source is in this profile if the profile has a `credential_source`, or if it names
+        // itself as its source profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile in {:?}", profile.name);

@@ -18,9 +18,9 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider whose failure can pass is asked again, like any service, within its region's share of
-//! the time. After that, a provider that needs STS is asked with STS in each fallback region. With
-//! `--wait`, the whole search is repeated.
+//! A provider whose failure may be temporary is asked again, like any service, within its region's
+//! share of the time. After that, a provider that needs STS is asked with STS in each fallback
+//! region. With `--wait`, the whole search is repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So a
 //! provider with an incomplete configuration is an error, not a reason to ask the next provider.
@@ -103,7 +103,7 @@ pub fn ask_for_missing_codes(
 /// # Errors
 /// When no provider has credentials, or when a configured provider fails
 /// ([`Cause::NoCredentials`]). When a certificate, a CA bundle or a proxy is the reason
-/// ([`Cause::Refused`]), which would also fail the requests for secrets.
+/// ([`Cause::Refused`]), because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let origins = [
@@ -139,10 +139,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // Unless the next provider may be asked, the error ends the search. But the last provider,
-        // the instance metadata service, can be late or broken on any machine. So its error is
-        // returned as it is only if waiting wouldn't help, and otherwise becomes one of the reasons
-        // why there are no credentials.
+        // Unless the next provider may be asked, the error ends the search and is returned. But the
+        // last provider, the instance metadata service, can be late or broken on any machine. So
+        // its error is returned only if waiting wouldn't help. Otherwise, it becomes one of the
+        // reasons why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
             return Err(error);
@@ -167,13 +167,14 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         help = help.or(problem.help);
         (status, last_reason) = (problem.status, problem.text);
     }
+    // From here on, each help is more specific than the earlier ones, and replaces them.
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     for (variable, needed) in [
         ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
         ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
         // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
-        // CLI's files.
+        // CLI's files. `both_keys` isn't a variable, so `is_set` is false for it.
         ("AWS_ACCESS_KEY", both_keys),
         ("aws_access_key_id", both_keys),
     ] {
@@ -248,8 +249,8 @@ async fn ask_in_regions(
 
 /// Asks the provider with this origin once.
 ///
-/// The futures are boxed, because the one for the instance metadata contains a whole client of the
-/// SDK.
+/// The futures are boxed, because the future for the instance metadata contains a whole client of
+/// the SDK.
 ///
 /// # Errors
 /// When the provider isn't configured, after which the next one is asked, or when it fails.
@@ -260,7 +261,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
         CredentialsOrigin::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
         CredentialsOrigin::Container => Box::pin(container_credentials(context)).await,
         CredentialsOrigin::Instance => Box::pin(instance_credentials(context)).await,
-        // The search doesn't ask for a role, which is assumed with the credentials that it finds.
+        // Not reached: a role is assumed with the credentials that the search finds.
         CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
     }
 }
@@ -327,15 +328,15 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 }
 
 /// Replaces a failure of the profile's source after which the next provider would be asked. Because
-/// the profile is configured, the new failure ends the search, or the source is asked again. It
-/// doesn't have a remedy. Returns any other failure unchanged.
+/// the profile is configured, the new failure, which doesn't have a remedy, ends the search. If the
+/// source hasn't answered, it is asked again first. Returns any other failure unchanged.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
     let Problem { text, status, .. } = *error.problem;
     let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
-    // A temporary failure means that the source hasn't answered, so it is asked again.
+    // A temporary failure means that the source hasn't answered.
     match status == Status::Temporary {
         true => service_failure(text),
         false => unusable(text),

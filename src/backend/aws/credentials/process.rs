@@ -47,8 +47,8 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, and later
-/// ones would print the same message.
+/// True once a program has failed. With `--wait`, programs are started again and again, and would
+/// print the same message each time.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
@@ -67,7 +67,8 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`]. The remedy is to log in again.
+/// In the same cases as [`printed_credentials`]. An error without a remedy gets the advice to log
+/// in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -155,7 +156,7 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, with its standard output, until [`Self::output`] takes it.
+/// A program that has been started, and its standard output until [`Self::output`] is called.
 /// Dropping this value kills the program, unless it has ended, and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 

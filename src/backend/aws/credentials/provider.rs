@@ -36,8 +36,7 @@ pub struct SearchContext<'a> {
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
     pub budget: &'a RetryBudget<'a>,
-    /// The way to the profile's credentials. It is `None` if the profile doesn't have any or isn't
-    /// used.
+    /// How the profile gets its credentials. `None` if the profile doesn't have any or isn't used.
     pub chain: Option<&'a RoleChain>,
     /// The codes that the user has typed. The key is the serial number of the MFA device.
     pub mfa_codes: &'a BTreeMap<String, String>,
@@ -83,7 +82,6 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError
     unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
-/// The remedy for a role that doesn't trust EKS Pod Identity.
 const TRUST_EKS: &str = "allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy";
 
 /// Parts of AWS's reasons for refusing credentials, and what the user should do.
@@ -111,15 +109,15 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 ///
 /// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
 /// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage only
-/// gets the headline. An error about a certificate, a CA bundle or a proxy is returned unchanged,
-/// because every other request would fail with it, too.
+/// gets the headline. An error about the caller's own credentials, a certificate, a CA bundle or a
+/// proxy is returned unchanged, because every other request would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
         // Their texts are left out, because they are about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
-        // This changes only an outage. `NoCredentials` already says that AWS refused the keys.
+        // `with_outage_headline` changes only an outage.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
             return error.with_outage_headline(headline);
         }
@@ -260,6 +258,7 @@ fn credential_defect(text: &str) -> Option<String> {
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
     }
+    // `is_plain_ascii` only saves time.
     if is_plain_ascii(text) {
         return None;
     }
@@ -295,7 +294,7 @@ pub fn explain_refused_credentials(
 
 /// Returns the sentence that says what is wrong with credentials that AWS refused, and what
 /// somebody who has copied them should do. The sentence shows the last characters of the access
-/// key, unless the two keys look swapped.
+/// key, unless the two keys look swapped, because then the characters could be secret.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     if let Some(text) = swapped_keys(credentials) {
         return (text, SWAPPED_REMEDY);

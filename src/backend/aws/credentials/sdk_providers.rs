@@ -5,10 +5,9 @@
 //! notes what the SDK would hide.
 //!
 //! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
-//! credentials of a role. The SDK's provider reads the token and refreshes it if it has nearly
-//! expired. If a refresh fails, the SDK's provider hides the failure and returns the old token, so
-//! we note the failure ourselves (`HiddenFailure`). The user is asked to log in again only if AWS
-//! says that the session is over.
+//! credentials of a role. If the SDK's provider can't refresh the token, it hides the failure and
+//! returns the old token, so we note the failure ourselves (`HiddenFailure`). The user is asked to
+//! log in again only if AWS says that the session is over.
 //!
 //! The instance metadata service (IMDS) has the credentials of the instance's role and the
 //! instance's region. A machine outside EC2 doesn't have this service. There, the connection is
@@ -186,7 +185,6 @@ fn expired_sso_session(profile: &str) -> FetchError {
     unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
 }
 
-/// The beginning of the message about an error of the instance metadata.
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
@@ -220,7 +218,7 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
-        // The SDK's error if the metadata service reports AssumeRoleUnauthorizedAccess.
+        // The SDK returns this if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
             let text = "EC2 may not assume the instance's role";
             let why = error.source().map(error_text).unwrap_or_default();
@@ -282,7 +280,8 @@ fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
 
-/// Asks for the instance's region and asks again after each outage.
+/// Asks for the instance's region. Asks again after an outage, unless there is no route to the
+/// service.
 ///
 /// # Errors
 /// When the service does not answer, for example outside EC2, or when AWS_EC2_METADATA_DISABLED is
@@ -299,8 +298,8 @@ pub async fn instance_region(
 
     let client = metadata_client(settings, clients);
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
-    let found =
-        budget.retry(async || read_region(client.get("/latest/meta-data/placement/region").await));
+    let path = "/latest/meta-data/placement/region";
+    let found = budget.retry(async || read_region(client.get(path).await));
     found.await.map_err(|error| {
         // Outside EC2, there may be no answer.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
@@ -353,7 +352,7 @@ fn is_unreachable(error: &ImdsError) -> bool {
     matches!(kind, Some(HostUnreachable | NetworkUnreachable))
 }
 
-/// Returns the kind of the operating system's error, if the connection failed with one.
+/// Returns the kind of the connection's failure, if there was one ([`FetchError::io_kind`]).
 fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
     find_source::<FetchError>(error)?.io_kind
 }
@@ -483,8 +482,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 }
 
 /// Returns the failure of a provider that sent its request with the SDK. It depends on the HTTP
-/// status or, without one, on the failure of our connector. The message is `why`, unless our
-/// connector failed with something other than an outage, which has a complete message of its own.
+/// status or, without one, on the failure of our connector. The message is `why`. But if our
+/// connector's failure isn't an outage, it has a complete message, which stays.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -72,8 +72,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 /// that the user has typed, by the serial number of the MFA device.
 ///
 /// # Errors
-/// When AWS refuses the role or the credentials of the client. For the credentials, the error says
-/// which ones these are, and where they come from. When AWS doesn't respond, or when its response
+/// When AWS refuses the role or the credentials of the client. An error about the credentials says
+/// which ones they are, and where they come from. When AWS doesn't respond, or when its response
 /// doesn't have valid credentials, which is an outage.
 pub async fn assume_once(
     client: &Client,
@@ -135,7 +135,7 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in a response from STS.
+/// Converts the credentials in a response from STS. Ignores an invalid expiration.
 ///
 /// # Errors
 /// When the response doesn't have valid credentials.
@@ -186,7 +186,6 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
-/// The remedy for a token file that can't be read.
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
@@ -213,8 +212,7 @@ pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResu
     web_identity_credentials(&identity, context).await
 }
 
-/// Exchanges the token of a web identity for the credentials of its role. Reads the file with the
-/// token, and sends a request to STS.
+/// Exchanges the token of a web identity for the credentials of its role.
 ///
 /// # Errors
 /// When the file can't be read or is empty, or when STS refuses the token or doesn't answer.
@@ -291,10 +289,10 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require a code.
-/// The session becomes the source of the chain, instead of this role and the roles before it. The
-/// last such session in the chain is used. Reads the files in `directory`, but only if a role
-/// requires a code. Adds a note about the file that is used.
+/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require an MFA
+/// code. The session becomes the source of the chain, instead of this role and the roles before it.
+/// The last such session in the chain is used. Reads the files in `directory`, but only if a role
+/// requires a code. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -307,13 +305,14 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 }
 
 /// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
-/// The result is `None` if the role doesn't require a code, or if there isn't a session of this
-/// role that is valid for one more minute. It is also `None`, with a note, if a different user
-/// could have written the file.
+/// Returns `None` if the role doesn't require an MFA code, if there isn't a session of this role
+/// that is valid for one more minute, or, with a note, if a different user could have written the
+/// file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
-    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    // A symbolic link isn't followed, because only this directory and the file are checked. Without
+    // O_NONBLOCK, opening a FIFO would wait for a writer.
     let flags = O_NOFOLLOW | O_NONBLOCK;
     let opened = File::options().read(true).custom_flags(flags).open(&path);
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
