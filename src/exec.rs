@@ -151,8 +151,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
         let text = format!("there is no program named \"{shown}\": it looks like a command line");
-        let words = shown.trim_start_matches("exec ");
-        let words = format!("pass each word as its own argument: -- {words}");
+        let words = format!("pass each word as its own argument: -- {shown}");
         let shell = format!("start a shell: -- sh -c '{shown}'");
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
         return not_found(&text, if needs_shell { &shell } else { &words });
