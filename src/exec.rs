@@ -173,7 +173,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         }
         _ if Path::new(command).is_file() => {
             let start = interpreter(command).unwrap_or("./");
-            format!("for the file in this directory, write {start}{command}")
+            format!("use {start}{command} for the file in this directory")
         }
         _ => "install the command, or use its full path".to_owned(),
     };

@@ -128,7 +128,7 @@ pub fn refuse_encoded(
     let argument = shell_quoted(path.unwrap_or("FILE"));
     Err(problem.help(match command {
         Some(command) => format!("use {option}<({command} {argument})"),
-        None => format!("encrypt the whole file, not each value, so that {tool} can print it"),
+        None => format!("encrypt the whole file, not its values, so that {tool} can print it"),
     }))
 }
 

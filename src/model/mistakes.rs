@@ -127,7 +127,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     }
     if last == '\r' {
         let predicate = "ends with a carriage return (a Windows line ending)";
-        let help = "convert the file with this line ending: sed -i 's/\\r$//' FILE";
+        let help = "convert the file to Unix line endings: sed -i 's/\\r$//' FILE";
         return Some(Fault::new(predicate).help(help));
     }
     for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {

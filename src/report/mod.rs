@@ -167,7 +167,7 @@ impl Report {
 }
 
 /// The note about names that AWS has received, but that aren't shown.
-const SENT_NOTE: &str = "names that may be passwords aren't shown. If one is a password, change it: secrets-exec has already sent it to AWS";
+const SENT_NOTE: &str = "a name that isn't shown may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {

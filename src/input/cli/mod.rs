@@ -594,7 +594,7 @@ fn split_assignment<'t>(
     let Some((name, reference)) = assignment.split_once('=') else {
         let has_only_name = option == "--env" && is_name(assignment);
         let help = example() + if has_only_name { PASSED_ON } else { "" };
-        return Err(problem("has no \"=\" after a variable name").help(help));
+        return Err(problem("has no \"=\" after the variable name").help(help));
     };
     let Some(parsed_name) = EnvName::parse(name) else {
         if is_name(name.trim()) {

@@ -80,7 +80,8 @@ pub fn naming_remedy(name: &str) -> String {
 }
 
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
-const SPECIFIER_REMEDY: &str = "in the unit, set Environment=INSTANCE=%i, and write ${INSTANCE}";
+const SPECIFIER_REMEDY: &str =
+    "set Environment=INSTANCE=%i in the unit, and write ${INSTANCE} here";
 
 /// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str =

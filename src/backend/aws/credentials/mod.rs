@@ -193,14 +193,17 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         }
     }
     let last = looked_at.pop().unwrap_or_default();
-    let mut note = format!("secrets-exec tried {} and {last}", looked_at.join(", "));
+    let mut note = format!(
+        "secrets-exec looked for {} and {last}",
+        looked_at.join(", ")
+    );
     // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
     // the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
-        note += &format!(", but {last_reason}");
+        note += &format!(" ({last_reason})");
         "give the task, pod or instance a role"
     };
 
