@@ -22,7 +22,7 @@ use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
-/// value is `None` if the entry doesn't select the key, or if the key is null.
+/// value is `None` if the entry doesn't select the key, or if the value is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the option, or the line of a declaration, that sets one variable, for a help text:
@@ -41,7 +41,8 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns all keys of a JSON object, with the values of those that the entry selects.
+/// Returns all keys of a JSON object. The value of a key is `None` if the entry doesn't select the
+/// key, or if the value is null.
 ///
 /// # Errors
 /// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
@@ -67,8 +68,8 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns the names of all parameters below a path, with the values of those that the entry
-/// selects.
+/// Returns the names of all parameters below a path. The value is `None` if the entry doesn't
+/// select the parameter.
 pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -197,7 +198,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
-/// key in `only` that is null.
+/// key in `only` whose value is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let (what, naming) = (member_noun(object), &object.naming);
     let only = naming.only.iter().flatten().map(|key| ("only", key));

@@ -112,7 +112,7 @@ impl Rendering<'_> {
         }
 
         // After an error on a missing key, the template is rendered again with an empty text for
-        // this key, so that the next rendering reaches the next one.
+        // this key, so that the rendering reaches the next missing key.
         let (mut missing, no_mark) = (Vec::new(), None);
         while missing.len() < MOST_MISSING_KEYS {
             let misses = Misses::new(no_mark, &missing);
@@ -142,6 +142,7 @@ impl Rendering<'_> {
             let alias = lookup.alias.as_deref();
             let reference = alias.and_then(|alias| self.references.get(alias));
             let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
+            // An index past the end is a mistake, so a `default` doesn't apply.
             match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),

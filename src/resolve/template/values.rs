@@ -156,7 +156,8 @@ impl Object for SecretObject {
         }
     }
 
-    /// Looks up a key or an index, and notes a lookup that finds nothing or null.
+    /// Looks up a key or an index. Notes a lookup that finds nothing or null, and returns the value
+    /// that [`Misses::note`] has for it.
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
@@ -384,7 +385,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 ///
 /// # Errors
 /// If the input or, for `join`, an item is undefined, or if the filter would panic or use up all
-/// memory.
+/// memory. The undefined result of `x if y` without `else` isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
@@ -392,7 +393,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     };
     let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
-        // This fails for a missing key, but not for the missing `else` of `x if y`.
+        // This fails for a missing key, but not for a missing `else`.
         state.format(input.clone())?;
     } else if filter == "join"
         && let Some(item) = input.try_iter()?.find(Value::is_undefined)
