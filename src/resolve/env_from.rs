@@ -243,7 +243,6 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
         .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
-/// Returns what messages call a member: a key or, below a path, a parameter.
 fn member_noun(object: &ObjectSource) -> &'static str {
     match object.reference.locator.is_path() {
         true => "parameter",

@@ -155,7 +155,6 @@ impl Unresolved {
 /// The maximum number of paths or keys that an error lists, so that the error stays readable.
 const LISTED: usize = 8;
 
-/// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
 /// A document as JSON, or the reason why it isn't JSON.
@@ -179,7 +178,6 @@ fn quoted_key(selector: &Selector) -> String {
 }
 
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
-/// `rewrite` returns what the help of an error suggests.
 ///
 /// # Errors
 /// If the document isn't JSON, if it isn't an object although KEY is a name, or if the path can't
@@ -280,8 +278,7 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` returns what the
-/// help of an error suggests.
+/// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
@@ -551,7 +548,6 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-/// Returns what a message calls the type of a value: `a JSON string`.
 pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -111,7 +111,6 @@ pub struct Stopping {
     pub is_poll_requested: bool,
 }
 
-/// The stage of ending the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
@@ -212,7 +211,6 @@ pub enum Action {
     Exit(ExitReason),
 }
 
-/// The delay after which the timer elapses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     FirstPoll,
@@ -279,8 +277,7 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // A launch may be under way. When it is over, `RunningState::next_poll` sets the
-                // timer.
+                // If a launch is under way, `RunningState::next_poll` sets the timer at its end.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }

@@ -47,7 +47,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True unless the terminal belongs to another job or is stopped (Ctrl-S).
+/// True unless the terminal belongs to a different job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // If this isn't the controlling terminal (ENOTTY), it doesn't belong to any job.

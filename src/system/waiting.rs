@@ -170,7 +170,6 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());

@@ -92,9 +92,7 @@ pub struct Rendering<'a> {
     pub inputs: &'a AliasInputs,
     /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
-    /// The plan, for the help of an error.
     pub plan: &'a Plan,
-    /// The entry, for messages.
     pub subject: &'a Subject,
 }
 

@@ -1,9 +1,9 @@
 //! Lets MiniJinja read a secret, prints values, and adds filters.
 //!
-//! Text is printed without any change, and anything else as compact JSON. docs/reference.md,
-//! "Composed values", defines the format. Some of the filters are new: MiniJinja doesn't have them,
-//! or has them only with features that aren't enabled. The other filters, and a test, replace those
-//! of MiniJinja that would hide an undefined value, report it with a misleading error, or panic.
+//! Text is printed without any change, and anything else as compact JSON. Some of the filters are
+//! new: MiniJinja doesn't have them, or has them only with features that aren't enabled. The other
+//! filters, and a test, replace those of MiniJinja that would hide an undefined value, report it
+//! with a misleading error, or panic.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -126,7 +126,6 @@ impl SecretObject {
             .unwrap_or_default()
     }
 
-    /// Returns the JSON of this object or array.
     fn json(&self) -> &JsonValue {
         // The path existed when this object was made, so the default is never used.
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
