@@ -238,7 +238,7 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the outage of earlier attempts, and each
-    /// new outage replaces it.
+    /// new outage replaces it and is noted in the progress.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
@@ -712,7 +712,7 @@ mod simulation {
         requests: [u32; TIMEOUT],
     }
 
-    /// Simulates a launch with one secret, until `is_granted` returns true for one of its requests.
+    /// Simulates a launch with one secret. A request succeeds if `is_granted` returns true.
     async fn launch(is_granted: impl Fn() -> bool) -> Launched {
         let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
         let attempt = async || {

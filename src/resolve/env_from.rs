@@ -250,11 +250,12 @@ fn member_noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error for a key with an illegal or unsafe name. The help is about this key only. It
-/// doesn't suggest a prefix, which would change the names of all variables.
+/// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
+/// only. It doesn't suggest a prefix, which would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
+    // If the reference must not be shown, the help has an ellipsis.
     let written = subject.reference().unwrap_or("…");
     let written_with = |setting: &str| match is_argument {
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),

@@ -1,5 +1,5 @@
-//! Parses a document as JSON and finds one value in it: all of it, the value of a key, or the node
-//! that a JSONPath matches.
+//! Parses a document as JSON and finds one value in it: the whole document, the value of a key, or
+//! the node that a JSONPath matches.
 //!
 //! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
 //! quoted only if they look like names.
@@ -35,6 +35,7 @@ impl Json {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
+    /// Creates a JSON string with this text.
     pub fn from_text(text: &str) -> Self {
         Self(Value::from(text))
     }
@@ -180,9 +181,9 @@ fn quoted_key(selector: &Selector) -> String {
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
 ///
 /// # Errors
-/// If the document isn't JSON, if it isn't an object although KEY is a name, or if the path can't
-/// be evaluated or matches several nodes. A key or node that doesn't exist is an absence. The text
-/// of an error is the predicate of a sentence about the secret.
+/// If the document isn't JSON, if KEY is a name but the document isn't an object, or if the path
+/// can't be evaluated or matches several nodes. A key or node that doesn't exist is an absence. The
+/// text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
@@ -301,8 +302,8 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // The report lists several missing keys in one message, without the help of each. A KEY that
-    // looks like a path keeps its own message, because its help says more.
+    // The report lists several missing keys in one message, without the help of each. A KEY such as
+    // `hosts[0]` or `*` keeps its own message, because its help says more.
     let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     let help = missing_key_help(json, map, key, rewrite);

@@ -492,7 +492,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. Returns outcomes in which these templates have failed and all other entries are unread, or
+/// read. Returns outcomes in which only these templates have failed and no entry has a value, or
 /// `None` if there are no such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;

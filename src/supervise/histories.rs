@@ -115,8 +115,7 @@ impl World {
         events
     }
 
-    /// Lets an event happen, passes it to the state machine, carries out the actions, and checks
-    /// the result.
+    /// Lets an event happen, takes the step, carries out the actions and checks the result.
     fn feed(&mut self, event: Event) {
         match event {
             Event::Ended { status, .. } => {

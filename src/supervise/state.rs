@@ -171,7 +171,6 @@ pub enum Event {
     Elapsed,
 }
 
-/// The end of a process: with an exit status, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     Exited(u8),
@@ -242,7 +241,6 @@ pub enum Notice {
     SecondTerm,
 }
 
-/// The reason why this process exits. The exit status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
     /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts

@@ -2,7 +2,7 @@
 //!
 //! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
 //! pipe whose reader has stalled blocks a write. The functions below find out whether a write would
-//! be stopped or blocked, or wait until it wouldn't.
+//! be stopped or blocked, or wait until it can succeed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

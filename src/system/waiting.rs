@@ -157,7 +157,6 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// The state of signals when this process started.
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
@@ -316,7 +315,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     done.unwrap_or_else(|_| work())
 }
 
-/// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
+/// Sleeps until one of the descriptors is readable or at its end, until the time is up, or until
+/// poll(2) is interrupted.
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
     let polled = |file| PollFd::new(file, PollFlags::POLLIN);
     sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);

@@ -86,7 +86,6 @@ pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json
     }
 }
 
-/// A template that is rendered with its secrets.
 pub struct Rendering<'a> {
     pub template: &'a Template,
     pub inputs: &'a AliasInputs,

@@ -256,8 +256,8 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// Returns a value as compact JSON. The objects and arrays of a secret keep the order of their
-/// keys, and their numbers as they were written.
+/// Returns a value as compact JSON. In the objects and arrays of a secret, the keys keep their
+/// order, and numbers are as they were written.
 ///
 /// # Errors
 /// If an item is undefined (`UndefinedError`). If the value is a function, or is nested too deeply
@@ -313,9 +313,9 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     Ok(())
 }
 
-/// Returns MiniJinja's error about the use of an undefined value. Only an error that MiniJinja
-/// itself makes names the expression that the value comes from, so this looks up an attribute of
-/// the value.
+/// Returns MiniJinja's error about the use of an undefined value or of `none`. Only an error that
+/// MiniJinja itself makes names the expression that an undefined value comes from, so this looks up
+/// an attribute of the value.
 pub fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
