@@ -693,14 +693,13 @@ mod simulation {
     }
 
     impl Bucket {
-        /// True if a request is granted, which takes one token out of the bucket.
-        fn is_granted(&mut self) -> bool {
+        fn take_token(&mut self) -> bool {
             let now = Instant::now();
             self.left = BURST.min(self.left + (now - self.filled).as_secs_f64() * QUOTA);
             self.filled = now;
-            let is_granted = self.left >= 1.0;
-            self.left -= f64::from(u8::from(is_granted));
-            is_granted
+            let has_token = self.left >= 1.0;
+            self.left -= f64::from(u8::from(has_token));
+            has_token
         }
     }
 
@@ -764,7 +763,7 @@ mod simulation {
                     left: BURST,
                     filled: Instant::now(),
                 });
-                bucket.is_granted()
+                bucket.take_token()
             });
             let times = ended.iter().filter_map(|launched| launched.time);
             let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();

@@ -161,9 +161,12 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Returns the warnings about an object: a key in `except` that doesn't exist, a name in `rename`
-/// that has the prefix already and gets it twice, a selected key with a space or an invisible
-/// character, which looks like a different key, and a prefix with which all keys begin already.
+/// Returns the warnings about an object:
+///
+/// - A key in `except` doesn't exist.
+/// - A name in `rename` already has the prefix, so the variable gets it twice.
+/// - A selected key has a space or an invisible character, so it looks like a different key.
+/// - All keys already begin with the prefix.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);

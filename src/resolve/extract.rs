@@ -417,7 +417,7 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see. Returns `None` if there is no such key.
+/// see. Returns `None` if there isn't such a key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
@@ -449,9 +449,9 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path can't be evaluated, or if it matches no node, which is an absence, or several nodes.
-/// For several nodes, the help lists their paths. It leaves out a path with a name that may be a
-/// value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
+/// If the path can't be evaluated, or if it matches several nodes. A path that matches no node is
+/// an absence. For several nodes, the help lists their paths. It leaves out a path with a name that
+/// may be a value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -503,9 +503,9 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     for segment in &path.query.segments {
         match (segment, json) {
             (Segment::Selector(Selected::Name(name)), Value::Object(map)) => {
-                let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
-                // Only a KEY can be rewritten, not a name within a path.
                 let Some(value) = map.get(name) else {
+                    let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
+                    // Only a KEY can be rewritten, not a name within a path.
                     return Some(keys_hint(map, of_object, name, &|_| None));
                 };
                 json = value;

@@ -361,7 +361,7 @@ impl<'a> ParsedAnswers<'a> {
     /// `parts`.
     ///
     /// # Errors
-    /// If the value of a reference is missing. The list has every reason.
+    /// If a reference doesn't give a value. The list has every reason.
     fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for item in items {
@@ -386,8 +386,8 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`. Adds to `parts` the texts of secrets that it looks up.
     ///
     /// # Errors
-    /// If secrets are missing, or if the template has errors. The list has every missing secret or,
-    /// if there isn't one, the errors of the template.
+    /// If secrets can't be read or are binary, or if the template has errors. The list has a reason
+    /// for each such secret or, if there isn't one, the errors of the template.
     fn rendered_template(
         &mut self,
         template: &Template,
@@ -493,7 +493,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
 /// read. Returns outcomes in which only these templates have failed and no entry has a value, or
-/// `None` if there are no such templates.
+/// `None` if there aren't such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {

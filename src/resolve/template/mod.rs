@@ -277,11 +277,11 @@ impl Rendering<'_> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
         // No key can be looked up in a secret that is text, whatever `parent` is.
-        let keys = parent
-            .split('.')
-            .skip(1)
-            .take_while(|_| text_of_secret.is_none());
-        let value = value_at(input.value(), &Vec::from_iter(keys))?;
+        let keys = match text_of_secret {
+            Some(_) => Vec::new(),
+            None => Vec::from_iter(parent.split('.').skip(1)),
+        };
+        let value = value_at(input.value(), &keys)?;
         if value.is_object() || value.is_null() {
             return None;
         }

@@ -51,7 +51,7 @@ impl Object for Names {
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
     /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
-    /// returns it. For any other failed lookup, MiniJinja makes an undefined value.
+    /// returns it.
     pub mark: OnceLock<Value>,
     /// The position of the marked lookup among those that are noted.
     marked: Option<usize>,
@@ -246,8 +246,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// If the value or an item is undefined, or if the value is `none` (`UndefinedError`). If the value
-/// is a function, or is nested too deeply ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined, or if the value is `none`. An
+/// [`own_error`] if the value is a function, or is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -260,8 +260,8 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// order, and numbers are as they were written.
 ///
 /// # Errors
-/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested too deeply
-/// ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
+/// function, or is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -271,8 +271,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested more than
-/// `depth` levels deep ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
+/// function, or is nested more than `depth` levels deep.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
