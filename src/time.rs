@@ -2,7 +2,7 @@
 //! progress that is shown during the launch.
 //!
 //! The deadline is `--timeout` after the beginning of a try. All code that waits asks the deadline
-//! how much time is left. ARCHITECTURE.md, "Time", shows it together with the other time limits.
+//! how much time is left. ARCHITECTURE.md, "Time", shows all time limits.
 //! The progress is what the launch waits for now, why the last attempt failed, and what is printed
 //! about that: warnings, and the events of `-vv`. The worker changes the deadline and the progress,
 //! and the main thread reads them while it waits.

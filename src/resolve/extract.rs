@@ -103,8 +103,8 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}{what}")
 }
 
-/// Returns those keys of an object that a message may quote. A key whose value is null isn't among
-/// them, because in a malformed secret, such a key can be a value.
+/// Returns the keys of an object that a message may quote. Leaves out a key whose value is null,
+/// because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
@@ -495,9 +495,9 @@ fn short_path(normalized: &str) -> String {
 }
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
-/// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` for
-/// a path that exists, and at a segment that can't be followed, such as `[*]`, an index of an
-/// object, or a name in a number.
+/// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
+/// the path exists, or if a segment can't be followed, such as `[*]`, an index of an object, or a
+/// name in a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = "$".to_owned();
     for segment in &path.query.segments {

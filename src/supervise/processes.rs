@@ -380,7 +380,7 @@ impl Signals {
     }
 
     /// Reads pending signals up to the first one that is to be forwarded, and returns it. Drops the
-    /// signals before it: those that are only for this process, such as SIGCHLD, and those that
+    /// signals before it: signals that are only for this process, such as SIGCHLD, and signals that
     /// this process has raised itself. Returns `None` if no other signal is pending, or if the
     /// descriptor can't be read. Doesn't wait.
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {

@@ -90,7 +90,7 @@ extern "C" fn before_main() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals: blocks those that would end this process, until
+/// Holds the termination signals that would end this process: blocks them until
 /// [`restore_signals`]. The main thread has to call this before it starts other threads.
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background

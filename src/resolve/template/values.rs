@@ -53,7 +53,7 @@ pub struct Misses {
     /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
     /// returns it.
     pub mark: OnceLock<Value>,
-    /// The position of the marked lookup among those that are noted.
+    /// The position of the marked lookup among the noted ones.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
@@ -61,7 +61,7 @@ pub struct Misses {
 
 impl Misses {
     /// Creates an empty list. The lookup with the number `marked` will return [`Self::mark`], and
-    /// those in `empty` an empty text.
+    /// the lookups in `empty` will return an empty text.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
