@@ -2,7 +2,7 @@
 //! progress that is shown during the launch.
 //!
 //! The deadline is `--timeout` after the beginning of a try. All code that waits asks the deadline
-//! how much time is left. ARCHITECTURE.md, "Time", shows it together with the other time limits.
+//! how much time is left. ARCHITECTURE.md, "Time", shows all time limits.
 //! The progress is what the launch waits for now, why the last attempt failed, and what is printed
 //! about that: warnings, and the events of `-vv`. The worker changes the deadline and the progress,
 //! and the main thread reads them while it waits.
@@ -49,7 +49,6 @@ pub struct Deadline {
     pub progress: Progress,
 }
 
-/// The moments and durations of a deadline.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     begun: Instant,
@@ -106,9 +105,8 @@ impl Deadline {
         self.lock().end
     }
 
-    /// Returns the time until the deadline or, if that is earlier, until the limit of
-    /// [`Self::with_limit`]. While the user is being asked for something, the result is the whole
-    /// timeout.
+    /// Returns the time until the deadline or until the limit of [`Self::with_limit`], whichever is
+    /// earlier. While the user is being asked for something, the result is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -177,8 +175,7 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
 /// A pause that is longer than the rest of the budget is shortened only if at least this much time
-/// is left. The first pause is always shortened, so that even a launch with a short `--timeout`
-/// makes a second attempt.
+/// is left, or if it is the first pause.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
@@ -241,7 +238,7 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the outage of earlier attempts, and each
-    /// new outage replaces it.
+    /// new outage replaces it and is noted in the progress.
     ///
     /// If a named request isn't answered in time, the error says how many attempts were made, and
     /// how long they took together.
@@ -358,7 +355,6 @@ impl<'r> RetryBudget<'r> {
         timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
-    /// Returns the progress of the launch.
     pub fn progress(&self) -> &Progress {
         &self.deadline.progress
     }
@@ -387,7 +383,8 @@ impl<'r> RetryBudget<'r> {
         if pause <= longest_that_fits {
             return Some(pause);
         }
-        // The first pause is always shortened, so that there is a second attempt.
+        // The first pause is always shortened, so that even a short `--timeout` allows a second
+        // attempt.
         if attempts > 1 && left < SHORTEST_REST {
             return None;
         }
@@ -426,7 +423,6 @@ pub struct Waiting {
     pub awaited: Vec<String>,
     /// The number of other requests and files that are awaited.
     pub others: usize,
-    /// The reason why the last attempt failed.
     pub reason: Option<String>,
 }
 
@@ -508,7 +504,6 @@ impl Progress {
         self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }
 
-    /// Returns what the launch waits for now.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().take(LISTED).cloned().collect(),
@@ -538,8 +533,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// The main thread ends the process at the deadline, so it must not move: the answer of a
-    /// worker that is late for a limit can still be used.
+    /// The main thread ends the process at the deadline, so the deadline must not move: the answer
+    /// of a worker that is late for a limit can still be used.
     #[test]
     fn a_limit_shortens_the_time_that_is_left_but_not_the_deadline() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
@@ -681,9 +676,9 @@ mod simulation {
 
     use super::*;
 
-    /// How many GetSecretValue requests AWS allows per second, for an account in a region.
+    /// The GetSecretValue requests per second that AWS allows for an account in a region.
     const QUOTA: f64 = 10_000.0;
-    /// How many requests AWS allows in a burst, after a time without requests. AWS doesn't publish
+    /// The requests that AWS allows in a burst, after a time without requests. AWS doesn't publish
     /// this number, so we assume the requests of a tenth of a second.
     const BURST: f64 = QUOTA / 10.0;
     /// The default of `--timeout`, in seconds.
@@ -698,13 +693,13 @@ mod simulation {
     }
 
     impl Bucket {
-        fn is_granted(&mut self) -> bool {
+        fn take_token(&mut self) -> bool {
             let now = Instant::now();
             self.left = BURST.min(self.left + (now - self.filled).as_secs_f64() * QUOTA);
             self.filled = now;
-            let is_granted = self.left >= 1.0;
-            self.left -= f64::from(u8::from(is_granted));
-            is_granted
+            let has_token = self.left >= 1.0;
+            self.left -= f64::from(u8::from(has_token));
+            has_token
         }
     }
 
@@ -716,7 +711,7 @@ mod simulation {
         requests: [u32; TIMEOUT],
     }
 
-    /// Simulates a launch with one secret, until `is_granted` returns true for one of its requests.
+    /// Simulates a launch with one secret. A request succeeds if `is_granted` returns true.
     async fn launch(is_granted: impl Fn() -> bool) -> Launched {
         let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
         let attempt = async || {
@@ -768,7 +763,7 @@ mod simulation {
                     left: BURST,
                     filled: Instant::now(),
                 });
-                bucket.is_granted()
+                bucket.take_token()
             });
             let times = ended.iter().filter_map(|launched| launched.time);
             let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();

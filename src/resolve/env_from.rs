@@ -22,7 +22,7 @@ use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
-/// value is `None` if the entry doesn't select the key, or if the key is null.
+/// value is `None` if the entry doesn't select the key, or if the value is null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the option, or the line of a declaration, that sets one variable, for a help text:
@@ -41,7 +41,8 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns all keys of a JSON object, with the values of those that the entry selects.
+/// Returns all keys of a JSON object. The value of a key is `None` if the entry doesn't select the
+/// key, or if the value is null.
 ///
 /// # Errors
 /// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
@@ -67,8 +68,8 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns the names of all parameters below a path, with the values of those that the entry
-/// selects.
+/// Returns the names of all parameters below a path. The value is `None` if the entry doesn't
+/// select the parameter.
 pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -160,9 +161,12 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Returns the warnings about an object: a key in `except` that doesn't exist, a name in `rename`
-/// that has the prefix already and gets it twice, a selected key with a space or an invisible
-/// character, which looks like a different key, and a prefix with which all keys begin already.
+/// Returns the warnings about an object:
+///
+/// - A key in `except` doesn't exist.
+/// - A name in `rename` already has the prefix, so the variable gets it twice.
+/// - A selected key has a space or an invisible character, so it looks like a different key.
+/// - All keys already begin with the prefix.
 pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
@@ -197,7 +201,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
-/// key in `only` that is null.
+/// key in `only` whose value is null.
 fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let (what, naming) = (member_noun(object), &object.naming);
     let only = naming.only.iter().flatten().map(|key| ("only", key));
@@ -242,7 +246,6 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
         .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
-/// Returns what messages call a member: a key or, below a path, a parameter.
 fn member_noun(object: &ObjectSource) -> &'static str {
     match object.reference.locator.is_path() {
         true => "parameter",
@@ -250,11 +253,12 @@ fn member_noun(object: &ObjectSource) -> &'static str {
     }
 }
 
-/// Returns the error for a key with an illegal or unsafe name. The help is about this key only. It
-/// doesn't suggest a prefix, which would change the names of all variables.
+/// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
+/// only. It doesn't suggest a prefix, which would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
+    // If the reference must not be shown, the help has an ellipsis.
     let written = subject.reference().unwrap_or("…");
     let written_with = |setting: &str| match is_argument {
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),

@@ -1,5 +1,5 @@
-//! Parses a document as JSON and finds one value in it: all of it, the value of a key, or the node
-//! that a JSONPath matches.
+//! Parses a document as JSON and finds one value in it: the whole document, the value of a key, or
+//! the node that a JSONPath matches.
 //!
 //! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
 //! quoted only if they look like names.
@@ -35,6 +35,7 @@ impl Json {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
     }
 
+    /// Creates a JSON string with this text.
     pub fn from_text(text: &str) -> Self {
         Self(Value::from(text))
     }
@@ -102,8 +103,8 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}{what}")
 }
 
-/// Returns those keys of an object that a message may quote. A key whose value is null isn't among
-/// them, because in a malformed secret, such a key can be a value.
+/// Returns the keys of an object that a message may quote. Leaves out a key whose value is null,
+/// because in a malformed secret, such a key can be a value.
 pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
@@ -136,8 +137,8 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Adds the entry and the secret of `reference` to the problem, which doesn't have them yet. If
-    /// the KEY looks like a version, changes the help.
+    /// Adds the entry and the secret of `reference` to the problem, if there is one. If the KEY is
+    /// probably a version, also replaces the help.
     #[must_use]
     pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
         let named = |problem: Problem| {
@@ -155,7 +156,6 @@ impl Unresolved {
 /// The maximum number of paths or keys that an error lists, so that the error stays readable.
 const LISTED: usize = 8;
 
-/// The remedy for a value that is null.
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
 /// A document as JSON, or the reason why it isn't JSON.
@@ -166,8 +166,8 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `key with the requested name`. It also names a character that hardly any key has,
-/// such as a comma, a quote, or a character that only looks like a letter.
+/// the text is `key with the requested name`. This text also names a character that hardly any key
+/// has, such as a comma, a quote, or a character that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
@@ -179,11 +179,11 @@ fn quoted_key(selector: &Selector) -> String {
 }
 
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
-/// `rewrite` returns what the help of an error suggests.
 ///
 /// # Errors
-/// If the document isn't JSON, isn't an object with the key, or doesn't have exactly one node that
-/// the path matches. The text of an error is the predicate of a sentence about the secret.
+/// If the document isn't JSON, if KEY is a name but the document isn't an object, or if the path
+/// can't be evaluated or matches several nodes. A key or node that doesn't exist is an absence. The
+/// text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
@@ -200,6 +200,7 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
+/// The help corrects the probable mistake or, if there isn't one, suggests the whole value.
 fn not_json(
     document: &Document,
     error: &Error,
@@ -224,7 +225,7 @@ fn not_json(
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
-        // `password:hunter2` in a local file
+        // In a local file, `password:hunter2` was meant as YAML.
         Ok(text) if !is_yaml(text) && key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
@@ -245,8 +246,8 @@ fn not_json(
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // The whole document may be the value that the user wants. But only a document of a local file
-    // doesn't have a version, and there the reference is probably right, because AWS has the key.
+    // The whole document may be the value that the user wants. But a document without a version is
+    // from a local file, where the reference is probably right, because AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
     let help = what.help.or_else(|| match (selector, key) {
         (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
@@ -278,8 +279,7 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`. `rewrite` returns what the
-/// help of an error suggests.
+/// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
 /// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
@@ -293,7 +293,7 @@ fn find_key<'j>(
     let Value::Object(map) = json else {
         let (kind, key) = (json_type(json), quoted_key(selector));
         let text = format!("is {kind}, not an object, so it has no {key}");
-        // For an array of objects: `$[0].password`.
+        // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
         return Err(problem.help_if_some(in_first_item).into());
@@ -302,8 +302,8 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // The report lists several missing keys in one message, without the help of each. A KEY that
-    // looks like a path keeps its own message, because its help says more.
+    // The report lists several missing keys in one message, without the help of each. A KEY such as
+    // `hosts[0]` or `*` keeps its own message, because its help says more.
     let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
     let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
     let help = missing_key_help(json, map, key, rewrite);
@@ -318,7 +318,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     // The key without the punctuation around it. jq users write `.password`, and kubectl users
     // write `{.password}`. If the secret has the key `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    // A shell has replaced the name in `"prod/app:$db.password"`.
+    // A shell may have removed `$db` from `"prod/app:$db.password"`, so that KEY is `.password`.
     let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
     let may_be_lost = |name: &&str| is_after_name && is_name(name) && !map[*name].is_string();
     let mut lost_names = quotable_keys(map).filter(may_be_lost);
@@ -326,7 +326,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
-    // The beginning of the path exists.
+    // If the first name of the path exists, the hint is about the first part that doesn't.
     let path_hint = || {
         let path = key_as_path(key)?;
         let first = path.query.segments.first()?;
@@ -339,7 +339,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_names.find_map(lost_name_hint))
         .or_else(path_hint)
-        // People write these two for the whole value.
+        // People write `*` or `SecretString` for the whole value.
         .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
         .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
         .or(is_whole_response.then(|| "store only the value of SecretString".to_owned()))
@@ -417,7 +417,7 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see. Returns `None` if there is no such key.
+/// see. Returns `None` if there isn't such a key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
@@ -427,9 +427,8 @@ pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Opti
     Some(format!("its key {twin:?} {what}"))
 }
 
-/// Returns a sentence with the first keys of an object. Keys that may be values are left out, and
-/// so are those whose value is null. `path` leads to the object, or is `None` for the object of the
-/// secret itself.
+/// Returns a clause with the first [`quotable_keys`] of an object or, if there aren't any, the
+/// reason. `path` leads to the object, or is `None` for the object of the secret itself.
 fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
@@ -450,9 +449,9 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// Returns the only node that a path matches.
 ///
 /// # Errors
-/// If the path can't be evaluated, or if it matches no node, which is an absence, or several nodes.
-/// For several nodes, the help lists their paths. It leaves out a path with a name that may be a
-/// value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
+/// If the path can't be evaluated, or if it matches several nodes. A path that matches no node is
+/// an absence. For several nodes, the help lists their paths. It leaves out a path with a name that
+/// may be a value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // The error of jsonpath_rust quotes the value, so it isn't shown.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -496,16 +495,17 @@ fn short_path(normalized: &str) -> String {
 }
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
-/// a name leads to a string before that, the hint is that of [`encoded_twice_hint`]. Returns `None`
-/// if a segment is neither a name nor an index, or leads to any other value that has no parts.
+/// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
+/// the path exists, or if a segment can't be followed, such as `[*]`, an index of an object, or a
+/// name in a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = "$".to_owned();
     for segment in &path.query.segments {
         match (segment, json) {
             (Segment::Selector(Selected::Name(name)), Value::Object(map)) => {
-                let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
-                // Only a KEY can be rewritten, not a name within a path.
                 let Some(value) = map.get(name) else {
+                    let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
+                    // Only a KEY can be rewritten, not a name within a path.
                     return Some(keys_hint(map, of_object, name, &|_| None));
                 };
                 json = value;
@@ -549,7 +549,6 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-/// Returns what a message calls the type of a value: `a JSON string`.
 pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

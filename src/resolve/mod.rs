@@ -94,7 +94,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     walk.outcomes
 }
 
-/// Lets messages about an outcome show the names of the secrets that exist.
+/// Lets messages about an outcome show the names of the secrets that exist, and the references to
+/// them, unless a label or the KEY may be a password.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
     for reference in &mut outcome.reads {
         let exists = match fetched.get(&reference.locator) {
@@ -130,8 +131,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
-    /// overridden, followed by one for the object itself, and warnings. If the keys can't be read,
-    /// only the object gets an outcome.
+    /// overridden, followed by one for the object itself, and warnings. Each key holds its variable
+    /// from now on. If the keys can't be read, only the object gets an outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
@@ -168,7 +169,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Returns the warning about a variable such as `DB_PASSWORD_FILE`, which programs expect to be the
-/// path of a file, if it gets a value that was read and isn't a path. Otherwise returns `None`.
+/// path of a file, if it gets a value that was read and probably isn't a path. Otherwise returns
+/// `None`.
 fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
     let (Target::Env(name), Outcome::Value(value)) = (&entry.target, result) else {
         return None;
@@ -315,8 +317,8 @@ impl<'a> ParsedAnswers<'a> {
             // `prod/app:*` is meant as all keys, which is `prod/app`, whatever `key` is.
             Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
-            // The whole value is suggested because, usually, the document isn't an object. Then it
-            // doesn't have keys that `env-from` could use.
+            // For the whole value, nothing is suggested: usually, the document isn't an object, so
+            // it doesn't have keys that `env-from` could use.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -359,7 +361,7 @@ impl<'a> ParsedAnswers<'a> {
     /// `parts`.
     ///
     /// # Errors
-    /// If the value of a reference is missing. The list has every reason.
+    /// If a reference doesn't give a value. The list has every reason.
     fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for item in items {
@@ -384,8 +386,8 @@ impl<'a> ParsedAnswers<'a> {
     /// `env`. Adds to `parts` the texts of secrets that it looks up.
     ///
     /// # Errors
-    /// If secrets are missing, or if the template has errors. The list has every missing secret or,
-    /// if there isn't one, the errors of the template.
+    /// If secrets can't be read or are binary, or if the template has errors. The list has a reason
+    /// for each such secret or, if there isn't one, the errors of the template.
     fn rendered_template(
         &mut self,
         template: &Template,
@@ -415,7 +417,7 @@ impl<'a> ParsedAnswers<'a> {
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
-        // The inherited variables are added last, because a log needn't hide them.
+        // The inherited variables are only added now, because a log needn't hide them.
         let variables = Json::from_variables(&self.plan.inherited);
         inputs.insert(ENV.into(), Arc::new(variables));
         let rendering = Rendering {
@@ -490,8 +492,8 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. Returns outcomes in which these templates have failed and all other entries are unread, or
-/// `None` if there are no such templates.
+/// read. Returns outcomes in which only these templates have failed and no entry has a value, or
+/// `None` if there aren't such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {

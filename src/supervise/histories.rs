@@ -41,7 +41,7 @@ struct World {
     armed: Option<Delay>,
     /// True if a poll was requested, and no poll has begun since then.
     is_poll_requested: bool,
-    /// The number of SIGTERMs to the group that were not forwarded.
+    /// The number of SIGTERMs to the current group that were not forwarded.
     added_terms: u32,
     ends: u32,
     reported_ends: u32,
@@ -115,7 +115,7 @@ impl World {
         events
     }
 
-    /// Lets an event happen, passes it to the state machine, and carries out the actions.
+    /// Lets an event happen, takes the step, carries out the actions and checks the result.
     fn feed(&mut self, event: Event) {
         match event {
             Event::Ended { status, .. } => {
@@ -196,8 +196,8 @@ impl World {
         }
     }
 
-    /// Counts a SIGUSR1, or a SIGTERM that isn't forwarded, to the group. Checks that the group
-    /// still has a process.
+    /// Counts a signal to the group if it is a SIGUSR1, or a SIGTERM that isn't forwarded. Checks
+    /// that the group still has a process.
     fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
         let is_empty = !self.has_command && !self.has_rest;
         assert!(!is_empty, "{signal:?} to an empty group");
@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    /// Returns the launch that must exist besides the command in this state.
+    /// Returns what the current launch must be doing in this state.
     fn expected_child(&self) -> Child {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {

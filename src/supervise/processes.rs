@@ -114,9 +114,8 @@ impl LaunchProcess {
     /// gate doesn't look for signals, so this function opens the gate. The launch finds the pending
     /// signal and ends before it executes the command. Doesn't wait for the launch to end.
     pub fn terminate(&mut self, signal: Signal) {
-        for signal in [signal, Signal::SIGCONT] {
-            let _ = kill(self.pid, signal);
-        }
+        let _ = kill(self.pid, signal);
+        let _ = kill(self.pid, Signal::SIGCONT);
         self.open_gate();
     }
 
@@ -226,8 +225,8 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if no state has
-/// changed, or if there isn't such a child.
+/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns the child and the
+/// change of its state, or `None` if no state has changed or there isn't such a child.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -381,7 +380,7 @@ impl Signals {
     }
 
     /// Reads pending signals up to the first one that is to be forwarded, and returns it. Drops the
-    /// signals before it: those that are only for this process, such as SIGCHLD, and those that
+    /// signals before it: signals that are only for this process, such as SIGCHLD, and signals that
     /// this process has raised itself. Returns `None` if no other signal is pending, or if the
     /// descriptor can't be read. Doesn't wait.
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {

@@ -111,7 +111,6 @@ pub struct Stopping {
     pub is_poll_requested: bool,
 }
 
-/// The stage of ending the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
@@ -172,7 +171,6 @@ pub enum Event {
     Elapsed,
 }
 
-/// The end of a process: with an exit status, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     Exited(u8),
@@ -212,7 +210,6 @@ pub enum Action {
     Exit(ExitReason),
 }
 
-/// The delay after which the timer elapses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     FirstPoll,
@@ -244,7 +241,6 @@ pub enum Notice {
     SecondTerm,
 }
 
-/// The reason why this process exits. The exit status depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitReason {
     /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts
@@ -279,8 +275,7 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // A launch may be under way. When it is over, `RunningState::next_poll` sets the
-                // timer.
+                // If a launch is under way, `RunningState::next_poll` sets the timer at its end.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }

@@ -269,7 +269,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// Reads a symbolic link.
 ///
 /// # Errors
-/// If the name doesn't exist or can't be read, or if it belongs to anything else (ENOTDIR).
+/// If the name doesn't exist, isn't that of a link (ENOTDIR), or can't be read.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
@@ -300,7 +300,7 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
 /// the directory anyway.
 ///
 /// # Errors
-/// If the name doesn't exist or can't be read, or if it belongs to anything else (ENOTDIR).
+/// If the name doesn't exist, isn't that of a link (ENOTDIR), or can't be read.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;

@@ -2,7 +2,7 @@
 //!
 //! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
 //! pipe whose reader has stalled blocks a write. The functions below find out whether a write would
-//! be stopped or blocked, or wait until it wouldn't.
+//! be stopped or blocked, or wait until it can succeed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -47,7 +47,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True unless the terminal belongs to another job or is stopped (Ctrl-S).
+/// True unless the terminal belongs to a different job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // If this isn't the controlling terminal (ENOTTY), it doesn't belong to any job.

@@ -79,7 +79,6 @@ pub struct CredentialConnection {
 /// The connection that [`take_connection`] has taken. It is empty if there isn't one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
-/// The help that says how systemd makes a connection.
 const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
 
 /// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand

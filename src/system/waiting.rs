@@ -90,7 +90,7 @@ extern "C" fn before_main() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Holds the termination signals: blocks those that would end this process, until
+/// Holds the termination signals that would end this process: blocks them until
 /// [`restore_signals`]. The main thread has to call this before it starts other threads.
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
@@ -157,7 +157,6 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// The state of signals when this process started.
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
@@ -170,7 +169,6 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
-    /// Returns the signal state of this process now.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
@@ -317,7 +315,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     done.unwrap_or_else(|_| work())
 }
 
-/// Sleeps until one of the descriptors is readable or at its end, or until the time is up.
+/// Sleeps until one of the descriptors is readable or at its end, until the time is up, or until
+/// poll(2) is interrupted.
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
     let polled = |file| PollFd::new(file, PollFlags::POLLIN);
     sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);

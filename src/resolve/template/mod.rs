@@ -86,15 +86,12 @@ pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json
     }
 }
 
-/// A template that is rendered with its secrets.
 pub struct Rendering<'a> {
     pub template: &'a Template,
     pub inputs: &'a AliasInputs,
     /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
-    /// The plan, for the help of an error.
     pub plan: &'a Plan,
-    /// The entry, for messages.
     pub subject: &'a Subject,
 }
 
@@ -112,7 +109,7 @@ impl Rendering<'_> {
         }
 
         // After an error on a missing key, the template is rendered again with an empty text for
-        // this key, so that the next rendering reaches the next one.
+        // this key, so that the rendering reaches the next missing key.
         let (mut missing, no_mark) = (Vec::new(), None);
         while missing.len() < MOST_MISSING_KEYS {
             let misses = Misses::new(no_mark, &missing);
@@ -142,6 +139,7 @@ impl Rendering<'_> {
             let alias = lookup.alias.as_deref();
             let reference = alias.and_then(|alias| self.references.get(alias));
             let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
+            // An index past the end is a mistake, so a `default` doesn't apply.
             match lookup.is_past_end {
                 true => Unresolved::Failed(problem),
                 false => Unresolved::Absent(problem),
@@ -279,11 +277,11 @@ impl Rendering<'_> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
         // No key can be looked up in a secret that is text, whatever `parent` is.
-        let keys = parent
-            .split('.')
-            .skip(1)
-            .take_while(|_| text_of_secret.is_none());
-        let value = value_at(input.value(), &Vec::from_iter(keys))?;
+        let keys = match text_of_secret {
+            Some(_) => Vec::new(),
+            None => Vec::from_iter(parent.split('.').skip(1)),
+        };
+        let value = value_at(input.value(), &keys)?;
         if value.is_object() || value.is_null() {
             return None;
         }

@@ -1,9 +1,9 @@
 //! Lets MiniJinja read a secret, prints values, and adds filters.
 //!
-//! Text is printed without any change, and anything else as compact JSON. docs/reference.md,
-//! "Composed values", defines the format. Some of the filters are new: MiniJinja doesn't have them,
-//! or has them only with features that aren't enabled. The other filters, and a test, replace those
-//! of MiniJinja that would hide an undefined value, report it with a misleading error, or panic.
+//! Text is printed without any change, and anything else as compact JSON. Some of the filters are
+//! new: MiniJinja doesn't have them, or has them only with features that aren't enabled. The other
+//! filters, and a test, replace those of MiniJinja that would hide an undefined value, report it
+//! with a misleading error, or panic.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -51,9 +51,9 @@ impl Object for Names {
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
     /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
-    /// returns it. For any other failed lookup, MiniJinja makes an undefined value.
+    /// returns it.
     pub mark: OnceLock<Value>,
-    /// The position of the marked lookup among those that are noted.
+    /// The position of the marked lookup among the noted ones.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
@@ -61,7 +61,7 @@ pub struct Misses {
 
 impl Misses {
     /// Creates an empty list. The lookup with the number `marked` will return [`Self::mark`], and
-    /// those in `empty` an empty text.
+    /// the lookups in `empty` will return an empty text.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
@@ -126,7 +126,6 @@ impl SecretObject {
             .unwrap_or_default()
     }
 
-    /// Returns the JSON of this object or array.
     fn json(&self) -> &JsonValue {
         // The path existed when this object was made, so the default is never used.
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
@@ -156,7 +155,8 @@ impl Object for SecretObject {
         }
     }
 
-    /// Looks up a key or an index, and notes a lookup that finds nothing or null.
+    /// Looks up a key or an index. Notes a lookup that finds nothing or null, and returns the value
+    /// that [`Misses::note`] has for it.
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
@@ -246,8 +246,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// If the value or an item is undefined, or if the value is `none` (`UndefinedError`). If the value
-/// is a function, or is nested too deeply ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined, or if the value is `none`. An
+/// [`own_error`] if the value is a function, or is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -256,12 +256,12 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// Returns a value as compact JSON. The objects and arrays of a secret keep the order of their
-/// keys, and their numbers as they were written.
+/// Returns a value as compact JSON. In the objects and arrays of a secret, the keys keep their
+/// order, and numbers are as they were written.
 ///
 /// # Errors
-/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested too deeply
-/// ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
+/// function, or is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -271,8 +271,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// If an item is undefined (`UndefinedError`). If the value is a function, or is nested more than
-/// `depth` levels deep ([`own_error`]).
+/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
+/// function, or is nested more than `depth` levels deep.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -313,9 +313,9 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     Ok(())
 }
 
-/// Returns MiniJinja's error about the use of an undefined value. Only an error that MiniJinja
-/// itself makes names the expression that the value comes from, so this looks up an attribute of
-/// the value.
+/// Returns MiniJinja's error about the use of an undefined value or of `none`. Only an error that
+/// MiniJinja itself makes names the expression that an undefined value comes from, so this looks up
+/// an attribute of the value.
 pub fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
@@ -384,7 +384,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 ///
 /// # Errors
 /// If the input or, for `join`, an item is undefined, or if the filter would panic or use up all
-/// memory.
+/// memory. The undefined result of `x if y` without `else` isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
@@ -392,7 +392,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     };
     let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
-        // This fails for a missing key, but not for the missing `else` of `x if y`.
+        // This fails for a missing key, but not for a missing `else`.
         state.format(input.clone())?;
     } else if filter == "join"
         && let Some(item) = input.try_iter()?.find(Value::is_undefined)
