@@ -458,8 +458,8 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
     let help = match beginning {
-        // GitHub replaces this expression with the value of a secret, not with its name.
-        "${{secrets." => {
+        // GitHub replaces the whole reference with the value of a secret, not with its name.
+        "${{secrets." if compact.starts_with(beginning) && compact.ends_with("}}") => {
             "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),

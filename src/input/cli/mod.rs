@@ -556,7 +556,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 
 /// The end of the help about `--env NAME`. With `docker run -e NAME`, the container gets the
 /// inherited variable.
-const PASSED_ON: &str = ". Inherited variables don't need --env";
+const PASSED_ON: &str = ". Inherited variables are passed on, except with --clean-env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because the name of a secret can contain more.

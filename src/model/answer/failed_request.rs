@@ -18,7 +18,7 @@ use crate::model::mistakes::{
 };
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word, naming_remedy,
+    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
 };
 
 /// A failed request, and the regions that it was sent to.
@@ -283,8 +283,7 @@ impl FailedRequest<'_> {
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
     /// applies: check the ARN, or the name, the region and the account. For a `--local` file, the
     /// hint is the failure's advice or, without advice, the line to add to the file. For a name
-    /// that may be a password, the hint is [`VALUE_REMEDY`] or, if a variable has the name,
-    /// [`naming_remedy`].
+    /// that may be a password, the hint is [`VALUE_REMEDY`] or [`Subject::passing_hint`].
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
@@ -310,11 +309,8 @@ impl FailedRequest<'_> {
         }
 
         if locator.is_hidden() {
-            let variable = self.subject.reference().and_then(|written| {
-                let name = written.strip_prefix("${")?.strip_suffix('}')?;
-                is_name(name).then_some(name)
-            });
-            return variable.map_or_else(|| VALUE_REMEDY.to_owned(), naming_remedy);
+            let hint = self.subject.passing_hint();
+            return hint.unwrap_or_else(|| VALUE_REMEDY.to_owned());
         }
         let name = match locator.is_path() {
             true => "the path",

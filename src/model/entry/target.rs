@@ -420,6 +420,16 @@ impl Subject {
         Some(reference)
     }
 
+    /// Returns the remedy for a variable that is only passed on, as in `DB_PASSWORD: ${DB_PASSWORD}`:
+    /// its value is a password, not the name of a secret. Returns `None` for any other reference.
+    pub fn passing_hint(&self) -> Option<String> {
+        let name = &self.label;
+        let hint = format!(
+            "set {name} to the name of a secret or, to pass the variable on, remove this entry"
+        );
+        (self.reference()? == format!("${{{name}}}")).then_some(hint)
+    }
+
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
     /// `get` the whole command, both quoted for a shell if necessary. For any other entry, it is

@@ -211,7 +211,7 @@ impl SecretRef {
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let text = format!("ends with a {ending}, so it is a path, not one parameter");
-        let help = "name one of its parameters, or read the path with --env-from ssm:/prod/app/";
+        let help = format!("remove the {ending}, or read the path with --env-from ssm:/prod/app/");
         Err(Fault::new(text).help(help))
     }
 }

@@ -72,13 +72,6 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "remove this entry to pass the variable on, or write ${NAME} if the variable names a secret";
 
-/// Returns the remedy for a reference that is only `${NAME}`, if this variable isn't set to the
-/// name of a secret. The remedy must not make anyone set NAME to a password, which would be sent to
-/// AWS.
-pub fn naming_remedy(name: &str) -> String {
-    format!("set {name} to the name of a secret or, to pass the variable on, remove this entry")
-}
-
 /// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
 const SPECIFIER_REMEDY: &str =
     "set Environment=INSTANCE=%i in the unit, and write ${INSTANCE} here";
@@ -268,7 +261,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         names.push(name);
         let value = variable_value(name, default, inherited).map_err(|fault| {
             match inherited.get(name) {
-                None if is_only_variable => fault.help(naming_remedy(name)),
+                None if is_only_variable => {
+                    fault.help(format!("set {name} to the name of a secret"))
+                }
                 Some(_) | None => fault,
             }
         })?;
@@ -290,11 +285,8 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // The help is dropped, because it may have an ARN from a variable.
         Err(error) if !names.is_empty() => {
             let names = names.join(" and ");
-            let fault = Fault::new(format!("{} (after expanding {names})", error.text));
-            return Err(match is_only_variable {
-                true => fault.help(naming_remedy(&names)),
-                false => fault,
-            });
+            let defect = format!("{} (after expanding {names})", error.text);
+            return Err(Fault::new(defect));
         }
         parsed => parsed?,
     };
