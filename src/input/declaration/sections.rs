@@ -363,7 +363,9 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     let text = format!("env-from {assignment}");
     let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
     // Hints with « and » are only for the reference of a failed request.
-    hint.filter(|hint| is_shown && !hint.contains('«'))
+    let hint = hint.filter(|hint| is_shown && !hint.contains('«'))?;
+    // The rows are about one item of the list.
+    Some(hint.replace('{', "[{").replace('}', "}]"))
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the

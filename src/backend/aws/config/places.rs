@@ -131,7 +131,7 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
-const FILE_REMEDY: &str = "use a value of one line, such as a path";
+const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
 /// Parses the value of a variable or a setting, which messages call `name`.
 ///
