@@ -200,7 +200,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = "write \"NAME: REFERENCE\" on an indented line of its own";
+        let help = "write \"NAME: VALUE\" on an indented line of its own";
         self.add(name.to_owned(), fault.help(help));
         true
     }

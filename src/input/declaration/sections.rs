@@ -331,7 +331,10 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
-            let named_value = value.named(target.to_string());
+            let named_value = match quotable_name(name) {
+                Some(_) => value.named(target.to_string()),
+                None => value,
+            };
             let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
             entries.extend(found);
         }
