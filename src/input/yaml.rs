@@ -410,6 +410,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
+    let is_after_key = before.ends_with(", default") || before.ends_with(", optional");
     let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         UnknownAnchor if text.contains(" &") => (
@@ -426,14 +427,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return Fault::new(message).help(QUOTES);
         }
         // `DB_HOST: prod/db:host, default: db`
-        _ if is_key_expected
-            && (before.ends_with(", default") || before.ends_with(", optional")) =>
-        {
-            (
-                "an entry with several keys needs braces",
-                "put the keys in braces, as in { from: prod/db:host, default: localhost }",
-            )
-        }
+        _ if is_key_expected && is_after_key => (
+            "an entry with several keys needs braces",
+            "put the keys in braces, as in { from: prod/db:host, default: localhost }",
+        ),
         // `DB_HOST: prod/db: host`
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
