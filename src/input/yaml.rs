@@ -68,12 +68,17 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
-    pub fn value_of(&self, name: &str) -> Option<&Self> {
+    /// Returns the entries of a mapping, or `None` for any other node.
+    pub fn entries(&self) -> Option<&[(Key, Self)]> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
         };
-        let (_, value) = entries.iter().find(|(key, _)| key.text == name)?;
+        Some(entries)
+    }
+
+    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
+    pub fn value_of(&self, name: &str) -> Option<&Self> {
+        let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)
     }
 
