@@ -277,9 +277,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
             // Names that begin with the stem `AWS_` or have the words of `AWS_SECRET_KEY` are
             // similar to the pattern. But AWS_ENDPOINT_URL is the complete name of a variable.
-            let is_complete = ["URL", "REGION", "PROFILE"]
-                .iter()
-                .any(|end| stem.ends_with(end));
+            let mut last_words = ["URL", "REGION", "PROFILE"].into_iter();
+            let is_complete = last_words.any(|word| stem.ends_with(word));
             let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !is_complete;
             let has_words = |name: &&str| {
                 let mut words = stem.split_inclusive('_');

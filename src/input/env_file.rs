@@ -376,7 +376,11 @@ fn statements(text: &str) -> Vec<Statement> {
             return statements;
         }
         let line = reader.line;
-        reader.skip_export();
+        if let Some(rest) = reader.rest.strip_prefix("export")
+            && rest.starts_with(is_blank)
+        {
+            reader.advance(rest.trim_start_matches(is_blank));
+        }
         if !reader.rest.starts_with('#') {
             let binding = reader.binding();
             statements.push(Statement { line, binding });
@@ -394,15 +398,6 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Skips the word `export` and the spaces after it.
-    fn skip_export(&mut self) {
-        if let Some(rest) = self.rest.strip_prefix("export")
-            && rest.starts_with(is_blank)
-        {
-            self.advance(rest.trim_start_matches(is_blank));
-        }
-    }
-
     /// Reads a name with its value, up to the end of the line or a comment. The result is `None`
     /// for a malformed statement. The position is then somewhere within it.
     fn binding(&mut self) -> Option<Binding> {

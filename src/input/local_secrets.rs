@@ -90,12 +90,10 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxE
 
 /// Returns the key and the value of a node, if it is a mapping with exactly one entry.
 fn only_entry(node: &Node) -> Option<(&str, &Node)> {
-    if let Kind::Mapping(entries) = &node.kind
-        && let [(key, value)] = entries.as_slice()
-    {
-        return Some((&key.text, value));
-    }
-    None
+    let [(key, value)] = node.entries()? else {
+        return None;
+    };
+    Some((&key.text, value))
 }
 
 /// Converts a node to the value of a secret: text, the bytes that `$binary` has as base64, or a

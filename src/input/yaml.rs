@@ -68,12 +68,17 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
-    pub fn value_of(&self, name: &str) -> Option<&Self> {
+    /// Returns the entries of a mapping, or `None` for any other node.
+    pub fn entries(&self) -> Option<&[(Key, Self)]> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
         };
-        let (_, value) = entries.iter().find(|(key, _)| key.text == name)?;
+        Some(entries)
+    }
+
+    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
+    pub fn value_of(&self, name: &str) -> Option<&Self> {
+        let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)
     }
 
@@ -410,6 +415,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
+    let is_after_key = before.ends_with(", default") || before.ends_with(", optional");
     let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         UnknownAnchor if text.contains(" &") => (
@@ -426,14 +432,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return Fault::new(message).help(QUOTES);
         }
         // `DB_HOST: prod/db:host, default: db`
-        _ if is_key_expected
-            && (before.ends_with(", default") || before.ends_with(", optional")) =>
-        {
-            (
-                "an entry with several keys needs braces",
-                "put the keys in braces, as in { from: prod/db:host, default: localhost }",
-            )
-        }
+        _ if is_key_expected && is_after_key => (
+            "an entry with several keys needs braces",
+            "put the keys in braces, as in { from: prod/db:host, default: localhost }",
+        ),
         // `DB_HOST: prod/db: host`
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",

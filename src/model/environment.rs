@@ -190,9 +190,8 @@ impl Environment {
         let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
         let set_variables: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
         let set_names: HashSet<&[u8]> = set_variables.iter().map(|(name, _)| *name).collect();
-        let inherited = retained
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let kept = retained.iter();
+        let inherited = kept.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let others = inherited.filter(|(name, _)| !set_names.contains(name));
 
         let mut strings = Vec::new();

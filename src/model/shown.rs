@@ -229,10 +229,8 @@ pub fn shown_pattern(pattern: &str) -> &str {
     let stem = pattern.replace(['*', '?'], "");
     let is_in_capitals = stem == stem.to_uppercase();
     let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
-    match is_name || is_quotable_value(&stem) {
-        true => pattern,
-        false => "…",
-    }
+    let may_be_shown = is_name || is_quotable_value(&stem);
+    if may_be_shown { pattern } else { "…" }
 }
 
 /// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result

@@ -504,9 +504,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let flag = words.to_lowercase();
     let mut flags = ENTRY_OPTIONS.split(' ');
     let own = flags.find(|own| *own == flag && name != FILE_VARIABLE);
-    if let Some(instead) = own.or_else(|| replacement(&flag)) {
-        return Some(format!("secrets-exec ignores {name}: use {instead}"));
-    }
+    let option = own.or_else(|| replacement(&flag)).map(str::to_owned);
     // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
@@ -515,8 +513,8 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = of_options.chain(others);
     // The names in `others` are right, but aren't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
-    let similar = variables.find(is_similar)?;
-    Some(format!("secrets-exec ignores {name}: use {similar}"))
+    let instead = option.or_else(|| variables.find(is_similar))?;
+    Some(format!("secrets-exec ignores {name}: use {instead}"))
 }
 
 /// Takes the values of an option out of `matches`. The list is empty if the option isn't given.

@@ -363,10 +363,8 @@ impl Line<'_> {
         let prefix = if is_prefix { word } else { "PREFIX_" };
         let help = help.replace('…', value).replace("PREFIX_", prefix);
         // A password may be attached to the option: `--passwordhunter2`.
-        let shown = match is_quotable_value(option.trim_start_matches('-')) {
-            true => option,
-            false => "--…",
-        };
+        let may_be_shown = is_quotable_value(option.trim_start_matches('-'));
+        let shown = if may_be_shown { option } else { "--…" };
         Problem::usage(format!("{} has no {shown} option", self.first_words())).help(help)
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
-use crate::input::yaml::{Kind, Node, parse_yaml};
+use crate::input::yaml::{Node, parse_yaml};
 use crate::model::entry::shell_quoted;
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
@@ -259,9 +259,7 @@ pub fn parse_declaration(
 /// whose keys are the names of secrets. Returns what the file is, and the help, or `None` for any
 /// other file.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
-    let Kind::Mapping(members) = &node.kind else {
-        return None;
-    };
+    let members = node.entries()?;
     let has_key = |key: &str| node.value_of(key).is_some();
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());

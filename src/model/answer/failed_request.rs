@@ -268,7 +268,6 @@ impl FailedRequest<'_> {
             ],
             Missing::Secret => &[
                 Self::empty_variable_hint,
-                Self::region_hint,
                 Self::stage_hint,
                 Self::nearest_hint,
                 Self::literal_hint,
@@ -334,17 +333,6 @@ impl FailedRequest<'_> {
         // `${STAGE:-}` is the variable STAGE, with an empty default.
         let name = variable.trim_end_matches(":-");
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
-    }
-
-    /// Returns the hint for a reference that begins with a region, `us-west-2:prod/db:password`.
-    /// Returns `None` for any other reference, and if the reference isn't shown.
-    fn region_hint(&self) -> Option<String> {
-        let (region, rest) = self.subject.reference()?.split_once(':')?;
-        // Any name can be a region, because emulators allow that. But an AWS region such as
-        // us-west-2 begins with an area, so text without an area is something else.
-        Region::parse(region)?.area()?;
-        let write = self.subject.rewritten_with(rest);
-        Some(format!("write {write}, and add --region {region}"))
     }
 
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for

@@ -392,14 +392,6 @@ const ANSWERED: CauseFacts = CauseFacts {
     ..UNREACHABLE
 };
 
-const WRONG_CLOCK: CauseFacts = CauseFacts {
-    code: "clock-skew",
-    // The clock is wrong for every region.
-    again: Again::Later,
-    remedy: "correct this machine's clock, for example with NTP",
-    ..UNREACHABLE
-};
-
 const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
 const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
@@ -460,11 +452,13 @@ facts_of_causes! {
         remedy: "start the agent at this address, or run without --agent"
     }
     Outage(OutageKind::NotTls) => UNREACHABLE { remedy: PORTAL }
-    Outage(OutageKind::ClockSkew) => WRONG_CLOCK {
+    // The clock is wrong for every region.
+    Outage(OutageKind::ClockSkew | OutageKind::EarlyCertificate) => UNREACHABLE {
+        code: "clock-skew", again: Again::Later,
         headline: "this machine's clock differs too much from AWS's clock",
-        sentence: "this machine's clock differs too much from AWS's clock: {}"
+        sentence: "this machine's clock differs too much from AWS's clock: {}",
+        remedy: "correct this machine's clock, for example with NTP"
     }
-    Outage(OutageKind::EarlyCertificate) => WRONG_CLOCK {}
 
     Refused(Refusal::Certificate) => OF_SERVER { code: "certificate" }
     Refused(Refusal::Endpoint) => OF_SERVER { code: "endpoint", again: Again::Later }

@@ -69,11 +69,10 @@ impl Template {
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
         // `{% raw %}`, they are only text, so `names` doesn't have them.
-        let is_called = |name| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
-        if names
-            .iter()
-            .any(|name| name.ends_with("env") && is_called(name))
-        {
+        let is_called =
+            |name: &String| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
+        let mut readers = names.iter().filter(|name| name.ends_with("env"));
+        if readers.any(is_called) {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
             return Err(fault.help("for a variable, write {{ env.HOME }}"));
         }
@@ -151,10 +150,8 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
         let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
-        let prefix = match is_name(name) && name == name.to_uppercase() {
-            true => "env.",
-            false => "",
-        };
+        let is_variable = is_name(name) && name == name.to_uppercase();
+        let prefix = if is_variable { "env." } else { "" };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
         return Some(Fault {

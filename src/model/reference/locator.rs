@@ -354,18 +354,15 @@ const RESERVED: &str = "\
 /// # Errors
 /// If the name is a reserved word, or one that a variable couldn't have. The error is a predicate.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
-    match name {
-        _ if name.contains('/') => {
-            Err("isn't a valid alias: put the alias first, as in db: prod/db")
+    let is_reserved = RESERVED.split(' ').any(|word| word == name);
+    Err(match name {
+        _ if name.contains('/') => "isn't a valid alias: put the alias first, as in db: prod/db",
+        _ if !is_name(name) => {
+            "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit"
         }
-        _ if !is_name(name) => Err(
-            "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit",
-        ),
-        _ if RESERVED.split(' ').any(|word| word == name) => {
-            Err("isn't a valid alias, because it is a reserved word")
-        }
-        _ => Ok(()),
-    }
+        _ if is_reserved => "isn't a valid alias, because it is a reserved word",
+        _ => return Ok(()),
+    })
 }
 
 /// The version of a secret or parameter to request.
