@@ -14,7 +14,7 @@ an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names to values, not a string | ^text
 is empty (is its value commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
-put each variable on an indented line, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
+write a mapping, such as { "DB_HOST": "prod/db:host" } | env: ^["A=x:k"]
 "secrets" only gives short names to secrets | secrets: ^["A=x:k"]
 must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
