@@ -420,8 +420,8 @@ impl Subject {
         Some(reference)
     }
 
-    /// Returns the remedy for a variable that is only passed on, as in `DB_PASSWORD: ${DB_PASSWORD}`:
-    /// its value is a password, not the name of a secret. Returns `None` for any other reference.
+    /// Returns the remedy for a variable that is only passed on, as in `TOKEN: ${TOKEN}`: its value
+    /// is a password, not the name of a secret. Returns `None` for any other reference.
     pub fn passing_hint(&self) -> Option<String> {
         let name = &self.label;
         let hint = format!(
