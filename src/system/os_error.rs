@@ -64,7 +64,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
         Some(_) | None => is_empty_directory.then_some(
-            "create the file on the host first, because Docker mounts an empty directory for a missing file",
+            "create the file on the host first, because Docker mounts an empty directory if the file is missing",
         ),
     }
 }

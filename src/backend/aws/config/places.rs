@@ -117,7 +117,7 @@ impl<'a> Places<'a> {
                 false => "the file".to_owned(),
             };
             let why = os_error::file_error_text(Path::new(&path), &error);
-            let text = format!("{file} in {name} can't be read: {why}");
+            let text = format!("{file} ({name}) can't be read: {why}");
             self.errors.push(Problem::configuration(text));
         }
     }
