@@ -347,10 +347,11 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, Str
 pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     let word = tag.split(':').next().unwrap_or_default().to_lowercase();
     let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
+    // A tag such as `!getatt` has its own row with what to write instead.
     if !ours.is_empty() {
         return Some(format!("use {ours}"));
     }
-    // The value is a reference, as in `!var prod/db#password`.
+    // Any other value is a reference, as in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),

@@ -420,8 +420,8 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 /// see. Returns `None` if there isn't such a key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
-    // A quotable key has only visible characters, so it isn't a twin. But a message may quote the
-    // twin, because it looks like `key`, which the user has written.
+    // A quotable key has only visible characters, so it isn't a twin. Messages don't show any other
+    // key, except this twin, because it looks like `key`, which the user has written.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))

@@ -259,9 +259,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Makes a child, which is about to become the command, the leader of a new process group. If
-    /// this process is part of the foreground job of the terminal on standard output, the new group
-    /// replaces that job.
+    /// Puts the child that is about to become the command into a new process group, as its leader.
+    /// If this process is part of the foreground job of the terminal on standard output, the new
+    /// group replaces that job.
     pub fn start_group(&mut self, leader: Pid) {
         // The parent does this before the child continues, so that a signal to the group is never
         // lost.

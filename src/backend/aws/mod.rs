@@ -180,10 +180,11 @@ impl Aws {
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns answers without values for the locators in `wanted`, and the descriptions of the
-    /// secrets. No request reads a value, and no fallback region is asked. There is no answer for
-    /// what a description can't show, such as a version without a label, or one of AWS's own
-    /// parameters.
+    /// Returns an answer without a value for each locator in `wanted` that a description can
+    /// answer, and the descriptions of the secrets. A description can't show a version without a
+    /// label, or one of AWS's own parameters, so these locators don't get an answer. No request
+    /// reads a value, and no fallback region is asked. If AWS refuses credentials that the AWS CLI
+    /// has stored, everything is requested again without them.
     ///
     /// Opens a session in the same way as [`Self::answers`], and asks STS who the caller is.
     ///

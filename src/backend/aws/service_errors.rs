@@ -174,9 +174,9 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a refused request ([`Refusal::Request`]). If the reason is that the
-    /// secret's key belongs to a different account, the failure has a remedy. `message` is passed
-    /// to [`Self::failure`].
+    /// Returns the failure for a refused request ([`Refusal::Request`]). If the secret belongs to a
+    /// different account and is encrypted with AWS's own KMS key, the failure has a remedy.
+    /// `message` is passed to [`Self::failure`].
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // A secret that is encrypted with AWS's own key can't be read from a different account.

@@ -336,7 +336,7 @@ struct Change<'a> {
     /// The version that was read now. `None` if the secret is no longer read, or comes from a local
     /// file.
     new_version: Option<&'a str>,
-    /// The names of these variables and files, at least one.
+    /// The names of the variables and files whose values differ. There is at least one.
     labels: Vec<String>,
 }
 

@@ -190,9 +190,10 @@ impl Notices<'_> {
         self.write_lines(&terminal::visible_lines(records));
     }
 
-    /// Writes what is left of an earlier line, and then `lines`. Doesn't wait for the reader. Does
-    /// nothing if `lines` is empty. Returns false if lines were dropped, because the reader is
-    /// behind. The next call that writes anything begins with a warning about their number.
+    /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
+    /// the reader. Does nothing if `lines` is empty. Returns false if lines were dropped because
+    /// the reader is behind. In that case, the next call that writes anything first warns how many
+    /// lines were dropped.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

@@ -166,7 +166,7 @@ pub enum Cause {
     /// There isn't a usable answer. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
-    /// The request can't be signed: nothing provides credentials, or AWS or a role refuses them.
+    /// There aren't any usable credentials: nothing provides them, or AWS or a role refuses them.
     NoCredentials(Unsigned),
     /// No source names a region.
     NoRegion,
@@ -200,7 +200,7 @@ pub enum Denial {
     Credentials(CredentialsFault),
 }
 
-/// The reason why a request can't be signed.
+/// The reason why there aren't any credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     /// None of the sources of credentials is configured, so the advice to choose a profile applies.

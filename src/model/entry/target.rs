@@ -362,7 +362,8 @@ pub enum Written {
 }
 
 impl Subject {
-    /// Creates the subject of something that doesn't have a reference.
+    /// Creates a subject that doesn't show the source of a value: for a file or directory without
+    /// an entry, and for an entry whose reference can't be parsed.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
             label: label.into(),

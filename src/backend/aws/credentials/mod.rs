@@ -2,7 +2,7 @@
 //! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
 //! need. `sts` assumes roles.
 //!
-//! The providers are asked in the same order as in every AWS tool:
+//! The providers are asked in the same order as in the AWS SDK for Rust:
 //!
 //! ```text
 //! variables      AWS_ACCESS_KEY_ID (not with --profile)       ┐
