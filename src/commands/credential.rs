@@ -32,7 +32,8 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     Problem::usage(text).help(help)
 }
 
-/// Reads the credential that a unit asks for, and sends its value. Waits until systemd has read it.
+/// Reads the credential that a unit asks for, and sends its value to systemd. If the value doesn't
+/// fit into the socket's buffer, waits until systemd reads.
 ///
 /// # Errors
 /// If the value wasn't sent.

@@ -18,7 +18,7 @@ use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
-use crate::model::entry::{Entry, OnMissing, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
@@ -118,7 +118,7 @@ pub fn prepare(
         };
         let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
         inputs.errors.extend(declarations.errors);
-        // The command line wins over every declaration.
+        // Options on the command line and in variables win over every declaration.
         inputs.options = take(&mut inputs.options).over(declarations.options);
         (layers, read_files) = (declarations.layers, declarations.names);
     }
@@ -244,11 +244,8 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
-    let has_text = plan.value_entries().any(|(entry, source)| {
-        let has_default = matches!(entry.on_missing, OnMissing::Default(_));
-        has_default || !matches!(source, ValueSource::Secret(_))
-    });
-    if has_text {
+    let mut sources = plan.value_entries().map(|(_, source)| source);
+    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
@@ -275,20 +272,23 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
         for pattern in patterns.iter().filter(is_unmatched) {
             // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
             let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-            // Names that begin with the stem `AWS_` or have the words of `AWS_SECRET_KEY` are
-            // similar to the pattern. But AWS_ENDPOINT_URL is the complete name of a variable.
-            let mut last_words = ["URL", "REGION", "PROFILE"].into_iter();
-            let is_complete = last_words.any(|word| stem.ends_with(word));
-            let is_stem = stem.ends_with('_') || stem.starts_with("AWS_") && !is_complete;
+            // `AWS_` is the beginning of other names, and AWS_SECRET_ACCESS_KEY has all words of
+            // `AWS_SECRET_KEY`: such names are similar to the pattern. But AWS_ENDPOINT_URL is
+            // already complete, so AWS_ENDPOINT_URL_STS isn't what the user meant.
+            let mut complete = ["URL", "REGION", "PROFILE"].iter();
+            let is_complete = complete.any(|end| stem.ends_with(end));
+            let is_beginning = stem.ends_with('_') || (stem.starts_with("AWS_") && !is_complete);
+            let begins_with = |name: &&str| is_beginning && name.starts_with(&stem);
             let has_words = |name: &&str| {
                 let mut words = stem.split_inclusive('_');
-                let has_first = words.next().is_some_and(|first| name.starts_with(first));
-                is_stem && has_first && words.all(|word| name.contains(word))
+                is_beginning && stem.starts_with("AWS_") && words.all(|word| name.contains(word))
             };
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let with_words = others().find(has_words);
-            let similar = with_words.or_else(|| one_letter_away(&stem, others()));
+            let similar = others()
+                .find(begins_with)
+                .or_else(|| others().find(has_words));
+            let similar = similar.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
     }

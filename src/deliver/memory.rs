@@ -31,8 +31,8 @@ const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_S
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
-/// descriptor has FD_CLOEXEC, which `exec` clears right before execve(2), so that only the command
-/// inherits it.
+/// descriptor is at least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before
+/// execve(2), so that only the command inherits it.
 ///
 /// # Errors
 /// If the kernel or a seccomp filter doesn't allow it, if the owner can't be set, or if the process

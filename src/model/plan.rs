@@ -155,15 +155,14 @@ impl Plan {
         })
     }
 
-    /// Returns the entries with `${NAME}` in a literal, a template or a default, and the first NAME
-    /// of each. `${NAME}` isn't expanded there.
+    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
+    /// `${NAME}` isn't expanded there.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
         self.value_entries().filter_map(|(entry, source)| {
-            let text = match (source, &entry.on_missing) {
-                (ValueSource::Literal(text), _) => text,
-                (ValueSource::Template { template, .. }, _) => &template.text,
-                (_, OnMissing::Default(text)) => text,
-                (_, OnMissing::Fail | OnMissing::Omit) => return None,
+            let text = match source {
+                ValueSource::Literal(text) => text,
+                ValueSource::Template { template, .. } => &template.text,
+                ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
             };
             let after_braces = text.split("${").skip(1);
             let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));

@@ -499,42 +499,40 @@ fn short_path(normalized: &str) -> String {
 /// the path exists, or if a segment can't be followed, such as `[*]`, an index of an object, or a
 /// name in a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
-    let mut parent = "$".to_owned();
+    let mut parent = None;
     for segment in &path.query.segments {
-        match (segment, json) {
-            (Segment::Selector(Selected::Name(name)), Value::Object(map)) => {
+        let Segment::Selector(selector) = segment else {
+            return None;
+        };
+        json = match (selector, json) {
+            (Selected::Name(name), Value::Object(map)) => {
                 let Some(value) = map.get(name) else {
-                    let of_object = Some(parent.as_str()).filter(|parent| *parent != "$");
                     // Only a KEY can be rewritten, not a name within a path.
-                    return Some(keys_hint(map, of_object, name, &|_| None));
+                    return Some(keys_hint(map, parent.as_deref(), name, &|_| None));
                 };
-                json = value;
-                parent = format!("{parent}.{name}");
+                // Any other name may be a value, so `parent` can't show it.
+                parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
+                Some(value).filter(|_| is_quotable(name))?
             }
-            (Segment::Selector(Selected::Index(index)), Value::Array(items)) => {
-                let Some(value) = usize::try_from(*index)
-                    .ok()
-                    .and_then(|index| items.get(index))
-                else {
-                    return Some(array_hint(items, &parent));
+            (Selected::Name(_), Value::Array(items)) => return Some(array_hint(items)),
+            (Selected::Index(index), Value::Array(items)) => {
+                let Some(value) = items.get(usize::try_from(*index).ok()?) else {
+                    return Some(array_hint(items));
                 };
-                json = value;
-                parent = format!("{parent}[{index}]");
-            }
-            (Segment::Selector(Selected::Name(_)), Value::Array(items)) => {
-                return Some(array_hint(items, &parent));
+                parent = Some(format!("{}[{index}]", parent.as_deref().unwrap_or("$")));
+                value
             }
             _ => return encoded_twice_hint(json),
-        }
+        };
     }
     None
 }
 
-/// Returns the hint for a key or an index that the array at `path` doesn't have.
-pub fn array_hint(items: &[Value], path: &str) -> String {
+/// Returns the hint for a key or an index that an array doesn't have.
+pub fn array_hint(items: &[Value]) -> String {
     match items.len().checked_sub(1) {
-        Some(last) => format!("{path} is an array, whose last item is {path}[{last}]"),
-        None => format!("{path} is an empty array"),
+        Some(last) => format!("the last index of the array is {last}"),
+        None => "the array is empty".to_owned(),
     }
 }
 

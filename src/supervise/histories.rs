@@ -21,7 +21,8 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// What the current launch is doing, or `None` if only the command is running or nothing is.
+/// What the current launch is doing. `None` if there is no launch, whether or not the command is
+/// running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
     None,

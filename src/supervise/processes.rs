@@ -395,8 +395,8 @@ impl Signals {
             // The code is positive if the kernel has raised the signal. Otherwise, a process has
             // sent it (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
-            // When a line of the log exceeds the limit for file sizes, the kernel raises SIGXFSZ as
-            // if this process had sent it.
+            // When a line would make the log file larger than the limit for files (RLIMIT_FSIZE),
+            // the kernel raises SIGXFSZ as if this process had sent it.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
 
             let is_forwarded = match signal.forwarding() {

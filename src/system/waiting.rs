@@ -250,7 +250,7 @@ pub enum WaitEvent {
 /// [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
-/// If the kernel doesn't provide a thread or a descriptor. The work has then not been done.
+/// If the kernel doesn't provide a thread or a descriptor. In that case, `work` hasn't run.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,

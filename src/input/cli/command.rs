@@ -31,7 +31,8 @@ const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
-/// Returns the command line as it is parsed, with an argument for the program after `--`.
+/// Returns clap's definition of the command line for parsing, with an argument for the program
+/// after `--`. This argument is hidden, because [`USAGE`] already shows it.
 pub fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }

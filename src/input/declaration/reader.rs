@@ -275,8 +275,10 @@ impl<'a> Item<'a> {
             }
             // `owner` replaces `uid` and `gid`.
             (Some("owner"), _, _) => "use owner: \"USER:GROUP\" instead".to_owned(),
-            (Some("optional"), _, _) if value.scalar_text() == Some("true") => "remove it".to_owned(),
-            (Some("optional"), _, _) => "write optional: true instead".to_owned(),
+            (Some("optional"), _, _) if value.scalar_text() == Some("false") => {
+                "write optional: true instead".to_owned()
+            }
+            (Some("optional"), _, _) => "remove it".to_owned(),
             (Some(ours), _, _) => format!("use {ours:?} instead"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),

@@ -24,8 +24,8 @@ use crate::model::reference::{
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchFailure {
-    /// The region of the request, which is asked first. `None` for a local file, and if the region
-    /// isn't known.
+    /// The region that was asked first, before any fallback region. `None` for a local file, and if
+    /// the region isn't known.
     pub region: Option<Region>,
     pub error: FetchError,
     /// The `--local` file, if it was read instead of AWS.

@@ -222,7 +222,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
-        // After SECRET, only a JSONPath may have `${`.
+        // Only SECRET is searched, because `${` in a later field is part of a JSONPath, or is
+        // refused by [`Reference::parse`].
         .or_else(|| unrendered_expression(secret));
     if found.is_some() {
         return found;
@@ -328,7 +329,8 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// True for text that contains a JSON object with a key, but not `{{`, as a template does.
+/// True for text that contains a JSON object with a key. False if the text contains `{{`, because
+/// it is then more likely a template.
 fn is_json(text: &str) -> bool {
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")

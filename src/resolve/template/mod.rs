@@ -218,9 +218,8 @@ impl Rendering<'_> {
             return problem(format!("{subject}{predicate}"));
         };
 
-        let parent = [&[name.to_owned()], parents].concat().join(".");
         let Some(map) = value.as_object() else {
-            let hint = value.as_array().map(|items| array_hint(items, &parent));
+            let hint = value.as_array().map(|items| array_hint(items));
             return problem(predicate).help_if_some(hint);
         };
         if name == template::ENV {
@@ -230,6 +229,7 @@ impl Rendering<'_> {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
+        let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| match is_name(other) {
             true => Some(format!("{{{{ {parent}.{other} }}}}")),
             false => Some(format!("{{{{ {parent}['{other}'] }}}}")),
@@ -298,7 +298,7 @@ impl Rendering<'_> {
         let help = text_of_secret
             .and_then(|text| Json::parse(text.as_bytes()).ok())
             .and_then(|json| encoded_twice_hint(json.value()))
-            .or_else(|| Some(array_hint(value.as_array()?, parent)))
+            .or_else(|| Some(array_hint(value.as_array()?)))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
         let reference = self.references.get(alias);

@@ -517,12 +517,16 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 }
 
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
+///
+/// # Errors
+/// If the text isn't such a URL. If what follows its last `@` is a valid host, the mistake is in
+/// the user name or the password, so the error says how to write their characters.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let scheme = if text.contains("://") { "" } else { "http://" };
     let is_http = !scheme.is_empty() || text.starts_with("http");
     let parse_host = |(_, host)| HttpUrl::parse(&format!("http://{host}"));
-    let has_host = text.rsplit_once('@').and_then(parse_host).is_some();
-    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match is_http && has_host {
+    let has_valid_host = text.rsplit_once('@').and_then(parse_host).is_some();
+    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match is_http && has_valid_host {
         true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })
