@@ -502,13 +502,15 @@ impl Lookup<'_> {
             let functions = "the only functions are range, dict and namespace";
             format!("to use a filter, write {{{{ db.host | {name} }}}} ({functions})")
         } else if is_quotable_value(name) {
-            // A name in capitals is meant as a variable.
-            let any_alias = self.aliases.keys().next();
-            match any_alias.filter(|_| name == name.to_uppercase()) {
-                Some(alias) => {
+            match (name == name.to_uppercase(), self.aliases.keys().next()) {
+                // A name in capitals is meant as a variable.
+                (true, Some(alias)) => {
                     format!("write an alias and a key instead, as in {{{{ {alias}.password }}}}")
                 }
-                None => format!("add an alias, as in secrets: {{ {name}: prod/db }}"),
+                (true, None) => {
+                    "declare secrets: { db: prod/db }, and write {{ db.password }}".to_owned()
+                }
+                (false, _) => format!("add an alias, as in secrets: {{ {name}: prod/db }}"),
             }
         } else {
             // The name may be a value.

@@ -13,7 +13,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
-use crate::model::reference::{Aliases, is_name_character};
+use crate::model::reference::{Aliases, is_name_character, split_secret};
 use crate::model::shown::reads_like_a_name;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
@@ -188,10 +188,15 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     }
 
     let operator = expression.matches(['/', ':', '-']).next()?;
-    let fields = expression.split_once(['.', ':']);
-    let (secret, key) = fields.unwrap_or((expression, ""));
+    let (secret, key) = match split_secret(expression) {
+        // `ssm:/prod/token` or an ARN
+        (secret, key) if secret.contains(':') => (secret, key.unwrap_or_default()),
+        _ => expression
+            .split_once(['.', ':'])
+            .unwrap_or((expression, "")),
+    };
     // An alias can't have a hyphen, so `my-db` becomes `my_db`.
-    let alias = secret.rsplit('/').next()?.replace('-', "_");
+    let alias = secret.rsplit(['/', ':']).next()?.replace('-', "_");
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),
