@@ -1,9 +1,9 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are the caller's, after the roles of the profile. The role of a request is
-//! assumed with the base credentials, never with those of another request's role. If a role can't
-//! be assumed, its secrets fail. They are never read with the base credentials.
+//! The base credentials are the caller's, once the roles of the profile are assumed. The role of a
+//! request is assumed with the base credentials, never with those of another request's role. If a
+//! role can't be assumed, its secrets fail. They are never read with the base credentials.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -130,8 +130,8 @@ impl Session {
         })
     }
 
-    /// True if the credentials are those that the AWS CLI has stored for a role, and AWS has
-    /// refused them in one of the answers.
+    /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
+    /// has refused credentials in one of the answers.
     pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
@@ -377,8 +377,8 @@ impl Session {
     }
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
-    /// assume the role. Asks STS only once. Returns `None` without credentials, or if STS refused
-    /// or didn't answer in time.
+    /// assume the role. STS is asked only once. Returns `None` without credentials, or if STS
+    /// refused or didn't answer in time.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
