@@ -9,7 +9,7 @@
 //!                    │ a request   │   answers    → its answer is used │   answers → its answer is used
 //!                    │             │   outage     → the entry is used, │   outage  → the launch fails
 //!                    │             │                with a warning     │
-//!                    │             │   denied, or → the launch fails,  │
+//!                    │             │   denied, or → there is no value, │
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
@@ -75,7 +75,7 @@ pub struct CacheEntry {
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
-    /// The AWS client, which also sends requests whose answers are never cached.
+    /// The AWS client. `check` also uses it for requests whose answers are never cached.
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
@@ -86,8 +86,8 @@ pub struct Cached {
 
 impl Cached {
     /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
-    /// answer and removes the entry of a secret that AWS denies or doesn't have. Adds a notice for
-    /// each entry that can't be used, stored or removed.
+    /// answer, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
+    /// notice for each entry that can't be used, stored or removed.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. If the
     /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in
@@ -305,8 +305,9 @@ pub fn hex_hash(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the time since boot, or zero if the kernel doesn't have this clock. Setting the clock
-/// doesn't change this time. On Linux, it includes the time while the machine was asleep.
+/// Returns the time since boot, or zero if the kernel doesn't have this clock. Setting the system
+/// time doesn't change the result. On Linux, the result includes the time while the machine was
+/// asleep.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -315,7 +316,7 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// True if AWS failed in every region, and each failure may pass by itself.
+/// True if the request failed in every region, and every failure may be temporary.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
     let mut errors = failure.errors();
     errors.all(|error| error.problem.status == Status::Temporary)
@@ -323,8 +324,8 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
 /// denied or absent. If a fallback region says so, only the replica there is affected, and the
-/// entry is removed only if it was read from that region. `entry` is `None` if no entry could be
-/// read.
+/// entry is removed only if its answer came from that region. `entry` is `None` if no entry could
+/// be read.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();

@@ -1,5 +1,5 @@
-//! The backend of `--local`: a file that maps secret ids to values, and has already been read.
-//! Regions and roles are ignored.
+//! The backend of `--local`: the contents of a file that maps secret ids to values. Regions and
+//! roles are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ impl LocalFile {
     /// Returns the failure for a secret or a version that the file doesn't have. If the file is
     /// probably a declaration, the failure says so.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        // A declaration has only these keys, and isn't empty.
+        // A declaration isn't empty, and all of its keys are in `TOP_KEYS`.
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
         let has_only_keys = self.secrets.keys().all(is_key_of_declaration);
         let is_declaration = !self.secrets.is_empty() && has_only_keys;
@@ -80,7 +80,7 @@ impl LocalFile {
     }
 
     /// Returns the id in the file that is most similar to one of `names`, or `None` if no id is
-    /// similar. Tries the last name first, because it has the fewest characters of the ARN.
+    /// similar. Tries the last name first, because the names before it have more of an ARN in them.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);

@@ -1,5 +1,5 @@
 //! Backends return an answer for each locator: a document, or the failure of the request. A locator
-//! is one request: a secret's id, version, region and role.
+//! describes one request: a secret's id, version, region and role.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -102,8 +102,8 @@ impl Backend {
     }
 
     /// Returns the identity that sent the requests to AWS ([`Aws::caller`]), or `None` if it isn't
-    /// known. Also returns `None` with `--local`, and with the agent, which has its own
-    /// credentials, even if its fallback requested values from AWS. Doesn't send a request.
+    /// known. Always returns `None` with `--local`, and with the agent. The agent has its own
+    /// credentials, and the identity of its fallback isn't reported either. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

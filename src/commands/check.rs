@@ -30,10 +30,12 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
+/// Prints the variables, files and credentials as a table or as JSON, and warnings and notes on
+/// standard error.
 ///
 /// # Errors
-/// If a launch would not start its command, or if the output can't be written.
+/// If there is a problem with the inputs, a value, a file or the command, or if the output can't be
+/// written.
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
@@ -45,7 +47,7 @@ pub fn check(
         let prepared = prepare(inputs, Asker::Check { describes }, inherited, deadline)?;
         Ok(Checked::read(prepared, arguments, deadline))
     });
-    // `not_read` says why nothing could be read. Otherwise, it is empty.
+    // `not_read` says why nothing could be read. It is empty if something was read.
     let (checked, not_read) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),
         Err(not_read) => (None, not_read),
@@ -89,7 +91,7 @@ pub fn check(
     report.into_result()
 }
 
-/// The command after `--`, and its program or the reason why none can be executed.
+/// The command after `--`, with its program or the reason why the program can't be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
@@ -277,7 +279,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// Resolves the entries that don't read a secret, and those that the agent can never read. All
 /// other entries stay unread. Doesn't send a request or read a profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
-    // Nothing else can take long here.
+    // Only the templates can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
     match preflight(&prepared.plan, agent.as_ref()) {

@@ -38,9 +38,9 @@ enum Destination {
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. With a format for GitHub, prints the masks. Also
-/// prints the warnings about the variables, and one for each entry that is a file, because only a
-/// launch writes such files.
+/// Prints the variables, or writes them to a file. For GitHub, prints the masks and, unless only
+/// the masks are wanted, appends the variables to a file. Also prints the warnings about the
+/// variables, and one for each entry that is a file, because only a launch writes such files.
 ///
 /// # Errors
 /// If a value can't be exported, or if the output or the file can't be written.
@@ -80,7 +80,7 @@ pub fn export(
             // The file is opened first, so that nothing is printed if it can't be used.
             let result = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
             let opened = result.transpose()?;
-            // If the masks can't be printed, the file stays as it is, because GitHub would show its
+            // If the masks can't be printed, nothing is appended, because GitHub would show the
             // values in the log of the job.
             terminal::output_whole(masks.expose())?;
             if let Some(file) = opened {

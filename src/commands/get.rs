@@ -63,9 +63,9 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 /// without a reference, a launch of printenv. Returns `None` if no declaration has such an entry,
 /// or if the entry has neither a reference nor a variable.
 ///
-/// Reads the declarations again, because only their options and aliases have been read so far:
-/// `files` and, with `finds_file`, the one in the working directory. `failed` is the failure to
-/// read the argument as a secret.
+/// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory),
+/// because only their options and aliases have been read so far. `failed` is the failure to read
+/// the argument as a secret.
 fn entry_name_problem(
     mut argument: Subject,
     mut files: Vec<PathBuf>,
@@ -79,7 +79,7 @@ fn entry_name_problem(
     // A later declaration overrides an earlier one.
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    // Otherwise, `reference` would be `None` for an argument that may be a password.
+    // Without this call, `reference` would return `None` for an argument that may be a password.
     argument.reveal_if(|| true);
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 

@@ -38,8 +38,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
 
     let file = read_env_file(arguments, &declared)?;
-    // No other SECRETS_EXEC_* variable is read here: of the options of `migrate`, variables can set
-    // only `--quiet` and `-f`, and the one for `-f` has been read.
+    // Of the options of `migrate`, SECRETS_EXEC_* variables can set only `--quiet` and `-f`. The
+    // variable for `-f` has already been read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
     let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
     if !is_quiet {

@@ -140,7 +140,8 @@ pub fn prepare(
     print_input_notices(&mut inputs, options.verbose);
 
     let mut errors = take(&mut inputs.errors);
-    // Other errors may be the reason why a credential isn't declared, or why there isn't an entry.
+    // After other errors, a missing credential or entry isn't reported, because those errors may be
+    // the reason for it.
     let narrowed = asker.narrow(&mut layers);
     if errors.is_empty() {
         errors.extend(narrowed.err());
@@ -208,7 +209,8 @@ fn variable_warnings(
         let is_skipped = |name: &OsStr| is_replaced(name, layers, options);
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
     }
-    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing.
+    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing
+    // from the options.
     let is_pass_useless = inputs.options.clean_env.is_none() && !options.retention.pass.is_empty();
     if is_launch && is_pass_useless && inputs.errors.is_empty() {
         let text = "--pass has no effect without --clean-env: the command gets all variables";

@@ -8,7 +8,7 @@
 //!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
 //! ```
 //!
-//! One way through this picture is a *round*. Most launches need only one. The failure of a single
+//! One pass through this picture is a *round*. Most launches need only one. The failure of a single
 //! value is an outcome, not an error, so that the report has every failure.
 
 use std::collections::BTreeSet;
@@ -160,7 +160,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         Err(problems) => return Err(problems),
     };
     if prepared.is_poll() {
-        // A poll stores AWS's answers for the next launch, but doesn't use any.
+        // A poll stores AWS's answers for the next launch, but doesn't use stored answers.
         (options.ttl, options.stale) = (Duration::ZERO, Duration::ZERO);
     }
     Ok(Backend::Cached(Box::new(Cached {
@@ -171,7 +171,8 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`). Up to half of it is left out at random.
+/// The shortest pause between two rounds (`--wait`), before [`Fetching::pause`] shortens it at
+/// random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
@@ -237,13 +238,13 @@ pub enum Preflight<'a> {
 }
 
 /// Finds out what can be known about a plan without a request, so that mistakes are found without
-/// credentials or a network. What the agent can read depends on its region. A caller for whom this
-/// matters must first call [`Agent::read_profile`].
+/// credentials or a network. What the agent can read depends on its region. If the region may come
+/// from a profile, call [`Agent::read_profile`] first.
 ///
-/// No request is needed for a plan that only has literals, or in which a template has a filter,
-/// test or function that doesn't exist. If the agent can never read one of the values, requests for
-/// the others would be useless, unless the entry of this value is optional or overridden. The plan
-/// is resolved to find that out.
+/// No request is needed if the plan doesn't read secrets, or if a template has a filter, test or
+/// function that doesn't exist. If the agent can never read a required value that isn't overridden,
+/// requests for the other values would be useless. The plan is resolved to find out which values
+/// are required.
 pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
@@ -319,8 +320,8 @@ impl Fetching<'_> {
         answers.filter_map(|answer| answer.as_ref().err()).collect()
     }
 
-    /// True if requests for these locators have failed, and every failure may be temporary.
-    /// Otherwise, waiting doesn't help.
+    /// True if requests for the locators in `missing` have failed, and every failure may be
+    /// temporary. Otherwise, waiting doesn't help.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -330,7 +331,8 @@ impl Fetching<'_> {
     /// requests have failed. After the pause, the next round has a whole `--timeout` again.
     ///
     /// The pause is as long as all earlier rounds and pauses together, but at least
-    /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Up to half of it is left out at random.
+    /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Then it is shortened at random, by up to
+    /// half.
     async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
         let progress = &deadline.progress;
         let _awaited = progress.awaits("the next try (--wait)".to_owned());
@@ -344,8 +346,8 @@ impl Fetching<'_> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Lets the next round request only the locators for which `is_wanted` returns true. The
-    /// function gets each locator that the backend can read, with its latest answer.
+    /// Lets the next round request only the locators for which `is_wanted` returns true.
+    /// `is_wanted` gets each locator that the backend can read, with its latest answer.
     fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {

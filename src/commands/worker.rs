@@ -91,8 +91,8 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // The ignored errors are about options that need other options. A declaration may set these, so
-    // `prepare` reports the errors later.
+    // The ignored errors are about options that need other options. A declaration may set the other
+    // options, so `prepare` reports the errors later.
     let (options, _) = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)

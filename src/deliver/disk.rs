@@ -1,5 +1,5 @@
-//! Files at a path, and the owner and mode of delivered files, on a disk or in memory. At the end
-//! are the copy of the running program that `install` makes, and the file to which `export`
+//! Files at a path, and the owner and mode of every delivered file, even of a file in memory. At
+//! the end are the copy of the running program that `install` makes, and the file to which `export`
 //! appends.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
@@ -119,8 +119,8 @@ impl Access {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
-        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they don't
-        // look anywhere else.
+        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they only
+        // read /etc/passwd and /etc/group.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
         let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
@@ -398,8 +398,8 @@ pub struct AppendedFile {
 }
 
 impl AppendedFile {
-    /// Opens a file, or creates it with mode 0600 if it doesn't exist. Doesn't wait for the other
-    /// end if a pipe has just replaced the file (O_NONBLOCK).
+    /// Opens a file, or creates it with mode 0600 if it doesn't exist. If a pipe has just replaced
+    /// the file, doesn't wait for its other end (O_NONBLOCK).
     ///
     /// # Errors
     /// If the path is a link, leads through another user's link, or isn't a regular file, if the

@@ -1,8 +1,8 @@
 //! The meaning of an error response from one of AWS's services.
 //!
 //! An error means an absence, a denial, an outage, or a request that AWS refuses. The meaning
-//! depends on the error's code, for a few codes also on the message and, without a known code, on
-//! the HTTP status.
+//! depends on the error's code, and for a few codes also on the message. If the code isn't known,
+//! the HTTP status decides.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
@@ -50,7 +50,7 @@ fn bare_code(code: &str) -> &str {
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Parts of the message, in lower case, that show that a denial is about the KMS key.
+/// Texts in lower case. If AWS's message contains one of them, a denial is about the KMS key.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -67,8 +67,8 @@ pub struct ServiceError<'a> {
     pub content_type: Option<&'a str>,
     /// The URL that a redirect points to.
     pub location: Option<&'a str>,
-    /// The next attempt after an outage: the same service, after the pause that AWS asks for in the
-    /// header `x-amz-retry-after`.
+    /// What to do after an outage: ask the same service again, after the pause in the header
+    /// `x-amz-retry-after`, if AWS sent one.
     pub again: Again,
 }
 
@@ -116,8 +116,7 @@ impl<'a> ServiceError<'a> {
             "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // Parameter Store passes on the message of KMS, which doesn't always name a `kms:`
-            // action.
+            // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
@@ -147,13 +146,13 @@ impl<'a> ServiceError<'a> {
             "KMSThrottling" | "SlowDown" => self.outage(Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(Service),
-            // Every error from AWS has a code. So a proxy has refused the request because of its
-            // policy. It would refuse the same host again, but perhaps not the next region's.
+            // Every error from AWS has a code, so a proxy has refused the request. The proxy would
+            // refuse the same host again, but perhaps not the host of the next region.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. For ValidationError, which is from
-            // STS, it says which limit of a role is exceeded.
+            // The message says what is wrong with the request. For example, STS's ValidationError
+            // names the limit of a role that is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)
             }
@@ -161,8 +160,7 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns a denial with AWS's message and, if the message names the policy to change, with the
-    /// remedy.
+    /// Returns a denial with AWS's message and, if [`policy_remedy`] has one, a remedy.
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
         failure.problem.help = policy_remedy(failure.reason());
@@ -194,9 +192,9 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no
-    /// code. The request id is its detail. A caller passes `None` instead of AWS's message if the
-    /// message doesn't help or could quote a value.
+    /// Returns a failure that quotes the code and `message` or, without a code, the HTTP status.
+    /// The request id, if there is one, is the failure's detail. A caller passes `None` instead of
+    /// AWS's message if the message doesn't help or could quote a value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
@@ -211,9 +209,9 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own.
-/// For any other denial, returns `None`. AWS's message names the policy (IAM User Guide,
-/// "Troubleshoot access denied error messages").
+/// Returns the remedy if a policy explicitly denies the request, or if a policy other than the
+/// caller's own doesn't allow it. Otherwise, returns `None`. AWS's message names the policy (IAM
+/// User Guide, "Troubleshoot access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.

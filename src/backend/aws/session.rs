@@ -1,9 +1,9 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are the caller's. A role is assumed with the base credentials, never with
-//! those of another role. If a role can't be assumed, its secrets fail. They are never read with
-//! the base credentials.
+//! The base credentials are the caller's, once the roles of the profile are assumed. The role of a
+//! request is assumed with the base credentials, never with those of another request's role. If a
+//! role can't be assumed, its secrets fail. They are never read with the base credentials.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -59,7 +59,8 @@ pub struct Session {
     pub settings: Settings,
     pub clients: Clients,
     pub budget: RetryBudget<'static>,
-    /// How the profile gets its credentials. `None` if it doesn't have any or isn't used.
+    /// How the profile gets its credentials. `None` if the profile doesn't have credentials, or
+    /// isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
@@ -67,7 +68,7 @@ pub struct Session {
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The caller's own credentials.
+    /// The base credentials, for requests without a role and for assuming roles.
     base: CallerCell,
     /// The credentials of each role that a request needs.
     roles: BTreeMap<Role, CallerCell>,
@@ -129,8 +130,8 @@ impl Session {
         })
     }
 
-    /// True if the credentials are those that the AWS CLI has stored for a role, and AWS has
-    /// refused them in one of the answers.
+    /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
+    /// has refused credentials in one of the answers.
     pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
@@ -161,7 +162,7 @@ impl Session {
     /// call asks the instance metadata for it.
     ///
     /// # Errors
-    /// When there is no region.
+    /// When no region is found.
     pub async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
@@ -176,8 +177,8 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Looks for the base credentials, unless an earlier call has. Prepares the roles of
-    /// `requests`, which [`Self::caller_with`] assumes later.
+    /// Looks for the base credentials, unless an earlier call has done so. Prepares the roles of
+    /// `requests` for [`Self::caller_with`], which assumes them.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
     /// request, and then in the fallback regions. If there is no request either, does nothing.
@@ -238,7 +239,7 @@ impl Session {
         self.budget.over_regions(begun, regions, assume_in).await
     }
 
-    /// Assumes a role, unless an earlier call has, and returns its credentials.
+    /// Assumes a role, unless an earlier call has done so, and returns its credentials.
     /// [`Self::prepare_credentials`] must have been called with a request for this role. Without a
     /// role, returns the base credentials.
     ///
@@ -261,8 +262,7 @@ impl Session {
     /// with their ARN if it is known. Doesn't send a request.
     ///
     /// # Errors
-    /// When the base credentials weren't found, when the role couldn't be assumed, or when that
-    /// hasn't been tried yet.
+    /// When these credentials weren't found, or when nothing has looked for them yet.
     pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -325,8 +325,8 @@ impl Session {
 
     /// Returns a text that says where the default region and the account come from, for a `help`
     /// line that advises the user to check them: `the region (from AWS_REGION) and the account
-    /// (123456789012)`. Doesn't send a request, so only the ARN of a role has the account. Without
-    /// a role, the text names the origin of the credentials instead.
+    /// (123456789012)`. Doesn't send a request, so the account can only come from the ARN of a
+    /// role. Without a role, the text names the origin of the credentials instead.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
     /// apply to it. Also returns `None` if there is neither a role nor credentials.
@@ -337,7 +337,7 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // After all roles are assumed, the caller has the last role.
+        // The caller has the role that is assumed last: the default role, if there is one.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {
@@ -377,8 +377,8 @@ impl Session {
     }
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
-    /// assume the role. STS is asked only once: if it doesn't answer in time, the result stays
-    /// `None`. Also returns `None` without credentials.
+    /// assume the role. STS is asked only once. Returns `None` without credentials, or if STS
+    /// refused or didn't answer in time.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {

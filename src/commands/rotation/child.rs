@@ -1,6 +1,6 @@
 //! The forked launch. It resolves the values, compares them with the command's values, and waits at
-//! the gate. It must not send values to its parent, only hashes, version ids, paths and finished
-//! lines.
+//! the gate. It must not send values to its parent, only hashes, names, version ids, paths and
+//! finished lines.
 //!
 //! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
 //! keyed hash instead of each value. So its core files and swapped pages don't contain a value. The
@@ -138,7 +138,7 @@ impl GatedLaunch<'_, '_> {
     /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
     /// closed, returns the exit status 0. Tells the parent when the files are renamed. If renaming
     /// or execve fails, tells the parent, prints the error and returns its exit status. Even a poll
-    /// prints this error itself, because it is the command as soon as the gate opens.
+    /// prints this error itself, because the parent treats it as the command once the gate is open.
     ///
     /// # Errors
     /// If, before the gate, files can't be written, the environment is too large, or the program
@@ -206,8 +206,8 @@ impl GatedLaunch<'_, '_> {
 }
 
 impl Reporter for GatedLaunch<'_, '_> {
-    /// False for a poll, which prints nothing of its own, not even the error about a termination
-    /// signal. Such a signal usually means that the whole service is being stopped.
+    /// False for a poll. It doesn't even print the error about a termination signal, because such a
+    /// signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -330,17 +330,17 @@ struct Secret {
 struct Change<'a> {
     /// The secret as it was read now or, if it is no longer read, as it was read before.
     secret: &'a Secret,
-    /// The version that was read before. `None` if the secret was not read, for example because it
-    /// did not exist, or comes from a local file, which doesn't have versions.
+    /// The version that was read before. `None` if the secret comes from a local file, which
+    /// doesn't have versions, or if it was not read, for example because it did not exist.
     old_version: Option<&'a str>,
-    /// The version that was read now. `None` if the secret is no longer read, or comes from a local
-    /// file.
+    /// The version that was read now. `None` if the secret comes from a local file, or is no longer
+    /// read.
     new_version: Option<&'a str>,
     /// The names of the variables and files whose values differ. There is at least one.
     labels: Vec<String>,
 }
 
-/// What differs from the values that the command has now.
+/// The labels of the values that differ from the command's, and their secrets.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,
@@ -395,8 +395,8 @@ impl Fingerprint {
     /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the
     /// values that differ.
     ///
-    /// A secret has only changed if its content differs and a value that was read from it differs,
-    /// too. A new version may have the same values.
+    /// A secret has changed only if both its content and a value that was read from it differ. A
+    /// new version may have the same values.
     fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();

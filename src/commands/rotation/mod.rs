@@ -37,7 +37,8 @@
 //!
 //! A signal to the parent is passed on to the command in every phase. A poll has its own process
 //! group, which becomes the command's group when the gate opens. Between the gate and execve, the
-//! launch holds a SIGTERM, which ends it before or after it renames the files, or at execve.
+//! launch holds SIGTERM. The signal ends the launch before it renames the files, or right before
+//! execve.
 
 mod child;
 mod notices;

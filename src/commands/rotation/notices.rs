@@ -78,15 +78,16 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early, within the
-    /// limit of [`Self::print_failed_poll`].
+    /// Prints why the process of a poll could not be started, or why it ended too early. The limit
+    /// of [`Self::print_failed_poll`] applies.
     pub fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
-    /// Prints the lines about a poll that failed, and notes that polls fail. If several polls in a
-    /// row fail, prints the lines of the first one, and later at most one set of lines in an hour.
+    /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
+    /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
+    /// in an hour.
     pub fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
@@ -193,7 +194,7 @@ impl Notices<'_> {
     /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
     /// the reader. Does nothing if `lines` is empty. Returns false if lines were dropped because
     /// the reader is behind. In that case, the next call that writes anything first warns how many
-    /// lines were dropped.
+    /// lines were dropped, before its own lines.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

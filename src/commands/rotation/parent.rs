@@ -258,8 +258,7 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // This is longer than `until_poll` (at most 1 s), because `--poll-interval` is at least 10
-        // s.
+        // `until_poll` is at most 1 s, and `--poll-interval` is at least 10 s, so this is longer.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
@@ -286,7 +285,7 @@ struct Launches<'a> {
     /// the command or has ended.
     process: Option<LaunchProcess>,
     phase: LaunchPhase,
-    /// The command's files on disk, which are removed when it ends.
+    /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
 }
 
@@ -512,9 +511,8 @@ impl Launches<'_> {
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
     /// the launch, and `None` for any other child.
     ///
-    /// First receives the launch's last messages, because they may decide the event: the values are
-    /// unchanged or, with `signal=NAME`, the launch has replaced the files or failed to. Otherwise,
-    /// the poll has failed.
+    /// First receives the launch's last messages. They decide the event if the values are unchanged
+    /// or, with `signal=NAME`, if the gate was opened. Otherwise, the poll has failed.
     ///
     /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
