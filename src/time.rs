@@ -1,15 +1,16 @@
 //! How long a launch tries: the deadline, the retries of a request within the deadline, and the
 //! progress that is shown during the launch.
 //!
-//! The deadline is `--timeout` after the beginning of a try. All code that waits asks the deadline
-//! how much time is left. ARCHITECTURE.md, "Time", shows all time limits.
-//! The progress is what the launch waits for now, why the last attempt failed, and what is printed
-//! about that: warnings, and the events of `-vv`. The worker changes the deadline and the progress,
-//! and the main thread reads them while it waits.
+//! The deadline is `--timeout` after the beginning of a try. Code that waits asks the deadline how
+//! much time is left. ARCHITECTURE.md, "Time", shows all time limits.
 //!
-//! A request is sent again and again, in one region after the other, until it succeeds or the time
-//! is up. This is a request with one fallback region. Both regions share the time until the
-//! deadline:
+//! The progress is what the launch is waiting for, why the last attempt failed, and which warnings,
+//! notes and events of `-vv` are printed. The worker changes the deadline and the progress, and the
+//! main thread reads them while it waits.
+//!
+//! A request is sent again and again, in one region after the other, until it succeeds, fails for
+//! good, or the time is up. This is a request with one fallback region. Both regions share the time
+//! until the deadline:
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
@@ -42,7 +43,7 @@ use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::options::Options;
 use crate::model::reference::Region;
 
-/// The deadline of a launch. All clones have the same state.
+/// The deadline of a launch. All clones share the same state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     times: Arc<Mutex<Times>>,
@@ -283,7 +284,8 @@ impl<'r> RetryBudget<'r> {
         }
 
         let mut error = last.clone().unwrap_or_else(unanswered);
-        // Any other outage already says what went wrong, and its detail can have the request id.
+        // Any outage except a missing answer already says what went wrong, and its detail can have
+        // the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
             && self.request.is_some()
         {
@@ -401,8 +403,8 @@ impl<'r> RetryBudget<'r> {
 /// fleet (docs/ecs.md, "Many services that start at once"). Other outages can be over in a moment,
 /// so their pauses start and stay shorter.
 fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
-    // The first maximum, the factor by which it grows, and the largest maximum. Both times are in
-    // milliseconds.
+    // The first maximum, the factor by which it grows, and the largest maximum. Both maximums are
+    // in milliseconds.
     let (first, factor, limit) = if cause == Cause::Outage(OutageKind::Throttled) {
         (2_000, 4_u64, 30_000)
     } else {
@@ -412,7 +414,7 @@ fn longest_backoff(attempts: u32, cause: Cause) -> Duration {
     Duration::from_millis(growth.saturating_mul(first).min(limit))
 }
 
-/// The progress of a launch. All clones have the same state.
+/// The progress of a launch. All clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<ProgressState>>);
 
@@ -456,7 +458,7 @@ impl Drop for Awaited {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
             if state.awaited.is_empty() {
-                // Nothing waits any more, so failures don't matter.
+                // Nothing is awaited any more, so the reason doesn't matter.
                 state.reason = None;
             }
         });
@@ -465,7 +467,7 @@ impl Drop for Awaited {
 
 impl Progress {
     /// Notes that `what` is awaited, until the returned value is dropped. Messages about a long
-    /// wait name it.
+    /// wait name `what`.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {

@@ -1,8 +1,8 @@
 //! Parses a document as JSON and finds one value in it: the whole document, the value of a key, or
 //! the node that a JSONPath matches.
 //!
-//! The messages of the parser and of jsonpath_rust are dropped, because they quote values. Keys are
-//! quoted only if they look like names.
+//! The messages of serde_json and jsonpath_rust are dropped, because they quote values. A key is
+//! quoted only if it looks like a name, or like the KEY that the user has written.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store, is_uuid};
 use crate::model::shown::{is_quotable, visible};
 
-/// Parsed JSON. Its strings are overwritten when it is dropped.
+/// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
 pub struct Json(Value);
 
 impl Json {
     /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. An
-    /// object whose first key is `$serde_json::private::Number` or `…::RawValue` isn't read as an
-    /// object, because serde_json uses these keys for its own purposes.
+    /// object isn't read as an object if its first key is one that serde_json uses for its own
+    /// purposes, such as `$serde_json::private::Number`.
     ///
     /// # Errors
     /// If there is a syntax error, or if there are more than 127 nested levels, which is
@@ -74,9 +74,8 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// Describes serde_json's error: `line 1, column 20: a key without quotes`. The position is that of
-/// the first wrong byte, counted from 1. For some bytes, the mistake that usually leads to them
-/// follows.
+/// Describes serde_json's error: `line 1, column 20: a key without quotes`. Line and column are
+/// those of the first wrong byte, counted from 1. The text names the mistake if it is a common one.
 ///
 /// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
 /// line.
@@ -111,13 +110,13 @@ pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     quotable.map(|(key, _)| key.as_str())
 }
 
-/// The reason why one of the secrets that an entry reads doesn't give a value.
+/// A reason why an entry doesn't have a value.
 #[derive(Debug)]
 pub enum Unresolved {
     /// The secret hasn't been requested.
     Unread,
-    /// The secret, the version, the key or the variable doesn't exist or is null, so that the
-    /// `default` or `optional` of the entry applies.
+    /// A secret, version, key or variable doesn't exist, a value is null, or a variable is empty.
+    /// The `default` or `optional` of the entry applies.
     Absent(Problem),
     Failed(Problem),
 }
@@ -125,7 +124,7 @@ pub enum Unresolved {
 /// A value that was found, or the reason why there isn't one.
 pub type Resolved<T> = Result<T, Unresolved>;
 
-/// A value that is made of several others, or every reason why there isn't one.
+/// The value of an entry, or every reason why there isn't one.
 pub type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
 type Object = Map<String, Value>;
@@ -137,8 +136,8 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Adds the entry and the secret of `reference` to the problem, if there is one. If the KEY is
-    /// probably a version, also replaces the help.
+    /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
+    /// the KEY is probably a version, also replaces the help.
     #[must_use]
     pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
         let named = |problem: Problem| {
@@ -162,12 +161,14 @@ pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a
 pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
 /// A function that returns what the user should write to get a different KEY of the same secret. An
-/// empty KEY means the whole value. The function returns `None` if the reference must not be shown.
+/// empty KEY means the whole value. The function returns `None` if it can't suggest anything, for
+/// example because the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `key with the requested name`. This text also names a character that hardly any key
-/// has, such as a comma, a quote, or a character that only looks like a letter.
+/// the text is `key with the requested name`. If the KEY has a character that is rare in keys, such
+/// as a comma, a quote, or a character that only looks like a letter, this text also names the
+/// character.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
@@ -181,9 +182,9 @@ fn quoted_key(selector: &Selector) -> String {
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
 ///
 /// # Errors
-/// If the document isn't JSON, if KEY is a name but the document isn't an object, or if the path
-/// can't be evaluated or matches several nodes. A key or node that doesn't exist is an absence. The
-/// text of an error is the predicate of a sentence about the secret.
+/// If the document isn't JSON, if KEY is a name but the document isn't an object, or if KEY is a
+/// JSONPath that can't be evaluated or matches several nodes. If the key or node doesn't exist, the
+/// error is an absence. The text of an error is the predicate of a sentence about the secret.
 pub fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
@@ -200,7 +201,8 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-/// The help corrects the probable mistake or, if there isn't one, suggests the whole value.
+/// The help corrects the probable mistake. Otherwise, it suggests the whole value or, for a local
+/// file, adding the key there.
 fn not_json(
     document: &Document,
     error: &Error,
@@ -210,7 +212,7 @@ fn not_json(
     let bytes = without_byte_order_mark(document.body.expose());
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
-    // The first line is `username: app`.
+    // The text begins with a name and a colon, as in `username: app`.
     let is_yaml = |text: &str| text.split_once(": ").is_some_and(|(name, _)| is_name(name));
     let key = selector.shown();
     let decoded = SecretValue::new(bytes).base64_decoded();
@@ -225,7 +227,8 @@ fn not_json(
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
-        // In a local file, `password:hunter2` was meant as YAML.
+        // The text begins with the KEY and a colon. In a local file, `password:hunter2` was meant
+        // as YAML.
         Ok(text) if !is_yaml(text) && key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
@@ -246,8 +249,8 @@ fn not_json(
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-    // The whole document may be the value that the user wants. But a document without a version is
-    // from a local file, where the reference is probably right, because AWS has the key.
+    // The user may want the whole document. But a document without a version is from a local file.
+    // There, the reference is probably right, because the secret in AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
     let help = what.help.or_else(|| match (selector, key) {
         (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
@@ -258,13 +261,13 @@ fn not_json(
 }
 
 /// Returns the hint that shows how to get the whole value. `write` is what to write for that.
-/// Returns `None` if `write` is `None`, because the reference must not be shown.
+/// Returns `None` if `write` is `None`.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
 
 /// Creates the problem for JSON that isn't an object. `write` is what to write for the whole value,
-/// or `None` if the reference must not be shown.
+/// or `None` if it can't be suggested.
 pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
     let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
     let problem = Problem::configuration(text).code("not-an-object");
@@ -282,8 +285,8 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
 /// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
-/// If the JSON isn't an object. A missing key is an absence, whose help shows a similar key, or the
-/// JSONPath of a nested value.
+/// If the JSON isn't an object. If the key doesn't exist, the error is an absence, with the help of
+/// [`missing_key_help`].
 fn find_key<'j>(
     json: &'j Value,
     key: &str,
@@ -326,7 +329,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
     };
-    // If the first name of the path exists, the hint is about the first part that doesn't.
+    // If the first name of the path exists, the hint is about the first part that doesn't exist.
     let path_hint = || {
         let path = key_as_path(key)?;
         let first = path.query.segments.first()?;
@@ -355,8 +358,8 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     })
 }
 
-/// Adds the entry to a problem, and the secret of `reference`, which is known to exist. If there is
-/// a reference, the text of the problem must be the predicate of a sentence about the secret.
+/// Adds the entry and, if there is a `reference`, its secret to a problem. The secret must exist,
+/// because its name is shown. The text must be the predicate of a sentence about the secret.
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
     let about = reference.map(|reference| About::new(&reference.locator.revealed()));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
@@ -388,13 +391,15 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
     find_node(json, &path).ok()?;
-    // If the reference isn't shown, the hint is only the path, which consists of existing keys.
+    // Without a suggestion, the hint is only the path, which may be shown because it consists of
+    // existing keys.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
     Some(format!("write {write}"))
 }
 
 /// Returns the JSONPath for a key that may be meant as a path: `$.db.host` for `db.host`,
-/// `/db/host` or `db[host]`. Returns `None` for a single name.
+/// `/db/host` or `db[host]`. Returns `None` if the key has fewer than two names, or if the path
+/// isn't valid.
 fn key_as_path(key: &str) -> Option<JsonPath> {
     let is_separator = |c: char| c.is_ascii_punctuation() && !"_-".contains(c);
     let names = Vec::from_iter(key.split(is_separator).filter(|name| !name.is_empty()));
@@ -406,9 +411,9 @@ fn key_as_path(key: &str) -> Option<JsonPath> {
     JsonPath::parse(&short_path(&format!("${}", String::from_iter(segments))))
 }
 
-/// Returns the hint for a key that doesn't exist: a key that looks the same, the most similar key
-/// or, if there isn't one, the first keys of the object. `path` leads to the object, or is `None`
-/// for the object of the secret itself.
+/// Returns the hint for a key that doesn't exist. It names a key that looks the same, the most
+/// similar key or, if no key is similar, the first keys of the object. `path` is the path of the
+/// object, or `None` for the whole secret.
 pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
     let similar = nearest(key, quotable_keys(map));
     twin_hint(map.keys().map(String::as_str), key)
@@ -420,15 +425,15 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 /// see. Returns `None` if there isn't such a key.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
-    // A quotable key has only visible characters, so it isn't a twin. Messages don't show any other
-    // key, except this twin, because it looks like `key`, which the user has written.
+    // A quotable key has only visible characters, so it isn't a twin. Messages don't show a key
+    // that isn't quotable, except this twin: it looks like `key`, which the user has written.
     let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
     let what = "differs by a space or an invisible character";
     Some(format!("its key {twin:?} {what}"))
 }
 
-/// Returns a clause with the first [`quotable_keys`] of an object or, if there aren't any, the
-/// reason. `path` leads to the object, or is `None` for the object of the secret itself.
+/// Returns a clause with the first [`quotable_keys`] of an object or, if there aren't any, a clause
+/// that says why. `path` is the path of the object, or `None` for the whole secret.
 fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
@@ -453,7 +458,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 /// an absence. For several nodes, the help lists their paths. It leaves out a path with a name that
 /// may be a value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
-    // The error of jsonpath_rust quotes the value, so it isn't shown.
+    // jsonpath_rust's error isn't shown, because it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.text);
         Problem::configuration(text).code("path")
@@ -496,8 +501,8 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, or if a segment can't be followed, such as `[*]`, an index of an object, or a
-/// name in a number.
+/// the path exists, if a name in it may be a value, or if a segment can't be followed, such as
+/// `[*]`, an index of an object, or a name in a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
@@ -510,7 +515,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                     // Only a KEY can be rewritten, not a name within a path.
                     return Some(keys_hint(map, parent.as_deref(), name, &|_| None));
                 };
-                // Any other name may be a value, so `parent` can't show it.
+                // A name that isn't quotable may be a value, so `parent` must not show it.
                 parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
                 Some(value).filter(|_| is_quotable(name))?
             }

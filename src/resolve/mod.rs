@@ -1,7 +1,7 @@
 //! Resolves a plan with the documents that were fetched.
 //!
-//! What goes in are the plan and the answers. What comes out is an outcome for each entry, so that
-//! one report has every error. No request is sent here, and an error never contains the value of a
+//! The input is the plan and the answers. The output is an outcome for each entry, so that one
+//! report has every error. No request is sent here, and an error never contains the value of a
 //! secret.
 //!
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
@@ -9,7 +9,8 @@
 //!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
 //! - [`ParsedAnswers`] resolves the value of one entry: a secret, a literal, text with references,
 //!   or a template.
-//! - `extract` takes a key or a path from JSON, and `env_from` takes all keys of an object.
+//! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
+//!   keys of an object.
 //! - `template` renders templates.
 
 mod env_from;
@@ -41,10 +42,11 @@ use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
 
 /// The walk over the entries of a plan.
 ///
-/// There are three cases for an entry. If it has a value, or is absent and has a `default`, it sets
-/// its target. If it is absent and `optional`, an entry of an earlier layer can set the target. If
-/// it is unread or fails, it still overrides the entries of earlier layers, because a value that
-/// the user has replaced must not come back when its replacement is broken.
+/// There are three cases for an entry that isn't overridden. If it has a value, or is absent and
+/// has a `default`, it sets its target. If it is absent and `optional`, an entry of an earlier
+/// layer can set the target. If it is unread or fails, it still overrides the entries of earlier
+/// layers, because a value that the user has replaced must not come back when its replacement is
+/// broken.
 struct Walk<'a> {
     answers: ParsedAnswers<'a>,
     claims: Claims<'a>,
@@ -53,7 +55,7 @@ struct Walk<'a> {
 
 /// Resolves every entry of a plan. Returns the outcomes, and warnings about entries that are
 /// probably mistakes. If `fetched` doesn't have an answer that an entry needs, the entry is unread,
-/// unless it fails for a different reason.
+/// unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -79,8 +81,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
                 walk.add_value_outcome(entry, source);
             }
         }
-        // Every other entry of a layer overrides the keys of the layer's objects. If two objects
-        // set the same variable, the later one wins.
+        // Within a layer, an entry with a single value overrides the keys of objects. If two
+        // objects set the same variable, the later one wins.
         for entry in layer.iter().rev() {
             if let PlannedSource::Object(object) = &entry.source {
                 walk.add_object_outcomes(entry, object);
@@ -94,8 +96,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     walk.outcomes
 }
 
-/// Lets messages about an outcome show the names of the secrets that exist, and the references to
-/// them, unless a label or the KEY may be a password.
+/// Lets messages about an outcome show the names of its secrets that exist. The references to these
+/// secrets are shown, too, unless a label or the KEY may be a password.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
     for reference in &mut outcome.reads {
         let exists = match fetched.get(&reference.locator) {
@@ -131,8 +133,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
-    /// overridden, followed by one for the object itself, and warnings. Each key holds its variable
-    /// from now on. If the keys can't be read, only the object gets an outcome.
+    /// overridden, followed by one for the object itself, and warnings. Each key that sets a
+    /// variable holds it from now on. If the keys can't be read, only the object gets an outcome.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
@@ -168,15 +170,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the warning about a variable such as `DB_PASSWORD_FILE`, which programs expect to be the
-/// path of a file, if it gets a value that was read and probably isn't a path. Otherwise returns
-/// `None`.
+/// Returns a warning if a variable such as `DB_PASSWORD_FILE` gets a value that was read from a
+/// secret and probably isn't a path. Programs expect such a variable to be the path of a file.
 fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
     let (Target::Env(name), Outcome::Value(value)) = (&entry.target, result) else {
         return None;
     };
     name.as_str().strip_suffix("_FILE")?;
-    // Without a reference, the value is a literal.
+    // Without a reference, the value wasn't read from a secret.
     entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     // A relative path is quotable. It has a slash or a dot, or reads like a name.
@@ -188,8 +189,9 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
 }
 
 /// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a
-/// failure, or an absence without `default` and `optional`. Otherwise, an absence makes the entry
-/// absent or gives it its default. If there isn't an absence, the entry is unread.
+/// failure, or if one is an absence and the entry has neither `default` nor `optional`. Otherwise,
+/// an absence makes the entry absent or gives it its default. If there isn't an absence, the entry
+/// is unread.
 fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     let (mut has_absence, mut problems) = (false, Vec::new());
     for reason in reasons {
@@ -222,8 +224,9 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Resolves the value of an entry: reads it, decodes it, checks its pattern and encodes it.
-    /// Adds to `parts` the texts of secrets that the value contains or encodes.
+    /// Resolves the value of an entry: reads it and, if the entry says so, decodes it, checks it
+    /// against a pattern and encodes it. Adds to `parts` the texts of secrets that the value is
+    /// composed of, or that it encodes.
     ///
     /// # Errors
     /// If the value is missing or can't be used. The list has every reason.
@@ -263,8 +266,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
-    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters: a port or
-    /// the name of a database would disappear from every log.
+    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters, because a
+    /// port or the name of a database would otherwise disappear from every log.
     fn add_part(&mut self, part: SecretValue) {
         let text = String::from_utf8_lossy(part.expose());
         if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
@@ -276,8 +279,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the value that a reference selects.
     ///
     /// # Errors
-    /// If the request has failed or hasn't been sent, or if the document doesn't have the value, or
-    /// has null.
+    /// If [`Self::document`] or [`find_value`] fails, or if the value is null, which is an absence.
     fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selector = &reference.selector;
@@ -308,8 +310,8 @@ impl<'a> ParsedAnswers<'a> {
 
         // The secret exists, so an error can show its name.
         let subject = &subject.revealed_by(reference);
-        // Returns what an error suggests to write instead of the reference: the reference with
-        // `key` or, if `key` is empty, a reference to the whole value.
+        // Returns what an error suggests instead of the reference: a reference to `key` or, if
+        // `key` is empty, to the whole value.
         let rewrite = |key: &str| match &reference.selector {
             // Without a KEY, no other key can be meant, so a variable with the whole value is
             // suggested.
@@ -327,7 +329,7 @@ impl<'a> ParsedAnswers<'a> {
         members.map_err(|reason| reason.with_entry(reference, subject))
     }
 
-    /// Returns the document of a locator as JSON. Parses the document only at the first call.
+    /// Returns the document of a locator as JSON. Parses each document only once.
     fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
         let parse = || Json::parse(document.body.expose()).map(Arc::new);
         self.parsed_documents.entry(locator).or_insert_with(parse)
@@ -383,11 +385,11 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Adds to `parts` the texts of secrets that it looks up.
+    /// `env`. Adds to `parts` the texts of secrets that the template looks up.
     ///
     /// # Errors
-    /// If secrets can't be read or are binary, or if the template has errors. The list has a reason
-    /// for each such secret or, if there isn't one, the errors of the template.
+    /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
+    /// [`Rendering::render`] fails, with its reasons.
     fn rendered_template(
         &mut self,
         template: &Template,
@@ -431,8 +433,8 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Creates the reason for a null, which is an absence. The text is the predicate of a sentence
-/// about the secret.
+/// Creates the absence for a value that is null. The text is the predicate of a sentence about the
+/// secret.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {
         (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),
@@ -477,8 +479,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     Err(problem.help(help))
 }
 
-/// Adds the entry to a problem that is about its value. If the value is that of one reference, also
-/// adds the secret, which is known to exist.
+/// Adds the entry to a problem about the entry's value. If the value comes from a single reference,
+/// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
@@ -507,9 +509,9 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     invalid
 }
 
-/// Adds a suggestion to the failure of each secret that doesn't exist: the most similar alias, a
-/// secret of the plan that exists and whose name differs by one letter, or `db:password` instead of
-/// `db.password`. Keeps the backend's suggestions. At most [`MOST_SUGGESTIONS`] are added.
+/// Adds suggestions to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist. Each
+/// suggestion is the most similar alias, an existing secret of the plan whose name differs by one
+/// letter, or `db:password` instead of `db.password`. Keeps the backend's suggestions.
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
     let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));

@@ -31,7 +31,7 @@ enum Child {
     Delivers,
 }
 
-/// The processes and the timer that the actions create, end and set.
+/// A model of the processes and the timer. It carries out the actions.
 struct World {
     rotation: RotationOptions,
     state: SupervisorState,
@@ -109,7 +109,7 @@ impl World {
             Child::None | Child::Waits => {}
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
-        // Twice, so that histories reach the states behind timers.
+        // Listed twice, so that histories often reach the states after a timer.
         if self.armed.is_some() {
             events.extend([Event::Elapsed; 2]);
         }

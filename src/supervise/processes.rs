@@ -1,8 +1,8 @@
-//! The processes of a rotation: the forked launch that waits at its gate, the command with its
-//! process group, and the signals that reach this process.
+//! The processes and signals of a rotation: the forked launch that waits at its gate, the command
+//! with its process group, and the signals that reach this process.
 //!
-//! Once the values of a launch are resolved, it waits at the gate until its parent opens the gate.
-//! If the parent closes the gate or ends, the launch ends, too.
+//! A launch that has resolved its values waits at its gate until its parent opens the gate. If the
+//! parent closes the gate or ends, the launch ends, too.
 //!
 //! Two pipes connect parent and launch:
 //!
@@ -16,11 +16,11 @@
 //!
 //! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends.
 //!
-//! The parent blocks all signals and reads them from a descriptor (signalfd(2)). The kernel queues
-//! blocked signals even for PID 1, and even if their default action is to ignore them. A fault of
-//! the parent ends it nevertheless: for a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL, the kernel
-//! forces the default action. Without a blocked SIGTTOU, the kernel would stop a parent in the
-//! background when it changes the foreground job.
+//! The parent blocks all signals that aren't ignored, and reads them from a descriptor
+//! (signalfd(2)). The kernel queues blocked signals even for PID 1, and even if their default
+//! action is to ignore them. A fault of the parent ends it nevertheless: for a blocked SIGSEGV,
+//! SIGBUS, SIGFPE or SIGILL, the kernel forces the default action. If SIGTTOU weren't blocked, the
+//! kernel would stop a background parent that changes the foreground job.
 
 #![allow(
     unsafe_code,
@@ -53,7 +53,7 @@ use crate::system::waiting::{End, end, has_action, pending_signals};
 pub struct LaunchProcess {
     pub pid: Pid,
     gate: PipeWriter,
-    /// `None` after the end of the pipe.
+    /// `None` after the end of the pipe, or an error.
     messages: Option<PipeReader>,
     /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
@@ -131,7 +131,7 @@ impl LaunchProcess {
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
     /// The result is `None` once [`Self::receive`] has read the end: the launch has executed the
-    /// command, or is about to be reaped.
+    /// command, or has ended.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
@@ -168,7 +168,7 @@ impl Gate {
     }
 
     /// Sends `ready` and waits until the parent opens the gate, for as long as that takes. Returns
-    /// false if the parent closes the gate or has ended. The time limit of [`fork`] ends here.
+    /// false if the parent closes the gate or has ended. Cancels the time limit of [`fork`].
     ///
     /// Once the gate is open, this process gets `death_signal` when the parent ends, unless it
     /// executes a program with a set-uid bit or capabilities (prctl(2)).
@@ -315,8 +315,8 @@ impl Job {
         self.group.is_none()
     }
 
-    /// Makes the command's group the foreground job of the terminal on standard output, if this
-    /// process's group is that job.
+    /// If this process's group is the foreground job of the terminal on standard output, makes the
+    /// command's group the foreground job instead.
     fn give_terminal(&self) {
         let terminal = io::stdout();
         if let Some(group) = self.group
@@ -326,9 +326,8 @@ impl Job {
         }
     }
 
-    /// Makes this process's group the foreground job again, if the command's group is the
-    /// foreground job. Any other foreground job keeps the terminal: it may be a shell that has
-    /// stopped this process.
+    /// If the command's group is the foreground job, makes this process's group the foreground job
+    /// again. Any other foreground job, such as the user's shell, keeps the terminal.
     fn take_terminal(&self) {
         let terminal = io::stdout();
         if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
@@ -339,9 +338,9 @@ impl Job {
     /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
     /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
-    /// PID 1 and a process in an orphaned group can't be stopped, so this function then continues
-    /// the command, because no shell would, and returns immediately. It leaves the command stopped
-    /// in two cases: after SIGTTIN and SIGTTOU, because the command would only stop again at the
+    /// PID 1 and a process in an orphaned group can't be stopped. In such a process, this function
+    /// returns immediately, and continues the command, because no shell would. But it leaves the
+    /// command stopped after SIGTTIN and SIGTTOU, because the command would only stop again at the
     /// terminal, and after SIGSTOP, because someone has stopped the command itself on purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
@@ -365,7 +364,7 @@ impl Signals {
     /// on, incoming signals can be read from the returned value.
     ///
     /// # Errors
-    /// If no descriptor is free. No signal is blocked after this error.
+    /// If no descriptor is free. In that case, no additional signal is blocked.
     pub fn block() -> Result<Self, Errno> {
         let mut blocked = SigSet::all();
         for signal in Signal::iterator() {

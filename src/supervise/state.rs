@@ -126,8 +126,8 @@ pub enum Next {
     Start,
     /// Exit because a secret changed.
     ExitRotated,
-    /// Exit with the command's status, because SIGTERM arrived during the grace period of a
-    /// rotation. One more SIGTERM kills the group.
+    /// Exit with the command's status, because SIGTERM arrived while a rotation was stopping the
+    /// command. One more SIGTERM kills the group, if it hasn't been killed.
     ExitCancelled,
     /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
@@ -147,9 +147,9 @@ impl RunningState {
 /// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command has ended and has been reaped. A launch whose gate was opened is the command, so
-    /// this event also occurs, with status 78, 126 or 127, if such a launch can't rename the files
-    /// or execute the command.
+    /// The command has ended and has been reaped. A launch whose gate was opened by
+    /// [`Action::Start`] is the command, so this event also occurs, with status 78, 126 or 127, if
+    /// such a launch can't rename the files or execute the command.
     Ended {
         status: ExitStatus,
         /// True if no other process of the group is left, not even a zombie.
@@ -160,7 +160,7 @@ pub enum Event {
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
     Continued,
-    /// This process got a signal, which is forwarded or requests a poll.
+    /// This process got a signal that may be forwarded, or that requests a poll.
     Signal(SignalNumber),
     /// The result of a poll. If the launch that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
@@ -180,7 +180,7 @@ pub enum ExitStatus {
 /// The result of a poll. A poll compares the values that it reads with the values of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// The values differ, and the launch waits at the gate with them.
+    /// The values differ, and the launch waits at the gate with the new values.
     Changed,
     Unchanged,
     Failed,
@@ -216,8 +216,8 @@ pub enum Delay {
     NextPoll {
         failures: u32,
     },
-    /// The next poll was requested. It begins once a second has passed since the last poll or the
-    /// start.
+    /// The next poll was requested. It begins once a second has passed since the last poll began or
+    /// the command started.
     RequestedPoll,
     /// A random part of `--splay`, between the poll that finds a change and the poll whose change
     /// takes effect.
@@ -452,12 +452,12 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Acts on a SIGTERM: cancels the restart, or the exit after a change, that was to follow the
-    /// end of the command. A second SIGTERM kills the group, if it hasn't been killed.
+    /// Acts on a SIGTERM. The first one cancels the restart, or the exit after a change. The second
+    /// one kills the group, if it hasn't been killed.
     ///
-    /// The first SIGTERM isn't forwarded. The group has already received the stop signal, and many
-    /// programs end immediately on a second signal. If the command has ended by itself, SIGTERM is
-    /// forwarded like any other signal.
+    /// The first SIGTERM isn't forwarded, because the group has already received the stop signal,
+    /// and many programs end immediately on a second signal. If the command has ended by itself,
+    /// SIGTERM is forwarded like any other signal.
     fn terminate(&mut self, state: &mut Stopping) {
         match state.next {
             Next::Start | Next::ExitRotated => {
@@ -490,8 +490,8 @@ impl Step<'_> {
         ]);
     }
 
-    /// Adds the actions that follow the end of the group: the command is started again, or this
-    /// process exits. Returns the next state. `status` is the status of the command that has ended.
+    /// Adds the actions that follow [`Stopping`]: the command is started again, or this process
+    /// exits. Returns the next state. `status` is the status of the command that has ended.
     fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
         let exit_reason = match state.next {
             Next::Start => {

@@ -31,7 +31,7 @@ fn rotation(on_rotation: OnRotation) -> RotationOptions {
     }
 }
 
-/// Returns the state of a command that runs, with nothing special about it except the poll.
+/// Returns the state of a running command. Everything except the poll has its default.
 fn running(poll: Poll) -> RunningState {
     RunningState {
         poll,
@@ -94,7 +94,7 @@ fn the_pauses_between_failed_polls_grow_until_a_poll_succeeds() {
 
 #[test]
 fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
-    // It doesn't matter whether `--splay` has delayed this poll.
+    // It doesn't matter whether `--splay` has delayed the change until this poll.
     for poll in [POLLING, POLLING_DELAYED] {
         let term = SupervisorState::Running(RunningState {
             has_term: true,
@@ -139,7 +139,7 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
         (start, Event::Signal(HUP), start, &[]),
         (start, term, cancelled, &cancel),
         (cancelled, term, cancelled, &[]),
-        // The launch that waited died.
+        // The launch that waited at its gate has died.
         (grace, FAILED, exit_rotated, &[]),
     ];
     for (before, event, after, actions) in table {

@@ -91,7 +91,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 /// Reads a whole file. `name` is for messages.
 ///
 /// # Errors
-/// If the file can't be read or is larger than `max_mib` (in MiB).
+/// If the file can't be read or is larger than `max_mib` MiB.
 pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
     let (mut bytes, max_length) = (Vec::new(), max_mib << 20);
     let read = file.take(max_length as u64 + 1).read_to_end(&mut bytes);

@@ -150,7 +150,7 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
 }
 
 /// Opens the directory at which a path begins: the root directory for an absolute path, and the
-/// working directory for a relative one. Also returns its path for messages, `/` or nothing.
+/// working directory for a relative one. Also returns its path for messages, `/` or an empty path.
 ///
 /// # Errors
 /// If open(2) fails.
@@ -161,8 +161,8 @@ fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     Ok((start, shown.into()))
 }
 
-/// Returns the components of a path in reverse order. `..` stays a component: like the kernel, we
-/// open it relative to the directory that has been reached by then.
+/// Returns the components of a path in reverse order, without `.` and empty ones. `..` stays a
+/// component: like the kernel, we open it relative to the directory that has been reached by then.
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
@@ -197,7 +197,7 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 /// Removes a file from an open directory, if it exists.
 ///
 /// # Errors
-/// If unlinkat(2) fails for any other reason.
+/// If unlinkat(2) fails, unless the file doesn't exist.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),

@@ -1,8 +1,8 @@
 //! The terminal or pipe that this process writes to.
 //!
-//! A terminal sends signals to its foreground job, and stops a background job that writes to it. A
-//! pipe whose reader has stalled blocks a write. The functions below find out whether a write would
-//! be stopped or blocked, or wait until it can succeed.
+//! A terminal sends signals to its foreground job, and, after `stty tostop`, stops a background job
+//! that writes to it. A pipe whose reader has stalled blocks a write. The functions below find out
+//! whether a write would be stopped or blocked, or wait until it can succeed.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,8 +18,8 @@ pub const PIPE_BUF: usize = libc::PIPE_BUF;
 /// The control characters that move to the start of the line and erase it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all bytes, waiting as long as the reader doesn't read, even if the pipe is non-blocking.
-/// (A command that shares the pipe may have set O_NONBLOCK.)
+/// Writes all bytes. Waits as long as the reader doesn't read, even if the pipe is non-blocking. (A
+/// command that shares the pipe may have set O_NONBLOCK.)
 ///
 /// # Errors
 /// If the kernel can't write the bytes.

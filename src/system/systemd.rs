@@ -1,9 +1,10 @@
 //! systemd's sockets: the one that NOTIFY_SOCKET names (sd_notify(3)), and the connection of
 //! `LoadCredential=` (systemd.exec(5)).
 //!
-//! An empty credential must never be sent. systemd treats a connection that is closed without data
-//! as an empty credential and starts the unit. systemd refuses more than 1 MiB. So a connection
-//! always ends in one of two ways, even if a signal ends this process (see `waiting`):
+//! An empty credential must never be sent instead of a missing value. systemd treats a connection
+//! that is closed without data as an empty credential and starts the unit. systemd refuses more
+//! than 1 MiB. So a connection always ends in one of two ways, even if a held signal ends this
+//! process (see `waiting`):
 //!
 //! ```text
 //! answer   the whole value, then the end of the stream
@@ -95,7 +96,7 @@ pub fn has_connection(is_expected: bool) -> bool {
 /// Moves the connection from standard input to [`CONNECTION`]. Termination signals have to be held
 /// by now, so that the connection is refused before a signal ends this process.
 ///
-/// If standard output and error are the same connection, which is systemd's default, they are
+/// If standard output or error is the same connection, which is systemd's default, it is
 /// redirected, because everything printed there would become the credential. So this function has
 /// to be called before anything is printed.
 ///
@@ -156,7 +157,7 @@ impl CredentialConnection {
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 
-    /// Makes the client fail, unless it has the whole value.
+    /// Makes the client fail, unless the whole value was sent.
     ///
     /// Several threads can send a refusal at the same time. One refusal is enough, even after a
     /// part of the value.
@@ -179,7 +180,7 @@ fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
 }
 
-/// Returns the problem that standard input isn't a connection that can be answered.
+/// Returns the problem for standard input that isn't a connection of `LoadCredential=`.
 pub fn no_connection_problem() -> Problem {
     if cfg!(not(target_os = "linux")) {
         return Problem::usage("the subcommand `credential` needs systemd, which only Linux has");
@@ -233,7 +234,7 @@ fn connect_to_journal() -> Option<UnixStream> {
 }
 
 /// Refuses the connection: sends more bytes than a credential can have, so that systemd rejects
-/// all of it, and ends the stream.
+/// them all, and ends the stream.
 fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; MAX_CREDENTIAL_LENGTH + 1];
     if write_all(connection, &padding).is_ok() {

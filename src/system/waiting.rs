@@ -5,7 +5,7 @@
 //! So the main thread can react to a termination signal immediately.
 //!
 //! ```text
-//! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, the other end, a time limit ──▶ react ──▶ …
+//! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, a connection, a time limit ──▶ react ──▶ …
 //! worker            └─▶ work ───────────────────────────────────────────▶ drops its end of the pipe: the work is done
 //! ```
 //!
@@ -26,9 +26,8 @@
 //! execve           the command starts
 //! ```
 //!
-//! We call a signal *held* if [`hold_signals`] has blocked it: the signal doesn't end this process
-//! before the main thread has seen it. On systems other than Linux, signals keep their default
-//! action.
+//! We call a termination signal *held* if [`hold_signals`] has blocked it: the signal doesn't end
+//! this process before the main thread has seen it. On systems other than Linux, no signal is held.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an error, or a subcommand that has done its work.
@@ -172,7 +171,7 @@ impl InheritedSignals {
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
-        // Other systems don't have signalfd(2), so no signal is held there.
+        // Only Linux has signalfd(2), so no signal is held on other systems.
         let must_be_held = |signal: &Signal| {
             cfg!(target_os = "linux")
                 && !mask.contains(*signal)
@@ -222,7 +221,7 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// A signal handler that ends this process with status 128 + n.
+/// A signal handler that ends this process with status 128 plus the signal's number.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
@@ -239,7 +238,7 @@ pub enum WaitEvent {
     Sleep,
     /// A held signal has arrived. It stays pending.
     Signal(Signal),
-    /// The other end of the pipe or connection was closed.
+    /// The other end of the watched pipe or connection was closed.
     OtherEndClosed,
 }
 
@@ -337,8 +336,8 @@ fn timeout(limit: Duration) -> PollTimeout {
 #[derive(Clone, Copy, Debug)]
 pub enum End {
     Status(u8),
-    /// By a termination signal. PID 1 exits with 128 + n instead, because the kernel discards the
-    /// signal.
+    /// The process is ended by a termination signal. PID 1 exits with status 128 plus the signal's
+    /// number instead, because the kernel discards the signal.
     Signal(Signal),
 }
 
@@ -348,7 +347,7 @@ pub struct AskedProgram {
     /// already be running.
     pub child: Option<Child>,
     /// The terminal on which the program may ask for a password, and its modes before the program
-    /// was started.
+    /// was started. `None` if the program doesn't have the terminal.
     pub terminal: Option<(File, Termios)>,
 }
 
@@ -405,8 +404,8 @@ pub fn asks_on_terminal() -> bool {
 /// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
 /// it and its descendants. If it has a session of its own, also kills what is left in its process
 /// group. If this process is in the foreground of the terminal, also restores the terminal's modes,
-/// which the program may have changed to ask for a password. From the background, the change would
-/// stop this process (SIGTTOU).
+/// which the program may have changed to ask for a password. In the background, the modes are those
+/// of a different job, so they aren't changed.
 ///
 /// Returns the program, so that the caller can wait for it to end. The result is `None` if there
 /// isn't a program, or if it is just being started.

@@ -16,7 +16,7 @@
 //!
 //! Two things are harder than they look:
 //!
-//! - **Is a key missing?** A missing key of a secret makes the entry absent, so that its `default`
+//! - **Is a key missing?** A missing key of a secret is an absence, so the entry's `default`
 //!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
 //!   undefined, but not why. So a [`SecretObject`] notes each lookup that fails.
 //!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail. A lookup in
@@ -51,19 +51,20 @@ use crate::resolve::extract::{
 };
 use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
-/// The maximum number of missing keys that are reported for a template. Each takes another
+/// The maximum number of missing keys that are reported for a template. Each key requires another
 /// rendering.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// The text before a template that is rendered again to find out which lookup made it fail. This
-/// text makes an undefined value, the mark, which one of the failed lookups returns.
+/// When a template is rendered again, to find the lookup that made it fail, this text is put in
+/// front of it. The text creates an undefined value, the mark, which one of the failed lookups
+/// returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
 const MARKED: &str = "`(...)['a key of a secret']` is undefined";
 
-/// The maximum number of failed lookups that are tried as the cause of an error. Each takes another
-/// rendering.
+/// The maximum number of failed lookups that are tried as the cause of an error. Each lookup
+/// requires another rendering.
 const MOST_TRIES: usize = 100;
 
 /// The maximum number of MiniJinja instructions that a template runs, so that loops within loops
@@ -96,13 +97,13 @@ pub struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    /// Returns the text of the rendered template. Renders the template again to find every missing
-    /// key.
+    /// Returns the text of the rendered template. If a key is missing, renders the template again
+    /// to find more, up to [`MOST_MISSING_KEYS`].
     ///
     /// # Errors
-    /// If keys are missing (the list has up to [`MOST_MISSING_KEYS`]), or if the template fails for
-    /// a different reason. A lookup of a key in a secret that is plain text is an error even if the
-    /// template has a `default` for the key, because this `default` would hide a malformed secret.
+    /// If keys are missing, or if the template fails for a different reason. A lookup of a key in a
+    /// secret that isn't a JSON object is an error even if the template has a `default` for the
+    /// key, because this `default` would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
         if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
             return Err(vec![problem.into()]);
@@ -163,12 +164,12 @@ impl Rendering<'_> {
     }
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the lookups that have failed in this rendering, which are
-    /// taken from `misses`. The lookups in `misses.empty` were found before, and return an empty
-    /// text.
+    /// else did. The candidates are the last [`MOST_TRIES`] lookups that have failed in this
+    /// rendering, as noted in `misses`. The lookups in `misses.empty` were found before, and return
+    /// an empty text.
     ///
-    /// For each candidate, this renders the template again with [`MARK`] in front, which makes the
-    /// mark: an undefined value that only this candidate returns. In the first rendering, the
+    /// For each candidate, this renders the template again with [`MARK`] in front, which creates
+    /// the mark: an undefined value that only this candidate returns. In the first rendering, the
     /// candidate returned a different undefined value, so the template does the same again. If
     /// MiniJinja's error now names the mark, the candidate is the cause. (Only `'key' in db` has a
     /// different result with the mark, but this test doesn't use the value.)
@@ -190,8 +191,8 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
-    /// isn't set. The problem quotes only keys that the text of the template contains, because any
-    /// other key may be a value.
+    /// isn't set. The problem names the key only if the text of the template contains all keys of
+    /// its path, because a computed key may be a value.
     fn lookup_problem(&self, lookup: &FailedLookup) -> Problem {
         let problem = |text: String| Problem::configuration(text).code("key-not-found");
         let is_quotable = lookup.path.iter().all(|key| self.template.has_key(key));
@@ -306,8 +307,8 @@ impl Rendering<'_> {
     }
 }
 
-/// Returns the texts that a template looks up in its secrets. If it looks up an object or an array,
-/// returns all texts in it, because the template may compute the keys.
+/// Returns the texts that a template looks up in its secrets. If a lookup finds an object or an
+/// array, returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &template.lookups {

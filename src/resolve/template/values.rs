@@ -3,7 +3,7 @@
 //! Text is printed without any change, and anything else as compact JSON. Some of the filters are
 //! new: MiniJinja doesn't have them, or has them only with features that aren't enabled. The other
 //! filters, and a test, replace those of MiniJinja that would hide an undefined value, report it
-//! with a misleading error, or panic.
+//! with a misleading error, panic, or use up all memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl Object for Names {
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that [`super::MARK`] makes. The failed lookup with the number `marked`
+    /// The undefined value that [`super::MARK`] creates. The failed lookup with the number `marked`
     /// returns it.
     pub mark: OnceLock<Value>,
     /// The position of the marked lookup among the noted ones.
@@ -78,7 +78,7 @@ impl Misses {
 
     /// Adds a lookup to the list, unless it is in `empty`. Returns what replaces MiniJinja's
     /// undefined value: an empty text for a lookup in `empty`, [`Self::mark`] for the one with the
-    /// number `marked`, and nothing for any other.
+    /// number `marked`, and `None` for any other.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
         if self.empty.contains(&lookup) {
             return Some(Value::from(""));
@@ -131,7 +131,7 @@ impl SecretObject {
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// Returns `json`, which is at `path`, as MiniJinja's value. The result is `None` for null,
+    /// Returns `json`, which is at `path`, as a MiniJinja value. The result is `None` for null,
     /// which Jinja sees as undefined.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
@@ -155,8 +155,8 @@ impl Object for SecretObject {
         }
     }
 
-    /// Looks up a key or an index. Notes a lookup that finds nothing or null, and returns the value
-    /// that [`Misses::note`] has for it.
+    /// Looks up a key or an index. If the lookup finds nothing or null, notes it and returns the
+    /// result of [`Misses::note`].
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
@@ -193,8 +193,8 @@ impl Object for SecretObject {
     }
 }
 
-/// Writes compact JSON, because MiniJinja prints the items of its own lists with `Debug`. Nothing
-/// else prints a value with `Debug`.
+/// Writes compact JSON, because MiniJinja uses `Debug` for the items of its own lists, and for
+/// `pprint`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
@@ -314,8 +314,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
 }
 
 /// Returns MiniJinja's error about the use of an undefined value or of `none`. Only an error that
-/// MiniJinja itself makes names the expression that an undefined value comes from, so this looks up
-/// an attribute of the value.
+/// MiniJinja itself makes names the expression that an undefined value comes from, so this function
+/// causes one: it looks up an attribute of the value.
 pub fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
@@ -327,7 +327,7 @@ fn own_error(fault: impl Into<Fault>) -> Error {
     Error::from(ErrorKind::InvalidOperation).with_source(fault.into())
 }
 
-/// Adds our filters and tests to an environment. `fromjson` notes failed lookups in `misses`.
+/// Adds our filters and our test to an environment. `fromjson` notes failed lookups in `misses`.
 pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
@@ -361,9 +361,9 @@ macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, or fail for
-/// it with a misleading error. Before such a filter runs, [`expect_usable`] returns a clear error
-/// for an undefined input, and for one with which the filter would panic or use up all memory.
+/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, fail for it
+/// with a misleading error, panic, or use up all memory. Before such a filter runs,
+/// [`expect_usable`] checks its input and its first argument.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
