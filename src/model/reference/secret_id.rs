@@ -1,5 +1,5 @@
-//! The names and the ARNs of secrets and parameters, the store that has them, and the regions and
-//! roles of their requests.
+//! The names and ARNs of secrets and parameters, and the stores, regions and roles for requesting
+//! them.
 //!
 //! An Amazon Resource Name is `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
