@@ -289,9 +289,8 @@ pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Returns the text of a server or a library as one line that can be printed: without concealed
-/// credentials and names, without control characters, and without secrets in URLs. A long text is
-/// cut off.
+/// Returns the text of a server or a library as one printable line: without concealed names and
+/// credentials, without control characters, and without secrets in URLs. A long text is cut off.
 pub fn one_line(text: &str) -> String {
     let safe = without_url_secrets(&without_credentials(text));
     let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });

@@ -1,7 +1,7 @@
 //! Records, and the only functions that print.
 //!
-//! A record is laid out as one JSON object, or as one or more lines of text. All its text is escaped
-//! here, so that a name from AWS or a file can't move the cursor or change the direction of
+//! A record is laid out as one JSON object, or as one or more lines of text. All its text is
+//! escaped here, so that a name from AWS or a file can't move the cursor or change the direction of
 //! writing.
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
