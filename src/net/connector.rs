@@ -552,7 +552,7 @@ impl Service<Name> for DnsResolver {
 /// Looks up a host, and waits for the answer.
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
-/// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
+/// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
 /// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
 /// isn't added to a name that is listed there. All other hosts, and an AWS host that isn't found in
 /// this way, use the system's search domains.
