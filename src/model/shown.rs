@@ -3,15 +3,15 @@
 //! - A word that the user wrote where a name belongs may be a password: `--env DB_PASSWORD=hunter2`
 //!   asks AWS for the secret "hunter2". So a message shows such a word only if it [reads like a
 //!   name](reads_like_a_name), as `prod/db` and `MyDatabaseSecret` do. That function judges only
-//!   the form of a text. Its callers decide when the form doesn't matter: if the text is an alias
-//!   or the name of a variable, or if AWS has answered that the secret exists. A passphrase of
-//!   plain words, such as `correct-horse-battery-staple`, reads like a name, too.
+//!   the form of a text. Its callers decide when the form doesn't matter: for an alias, for the
+//!   name of a variable, and for a secret that AWS has found. A passphrase of plain words, such as
+//!   `correct-horse-battery-staple`, reads like a name, too.
 //! - Other text that may be a misplaced value is quoted only if it is short and plain.
-//! - The text of a server becomes a part of a message only through [`one_line`]. A server may quote
-//!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or
-//!   a simulation of AWS may repeat every header. So each credential is passed to [`conceal`]
-//!   before it is sent, and `one_line` removes the credentials, tokens and passwords that this
-//!   process uses, and the names of secrets that may be passwords.
+//! - Text from a server becomes part of a message only through [`one_line`]. A server may quote the
+//!   request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
+//!   simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before
+//!   it is sent, and `one_line` removes the credentials, tokens and passwords that this process
+//!   uses, and any secret's name that may be a password.
 //!
 //! The credentials are searched for in `one_line`, and not where messages are printed, for two
 //! reasons. First, `one_line` cuts off a long text, and a credential that is cut in two would not
@@ -36,7 +36,8 @@ use super::environment::{CommandLine, is_name};
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
-/// `prod/db:password`. Always true if it begins with `arn:`.
+/// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
+/// `rds!`.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
@@ -77,8 +78,8 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 }
 
-/// What messages name, such as `DB_PASSWORD`, instead of the id, the version and the KEY of a
-/// secret, because these may be a password. `None` if messages may show the id.
+/// What messages name instead of a secret's id, version and KEY, which may be a password: for
+/// example, `DB_PASSWORD`. `None` if messages may show the id.
 #[derive(Clone, Debug, Default)]
 pub struct StandIn(pub Option<Box<str>>);
 
@@ -98,7 +99,6 @@ impl PartialOrd for StandIn {
     }
 }
 
-/// All stand-ins are equal.
 impl Ord for StandIn {
     fn cmp(&self, _: &Self) -> Ordering {
         Ordering::Equal
@@ -133,7 +133,7 @@ fn index_of_region_number(name: &str) -> Option<usize> {
 /// end: `db2`, `PROD`, `appDatabase`, `DBSecret`, `prod2024`.
 fn consists_of_words(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-    // Of an acronym and the word after it, one may be missing: `db` has only the word.
+    // The acronym or the word after it may be missing: `db` has only the word.
     let has_length_of_word = |length: usize| length == 0 || (2..=15).contains(&length);
     let mut rest = letters;
     while !rest.is_empty() {
@@ -175,8 +175,8 @@ const MAX_LINE_LENGTH: usize = 600;
 /// The maximum length, in bytes, of a text that is quoted although it may be a misplaced value.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet:
-/// `report` does that for every line.
+/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet,
+/// because `report` escapes every line.
 pub fn file_name(path: &Path) -> String {
     match path == Path::new("-") {
         true => "standard input".to_owned(),
@@ -195,9 +195,9 @@ pub fn is_quotable(text: &str) -> bool {
 }
 
 /// Returns the program of a command for messages and tables. If someone wrote a whole command line
-/// instead, its arguments may include a password, so only its first word is returned: `psql …`. The
-/// values in `--password=…` and `NAME=…`, the password in a URL, and any other option are left out,
-/// too.
+/// instead, its arguments may include a password, so only its first word is returned: `psql …`.
+/// Also leaves out the values in `--password=…` and `NAME=…`, the password in a URL, and any other
+/// option.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     let masked = without_url_secrets(program);
@@ -216,9 +216,9 @@ pub fn quoted_program(command: &CommandLine) -> String {
     format!("\"{shown}\"")
 }
 
-/// True if a message may quote a wrong value of an option or a setting, or an unknown name. The
-/// text must be [plain](is_quotable), and either have at most five characters, as in `30s`, or read
-/// like a name.
+/// True if a message may quote an unknown name, or a wrong value of an option or a setting. The
+/// text must be [plain](is_quotable). It must also read like a name, unless it has at most five
+/// characters, as `30s` does.
 pub fn is_quotable_value(value: &str) -> bool {
     is_quotable(value) && (value.len() <= 5 || reads_like_a_name(value))
 }
@@ -266,7 +266,7 @@ pub fn quoted_name(name: &str) -> String {
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
 /// not be quoted. If the value begins with `$`, or has `${NAME}` or Kubernetes' `$(NAME)`, the text
-/// says that it contains a variable instead.
+/// says instead that the value contains a variable.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -289,7 +289,7 @@ pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Returns the text of a server or a library as one line that can be printed: without concealed
+/// Returns the text of a server or a library as one printable line: without concealed names and
 /// credentials, without control characters, and without secrets in URLs. A long text is cut off.
 pub fn one_line(text: &str) -> String {
     let safe = without_url_secrets(&without_credentials(text));
@@ -323,14 +323,14 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// True for a character that people see on its own, which [`escaped`] doesn't change.
+/// True for a character that [`escaped`] doesn't change: a space, or one that people see by itself.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
 
 /// True for a text of ASCII letters, digits and punctuation, in which people overlook nothing.
-/// False for an empty text, and for one with a space. Callers check this first, because nearly
-/// every argument, key and path is such a text.
+/// False for an empty text, and for one with a space. Callers check this first to save time,
+/// because nearly every argument, key and path is such a text.
 pub fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -349,11 +349,11 @@ static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// be a part of any word.
 const MIN_LENGTH: usize = 8;
 
-/// The minimum number of letters and digits by which a credential is recognized.
+/// The minimum number of letters and digits in one of the [`forms`] of a credential.
 const MIN_LETTERS: usize = 4;
 
 /// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
-/// else that isn't a letter or a digit.
+/// else that isn't an ASCII letter or digit.
 const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
 /// Never `None`, because [`SKIPPED`] is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
@@ -375,8 +375,8 @@ pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
 /// found as it is, escaped as in a URL, in JSON or in XML, and within base64. A name that is
 /// shorter than [`MIN_LENGTH`] is only found as it is, and only as a whole word.
 ///
-/// Escapes never change letters and digits. So, to find the other forms, the letters and digits of
-/// the text are compared with those of each form, and `places` says where they are in the text.
+/// Escapes never change letters and digits. So, to find the other forms, only letters and digits
+/// are compared. `places` has the index of each of them in the text.
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
@@ -428,8 +428,8 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the ASCII letters and digits of a text without those in escapes, and the index of each
-/// of them in the text. As each is one byte, both results have the same indices.
+/// Returns the ASCII letters and digits of a text, except those in escapes, and the index of each
+/// in the text. Each is one byte, so both results have the same indices.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {

@@ -16,8 +16,8 @@ pub struct HttpUrl {
 impl HttpUrl {
     /// Parses an absolute HTTP or HTTPS URL. Returns `None` for any other text, and for a port that
     /// isn't a number up to 65535. Also returns `None` if an `@` follows the host, as in
-    /// `http://jane:a#b@proxy`, because the host and port are then a user name and the beginning of
-    /// a password.
+    /// `http://jane:1#b@proxy`: what looks like the host and the port is a user name and the
+    /// beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
@@ -41,7 +41,7 @@ impl HttpUrl {
     /// If the text isn't an `http` or `https` URL, or if it has a user name, a password or a query,
     /// which wouldn't be sent. The error describes the value that is expected.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
-        // [`Self::parse`] only accepts an `@` that ends a user name or a password.
+        // `Self::parse` accepts an `@` only at the end of a user name or a password.
         let is_sent_whole = |url: &Self| !url.text.contains('@') && url.uri.query().is_none();
         Self::parse(text).filter(is_sent_whole).ok_or(
             "a URL that begins with http:// or https://, without a user name, password or query",

@@ -52,8 +52,8 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share root certificates, DNS answers and a proxy's verdict on the
-/// password.
+/// Opens connections. Clones share the root certificates, the DNS answers, and a proxy's verdict on
+/// its password.
 #[derive(Clone)]
 pub struct Connector {
     pub dns: DnsResolver,
@@ -124,7 +124,7 @@ impl Connector {
     /// URL and goes through a tunnel for an `https` URL.
     ///
     /// # Errors
-    /// If TCP, TLS to the proxy, or the tunnel fails.
+    /// If the lookup, TCP, TLS to the proxy, or the tunnel fails.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
@@ -248,9 +248,9 @@ impl Proxy {
         failure.with_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// Sets the remedy to write `http://` instead of `https://` if a TLS handshake with the proxy
-    /// has failed, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't, the
-    /// failure becomes a refusal. Leaves any other failure unchanged.
+    /// If a TLS handshake with the proxy has failed, sets the remedy to write `http://` instead of
+    /// `https://`, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't speak
+    /// TLS, the failure becomes a refusal. Leaves any other failure unchanged.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -312,8 +312,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request, or `None` for a direct connection. From then on, messages
-    /// don't show the proxy's password.
+    /// Returns the proxy for a request, or `None` for a direct connection. Keeps the proxy's
+    /// password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -357,7 +357,7 @@ fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
 }
 
 /// Keeps the token in an authorization header out of messages. If the token is a user name and a
-/// password in base64 (Basic), this includes the password. The scheme before the token may be
+/// password in base64 (Basic), also keeps the password out. The scheme before the token may be
 /// missing. Does nothing without a header.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
@@ -383,11 +383,12 @@ impl ProxyLogin {
     /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
     ///
     /// Until the proxy has accepted the password, actions run one after the other, because several
-    /// rejected attempts can lock the user's account. After that, they run at the same time. If the
-    /// proxy answers with status 407 before it has accepted the password, no further action runs.
+    /// rejected attempts can lock the user's account. After that, or without a password, they run
+    /// at the same time. If the proxy answers with status 407 before it has accepted the password,
+    /// no further action runs.
     ///
     /// # Errors
-    /// If `action` fails, or if the proxy has already answered an earlier action with status 407
+    /// If `action` fails, or if the proxy has answered an earlier action with status 407
     /// ([`Refusal::Proxy`]).
     pub async fn attempt<T>(
         &self,
@@ -418,7 +419,7 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to the host of `to`, and returns
+/// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
 /// `stream`. Only the status of the answer is parsed, so that even a malformed header doesn't hide
 /// status 407.
 ///
@@ -478,8 +479,8 @@ fn status_digits(head: &[u8]) -> Option<&[u8]> {
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// If a lookup has not returned by the deadline, its thread goes on until the process ends or calls
-/// execve.
+/// A lookup that has not returned by the deadline can't be cancelled. Its thread ends at the latest
+/// when the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// The latest lookup of each host, running or finished, and when it started.
@@ -520,7 +521,8 @@ impl DnsResolver {
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // Sending fails once the deadline has passed. By then, nobody needs the answer any more.
+        // Sending fails only if the lookup was dropped. In that case, nothing needs the answer any
+        // more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
@@ -550,7 +552,7 @@ impl Service<Name> for DnsResolver {
 /// Looks up a host, and waits for the answer.
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
-/// `ndots:5` in /etc/resolv.conf, so a resolver would first try every AWS host name in each search
+/// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
 /// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
 /// isn't added to a name that is listed there. All other hosts, and an AWS host that isn't found in
 /// this way, use the system's search domains.
@@ -578,11 +580,11 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 /// Returns the IPv4 and IPv6 addresses of a name.
 ///
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
-/// musl drops the IPv4 addresses, too. So if the query for both fails, only IPv4 addresses are
-/// queried and, if this fails, too, only IPv6 addresses.
+/// musl drops the IPv4 addresses, too. So if the query for both fails, there is one for IPv4
+/// addresses only and, if it also fails, one for IPv6 addresses only.
 ///
 /// # Errors
-/// If all three queries fail. The error is that of the query for both.
+/// If all three queries fail. The error is that of the first query.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

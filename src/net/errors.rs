@@ -2,8 +2,8 @@
 //!
 //! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
 //! the host or the proxy. Such a sentence doesn't contain the body of a response, or the user name
-//! and password of a URL. The text of an SDK error can quote the reason that a credentials endpoint
-//! gives in its response.
+//! and password of a URL. But the text of an SDK error can quote the reason that a credentials
+//! endpoint gives in its response.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -24,7 +24,8 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name does not resolve. `None` means that there is no such name (NXDOMAIN).
+/// The reason why a name does not resolve. `None` means that there is no such name, or that it has
+/// no addresses (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub struct LookupError(pub Option<String>);
@@ -42,8 +43,8 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets the kind of the operating system's error. It tells a broken connection, a missing host
-    /// and a network that isn't up yet from other failures.
+    /// Sets [`Self::io_kind`], which distinguishes a broken connection, a missing host and a
+    /// network that isn't up yet from other failures.
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self
@@ -85,9 +86,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure of a TLS handshake. If the error doesn't come from rustls, the
-    /// connection has ended or the time is up, probably because the server didn't answer the first
-    /// message.
+    /// Returns the failure of a TLS handshake. If the error doesn't come from rustls, the server
+    /// probably didn't answer the first message before the connection ended or the time was up.
     pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         let failure = match find_source(error) {
@@ -152,9 +152,9 @@ impl FetchError {
     /// Returns the failure for a certificate that is not trusted. The message calls the host
     /// `peer`.
     ///
-    /// Usually, this is a refusal, because a later request would get the same certificate. But if
-    /// the certificate is not valid yet, this machine's clock is probably wrong, for example at
-    /// boot, before NTP has set it. That is an outage, so that `--wait` tries again.
+    /// Usually, the failure is a refusal, because a later request would get the same certificate.
+    /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
+    /// at boot, before NTP has set it. So this failure is an outage, and `--wait` tries again.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let (predicate, help) = reason_and_remedy(reason);
         let why = format!("the certificate of {peer} {}", one_line(&predicate));

@@ -1,4 +1,4 @@
-//! The HTTP/1.1 client, for our own requests to AWS and to the agent and for those of the SDK's
+//! The HTTP/1.1 client, for our own requests to AWS and the agent, and for those of the SDK's
 //! credential providers. A request goes in, and a response or a [`FetchError`] comes out:
 //!
 //! ```text
@@ -267,7 +267,7 @@ impl HttpClient {
         let (connection, _permit, response) = answered?;
         let (head, mut body) = response.into_parts();
         let whole = self.read_body(&mut body, &uri).await?;
-        // After an incomplete body, the next request would read its rest.
+        // After an incomplete body, the next request on this connection would read the rest.
         if whole.is_ok() {
             host.lock_spare().idle.push(connection);
         }

@@ -46,8 +46,8 @@ pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use this
-    /// path.
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use the
+    /// path itself.
     pub environment: Option<PathBuf>,
     pub key_exchange: KeyExchange,
 }
@@ -66,8 +66,8 @@ type ConfigResult = FetchResult<Arc<ClientConfig>>;
 /// wait for each other's packets.
 ///
 /// # Errors
-/// When the root certificates that the user names can't be read or used, or when rustls doesn't
-/// offer TLS.
+/// When the root certificates that the user names can't be read or used, or when rustls supports
+/// neither version of TLS.
 pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     let system: LazyLock<_> =
         LazyLock::new(|| webpki_verifier(root_store(load_native_certs().certs)).ok());
@@ -95,7 +95,7 @@ pub fn client_config(settings: &TrustSettings) -> ConfigResult {
     let verifying = builder.with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = verifying.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // The connections of a launch are opened together, before there is a session to resume.
+    // The connections of a launch are opened together, before there is a TLS session to resume.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -107,7 +107,7 @@ fn crypto_provider() -> Arc<CryptoProvider> {
 /// Returns a rustls verifier that trusts these roots.
 ///
 /// # Errors
-/// When the store is empty.
+/// When there aren't any roots.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
     let unusable = |error| unusable_roots(format!("the root certificates can't be used: {error}"));

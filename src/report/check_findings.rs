@@ -26,7 +26,8 @@ pub struct Findings {
     /// The backend that has the secrets: `aws`, `agent` or `local`. `None` with `--offline`, or if
     /// the inputs are invalid.
     pub source: Option<&'static str>,
-    /// The identity that AWS returned, or `None` if AWS was not asked.
+    /// The identity to which the credentials belong. `None` if AWS was not asked, or if no
+    /// credentials were found.
     pub caller: Option<Caller>,
     /// The command, its file and its status. `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
@@ -59,7 +60,7 @@ pub struct TableRow {
 }
 
 impl Findings {
-    /// Returns findings without any content, as for invalid inputs.
+    /// Creates findings without any content, as for invalid inputs.
     pub fn new() -> Self {
         Self {
             format: 1,
@@ -77,7 +78,7 @@ impl Findings {
 }
 
 /// Returns the row of the command. `found` is the file that would be executed, or the reason why
-/// none can be.
+/// there isn't one.
 pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
@@ -116,10 +117,10 @@ pub struct Row {
     pub note: Option<String>,
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from. Each has a cell for every column
-    /// from REFERENCE to STATUS, even for CACHED if the table doesn't have it.
+    /// from REFERENCE to STATUS, including CACHED, which the table may not have.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, or 0 for any other entry. The rows of a layer are sorted by
-    /// this line.
+    /// The line in the declaration, or 0 if the entry isn't in one. The rows of a layer are sorted
+    /// by this line.
     #[serde(skip)]
     pub line: usize,
 }
@@ -149,7 +150,7 @@ const CACHED: usize = 4;
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
-/// The columns that a narrow terminal doesn't show. The first one is left out first.
+/// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
 /// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
@@ -189,7 +190,8 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     parts.join("\n")
 }
 
-/// A sentence about each status of a value, except `ok` and `failed`. Each begins with its status.
+/// A sentence about each status of a value, except `ok` and `failed`. Each sentence begins with the
+/// status.
 const STATUS_SENTENCES: [&str; 9] = [
     "default: the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
     "unset: the secret or key doesn't exist, or its name is empty, and the entry is optional.",
@@ -208,7 +210,7 @@ fn status_lines(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
-        // A row with an error shows its code instead of the status.
+        // A row with an error shows the error's code instead of the status.
         let mut without_error = rows.iter().filter(|row| row.error.is_none());
         if without_error.any(|row| Some(row.status) == status) {
             lines += &format!("{sentence}\n");

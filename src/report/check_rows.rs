@@ -135,7 +135,7 @@ impl CheckedValues<'_> {
             false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
-        // The variable of a key may be hidden, so `Row::new` only sets it if the label shows it.
+        // A key may be hidden. So `Row::new` has set its variable only if the label shows the name.
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
@@ -188,9 +188,9 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the remark that `--metadata` doesn't check the version or the label of a parameter.
-    /// The result is `None` without `--metadata`, and for a value that doesn't read such a
-    /// parameter.
+    /// Returns the remark for a value that reads a version or a label of a parameter, which
+    /// `--metadata` doesn't check. The result is `None` for any other value, and without
+    /// `--metadata`.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -349,7 +349,7 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// Returns the row of a secret that AWS was asked to describe, even if AWS didn't describe it.
+/// Returns the row of a secret that AWS was asked to describe, whether or not AWS described it.
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),

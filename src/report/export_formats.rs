@@ -22,8 +22,8 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// Returns the variables that a launch would set, in the order of a launch: first those with a
 /// value, then those with the path of a file.
 ///
-/// Leaves out the paths of files in memory, because these files end with the process that makes
-/// them. Also leaves out values that no variable can hold: `Values::problems` reports them.
+/// Leaves out the paths of files in memory, because these files disappear with the process that
+/// makes them. Also leaves out values that no variable can hold: `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -219,7 +219,7 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// |---|---|---|
 /// | `'…'` | `\\` and `\'` are escapes | literal |
 /// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
-/// | bare | literal, up to the end of the line, without the spaces at its ends | the same, but only up to the first `#` |
+/// | bare | literal, up to the end of the line or a `#` after a space, without the spaces at its ends | the same, but only up to the first `#` |
 ///
 /// Both read a carriage return in the file as a line feed, so a carriage return in a value has to
 /// be the escape `\r`.
@@ -262,8 +262,8 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value can be written without quotes. Such a value is a line that isn't empty, doesn't
-/// begin or end with a space, doesn't begin with a quote, and contains neither `#` nor a character
+/// True if a value can be written without quotes: it isn't empty, doesn't begin or end with a
+/// space, doesn't begin with a quote, and contains neither `#` nor a character other than a space
 /// that either reader may take for white space. (JavaScript's white space includes U+FEFF, and
 /// Python's some control characters.)
 fn is_bare(value: &str) -> bool {
@@ -299,9 +299,10 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns `::add-mask::` commands for each line, with and without the spaces at its ends, of the
-/// values that were read and the secrets in them. Also returns a warning if lines are too short.
-/// Literals aren't masked, because a word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
+/// in them, both with and without the spaces at its ends. Also returns a warning if lines are too
+/// short. Literals and defaults aren't masked, because a word such as `info` would disappear from
+/// every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -12,14 +12,14 @@
 //! These words have a fixed meaning:
 //!
 //! - A *problem* is an error, worded where it was found (`model/problem`).
-//! - A *report* has the problems that end a command.
+//! - A *report* has the problems that end a launch or a subcommand.
 //! - A *record* is everything that is printed about one thing: an error, a warning or a note.
 //! - A *notice* is a record that isn't an error. `--quiet` hides it.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
 //! text of a message. `terminal` is the only place that decides where these parts go, and the only
-//! place that prints. `warnings` makes warnings and notes, and `commands/rotation/notices` the
+//! place that prints. `warnings` makes warnings and notes. `commands/rotation/notices` makes the
 //! records about a command that runs under `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
@@ -72,7 +72,7 @@ impl Report {
         report
     }
 
-    /// Adds the problems of `other`, and its consequence, unless that is `None`.
+    /// Adds the problems of `other`. Its consequence, if any, replaces that of this report.
     pub fn append(&mut self, other: Self) {
         self.problems.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
@@ -104,8 +104,8 @@ impl Report {
         exit_status
     }
 
-    /// Returns the errors and, if there are several, the [last line](Self::summary), if there is
-    /// one.
+    /// Returns the errors. If there are several, the [last line](Self::summary) follows, unless it
+    /// is `None`.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {
@@ -115,8 +115,8 @@ impl Report {
     }
 
     /// Returns an error for each problem. Problems with the same reason share one error, which
-    /// lists all their entries. The first error about a hidden name that AWS has received has a
-    /// note.
+    /// lists all their entries. Adds [`SENT_NOTE`] to the first error about a hidden name that AWS
+    /// has received.
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let problems = self.problems.iter().enumerate();
@@ -133,7 +133,7 @@ impl Report {
         records
     }
 
-    /// Returns the highest exit status of the problems. An empty report doesn't end a command, so
+    /// Returns the highest exit status of the problems. An empty report doesn't end anything, so
     /// its status is that of a bug.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();

@@ -1,13 +1,14 @@
 //! Records, and the only functions that print.
 //!
-//! A record is laid out as one JSON object, or as one or more lines of text. All text is escaped
-//! here, so that a name from AWS or a file can't move the cursor or change the direction of
+//! A record is laid out as one JSON object, or as one or more lines of text. All its text is
+//! escaped here, so that a name from AWS or a file can't move the cursor or change the direction of
 //! writing.
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
-//! thread waits for it and for signals (see [`interruptibly`]). The progress line, and lines of the
-//! functions with `unless_stalled` in their names, aren't written at all if the write would block.
+//! thread waits for it and for signals (see [`interruptibly`]). If the write would block, the
+//! progress line isn't written at all, and neither are the lines that the functions with
+//! `unless_stalled` in their names print.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -138,7 +139,7 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// The largest number of names in a line of text, and of entries below an abridged record. JSON has
-/// all of them.
+/// all entries.
 const MOST_NAMES: usize = 5;
 
 /// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -547,7 +548,7 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 }
 
 /// Writes text to standard output, and waits while the reader doesn't read. A termination signal
-/// ends this process during the write.
+/// during the write ends this process.
 ///
 /// # Errors
 /// If the kernel can't write the text.

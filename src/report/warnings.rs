@@ -1,4 +1,4 @@
-//! The records of warnings and notes, in the order of a launch:
+//! Makes warnings, notes and a few errors, in the order of a launch:
 //!
 //! - while secrets-exec works: what it waits for, and why it ends early
 //! - before it reads: what looks like a mistake in the plan
@@ -23,8 +23,8 @@ use crate::model::shown::{quoted_program, reads_like_a_name};
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
-/// ends after `left` at the latest. The text begins with the last error, because a terminal may cut
-/// off the end.
+/// ends after `left` at the latest. The text begins with the last error, if there is one, because a
+/// terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", awaited_text(status));
@@ -95,7 +95,7 @@ pub fn local_warning(path: &Path) -> Record {
 }
 
 /// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
-/// only if the launch sets such a variable. Any other name may be a part of a password.
+/// only if the launch sets this variable. Any other name may be part of a password.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
@@ -153,8 +153,8 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in
 /// `{{ db.host }}`, which is only replaced in a template. Also returns a warning for each literal
-/// that is a reference to a parameter, an ARN with a KEY, a STAGE or a VERSION-ID, or a reference
-/// to a key such as `password`.
+/// that is a reference to a parameter or to a key such as `password`, or an ARN with a KEY, a STAGE
+/// or a VERSION-ID.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
@@ -162,7 +162,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
     };
     let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
-    // Only these, because other texts can have a colon, too, such as the name of an image.
+    // Only these keys, because other texts can have a colon, too, such as the name of an image.
     const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
     let has_key = |text: &str| {
         // A URL doesn't read like a name.
@@ -201,8 +201,9 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a note for each empty variable that should name a secret, with the number of entries
-/// that are absent because of it. An entry isn't counted if a different entry has the same target.
+/// Returns a note for each variable that should name a secret but is empty, if entries are absent
+/// because of it. The note has their number. An entry isn't counted if a different entry has the
+/// same target.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let absent = plan.entries.iter().filter_map(|entry| {
         let name = entry.source.empty_variable()?;
@@ -247,9 +248,9 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     Record { entries, ..warning }
 }
 
-/// Returns the warnings about the cache in `directory`. The first ones are about values that are
-/// used because requests failed: for each reason, a warning with a note for each value. The others
-/// are about cache entries that can't be used, stored or removed (`notices`, each with the
+/// Returns the warnings about the cache in `directory`. The first ones are about cached values that
+/// are used because requests failed: for each reason, a warning with a note for each value. The
+/// others are about cache entries that can't be used, stored or removed (`notices`, each with the
 /// predicate of its message). A message may show the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
@@ -297,9 +298,9 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// Returns a warning for each variable in an argument of the command, as in
 /// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
 /// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
-/// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is an
-/// operator of shells, as in `app && app`. There aren't any warnings if the command is, or starts,
-/// a shell or another program that expands variables itself.
+/// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is a
+/// shell operator, as in `app && app`. There aren't any warnings if the command is, or starts, a
+/// shell or another program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
@@ -334,9 +335,9 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     variable_warnings.chain(warning).collect()
 }
 
-/// Returns the warning of `check` about files that can be read only once, if the command may start
-/// several programs: if it is a shell, or a script (`is_script`). The result is `None` for any
-/// other command, and if there aren't such files.
+/// Returns the warning of `check` about files that can be read only once, if the command is a shell
+/// or a script (`is_script`), which may start several programs. The result is `None` for any other
+/// command, and if there aren't such files.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -355,9 +356,9 @@ pub fn read_once_warning(
 /// The shells, which expand variables in their arguments.
 const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
-/// Other programs that may expand variables in their arguments: make, gettext's envsubst, whose
-/// argument lists the variables to replace, and programs that replace `${NAME}` in their settings,
-/// such as Java with Spring. ssh starts a shell on the other host.
+/// Other programs that may expand variables in their arguments: make; gettext's envsubst, whose
+/// argument lists the variables to replace; and programs that replace `${NAME}` in their settings,
+/// such as Java with Spring. ssh starts a shell on the remote host.
 const EXPANDING_PROGRAMS: &str =
     "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw ssh";
 
@@ -414,7 +415,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
     let mut records = Vec::new();
     for ((locator, parameter_name), mut outcomes) in grouped(sources) {
-        // A value is made only if all its documents were fetched, so there always is a document.
+        // A value is made only if all its documents were fetched, so there is always a document.
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };

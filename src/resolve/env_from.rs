@@ -35,8 +35,8 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
     }
 }
 
-/// Returns what to write to set a variable to the whole value of the secret. The result is `None`
-/// if the reference must not be shown.
+/// Returns the text that sets a variable to the whole value of the secret. The result is `None` if
+/// the reference must not be shown.
 pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
@@ -82,8 +82,8 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
 /// Returns an outcome for each key that sets a variable or is overridden, and every error in the
 /// object. The overridden keys come last, as in the table of `check`.
 ///
-/// A key is overridden if another entry already sets its variable. Then even an unsafe name isn't
-/// an error. The texts of the errors are predicates of sentences about the secret.
+/// A key is overridden if `claims` already has its variable. In that case, even an unsafe name
+/// isn't an error. The texts of the errors are predicates of sentences about the secret.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -192,7 +192,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
     let prefixed = rests.map(move |rest| {
         format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
-    // `DB_HOST` would become `DB_DB_HOST`. All keys can begin with a single letter by chance.
+    // `DB_HOST` would become `DB_DB_HOST`. All keys may begin with the same letter by chance.
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled

@@ -1,5 +1,5 @@
-//! The names and the ARNs of secrets and parameters, the store that has them, and the regions and
-//! roles of their requests.
+//! The names and ARNs of secrets and parameters, and the stores, regions and roles for requesting
+//! them.
 //!
 //! An Amazon Resource Name is `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
@@ -25,8 +25,7 @@ pub enum SecretId {
 /// A path, which stands for the parameters below it.
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterPath<'a> {
-    /// The name with the slash at its end. The name of a path from an ARN doesn't begin with a
-    /// slash.
+    /// The path's name with the slash at its end. A name from an ARN doesn't begin with a slash.
     pub name: &'a str,
     /// False for `/path/*`, which stands only for the parameters directly below the path.
     pub is_recursive: bool,
@@ -45,8 +44,7 @@ impl SecretId {
     /// returns the store.
     ///
     /// # Errors
-    /// If the name is empty, too long or illegal, or if the ARN is malformed or is for something
-    /// else.
+    /// If the name is empty, too long or illegal, or if `parse_arn` rejects the ARN.
     pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -84,7 +82,7 @@ impl SecretId {
         Some(arn)
     }
 
-    /// Returns the id of the replica in another region: the ARN with that region, or the same name.
+    /// Returns the id of the replica in `region`: the ARN with this region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) | Self::Empty(_) => self.clone(),
@@ -117,10 +115,10 @@ impl SecretId {
     /// True if an answer with this name and ARN is for the secret that this id names. (Parameters
     /// aren't checked here.)
     ///
-    /// - The answer's ARN must be the requested one, with or without the random ending, because AWS
-    ///   also accepts an ARN without the hyphen and the six characters. For a requested name, the
-    ///   ARN must contain that name.
-    /// - The answer's name, if it has one, must be the one in its ARN, and the requested one.
+    /// - If an ARN was requested, the answer's ARN must be the same, but may also have the random
+    ///   ending: a hyphen and six characters. If a name was requested, the answer's ARN must
+    ///   contain it.
+    /// - If the answer has a name, it must be the name in the answer's ARN, and the requested name.
     /// - An answer without an ARN is accepted only for a requested name, which it must repeat.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
@@ -140,7 +138,8 @@ impl SecretId {
             // Empty if `name` is from a complete ARN, and so already has the random ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
-        // A complete ARN has the random ending in `self.name()`, but the answer's name doesn't.
+        // For a complete ARN, `self.name()` has the random ending, which the answer's name doesn't
+        // have.
         let is_requested = |name: &str| name == self.name() || full_name == self.name();
         is_in_arn(self.name()) && name.is_none_or(|name| is_in_arn(name) && is_requested(name))
     }
@@ -157,8 +156,8 @@ impl fmt::Display for SecretId {
     }
 }
 
-/// True for a hyphen and six characters, such as `-AbCdEf`. In the ARN of a secret, AWS appends
-/// them to the name.
+/// True for a hyphen and six letters or digits, such as `-AbCdEf`. AWS appends them to the name in
+/// the ARN of a secret.
 fn is_random_ending(text: &str) -> bool {
     let is_random = |end: &str| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric());
     text.strip_prefix('-').is_some_and(is_random)
@@ -177,8 +176,9 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     path.unwrap_or(name).chars().all(is_name_character)
 }
 
-/// True for a single word, such as `info` or `0.0.0.0`, and for an empty text. A word can be the
-/// name of a secret, but most names have a slash or a hyphen, so it is more often plain text.
+/// True for a text of only letters, digits and periods, such as `info` or `0.0.0.0`, and for an
+/// empty text. It can be the name of a secret, but is more often plain text, because most names
+/// have a slash or a hyphen.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
@@ -191,7 +191,7 @@ fn incomplete_arn() -> Fault {
 /// Returns the store whose service is in an ARN.
 ///
 /// # Errors
-/// If the ARN ends before its service, or is the ARN of something else.
+/// If the service is missing, or isn't one of the two stores.
 fn store_of_arn(text: &str) -> Result<Store, Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     let defect = match service {
@@ -259,7 +259,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// A secret's name may have two slashes in a row.
+/// The defect of a parameter's name. A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
@@ -403,11 +403,11 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`. A simulation of AWS may accept any other name.
+/// The code of an AWS region, such as `us-east-1`. A simulation of AWS may accept other names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// The codes of AWS's regions, which are suggested for a misspelled one.
+/// The codes of AWS's regions, which are suggested for a misspelled code.
 const KNOWN_REGIONS: &str = "\
     af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
     ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
@@ -456,9 +456,9 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// Returns the remedy for a code that no region of AWS has, because it doesn't have the form of
-    /// AWS's codes. The result is `None` if the code has that form. An availability zone, such as
-    /// `us-east-1a`, is recognized by its beginning, which is a region.
+    /// Returns the remedy for a code that doesn't have the form of AWS's codes, or `None` if it
+    /// does. An availability zone, such as `us-east-1a`, is recognized by its beginning, which is a
+    /// region.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
             return None;
@@ -511,8 +511,8 @@ impl Role {
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 
-    /// Returns an external id if its characters are legal (STS, AssumeRole, ExternalId). This is
-    /// checked here because STS's message about an illegal character shows the id.
+    /// Returns the text if its characters are legal in an external id (AssumeRole, ExternalId).
+    /// They are checked here because STS's message about an illegal character shows the id.
     ///
     /// # Errors
     /// If a character isn't legal. The error describes valid ids.
