@@ -2,7 +2,7 @@
 //! command is started with.
 //!
 //! `main` reads the variables of the process once, and all other code of ours gets them as a value.
-//! Only `remove_empty_variables` changes them, for the AWS SDK.
+//! Only `remove_empty_variables` changes the variables of the process, for the AWS SDK.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -164,7 +164,8 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable. It never gets a variable of [`OWN_PREFIX`].
+    /// True if the command gets the variable. It never gets a variable that begins with
+    /// [`OWN_PREFIX`].
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
