@@ -8,8 +8,8 @@ use super::entry::Subject;
 use super::mistakes::Fault;
 use super::reference::{Locator, Version};
 
-/// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
-/// there are several problems, the highest status applies.
+/// The exit status of a launch that fails. 126 and 127 are those of a shell, and the others are
+/// from sysexits(3). If there are several problems, the highest status applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -213,8 +213,8 @@ impl Problem {
     }
 
     /// Returns the headline of problems with the same reason that are about several secrets:
-    /// `access to 3 secrets was denied`. Only the verb "does" of these headlines has a different
-    /// plural.
+    /// `access to 3 secrets was denied`. Of the verbs in such headlines, only "does" has a
+    /// different plural.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.text.strip_prefix("does") {
             Some(rest) => self.headline(secrets, &format!("do{rest}")),
