@@ -73,9 +73,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// If the text isn't a pattern, or would silently match nothing: an empty text, several patterns,
-/// or a character that is special in other kinds of patterns, as in `^AWS_`. The error describes
-/// valid patterns.
+/// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
+/// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`. The
+/// error describes valid patterns.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
         return Err("a name pattern, such as AWS_* (repeat the option for several patterns)");
@@ -229,7 +229,7 @@ impl CommandLine {
     }
 }
 
-/// The limits of execve(2) on arguments and environment, in bytes.
+/// Linux's limits for the arguments and the environment of execve(2), in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is

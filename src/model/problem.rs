@@ -38,8 +38,8 @@ pub struct Problem {
     /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
     /// problem can't occur there.
     pub code: &'static str,
-    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
-    /// secret, that secret is the subject of the sentence, and this field has only the predicate.
+    /// The headline: a sentence that says what is wrong. If the headline names a secret
+    /// ([`About::before`]), this field has only the text after the secret.
     pub text: String,
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
@@ -205,8 +205,8 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group. If the problem is about a
-    /// secret, the secret is the subject.
+    /// Returns the headline of a problem that isn't part of a group. It names the secret if
+    /// [`About::before`] is set.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
@@ -222,8 +222,8 @@ impl Problem {
         }
     }
 
-    /// Returns the headline with this predicate and, if the headline names the secret, with
-    /// `secret` as its subject. The detail follows, unless it belongs after AWS's message.
+    /// Returns the headline with this predicate, after `secret` if the headline names the secret.
+    /// The detail follows, unless it belongs after AWS's message.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

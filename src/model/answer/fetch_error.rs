@@ -384,7 +384,7 @@ const DENIED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// An outage in which no answer has arrived.
+/// An outage that concerns the host or this machine rather than one request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
     status: Status::Temporary,
@@ -392,7 +392,7 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// An outage in which a server has answered.
+/// An outage that concerns one request, which was answered.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,

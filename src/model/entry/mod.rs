@@ -151,7 +151,7 @@ pub enum OnMissing {
 pub struct Naming {
     /// The beginning of every name. It is used as written.
     pub prefix: String,
-    /// The only keys that are selected. Each of them must exist. `None` for all keys.
+    /// The only keys that can be selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
     pub except: Vec<String>,
     /// For each renamed key, the part of the variable's name after the prefix.

@@ -433,9 +433,9 @@ impl Subject {
 
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
-    /// `get` the whole command, both quoted for a shell if necessary. For any other entry, it is
-    /// only the reference, because a subject has neither the prefix of an `--env-from` nor the keys
-    /// around a reference in a file.
+    /// `get`, it is the whole command. Both are quoted for a shell if necessary. For any other
+    /// entry, it is only the reference, because a subject has neither the prefix of an `--env-from`
+    /// nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
         match (self.kind, &self.origin) {

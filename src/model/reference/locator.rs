@@ -73,8 +73,8 @@ impl Locator {
         self.stand_in.0.is_some()
     }
 
-    /// Returns what traces show for `id`, which is this locator's id in a region: `id` itself or,
-    /// if messages may not show it, the locator, whose text has the stand-in.
+    /// Returns what traces show for `id`, this locator's id in a region. If messages may not show
+    /// the id, traces show the locator, whose text has the stand-in.
     pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         if self.is_hidden() { self } else { id }
     }
