@@ -8,7 +8,7 @@ use super::entry::Subject;
 use super::mistakes::Fault;
 use super::reference::{Locator, Version};
 
-/// The exit status of a launch that fails. 126 and 127 are those of a shell, and the others are
+/// The exit status of a launch that fails. 126 and 127 are used as in a shell, and the others are
 /// from sysexits(3). If there are several problems, the highest status applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]

@@ -15,7 +15,7 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
 /// A failure to fetch a document: its cause, what to try next, and its message.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors.
+/// The type implements [`std::error::Error`], so that a failure can pass through the SDK's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]

@@ -265,9 +265,9 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY for messages about a secret that exists. They may show a short identifier
-    /// (most API tokens have at least 16 characters), a JSONPath, and what reads like a name. The
-    /// result is `None` for any other KEY, and without a KEY.
+    /// Returns the KEY for messages about a secret that exists. Such messages may show a short
+    /// identifier (most API tokens have at least 16 characters), a JSONPath, and what reads like a
+    /// name. The result is `None` for any other KEY, and without a KEY.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
