@@ -2,7 +2,7 @@
 //! command is started with.
 //!
 //! `main` reads the variables of the process once, and all other code of ours gets them as a value.
-//! Only `remove_empty_variables` changes them, for the AWS SDK.
+//! Only `remove_empty_variables` changes the variables of the process, for the AWS SDK.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -73,9 +73,9 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles a pattern that the user wrote.
 ///
 /// # Errors
-/// If the text isn't a pattern, or would silently match nothing: an empty text, several patterns,
-/// or a character that is special in other kinds of patterns, as in `^AWS_`. The error describes
-/// valid patterns.
+/// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
+/// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`. The
+/// error describes valid patterns.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
         return Err("a name pattern, such as AWS_* (repeat the option for several patterns)");
@@ -164,7 +164,8 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable. It never gets a variable of [`OWN_PREFIX`].
+    /// True if the command gets the variable. It never gets a variable that begins with
+    /// [`OWN_PREFIX`].
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
@@ -228,7 +229,7 @@ impl CommandLine {
     }
 }
 
-/// The limits of execve(2) on arguments and environment, in bytes.
+/// Linux's limits for the arguments and the environment of execve(2), in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is

@@ -116,7 +116,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
-    // Only saves time.
+    // Only saves time, because the checks below find nothing in such a text.
     if is_plain_ascii(text) {
         return None;
     }
@@ -294,8 +294,8 @@ aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: param
 pub const MISWRITTEN_NAMES: &str = include_str!("mistakes/names.txt");
 
 /// References whose key or staging label has a common mistake, and the hints, in rows for
-/// [`hint_of_rows`]. A label that begins with `A` doesn't match, because it may be one of AWS's
-/// labels.
+/// [`hint_of_rows`]. Most patterns don't match a label that begins with `A`, because AWS's labels
+/// do, too.
 pub const MISWRITTEN_FIELDS: &str = include_str!("mistakes/fields.txt");
 
 /// The beginnings of expressions, without spaces, and the tool that replaces them.
@@ -334,7 +334,8 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     ours.split(' ').next()
 }
 
-/// If a file has a key in [`FILES`], returns what the file is, and the help.
+/// If a file has a key in [`FILES`], returns what the file is, and the help. Otherwise returns
+/// `None`.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     file.split_once(" = ")
@@ -351,7 +352,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     if !ours.is_empty() {
         return Some(format!("use {ours}"));
     }
-    // Any other value is a reference, as in `!var prod/db#password`.
+    // The value of any other tag is a reference, as in `!var prod/db#password`.
     let reference = value.replace('#', ":");
     Some(match reads_like_a_name(&reference) {
         true => format!("write {reference}, without \"!{tag}\""),
@@ -392,8 +393,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     // least five fields.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
     if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        // The colon in front makes the first field begin like the others. It also shifts the index
-        // of `:aws`, so that it is the index of `aws` in `text`.
+        // The colon in front makes the first field begin like the others. Because of this colon,
+        // the index of `:aws` is also the index of `aws` in `text`.
         let partition_start = format!(":{text}").find(":aws")?;
         let arn = format!("arn:{}", &text[partition_start..]);
         return Some(("is an incomplete ARN".to_owned(), arn));

@@ -1,6 +1,6 @@
-//! The data that the stages pass to each other, and its invariants. Nothing here reads a file,
-//! sends a request, or depends on clap or the AWS SDK, so all of it can be tested with plain
-//! values.
+//! The data that the stages of a launch pass to each other, and its invariants. Nothing here reads
+//! a file, sends a request, or depends on clap or the AWS SDK, so all of it can be tested with
+//! plain values.
 
 pub mod answer;
 pub mod entry;

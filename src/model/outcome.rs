@@ -1,6 +1,6 @@
 //! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
-//! overrides it. The environment, the files, and everything that the program prints about values
-//! are made from selections of this list.
+//! overrides it. The environment, the files, and everything that secrets-exec prints about values
+//! are made from this list.
 //!
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.
@@ -238,8 +238,8 @@ impl Outcomes {
         problems
     }
 
-    /// Returns the locators of missing values that don't have a document in `fetched`, because the
-    /// request failed or wasn't sent.
+    /// Of the locators of missing values, returns those without a document in `fetched`, because
+    /// the request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);
@@ -247,8 +247,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators whose documents are from the cache, and that belong to values that
-    /// don't match their pattern.
+    /// Returns the locators of values that don't match their pattern, if their documents are from
+    /// the cache.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
@@ -257,7 +257,7 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of all entries whose result matches.
+    /// Returns the locators of all outcomes whose result `is_match` accepts.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
@@ -271,8 +271,8 @@ impl Outcomes {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Fetched,
-    /// The description of each secret, for `--describe` or `--metadata`, or why AWS didn't return
-    /// it.
+    /// For `--describe` and `--metadata`, the description of each secret, or why AWS didn't return
+    /// one.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache.
     pub cached: BTreeMap<Locator, Duration>,

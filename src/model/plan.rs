@@ -22,9 +22,10 @@
 //!
 //! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked
 //!   up with different aliases.
-//! - An entry is overridden here only if an entry of a later layer certainly sets its target. An
-//!   optional entry may turn out to be absent, and the keys of an object aren't known yet. So the
-//!   plan keeps the entries that they could override, and `resolve` decides whether these apply.
+//! - An entry is overridden here only if an entry with higher precedence certainly sets its target,
+//!   or if `--keep-existing` keeps its variable. An optional entry may turn out to be absent, and
+//!   the keys of an object aren't known yet. So the plan keeps the entries that they could
+//!   override, and `resolve` decides whether these apply.
 //! - Every mistake is reported: if one reference can't be looked up, the others are looked up
 //!   nevertheless.
 
@@ -58,9 +59,9 @@ pub struct Layer {
 /// The variables, files and systemd credentials to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries in the order of precedence: those of the latest layer come first. Within a
-    /// layer, the single values come first, then the objects of `env-from`, and then the overridden
-    /// entries.
+    /// The entries. Those of the latest layer, which has the highest precedence, come first. Within
+    /// a layer, the single values come first, then the objects of `env-from`, and then the
+    /// overridden entries.
     pub entries: Vec<Planned>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
@@ -334,8 +335,8 @@ impl Lookup<'_> {
         match expand_path(&path.to_string_lossy(), self.inherited) {
             Ok(expanded) => {
                 let written = path.to_string_lossy();
-                // What follows the last placeholder is the same in both forms. Without a
-                // placeholder, that is the whole path.
+                // The text after the last placeholder is the same in both forms. Without a
+                // placeholder, `rest` is the whole path.
                 let rest = written.rsplit('}').next().unwrap_or_default();
                 let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
                 // A text of up to three bytes could occur anywhere in a message.
@@ -533,7 +534,7 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     };
     let secret = reference.split(':').next().unwrap_or_default();
     // Jinja would read the slash or the colon of such a reference as an operator. The help of the
-    // error about that is the corrected expression.
+    // error for this mistake is the corrected expression.
     let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,

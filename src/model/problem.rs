@@ -8,8 +8,8 @@ use super::entry::Subject;
 use super::mistakes::Fault;
 use super::reference::{Locator, Version};
 
-/// The exit status of a launch that fails, as in sysexits(3), or 126 and 127 as in a shell. If
-/// there are several problems, the highest status applies.
+/// The exit status of a launch that fails. 126 and 127 are used as in a shell, and the others are
+/// from sysexits(3). If there are several problems, the highest status applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -38,8 +38,8 @@ pub struct Problem {
     /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
     /// problem can't occur there.
     pub code: &'static str,
-    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a
-    /// secret, that secret is the subject of the sentence, and this field has only the predicate.
+    /// The headline: a sentence that says what is wrong. If the headline names a secret
+    /// ([`About::before`]), this field has only the text after the secret.
     pub text: String,
     /// The variables, files or systemd credentials that the problem affects. Empty if it affects
     /// the launch as a whole.
@@ -205,16 +205,16 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group. If the problem is about a
-    /// secret, the secret is the subject.
+    /// Returns the headline of a problem that isn't part of a group. It names the secret if
+    /// [`About::before`] is set.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
     }
 
     /// Returns the headline of problems with the same reason that are about several secrets:
-    /// `access to 3 secrets was denied`. Only the verb "does" of these headlines has a different
-    /// plural.
+    /// `access to 3 secrets was denied`. Of the verbs in such headlines, only "does" has a
+    /// different plural.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.text.strip_prefix("does") {
             Some(rest) => self.headline(secrets, &format!("do{rest}")),
@@ -222,8 +222,8 @@ impl Problem {
         }
     }
 
-    /// Returns the headline with this predicate and, if the headline names the secret, with
-    /// `secret` as its subject. The detail follows, unless it belongs after AWS's message.
+    /// Returns the headline with this predicate, after `secret` if the headline names the secret.
+    /// The detail follows, unless it belongs after AWS's message.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

@@ -1,8 +1,9 @@
 //! The reasons why a backend returns no document.
 //!
-//! A [`FetchError`] is made and worded where the failure is found. Retries, the change to the next
-//! region and `--wait` depend on its [`Again`], most other decisions on its [`Cause`], and none on
-//! our own words. The table at the end has the consequences of each cause ([`Cause::facts`]).
+//! A [`FetchError`] is made and worded where the failure is found. Retries, the switch to the next
+//! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
+//! none depend on our own words. The table at the end has the consequences of each cause
+//! ([`Cause::facts`]).
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use crate::model::problem::{Problem, ReasonScope, Status};
 /// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
-/// The reason why there isn't a document.
+/// A failure to fetch a document: its cause, what to try next, and its message.
 ///
-/// It implements [`std::error::Error`], so that it can pass through the SDK's errors.
+/// The type implements [`std::error::Error`], so that a failure can pass through the SDK's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -22,9 +23,9 @@ pub struct FetchError {
     pub cause: Cause,
     pub again: Again,
     pub mention: Mention,
-    /// The kind of the operating system's error, `TimedOut` if a time limit was reached, or
-    /// `NotFound` if the host's name doesn't exist. `None` if the connection itself didn't fail, as
-    /// when the answer violates HTTP or is too long.
+    /// The kind of the I/O error on the connection, if there was one. `TimedOut` also stands for an
+    /// answer that was too slow, `UnexpectedEof` for an incomplete answer, and `NotFound` for a
+    /// host whose name doesn't exist.
     pub io_kind: Option<ErrorKind>,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
@@ -49,8 +50,8 @@ impl FetchError {
         Self::new(Cause::Outage(kind), text)
     }
 
-    /// Creates the outage for an answer that can't be used. `why` completes "the request got …", as
-    /// in "a response that cannot be read".
+    /// Creates the outage for an answer that can't be used. `why`, such as "a response that can't
+    /// be read", completes the sentence "the request got …".
     pub fn malformed(why: &str) -> Self {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
@@ -59,13 +60,13 @@ impl FetchError {
         Self::new(Cause::Refused(refusal), text)
     }
 
-    /// Creates the failure of one source that doesn't have credentials.
+    /// Creates the failure of one source of credentials, or of the whole search for them.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure for credentials, a role or a token that is missing or refused. After it,
-    /// nothing else is tried, unless the caller sets a different `again`. `code` is the code in
+    /// Creates the failure for refused credentials, a refused role, or a missing or refused token.
+    /// Nothing else is tried, unless the caller sets a different `again`. `code` is the code in
     /// `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
@@ -97,7 +98,7 @@ impl FetchError {
     }
 
     /// Takes over AWS's message and the detail of `other`, which this failure explains. If `other`
-    /// doesn't have AWS's message, its headline becomes the message.
+    /// doesn't have AWS's message, takes its headline instead.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -105,10 +106,9 @@ impl FetchError {
         self
     }
 
-    /// Prefixes the text of an outage with `headline`, a sentence about what failed, because AWS
-    /// wasn't asked for the secret itself: `the role "…" couldn't be assumed`. AWS's message
-    /// becomes a part of the text, and the headline no longer names the secret. Leaves any other
-    /// failure unchanged.
+    /// Puts `headline`, such as `the role "…" couldn't be assumed`, before the text of an outage,
+    /// because AWS wasn't asked for the secret itself. AWS's message becomes a part of the text,
+    /// and only the lines about entries name the secret. Leaves any other failure unchanged.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -127,7 +127,8 @@ impl FetchError {
     /// Returns the reason as a sentence that can be read without the name of the secret. The
     /// detail, such as the id of the request, isn't part of the sentence.
     pub fn sentence(&self) -> String {
-        // AWS's message, and a headline that begins with the secret, aren't such sentences.
+        // AWS's message may not be a sentence. With `InHeadline`, the text is only the part after
+        // the secret's name.
         match (self.mention, &self.problem.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
@@ -136,9 +137,9 @@ impl FetchError {
         }
     }
 
-    /// True if the service itself answered that the value is absent or that access is denied. Such
-    /// an answer removes the cached one. Credentials that are missing, expired or refused, a role
-    /// that isn't assumed, and a description that is denied say nothing about the value, so the
+    /// True if the service itself answered that there isn't a value, that the secret is marked for
+    /// deletion, or that access is denied. Such an answer removes the cached one. Other failures,
+    /// such as refused credentials or a denied description, say nothing about the value, so the
     /// cached answer stays.
     pub fn withholds_value(&self) -> bool {
         matches!(
@@ -166,7 +167,8 @@ pub enum Cause {
     /// There isn't a usable answer. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
-    /// There aren't any usable credentials: nothing provides them, or AWS or a role refuses them.
+    /// There aren't any usable credentials: nothing provides them, AWS refuses them, or a role
+    /// can't be assumed.
     NoCredentials(Unsigned),
     /// No source names a region.
     NoRegion,
@@ -184,11 +186,11 @@ pub enum Missing {
 /// The reason why access is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The caller doesn't have the permission. AWS's message names the ARN of the secret, so the
-    /// secret exists.
+    /// The caller doesn't have the permission, and AWS's message names an ARN. A secret with this
+    /// ARN exists, but a parameter may not.
     Policy,
-    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret
-    /// might not exist.
+    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret or
+    /// parameter might not exist.
     PolicyOrMissing,
     /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
     /// needs.
@@ -210,7 +212,8 @@ pub enum Unsigned {
     /// STS doesn't accept the credentials with which a role would be assumed, so the request itself
     /// wasn't sent.
     RefusedForRole,
-    /// A source is configured but doesn't have credentials, or a role can't be assumed.
+    /// Any other reason: for example, a source doesn't have credentials, or a role can't be
+    /// assumed.
     Failed,
 }
 
@@ -220,7 +223,8 @@ pub enum CredentialsFault {
     Expired,
     /// The signature wasn't made with the secret key that belongs to the access key.
     WrongSecretKey,
-    /// The access key or a token is wrong or missing, or an SSO token has expired.
+    /// The access key or a token is missing, or AWS doesn't recognize it. An expired SSO token gets
+    /// this fault, too.
     Unrecognized,
 }
 
@@ -237,7 +241,7 @@ pub enum OutageKind {
     Lookup,
     /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,
-    /// The connection failed for a different reason, or broke.
+    /// Any other failure on the way to an answer, such as a refused or broken connection.
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
@@ -253,7 +257,7 @@ pub enum OutageKind {
     EarlyCertificate,
 }
 
-/// The reason why the request would fail in the same way if it were sent again in this try.
+/// The reason why it wouldn't help to repeat the request at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
@@ -266,14 +270,15 @@ pub enum Refusal {
     Certificate,
     /// A proxy answered with HTTP status 407.
     Proxy,
-    /// The user has named an endpoint or a proxy that doesn't speak TLS, or a region that AWS
-    /// doesn't have. A network that is coming up can look like this, so `--wait` tries again.
+    /// The user has named a host (an endpoint, an agent or a proxy) that doesn't speak TLS, or a
+    /// region that AWS doesn't have. `--wait` tries again, because correct names can fail in the
+    /// same way while the network comes up.
     Endpoint,
     /// The Secrets Manager Agent doesn't support the request.
     Agent,
     /// The request can't be made, or its answer is too large.
     NotSent,
-    /// AWS returned an error that isn't in this list.
+    /// AWS returned an error for which there isn't a more specific cause.
     Request,
 }
 
@@ -286,11 +291,12 @@ pub enum Again {
     NextProvider,
     /// The next region, because the service in this one would give the same answer.
     NextRegion,
-    /// The same service, for as long as its region has time, and then the next region. `after` is
-    /// the pause that AWS asks for in the header `x-amz-retry-after`.
+    /// The same service, until its region's share of the time ends, and then the next region.
+    /// `after` is the pause that AWS requests in the header `x-amz-retry-after`.
     Here { after: Option<Duration> },
-    /// The same service, for as long as its region has time, and then the next region. After that,
-    /// `--wait` tries everything again, because the network may come up late while a machine boots.
+    /// The same service, until its region's share of the time ends, and then the next region. After
+    /// that, `--wait` tries everything again, because the network may come up late while a machine
+    /// boots.
     HereOrLater,
     /// Nothing in this try. But `--wait` tries everything again, because credentials, the region
     /// and the right time may come late while a machine boots.
@@ -303,7 +309,7 @@ impl Again {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region is tried, at once or after the same service.
+    /// True if the next region is tried, either at once or after more attempts in this one.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
@@ -340,7 +346,8 @@ pub struct CauseFacts {
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
-    /// The remedy for every failure with this cause. Empty if there isn't one.
+    /// The remedy for a failure with this cause that doesn't have a more specific one. May be
+    /// empty.
     pub remedy: &'static str,
 }
 
@@ -377,7 +384,7 @@ const DENIED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// An outage in which no answer has arrived.
+/// An outage that concerns the host or this machine rather than one request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
     status: Status::Temporary,
@@ -385,7 +392,7 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// An outage in which a server has answered.
+/// An outage that concerns one request, which was answered.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,

@@ -1,10 +1,9 @@
-//! The answers that a backend returns, one for each locator: a document, which has the value of one
-//! version, or the reason why there isn't one. For `check`, a backend also returns descriptions of
-//! secrets.
+//! The answers that a backend returns, one for each locator: a document, or the reason why there
+//! isn't a document. A document has the value of one version, or the parameters below a path. For
+//! `check`, a backend also returns descriptions of secrets.
 //!
-//! The value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they
-//! are dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a
-//! value.
+//! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
+//! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
 
 mod failed_request;
 mod fetch_error;
@@ -30,26 +29,26 @@ pub type Answer = Result<Document, FetchFailure>;
 /// The result of a request, or of a part of one.
 pub type FetchResult<T> = Result<T, FetchError>;
 
-/// The answers of one fetch, in any order: one for each requested locator.
+/// The locators of one fetch, in any order, each with its answer.
 pub type Answers = Vec<(Locator, Answer)>;
 
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Fetched = BTreeMap<Locator, Answer>;
 
-/// One version of a secret or parameter, or all parameters below a path. Only the cache serializes
-/// it.
+/// One version of a secret or parameter, or the parameters below a path. Only the cache serializes
+/// documents.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// `None` for a local file, and for a path.
+    /// `None` for a local file, for a path, and if the answer doesn't have the id.
     pub version_id: Option<String>,
-    /// The staging labels of the version, or the labels of a parameter.
+    /// The staging labels of the version or, for a parameter or a local file, the requested label.
     pub stages: Vec<String>,
     /// The time at which the version was created, if the answer has it.
     pub created: Option<SystemTime>,
-    /// The region that the document was read from. `None` for a local file.
+    /// The region that the document was read from. `None` for a local file, and if it isn't known.
     pub region: Option<Region>,
     /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
@@ -96,12 +95,12 @@ impl Document {
     }
 }
 
-/// Bytes that were read from a secret, or derived from one.
+/// The bytes of a value, or of a secret that a value is made from.
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
 /// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
-/// value is in memory, but doesn't reach every copy: those in the SDK, in MiniJinja and in the
-/// kernel's environment block remain.
+/// value is in memory, but doesn't reach every copy: those in the HTTP library, in MiniJinja and in
+/// the kernel's environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
@@ -132,7 +131,7 @@ impl SecretValue {
     }
 
     /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of
-    /// numbers. serde calls it only for a field with `#[serde(with = "SecretValue")]`.
+    /// numbers. serde calls this method only for a field with `#[serde(with = "SecretValue")]`.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
@@ -166,13 +165,13 @@ impl fmt::Debug for SecretValue {
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
-    /// The failure that the cached answer replaces. `None` if the answer is younger than
+    /// The failure that the cached answer replaces. `None` if the answer isn't older than
     /// `--cache-ttl`, so that it is used without a request.
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity to which the credentials belong, and the provider of the credentials. `check`
-/// serializes it into its JSON.
+/// The identity to which the credentials belong, and the provider of the credentials. The JSON of
+/// `check` has the fields of this struct.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
     /// The account in the ARN. `None` without an ARN.
@@ -221,7 +220,7 @@ pub struct Replica {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RotationSchedule {
     pub is_enabled: bool,
-    /// The number of days from one rotation to the next, if the schedule is given in days.
+    /// AutomaticallyAfterDays: the number of days from one rotation to the next.
     pub days: Option<u64>,
     /// The schedule as an expression: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,

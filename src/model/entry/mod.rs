@@ -1,8 +1,8 @@
 //! Entries: the variables, files and systemd credentials that the user wants, each with the source
 //! of its value, and the names of the variables that `env-from` sets.
 //!
-//! An entry is what the user has written: it names secrets by aliases and `${NAME}`, which the plan
-//! looks up later.
+//! At first, an entry is what the user has written: it may name secrets by aliases and `${NAME}`.
+//! The plan looks these names up later.
 
 mod target;
 pub mod template;
@@ -19,10 +19,11 @@ use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value: as the user wrote them, or as the plan has looked them up.
+/// A target and the source of its value, as the user wrote it or, in a plan, with its references
+/// looked up.
 #[derive(Clone, Debug)]
 pub struct Entry<S = EntrySource> {
-    /// The id in the plan. As long as there isn't a plan, all entries have the default id.
+    /// The id in the plan. Before there is a plan, all entries have the default id.
     pub id: EntryId,
     pub target: Target,
     pub source: S,
@@ -34,8 +35,8 @@ pub struct Entry<S = EntrySource> {
     pub subject: Subject,
 }
 
-/// Identifies an entry of a plan. Two entries can have the same name in messages: if they are on
-/// one line, or in a file that is given twice.
+/// Identifies an entry of a plan. The subject can't do that: two entries on one line, or of a file
+/// that is given twice, may have the same subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
     /// The number of the layer. The latest layer has the number 0.
@@ -105,9 +106,9 @@ pub enum EntrySource {
 }
 
 impl EntrySource {
-    /// True if this source has a single reference, which uses an alias, and messages [may
-    /// show](Reference::may_be_shown) it. Without an alias, [`Entry::new`] has already decided
-    /// this.
+    /// True if this source is a reference with an alias, and messages [may
+    /// show](Reference::may_be_shown) the reference. Without an alias, [`Entry::new`] has already
+    /// decided whether they may.
     pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
         let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
             return false;
@@ -139,7 +140,7 @@ pub enum OnMissing {
     /// The absence is an error, and the command isn't started.
     Fail,
     /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
-    /// layer applies.
+    /// layer can apply.
     Omit,
     /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),
@@ -150,7 +151,7 @@ pub enum OnMissing {
 pub struct Naming {
     /// The beginning of every name. It is used as written.
     pub prefix: String,
-    /// The only keys that are selected. Each of them must exist. `None` for all keys.
+    /// The only keys that can be selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
     pub except: Vec<String>,
     /// For each renamed key, the part of the variable's name after the prefix.
@@ -185,7 +186,8 @@ pub enum NamingError {
 ///
 /// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
-/// a variable under `env`. No list of names can be complete, so `only` is the safe limit.
+/// a variable under `env`. No list of names can be complete, so the safe way is to select keys with
+/// `only`.
 const UNSAFE_NAMES: [(&str, &str); 4] = [
     (
         "can make programs run someone else's code",
@@ -205,7 +207,7 @@ const UNSAFE_NAMES: [(&str, &str); 4] = [
         "HOME TMPDIR TZDIR GETCONF_DIR LOCPATH NLSPATH TERMINFO* XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_DIRS LISTEN_* NOTIFY_SOCKET WATCHDOG_* \
          CREDENTIALS_DIRECTORY SYSTEMD_* SECRETS_EXEC_*",
     ),
-    // botocore's configprovider.py and credentials.py, and the settings of the other SDKs:
+    // From botocore's configprovider.py and credentials.py, and the settings of the other SDKs:
     // <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
     (
         "is a setting of AWS's SDKs and CLI",
@@ -219,7 +221,7 @@ const UNSAFE_NAMES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The exceptions: names that the patterns above match, but that `env-from` accepts.
+/// The exceptions: `env-from` accepts these names, although [`UNSAFE_NAMES`] matches them.
 const SAFE_NAMES: &str = "\
     PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
     GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* AWS_REGION AWS_DEFAULT_REGION";

@@ -1,4 +1,4 @@
-//! The target and the subject, which identify an entry.
+//! The target and the subject of an entry.
 //!
 //! The target is what the entry sets: a variable, a file (and the variable that gets its path), the
 //! variables of `env-from`, a systemd credential, or the output of `get`.
@@ -47,7 +47,7 @@ pub struct FileTarget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
 
-/// Only the owner can read the file.
+/// The default: only the owner can read the file, and nobody can write to it.
 impl Default for Mode {
     fn default() -> Self {
         Self(0o400)
@@ -199,8 +199,8 @@ pub struct SystemdCredential {
 }
 
 impl SystemdCredential {
-    /// Parses the requested credential out of the address of systemd's end of the connection, an
-    /// abstract socket: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
+    /// Parses the requested credential from the address of the abstract socket from which systemd
+    /// connects: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
     /// LoadCredential=). Returns `None` for any other address. None of the four fields can contain
     /// a slash, or be empty.
     pub fn from_address(address: &[u8]) -> Option<Self> {
@@ -332,8 +332,8 @@ pub struct Subject {
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
-    /// The source of the value, as the user wrote it. `None` for a literal, and for references in
-    /// an inherited variable, whose text may hold a password.
+    /// The source of the value, as the user wrote it. `None` for a literal, for references in an
+    /// inherited variable, whose text may hold a password, and for a subject from [`Self::plain`].
     pub written: Option<Written>,
     /// The beginning of a file's path up to its last variable: with the values of the variables,
     /// and as the user wrote it. Both are empty if the path doesn't have variables, or if the
@@ -341,7 +341,7 @@ pub struct Subject {
     pub expanded: [String; 2],
 }
 
-/// The kind of an entry, on which [`Subject::rewritten_with`] and [`Subject::stand_in`] depend.
+/// The kind of an entry, which decides what messages and tables say about the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable or a file.
@@ -374,7 +374,7 @@ impl Subject {
         }
     }
 
-    /// Returns a message with the path of the file as it was written, because the value of a
+    /// Returns the message `text` with the file's path as the user wrote it, because the value of a
     /// variable in the path may be a password.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
@@ -422,7 +422,7 @@ impl Subject {
     }
 
     /// Returns the remedy for a variable that is only passed on, as in `TOKEN: ${TOKEN}`: its value
-    /// is a password, not the name of a secret. Returns `None` for any other reference.
+    /// is probably a password, not the name of a secret. Returns `None` for any other reference.
     pub fn passing_hint(&self) -> Option<String> {
         let name = &self.label;
         let hint = format!(
@@ -433,9 +433,9 @@ impl Subject {
 
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
-    /// `get` the whole command, both quoted for a shell if necessary. For any other entry, it is
-    /// only the reference, because a subject has neither the prefix of an `--env-from` nor the keys
-    /// around a reference in a file.
+    /// `get`, it is the whole command. Both are quoted for a shell if necessary. For any other
+    /// entry, it is only the reference, because a subject has neither the prefix of an `--env-from`
+    /// nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
         match (self.kind, &self.origin) {
@@ -474,8 +474,8 @@ impl Subject {
 /// Returns an argument, quoted for a shell if it has one of the special characters that are common
 /// in references and paths.
 pub fn shell_quoted(argument: &str) -> String {
-    // Within single quotes, a single quote can't be escaped. Within double quotes, only `$` is
-    // escaped, because the others are rare.
+    // Within single quotes, a single quote can't be escaped, so double quotes are used. Within
+    // these, only `$` is escaped, because other special characters are rare.
     if argument.contains('\'') {
         format!("\"{}\"", argument.replace('$', "\\$"))
     } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {
@@ -509,7 +509,7 @@ impl fmt::Display for Subject {
 pub enum Origin {
     /// An option of the command line, or a subcommand.
     Argument(&'static str),
-    /// The inherited variable with the same name, which `--resolve-env` reads.
+    /// The inherited variable with the entry's name, which `--resolve-env` resolves.
     Inherited,
     File {
         /// The path that `-f` or SECRETS_EXEC_FILE names, or the default name.

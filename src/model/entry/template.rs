@@ -26,8 +26,8 @@ const LONGEST: usize = 16 * 1024;
 /// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env if key range secret with";
 
-/// Patterns for MiniJinja's message followed by the template, each with its help, in rows for
-/// [`hint_of_rows`].
+/// Patterns, each with its help, in rows for [`hint_of_rows`]. They are matched against MiniJinja's
+/// message, followed by the template.
 const SYNTAX_HELPS: &str = r#"^unexpected end of input, expected end of block => close each block: {% if … %} … {% endif %}
 \{\{[^}]*\| *\w+ +["'0-9] => put the argument of a filter in parentheses, as in default("x")
 \{\{\{ => use two braces, as in {{ db.host }}
@@ -103,7 +103,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
-    // The aliases aren't known before the plan.
+    // Only the plan has the aliases.
     let calculation = |text| calculation_error(text, &Aliases::default());
     if let Some(fault) = expressions(template).find_map(calculation) {
         return fault;

@@ -2,12 +2,12 @@
 //! set.
 //!
 //! `option_table` lists them, with one row for each option, and has the parsers of their values.
-//! The options that one place sets are a [`TypedOptions`]. The places are merged from the lowest to
-//! the highest precedence, and the result becomes [`Options`], in which the defaults are filled in.
+//! The options that one place sets are a [`TypedOptions`]. The places are merged by precedence, and
+//! the result becomes [`Options`], with the defaults filled in.
 //!
 //! If one place sets two options that exclude each other, that is an error. If different places set
-//! them, the one with higher precedence turns the other one off, so that the same declaration can
-//! be used on a laptop with `--local`.
+//! them, the option with lower precedence is turned off, so that the same declaration can be used
+//! on a laptop with `--local`.
 
 mod option_table;
 
@@ -115,7 +115,7 @@ pub struct RotationOptions {
     pub poll_interval: Duration,
     /// `--splay`, which can be zero.
     pub splay: Duration,
-    /// `--grace`. Zero kills the command immediately.
+    /// `--grace`. If it is zero, the command is killed immediately.
     pub grace: Duration,
 }
 
@@ -306,9 +306,9 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set, and isn't a switch that is set to `0` or `false`. Of the
-    /// switches, callers ask only about the three below, and about `quiet`, which they turn off
-    /// even if its value is `false`.
+    /// True if the option is set. For `agent`, `agent-fallback` and `clean-env`, the values `0` and
+    /// `false` don't count. Of the other switches, callers ask only about `quiet`, which they turn
+    /// off whatever its value is.
     fn is_on(&self, option: OptionId) -> bool {
         let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
             || (option == OptionId::AgentFallback && self.agent_fallback == Some(false))

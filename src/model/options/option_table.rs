@@ -113,8 +113,8 @@ macro_rules! options {
             }
         }
 
-        /// The options that one place sets: the command line, the variables `SECRETS_EXEC_*`, or
-        /// one declaration. Options that it doesn't set are `None`.
+        /// The options that one place sets, or several merged places. A place is the command line,
+        /// the variables `SECRETS_EXEC_*`, or one declaration. Options that aren't set are `None`.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
@@ -135,7 +135,7 @@ macro_rules! options {
         impl TypedOptions {
             /// Adds the options of `lower`, a place with lower precedence, with their `positions`
             /// and `in_variables`, unless `self` sets them, or [`Self::turn_off_below`] turns them
-            /// off. Also adds the texts about options that are turned off.
+            /// off. Also adds the texts about options that are turned off or ignored.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
@@ -276,8 +276,8 @@ pub enum LogFormat {
 /// The value of `--key-exchange`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
-    /// X25519MLKEM768 or, if the server doesn't support it, one of the classical groups. The first
-    /// message is longer than one packet.
+    /// X25519MLKEM768 or, if the server doesn't support it, one of the classical groups. The
+    /// ClientHello is longer than one packet.
     #[default]
     Hybrid,
     /// Only the classical groups.
@@ -394,8 +394,8 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
 /// Parses the value of `--agent`: `0` for off, `1` (also for the flag without a value) for the
-/// default URL, or a URL. The requests contain a token, and the responses contain secrets. These
-/// must not cross the network in plain text, so an agent on a different host needs https.
+/// default URL, or a URL. The requests contain a token, and the responses contain secrets. Neither
+/// may cross the network in plain text, so an agent on a different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let text = match value.to_str() {
         Some("0") => return Ok(AgentChoice::Off),

@@ -73,8 +73,8 @@ impl Locator {
         self.stand_in.0.is_some()
     }
 
-    /// Returns what traces show for `id`, which is this locator's id in a region: `id` itself or,
-    /// if messages may not show it, the locator, whose text has the stand-in.
+    /// Returns what traces show for `id`, this locator's id in a region. If messages may not show
+    /// the id, traces show the locator, whose text has the stand-in.
     pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
         if self.is_hidden() { self } else { id }
     }
@@ -173,17 +173,16 @@ impl SecretRef {
         self
     }
 
-    /// True if messages may show the whole reference once it is known that the secret exists. Its
-    /// name isn't a password then, but the label or the KEY may be one.
+    /// True if messages may show the whole reference once it is known that the secret exists. The
+    /// name of an existing secret isn't a password, but the version or the KEY may be one.
     pub fn may_be_revealed(&self) -> bool {
         // After an existing secret, `shown` also allows a short identifier as the KEY.
         may_be_shown(KNOWN, &Selector::Whole, Some(&self.locator.version))
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
 
-    /// Checks a reference to a path: the path must begin with a slash, unless it comes from an ARN,
-    /// which leaves that slash out, and no KEY, LABEL or VERSION may follow. Any other reference
-    /// passes.
+    /// Checks a reference to a path: no KEY, LABEL or VERSION may follow the path, and the path
+    /// must begin with a slash. Only an ARN leaves this slash out. Any other reference passes.
     ///
     /// # Errors
     /// If the reference breaks one of these rules. The error is the predicate of a sentence about
@@ -266,9 +265,9 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY for messages about a secret that exists. They may show a short identifier
-    /// (most API tokens have at least 16 characters), a JSONPath, and what reads like a name. The
-    /// result is `None` for any other KEY, and without a KEY.
+    /// Returns the KEY for messages about a secret that exists. Such messages may show a short
+    /// identifier (most API tokens have at least 16 characters), a JSONPath, and what reads like a
+    /// name. The result is `None` for any other KEY, and without a KEY.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -342,8 +341,8 @@ pub struct Alias {
 /// Aliases by name. An alias overrides a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that can't be the name of an alias: prefixes of references, `env`, which has the inherited
-/// variables in a template, Jinja's keywords, and the names that MiniJinja defines.
+/// Words that can't be the name of an alias: prefixes of references, `env` (the inherited variables
+/// in a template), Jinja's keywords, and the names that MiniJinja defines.
 const RESERVED: &str = "\
     arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
     endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
@@ -352,7 +351,7 @@ const RESERVED: &str = "\
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// If the name is a reserved word, or one that a variable couldn't have. The error is a predicate.
+/// If the name is a reserved word, or isn't legal for a variable. The error is a predicate.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     let is_reserved = RESERVED.split(' ').any(|word| word == name);
     Err(match name {
@@ -439,8 +438,8 @@ impl Version {
         Err(defect)
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If neither is given, or only AWSCURRENT, the
-    /// result is the current version.
+    /// Creates a version from STAGE and VERSION-ID. If there isn't a VERSION-ID, and STAGE is
+    /// absent or AWSCURRENT, the result is the current version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,
@@ -461,7 +460,7 @@ impl Version {
         }
     }
 
-    /// Returns the label of a parameter to request, or `None` for any other version. Without a
+    /// Returns the label to request for a parameter, or `None` for any other version. Without a
     /// label and a version, AWS returns the newest version.
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(name) = self else { return None };

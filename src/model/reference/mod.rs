@@ -154,11 +154,11 @@ impl Reference {
 
     /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id. A version in the reference replaces the alias's, and the region of an ARN
-    /// overrides the alias's. `${NAME}` is expanded in either id.
+    /// overrides the alias's. `${NAME}` is expanded in the id, even if it is the alias's.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, the id is malformed, a path of parameters doesn't
-    /// begin with a slash or has a key or a version, or AWS can't have the version.
+    /// If a variable isn't set or can't be used, if the id is malformed, if
+    /// [`SecretRef::validate_path`] refuses a path, or if AWS can't have the version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -352,7 +352,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
 
-    // May be a key, as in `prod/db->password` and `prod/db?key=password`.
+    // This may be a key, as in `prod/db->password` and `prod/db?key=password`.
     let after = rest[character.len_utf8()..].trim_start_matches("key=");
     // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
     let is_key = character == '#' || is_name(after.trim_end_matches(']'));
@@ -384,16 +384,16 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
 /// Returns the remedy for a `$` or `%` (`sign`) between the texts `before` and `after` of a SECRET.
 /// The sign usually begins a variable in the syntax of a different tool.
 fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
-    // `STAGE` in `$STAGE/db`, `$(STAGE)/db` and `%STAGE%/db`.
+    // The name is `STAGE` in `$STAGE/db`, `$(STAGE)/db` and `%STAGE%/db`.
     let name_and_rest = after.trim_start_matches(['(', '$', '{']);
     let mut words = name_and_rest.split(['/', '-', '.', ')', '%']);
     let name = words.next().unwrap_or_default();
-    // Any other text may belong to a password.
+    // Any other name may be a part of a password.
     let is_plain = is_quotable_value(name) || name == name.to_uppercase();
     let is_variable = is_plain && (sign == '$' || after.contains('%'));
-    // As in `DB_PASSWORD=$DB_PASSWORD`.
+    // The variable is everything after the sign, as in `DB_PASSWORD=$DB_PASSWORD`.
     let is_whole = after.trim_end_matches(']').trim_matches(['(', ')', '%']) == name;
-    // As in `$db:host`, where `db` is an alias.
+    // The name may be an alias, as in `$db:host`.
     let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
     match sign {
         // In a unit, %d is the directory of the credentials.
