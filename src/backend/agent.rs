@@ -333,8 +333,8 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
 /// Passed instead of headers, because the agent's errors have their code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// Returns the failure for an error response without a code, which isn't from AWS. Agents older
-/// than version 2.1 answer with status 400 if a request names a role.
+/// Returns the failure for an error response that doesn't have a code, and so isn't from AWS.
+/// Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

@@ -158,8 +158,8 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Returns the name of the profile with whose credentials this profile's role is assumed. Returns
-/// `None` if `credential_source` says where to get the credentials.
+/// Returns the name of the profile that provides the credentials for assuming this profile's role.
+/// Returns `None` if `credential_source` says where to get these credentials.
 ///
 /// # Errors
 /// When the profile has both settings, or neither.
