@@ -290,9 +290,9 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Shortens a chain if the AWS CLI has stored a session of a role in the chain. The session becomes
-/// the source of the chain, instead of this role and the roles before it. Only looks in `directory`
-/// for sessions of roles that require an MFA code. If there are several, uses the one of the last
-/// role. Adds a note about the file that is used, and about files that aren't trusted.
+/// the source of the chain, instead of this role and the roles before it. If several roles have a
+/// session, the last role's is used. Only looks in `directory` for sessions of roles that require
+/// an MFA code. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
