@@ -136,7 +136,7 @@ impl Agent {
         locators.iter().filter_map(refuse).collect()
     }
 
-    /// Reads AWS's configuration files, and adds the profile's settings to those of the agent.
+    /// Reads AWS's configuration files, and adds the profile's settings.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.

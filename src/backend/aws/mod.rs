@@ -10,8 +10,8 @@
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
 //! regions, one after the other. A denial or an absence is final, so no other region is asked after
-//! it. If every region fails, the message is about the secret's own region: what a fallback region
-//! says is only about the replica there.
+//! it. If no region returns the value, the message is about the secret's own region, because what a
+//! fallback region says is only about the replica there.
 
 mod config;
 mod credentials;

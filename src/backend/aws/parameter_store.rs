@@ -135,7 +135,8 @@ async fn read_path(
         let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
         calling.await
     };
-    // The map sorts the parameters. One more than the maximum shows that there are too many.
+    // The map sorts the parameters. One more than the maximum is read, to find out whether there
+    // are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
@@ -408,7 +409,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     Ok(document)
 }
 
-/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path, stops
+/// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
 /// after the first page with a description, because one parameter is enough to know that the path
 /// exists. All requests in a batch have the same region and role.
 ///

@@ -305,7 +305,7 @@ impl Client {
             .settings(settings)
             .build()?;
 
-        // All of these headers are ASCII.
+        // All headers are ASCII, so none is left out.
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -471,8 +471,8 @@ impl Endpoints {
         Ok(https.path_and_query("/").build()?)
     }
 
-    /// Finds an endpoint with the SDK's rules. For Secrets Manager, these are its own rules. For
-    /// any other service, they are those of STS with the service's name.
+    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other
+    /// service, the rules of STS are used, and the service's name replaces `sts`.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.

@@ -99,7 +99,8 @@ pub enum VariableKeys {
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
     /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
-    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
+    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode. `None`
+    /// means [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
     /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
     /// part of a response.
@@ -177,8 +178,8 @@ impl Settings {
         self.metadata = metadata(places);
     }
 
-    /// True if the credentials are in variables, so that they are known without a request.
-    /// `--profile` replaces them.
+    /// True if the credentials are in variables, so that they are known without a request. False
+    /// with `--profile`, which replaces the variables.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
@@ -303,8 +304,8 @@ pub fn apply_profile(
 /// the spelling of the profile. Returns all profiles.
 ///
 /// # Errors
-/// When a file or one of these settings is invalid, or when the profile doesn't exist although an
-/// option or a variable names it. The error is the first one.
+/// When a file or one of the added settings is invalid, or when the profile doesn't exist although
+/// an option or a variable names it. Only the first error is returned.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_advice = profile_advice(settings, &profiles);

@@ -342,8 +342,8 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice about a mistake in the spelling of the profile `name`, or `None` if there
-    /// isn't one:
+    /// Returns the advice about one of two mistakes in the spelling of the profile `name`, or
+    /// `None` without such a mistake:
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
     ///   if all profiles have such a header, the advice is to remove the word `profile`.

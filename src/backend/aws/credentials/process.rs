@@ -158,7 +158,7 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
 }
 
 /// A program that has been started, and its standard output until [`Self::output`] is called.
-/// Dropping this value kills the program, unless it has ended, and reaps it.
+/// Dropping this value calls [`waiting::kill_program`], and reaps the program.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {

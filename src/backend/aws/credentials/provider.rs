@@ -108,9 +108,10 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// such as `the role "…" couldn't be assumed`.
 ///
 /// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
-/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage only
-/// gets the headline. An error about the caller's own credentials, a certificate, a CA bundle or a
-/// proxy is returned unchanged, because other requests would fail in the same way.
+/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage gets
+/// the headline before its own text. For an absence, only the headline is left. An error about the
+/// caller's own credentials, a certificate, a CA bundle or a proxy is returned unchanged, because
+/// other requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
