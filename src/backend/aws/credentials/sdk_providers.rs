@@ -276,7 +276,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for a response to the request for a token, if the SDK's error would hide this status.
+/// True if this is a response to the request for a token, and the SDK's error would hide its
+/// status.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
