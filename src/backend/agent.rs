@@ -34,15 +34,15 @@ use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::time::{Deadline, RetryBudget};
 
-/// The file with the token, which the agent's installation creates.
+/// The file in which the agent's installation stores the token.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 /// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// Returns the token as the value of a header, from AWS_TOKEN (`variable`) or, if that isn't set,
-/// from [`AGENT_TOKEN_FILE`]. As with the agent's other clients, AWS_TOKEN is a token, or `file://`
-/// and the path of a file with a token.
+/// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
+/// and returns it as the value of a header. As with the agent's other clients, AWS_TOKEN is a
+/// token, or `file://` and the path of a file with a token.
 ///
 /// # Errors
 /// When there isn't a valid token.
@@ -60,7 +60,7 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
-        // While a machine boots, the file may appear later.
+        // The file may appear late while a machine boots, so `--wait` tries again.
         error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
@@ -92,22 +92,24 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The time limit for opening a connection. It can be short, because the agent is nearby.
+/// The time limit for each step of opening a connection. It can be short, because the agent is
+/// nearby.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: HttpUrl,
     /// True with `--agent-fallback`.
     pub has_fallback: bool,
-    /// AWS's settings. Requests use only the default region, the role and the token.
+    /// AWS's settings. Requests only use the default region, the default role and the agent's
+    /// token.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
 }
 
 impl Agent {
-    /// Creates the backend. Doesn't read AWS's configuration files, which [`Self::read_profile`]
-    /// does, and doesn't open a connection.
+    /// Creates the backend. Doesn't open a connection or read AWS's configuration files
+    /// ([`Self::read_profile`]).
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
         let configured = settings.max_attempts;
@@ -134,7 +136,7 @@ impl Agent {
         locators.iter().filter_map(refuse).collect()
     }
 
-    /// Reads AWS's configuration files, and adds the profile's settings to those of the agent.
+    /// Reads AWS's configuration files, and adds the profile's settings.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -212,7 +214,7 @@ impl Agent {
     /// is left for AWS.
     ///
     /// # Errors
-    /// If no attempt succeeds. The error is that of the last attempt.
+    /// If no attempt succeeds ([`RetryBudget::retry`]).
     async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -259,7 +261,7 @@ impl Agent {
 
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent. Any other error is returned unchanged.
+/// agent. An error that isn't an outage is returned unchanged.
 fn with_agent_headline(mut error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -297,7 +299,7 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
         return Ok(Document { region, ..document });
     }
 
-    // A body that isn't a JSON object is treated as an empty one.
+    // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
         return Err(error_without_code(status, request.role.is_some()));
@@ -328,11 +330,11 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     Err(error)
 }
 
-/// Passed instead of the headers of the agent's errors, whose code and message are in the body.
+/// Passed instead of headers, because the agent's errors have their code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// Returns the failure for an error response without one of AWS's codes. Such a response isn't from
-/// AWS. Agents older than version 2.1 answer with status 400 if a request names a role.
+/// Returns the failure for an error response that doesn't have a code, and so isn't from AWS.
+/// Agents older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => {

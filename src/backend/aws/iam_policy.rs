@@ -1,9 +1,9 @@
 //! The least-privilege IAM policy for a launch. It is derived from the requests that the launch
 //! would make, without sending any.
 //!
-//! A launch works with exactly this policy. It needs every statement, except perhaps the one for
-//! the keys of `--kms-key`. There is one statement for each action. The order of statements and
-//! resources is fixed, so that a policy can be compared with an earlier one.
+//! A launch works with exactly this policy. The launch needs every statement, except perhaps the
+//! one for the keys of `--kms-key`. There is one statement for each action. The order of statements
+//! and resources is fixed, so that a policy can be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ pub fn policy(
 
 /// The identity whose policy is printed.
 struct PolicyOwner<'a> {
-    /// The role that `--for-role` names. It is `None` for the caller.
+    /// The role that `--for-role` names, or `None` without this option.
     named: Option<&'a Arn>,
     /// True if this is the caller, which makes the requests without a role. `--for-role` may name
     /// the caller's own role.
@@ -111,7 +111,7 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// Returns the error for a `role` that the launch does not assume. It only assumes `roles`.
+/// Returns the error for a `role` that the launch does not assume. The launch only assumes `roles`.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = match names.is_empty() {
@@ -142,7 +142,7 @@ fn statements<'a>(
     };
     for request in requests {
         let Some(region) = &request.region else {
-            // A statement for any region includes the fallback regions.
+            // A statement for every region includes the fallback regions.
             statements.add_reading(request, None);
             continue;
         };
@@ -218,8 +218,8 @@ impl Statements<'_> {
     }
 
     /// Adds the permission to read or describe what a locator names, in one region or, without
-    /// `region`, in every region. Also notes which service decrypts the value. AWS can't limit a
-    /// permission to one version.
+    /// `region`, in every region. Also notes which service decrypts the value. The permission is
+    /// for all versions, because an ARN doesn't name a version.
     ///
     /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
     /// parameter.
@@ -255,16 +255,17 @@ impl Statements<'_> {
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is described with `--describe`, with `--metadata` and by the agent. It is read, too, except
-    /// with `--metadata`. Parameters with `--metadata` are left to [`Self::add_reading`].
+    /// is described with `--describe`, with `--metadata` and by the agent. Except with
+    /// `--metadata`, it is also read. Parameters with `--metadata` are left to
+    /// [`Self::add_reading`].
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
-    ///   `parameter/prod/app/*`. In case AWS removes the slash at its end, `parameter/prod/app` is
-    ///   allowed, too. It doesn't matter whether the path is recursive.
+    ///   `parameter/prod/app/*`. In case AWS removes the slash at the end, `parameter/prod/app` is
+    ///   allowed, too. Recursive and other paths need the same permissions.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();
@@ -340,8 +341,8 @@ impl Statements<'_> {
 }
 
 /// True for one of AWS's public parameters, such as the id of an image. Public parameters are not
-/// encrypted. A reference can't have the ARN of a public parameter, because that ARN doesn't have
-/// an account.
+/// encrypted. A reference can't have the ARN of a public parameter, because such an ARN doesn't
+/// have an account.
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()

@@ -3,15 +3,15 @@
 //!
 //! ```text
 //! locators ─▶ requests_for ─▶ requests ─▶ read_in_regions ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
-//!             fills in the    each        regions          └─▶ parameter_store ─┘             copies them    for each locator
-//!             region and      distinct    in turn
+//!             fills in the    each        one region       └─▶ parameter_store ─┘             copies them    for each locator
+//!             region and      distinct    after another
 //!             the role        one once
 //! ```
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
 //! regions, one after the other. A denial or an absence is final, so no other region is asked after
-//! it. If every region fails, the message is about the secret's own region: what a fallback region
-//! says is only about the replica there.
+//! it. If no region returns the value, the message is about the secret's own region, because what a
+//! fallback region says is only about the replica there.
 
 mod config;
 mod credentials;
@@ -60,8 +60,8 @@ pub struct Aws {
     deadline: Deadline,
     /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
     session: Option<Session>,
-    /// The codes that the user has typed, which outlive the session. The key is the serial number
-    /// of the MFA device.
+    /// The MFA codes that the user has typed, by the serial number of the device. They outlive the
+    /// session.
     mfa_codes: BTreeMap<String, String>,
 }
 
@@ -146,7 +146,7 @@ impl Aws {
 
     /// Asks AWS to describe the secrets in `fetched`, except those whose region isn't known, and
     /// those with an error that isn't about the secret ([`is_about_the_secret`]). Returns one
-    /// description for each of the others, or the error of its request.
+    /// description, or the error of its request, for each of the other secrets.
     ///
     /// A secret that was read is described in the region that it was read from.
     ///
@@ -181,10 +181,10 @@ impl Aws {
     }
 
     /// Returns an answer without a value for each locator in `wanted` that a description can
-    /// answer, and the descriptions of the secrets. A description can't show a version without a
-    /// label, or one of AWS's own parameters, so these locators don't get an answer. No request
-    /// reads a value, and no fallback region is asked. If AWS refuses credentials that the AWS CLI
-    /// has stored, everything is requested again without them.
+    /// answer, and the descriptions of the secrets. A version id that isn't in a description, and a
+    /// parameter that DescribeParameters can't find, don't get an answer. No request reads a value,
+    /// and no fallback region is asked. If AWS refuses credentials that the AWS CLI has stored,
+    /// everything is requested again without them.
     ///
     /// Opens a session in the same way as [`Self::answers`], and asks STS who the caller is.
     ///
@@ -349,11 +349,11 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
     answers
 }
 
-/// Starts opening connections for the requests that have to wait for credentials, so that both
-/// happen at the same time.
+/// Starts opening connections for the requests that have to wait for credentials, so that the
+/// connections are opened during the wait.
 ///
-/// Does nothing if an earlier fetch has found credentials, because nothing has to be looked for
-/// again. If the credentials are in variables, skips the requests without a role, which can be sent
+/// Does nothing if an earlier fetch has found credentials, because no request waits for them. If
+/// the credentials are in variables, skips the requests without a role, which can be sent
 /// immediately.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {

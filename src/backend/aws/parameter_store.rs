@@ -33,7 +33,7 @@ pub const MAX_BATCH: usize = 10;
 /// one path.
 ///
 /// A batch does not contain two versions of a parameter, because both have the same name in the
-/// response. The second version becomes a batch of its own.
+/// response. Each further version becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
@@ -47,8 +47,8 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
 /// request, in the same order.
 ///
-/// If AWS denies one of the parameters, or if one name is invalid, it refuses the whole batch. A
-/// simulation of AWS may also refuse it because one parameter does not exist. In these cases, the
+/// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
+/// AWS may also refuse the batch because one parameter does not exist. In these cases, the
 /// parameters are requested one by one, so that each gets its own result. They are not requested at
 /// the same time, in order to keep the limit on requests in flight.
 pub async fn read_batch(
@@ -135,7 +135,8 @@ async fn read_path(
         let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
         calling.await
     };
-    // The map sorts the parameters. One more than the maximum shows that there are too many.
+    // The map sorts the parameters. One more than the maximum is read, to find out whether there
+    // are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
@@ -208,8 +209,8 @@ pub fn read_parameters(
 
 impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document, or a failure if
-    /// it has no value. Returns [`Cause::Absent`] if the response lists the name as invalid, and
-    /// `None` if the response doesn't mention the parameter.
+    /// it doesn't have a value. Returns [`Cause::Absent`] if the response lists the name as
+    /// invalid, and `None` if the response doesn't mention the parameter.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -234,9 +235,9 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// True if the request's ARN and the parameter's have the same partition, region and account,
-    /// or if there is only one ARN or none. `region`, which can be a fallback region, replaces the
-    /// region in the request's ARN.
+    /// True if the request's ARN and the parameter's ARN have the same partition, region and
+    /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
+    /// replaces the region in the request's ARN.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -272,9 +273,8 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True unless the selector in the response, a label or a version number, differs from the
-    /// requested one. The response may leave out the selector, but not the number of a requested
-    /// version.
+    /// True if the selector in the response, a label or a version number, is the requested one or
+    /// is missing. A requested version number must also be the parameter's version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
@@ -349,8 +349,9 @@ fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }
 
-/// True if DescribeParameters can find the parameter, assuming it exists. It finds neither AWS's
-/// own parameters nor those of other accounts, which an ARN may name.
+/// True if DescribeParameters can find the parameter, assuming it exists. DescribeParameters finds
+/// neither AWS's own parameters nor those of other accounts. Any ARN may be from a different
+/// account.
 pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
@@ -358,9 +359,9 @@ pub fn can_be_described(locator: &Locator) -> bool {
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
 
-/// Asks which parameters and paths exist, and returns an answer without a value for each. Up to
-/// fifty parameters share a request, and each path has its own. Leaves out the parameters that
-/// DescribeParameters can't find ([`can_be_described`]).
+/// Asks which parameters and paths exist, and returns an answer without a value for each request.
+/// Up to fifty parameters are described together, and each path on its own. Leaves out the
+/// parameters that DescribeParameters can't find ([`can_be_described`]).
 pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
@@ -399,8 +400,8 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     let found = described.iter().find(is_requested).ok_or(missing)?;
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
-    // A description is about the newest version, so it doesn't apply to a path or to a version that
-    // the request names.
+    // A description is about one parameter's newest version, so it doesn't apply to a path or to a
+    // version that the request names.
     if !locator.is_path() && locator.version == Version::Current {
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_deref().and_then(timestamp);
@@ -408,7 +409,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     Ok(document)
 }
 
-/// Returns the descriptions of the parameters in a batch that exist. If the batch is a path, stops
+/// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
 /// after the first page with a description, because one parameter is enough to know that the path
 /// exists. All requests in a batch have the same region and role.
 ///

@@ -11,7 +11,7 @@ use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
     pub status: u16,
-    /// The headers. A header that HTTP does not allow is skipped.
+    /// A header that HTTP does not allow is skipped.
     pub headers: Vec<(&'a str, &'a [u8])>,
     pub body: &'a [u8],
 }

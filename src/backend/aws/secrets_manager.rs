@@ -1,8 +1,9 @@
 //! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
 //! --describe` and `check --metadata`.
 //!
-//! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version, it
-//! is limited to 100 requests per second, and if one secret is denied, the whole request fails.
+//! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version,
+//! and it is limited to 100 requests per second. If the policy of a VPC endpoint denies one secret,
+//! the whole request fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,7 +113,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
 }
 
 /// Describes each secret once, many at the same time, and returns the descriptions, sorted by their
-/// requests. One description has all versions of a secret, so the versions in `requests` don't
+/// requests. A description isn't about a single version, so the versions in `requests` don't
 /// matter. If no credentials were found, each description fails with the error of the search.
 pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
     for request in &mut requests {

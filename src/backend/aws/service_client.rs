@@ -8,10 +8,11 @@
 //! because retries, endpoints and connections are ours anyway, and each client would cost half a
 //! million instructions.
 //!
-//! An error never quotes the body of a response, which may contain a secret.
+//! An error quotes only AWS's code and message from the body of a response, because the rest may
+//! contain a secret.
 //!
 //! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
-//! parse a table of all partitions. That costs half a million instructions.
+//! parse a table of all partitions. This saves half a million instructions.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
-    /// Creates the clients. They open connections when they send the first requests.
+    /// Creates the clients. Doesn't open a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
         Self {
@@ -128,8 +129,8 @@ impl Client {
     /// operation's error.
     ///
     /// # Errors
-    /// When AWS answers with an error, when no response arrives, or when the request is invalid
-    /// ([`Refusal::NotSent`]).
+    /// When AWS answers with an error, when no valid response arrives, or when the request is
+    /// invalid ([`Refusal::NotSent`]).
     pub async fn call<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -203,9 +204,9 @@ impl Client {
     /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
-    /// When the request is invalid, or when no complete response arrives in time. If the connection
-    /// breaks before the end of the body, the error says so, unless the status is 500 or more. For
-    /// such a status, and for an invalid body, the error is the one for the status.
+    /// When the request is invalid, or when no complete response arrives in time. For an incomplete
+    /// or invalid body, the error is the one for the status. But if the connection broke and the
+    /// status is less than 500, the error is about the connection.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
@@ -233,10 +234,10 @@ impl Client {
     }
 
     /// Returns the error for a request without a response: `failure` or, if the user has configured
-    /// the endpoint, a failure whose remedy names the setting. If AWS doesn't have a host for the
-    /// region, but has one for a similar region, which this function looks up, the region is
-    /// probably misspelled, as in `us-eats-1`. Then the error is a refusal, because no later
-    /// attempt can succeed.
+    /// the endpoint, a failure whose remedy names the setting. If there is no host for the region,
+    /// looks up the host for a similar region. If that host exists, the region is probably
+    /// misspelled, as in `us-eats-1`. Then the error is a refusal, so that the request isn't
+    /// repeated.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
@@ -255,8 +256,8 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured can't be reached or doesn't answer like AWS,
-    /// adds a remedy, which names the setting. An error keeps a remedy that it already has. For any
-    /// other outage, the usual remedy of its kind is right.
+    /// adds a remedy that names the setting. An error keeps a remedy that it already has. After any
+    /// other outage, the usual remedy for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
@@ -304,7 +305,7 @@ impl Client {
             .settings(settings)
             .build()?;
 
-        // All of these headers are ASCII.
+        // All headers are ASCII, so none is left out.
         let all_headers = request.headers().iter();
         let headers =
             all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -419,8 +420,8 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, only
-    /// `--endpoint-url` is left, which is the endpoint of Secrets Manager.
+    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at
+    /// most the endpoint of Secrets Manager from `--endpoint-url`.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
@@ -470,8 +471,8 @@ impl Endpoints {
         Ok(https.path_and_query("/").build()?)
     }
 
-    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. The other
-    /// services have the same rules as STS, except for the name of the service.
+    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other
+    /// service, the rules of STS are used, and the service's name replaces `sts`.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or refuse a configured one.

@@ -1,6 +1,6 @@
-//! The settings of a session with AWS. They come from the options, from AWS's variables and from
-//! the profile, in this order of precedence, and they are checked before any request. The variables
-//! are read twice, the first time without the configuration files:
+//! The settings for requests to AWS. They come from the options, from AWS's variables and from the
+//! profile, in this order of precedence, and they are checked before any request. The variables are
+//! read twice, the first time without the configuration files:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
-//! others. Here, an invalid value is always an error that names the variable or the setting.
+//! others. Here, such a value is an error that names the variable or the setting.
 //!
-//! Three variables don't have an effect, because only the SDK's own clients would read them:
+//! Three variables don't have an effect, because only the SDK's own clients would use them:
 //! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE.
 
 mod places;
@@ -99,7 +99,8 @@ pub enum VariableKeys {
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
     /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
-    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode.
+    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode. `None`
+    /// means [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
     /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
     /// part of a response.
@@ -124,7 +125,7 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // These two are only checked here. A file that doesn't exist isn't an error, so an
+        // These variables are only checked here. A file that doesn't exist isn't an error, so an
         // invisible character in its path would go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
@@ -177,8 +178,8 @@ impl Settings {
         self.metadata = metadata(places);
     }
 
-    /// True if the credentials are in variables, so that they are known without a request.
-    /// `--profile` replaces them.
+    /// True if the credentials are in variables, so that they are known without a request. False
+    /// with `--profile`, which replaces the variables.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
@@ -303,8 +304,8 @@ pub fn apply_profile(
 /// the spelling of the profile. Returns all profiles.
 ///
 /// # Errors
-/// When a file or one of these settings is invalid, or when the profile doesn't exist although an
-/// option or a variable names it. The error is the first one.
+/// When a file or one of the added settings is invalid, or when the profile doesn't exist although
+/// an option or a variable names it. Only the first error is returned.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_advice = profile_advice(settings, &profiles);
@@ -325,9 +326,9 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     first_error.map_or(Ok(profiles), Err)
 }
 
-/// Returns the advice to correct the spelling of the profile's section or, if nothing chooses a
-/// profile, to choose one. If the region is missing, only profiles with a region are named. Returns
-/// `None` if neither would help.
+/// Returns the advice to correct a misspelling ([`Profiles::spelling_advice`]) or, if nothing
+/// chooses a profile, to choose one. If the region is missing, only profiles with a region are
+/// named. Returns `None` if neither would help.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
@@ -364,8 +365,7 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks the variables of a container that only the SDK reads. Adds an error for each invalid
-/// value.
+/// Checks a container's variables that only the SDK reads. Adds an error for each invalid value.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The SDK ignores or prints a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
@@ -395,8 +395,8 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Variables that show which service runs this process, and the remedy: how that service gives its
-/// processes a role.
+/// Variables that show which service runs this process, and how that service gives its processes a
+/// role.
 const ROLE_REMEDIES: [(&str, &str); 3] = [
     (
         "ECS_CONTAINER_METADATA_URI_V4",
@@ -520,7 +520,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 ///
 /// # Errors
 /// If the text isn't such a URL. If what follows its last `@` is a valid host, the mistake is in
-/// the user name or the password, so the error says how to write their characters.
+/// the user name or the password, so the error says how to escape special characters.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let scheme = if text.contains("://") { "" } else { "http://" };
     let is_http = !scheme.is_empty() || text.starts_with("http");

@@ -3,8 +3,8 @@
 //!
 //! The format of the files is that of botocore, which reads them with Python's `configparser`. A
 //! file that doesn't exist or can't be reached is treated as empty, as in the AWS CLI. A file that
-//! can't be read or parsed is always an error, because otherwise the credentials of a different
-//! identity could be used. A message shows the number of a line, but never the line itself.
+//! can't be read or parsed is an error, because otherwise the credentials of a different identity
+//! could be used. A message shows the number of a line, but never the line itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -66,14 +66,13 @@ impl<'a> Places<'a> {
         parsed.ok()
     }
 
-    /// Returns the text of a variable, like [`Self::variable`]. A text is invalid if
-    /// [`parse_named`] refuses it.
+    /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
 
-    /// Returns the text of a variable with the id or the secret of an access key, like
-    /// [`Self::text`]. But as in the SDKs, a variable that consists of blanks is treated as unset.
+    /// Like [`Self::text`], but for the id or the secret of an access key. As in the SDKs, a
+    /// variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
@@ -87,9 +86,9 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.errors.push(error)).ok()?
     }
 
-    /// Returns the endpoint of a service in the `services` section that the profile names, if there
-    /// is a valid one. For the variable AWS_ENDPOINT_URL_SSM, it is the `endpoint_url` below `ssm`.
-    /// An invalid URL adds an error.
+    /// Returns the endpoint of a service from the `services` section that the profile names. For
+    /// the variable AWS_ENDPOINT_URL_SSM, this is the `endpoint_url` below `ssm`. Returns `None` if
+    /// it isn't set or isn't valid. An invalid URL adds an error.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
@@ -137,8 +136,8 @@ const FILE_REMEDY: &str = "use one line or, for a file, its path";
 ///
 /// # Errors
 /// When the value is invalid, isn't UTF-8, has several lines, has characters that are easy to
-/// overlook, or begins with an unexpanded variable. The message quotes the value only if it can't
-/// be a secret.
+/// overlook, or begins with an unexpanded variable. The message quotes the value only if it doesn't
+/// look like a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     // `is_plain_ascii` only saves time.
@@ -148,8 +147,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
-    // checked, because the file doesn't have to exist. Proxies and the profile's settings have
-    // other names.
+    // checked, because the file doesn't have to exist. Nor are proxies and the profile's settings,
+    // whose names don't begin with AWS_.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
@@ -203,7 +202,7 @@ pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
 
-/// Looks up a word, in upper or lower case, in a table.
+/// Looks up a word in a table. Case doesn't matter.
 ///
 /// # Errors
 /// When the table doesn't have the word. The error is `expected`.
@@ -236,8 +235,8 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section. Their names are in lower case. A setting such as `s3 =` has settings
-/// below it instead of a value. Its value here is a line feed and the lines below it.
+/// The settings of a section. Their names are in lower case. A setting such as `s3 =` doesn't have
+/// a value, but settings below it. Here, its text is the lines below it, each after a line feed.
 pub type Section = BTreeMap<String, String>;
 
 /// Returns the text of a setting. An empty setting, such as `aws_session_token =` in some files, is
@@ -283,7 +282,7 @@ impl<'a> Profile<'a> {
         parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
     }
 
-    /// Returns the error for settings that contradict each other or that need another setting.
+    /// Returns the error for a profile whose settings contradict each other or are incomplete.
     /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
@@ -297,8 +296,8 @@ impl<'a> Profile<'a> {
 pub struct Profiles {
     /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The headers of the sections in the configuration file that don't have a known kind. Perhaps
-    /// the word `profile` is missing.
+    /// The headers of sections of an unknown kind in the configuration file. Perhaps the word
+    /// `profile` is missing.
     bare_sections: Vec<String>,
 }
 
@@ -343,8 +342,8 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice about a mistake in the spelling of the profile `name`, or `None` if there
-    /// isn't one:
+    /// Returns the advice about one of two mistakes in the spelling of the profile `name`, or
+    /// `None` without such a mistake:
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
     ///   if all profiles have such a header, the advice is to remove the word `profile`.
@@ -472,8 +471,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// `default` is the name of a profile. Returns `None` for an unknown kind, and for a name with
-/// spaces or quotes unless the whole name is in quotes.
+/// `default` is the name of a profile. Returns `None` for an unknown kind, and for a name that has
+/// spaces or quotes but isn't in quotes as a whole.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));

@@ -158,8 +158,8 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Returns the name of the profile whose credentials assume this profile's role. Returns `None` if
-/// `credential_source` says where to get them.
+/// Returns the name of the profile that provides the credentials for assuming this profile's role.
+/// Returns `None` if `credential_source` says where to get these credentials.
 ///
 /// # Errors
 /// When the profile has both settings, or neither.
@@ -205,7 +205,8 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
-    // Without an account and a role, `sso_session` is for services that accept the user's token.
+    // If neither `sso_account_id` nor `sso_role_name` is set, `sso_session` is for services that
+    // accept the user's token.
     let sso_setting = profile.setting("sso_account_id");
     if sso_setting.or(profile.setting("sso_role_name")).is_some() {
         return sso_source(profile).map(Some);

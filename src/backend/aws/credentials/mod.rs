@@ -18,12 +18,12 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider whose failure may be temporary is asked again, like any service, within its region's
-//! share of the time. After that, a provider that needs STS is asked with STS in each fallback
-//! region. With `--wait`, the whole search is repeated.
+//! A provider whose failure may be temporary is asked again, like any service. If it keeps failing,
+//! it is asked with STS in each fallback region. The regions share the time. With `--wait`, the
+//! whole search is repeated.
 //!
-//! The search must never return the credentials of an identity other than the configured one. So a
-//! provider with an incomplete configuration is an error, not a reason to ask the next provider.
+//! The search must never return the credentials of an identity other than the configured one. So an
+//! incomplete configuration is an error, not a reason to ask the next provider.
 //!
 //! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
 //! changes these protocols. We first check everything that these providers would panic on or
@@ -74,10 +74,10 @@ pub const CALLER_VARIABLES: [&str; 10] = [
 ];
 
 /// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
-/// `codes` under the serial number of the device. Doesn't ask again for a device whose code was
-/// already typed, for an earlier role or in an earlier try of `--wait`. That try may have failed
-/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
-/// time limit. `profile` is the name of the profile with the roles, for messages.
+/// `codes` under the serial number of the device. Doesn't ask again for a code that was typed for
+/// an earlier role or in an earlier try of `--wait`. The earlier try may have failed before it sent
+/// the code to STS, so the code may still be valid. Waits for the user without a time limit.
+/// `profile` is the name of the profile with the roles, for messages.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
@@ -102,8 +102,8 @@ pub fn ask_for_missing_codes(
 ///
 /// # Errors
 /// When no provider has credentials, or when a configured provider fails
-/// ([`Cause::NoCredentials`]). When a certificate, a CA bundle or a proxy is the reason
-/// ([`Cause::Refused`]), because the requests for secrets would fail in the same way.
+/// ([`Cause::NoCredentials`]). A failure because of a certificate, a CA bundle or a proxy stays
+/// [`Cause::Refused`], because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let begun = Instant::now();
     let origins = [
@@ -153,8 +153,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials. The last one, the instance metadata, may
-/// answer later, so the status of its problem can be temporary.
+/// each provider, and why it doesn't have credentials. The last provider, the instance metadata,
+/// may answer later, so the status of its problem can be temporary.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut status, mut last_reason) = (Status::Denied, String::new());
@@ -186,7 +186,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let mut text = "no AWS credentials were found".to_owned();
     for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
         let file = settings.variables.non_empty(variable).map(Path::new);
-        // A relative path may begin with a tilde, which stands for the home directory.
+        // A relative path isn't checked, because it may begin with a tilde for the home directory.
         if file.is_some_and(|file| file.is_absolute() && !file.exists()) {
             text += &format!(", and the file in {variable} doesn't exist");
             help = Some(format!("mount this file, or correct {variable}"));
@@ -197,8 +197,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         "secrets-exec looked for {} and {last}",
         looked_at.join(", ")
     );
-    // Temporary means that the metadata service hasn't answered. If the instance's hop limit is 1,
-    // the service's response doesn't reach a container.
+    // The status is temporary if the metadata service hasn't answered. If the instance's hop limit
+    // is 1, the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
@@ -330,9 +330,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Replaces a failure of the profile's source after which the next provider would be asked. Because
-/// the profile is configured, the new failure, which doesn't have a remedy, ends the search. If the
-/// source hasn't answered, it is asked again first. Returns any other failure unchanged.
+/// Makes a failure of the profile's source end the search, because the profile is configured. A
+/// failure after which the next provider would be asked is replaced by one without a remedy. If the
+/// source hasn't answered, it is asked again first. Any other failure is returned unchanged.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

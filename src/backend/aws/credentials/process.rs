@@ -47,8 +47,8 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// open, we check less often.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, and would
-/// print the same message each time.
+/// True once a program has failed. With `--wait`, programs are started again and again, but should
+/// not print the same message each time.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
@@ -131,7 +131,8 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire. Returns `None` for any other output.
+/// program wrote it, or an empty text if they don't expire. Returns `None` if the output isn't a
+/// valid [`ProcessOutput`].
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
@@ -157,7 +158,7 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
 }
 
 /// A program that has been started, and its standard output until [`Self::output`] is called.
-/// Dropping this value kills the program, unless it has ended, and reaps it.
+/// Dropping this value calls [`waiting::kill_program`], and reaps the program.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
@@ -255,7 +256,7 @@ impl Drop for CredentialProcess {
 }
 
 /// Opens the terminal if this process is in its foreground. Also returns the terminal's modes,
-/// which are restored if the program is killed at its password prompt.
+/// which are restored if the program is killed at a password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok().filter(|tty| streams::is_foreground(tty))?;

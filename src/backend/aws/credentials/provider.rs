@@ -42,8 +42,8 @@ pub struct SearchContext<'a> {
     pub mfa_codes: &'a BTreeMap<String, String>,
 }
 
-/// Returns the failure of a provider that is not configured, after which the next provider is
-/// asked. `why` is a sentence, as for all failures.
+/// Returns the failure of a provider that is not configured. The next provider is asked. `why` is a
+/// sentence, as in the functions below.
 pub fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
@@ -108,14 +108,15 @@ pub fn known_remedy(reason: &str) -> Option<&'static str> {
 /// such as `the role "…" couldn't be assumed`.
 ///
 /// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
-/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage only
-/// gets the headline. An error about the caller's own credentials, a certificate, a CA bundle or a
-/// proxy is returned unchanged, because every other request would fail in the same way.
+/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage gets
+/// the headline before its own text. For an absence, only the headline is left. An error about the
+/// caller's own credentials, a certificate, a CA bundle or a proxy is returned unchanged, because
+/// other requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     let cause = error.cause;
     match cause {
         Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
-        // Their texts are left out, because they are about a secret or a launch without a region.
+        // The error's text is left out, because it is about a secret or a launch without a region.
         Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
         // `with_outage_headline` changes only an outage.
         Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
@@ -132,8 +133,8 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds the remedy, if there is one, to a provider's failure ([`Cause::NoCredentials`]), unless the
-/// failure already has one. Any other error, such as an outage, is returned unchanged.
+/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]) that doesn't have one. Any
+/// other error, such as an outage, is returned unchanged. Does nothing if `help` is `None`.
 pub fn with_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
@@ -155,13 +156,14 @@ pub enum CredentialsOrigin {
 }
 
 impl CredentialsOrigin {
-    /// Returns where credentials come from. Credentials without this property belong to a role.
+    /// Returns the origin of credentials, or [`Self::Role`] if they don't have this property.
     pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns the name of a part of the credentials for a message: `variable` itself if the
-    /// credentials are from variables, and otherwise `aws_access_key_id from …`.
+    /// Returns what messages call a part of the credentials: `variable` itself if the credentials
+    /// are from variables. Otherwise, the name is in lower case, with the origin:
+    /// `aws_access_key_id from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
@@ -210,10 +212,10 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 /// is `None` for credentials that come from STS, whose keys can't be swapped.
 ///
 /// # Errors
-/// When a part is empty or isn't valid in a header, because signing would panic on a line break.
-/// When a part was copied with quotes or in base64, or when the access key id may be both keys in
-/// one. When the two keys look swapped, unless an endpoint is configured, because a simulation of
-/// AWS accepts any keys.
+/// When a part is empty, has a character that people overlook, or isn't valid in a header, because
+/// signing would panic on a line break. When a part was copied with quotes or in base64, or when
+/// the access key id may contain both keys. When the two keys look swapped, unless an endpoint is
+/// configured, because a simulation of AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
@@ -267,9 +269,9 @@ fn credential_defect(text: &str) -> Option<String> {
     overlooked(text).map(|found| found.text).or(illegal)
 }
 
-/// If AWS refused the credentials, replaces the error with one that names their origin and shows
-/// the last characters of their access key. Any other error is returned unchanged, and so is every
-/// error if `credentials` is `None`.
+/// If AWS refused the credentials, replaces the error with one that says what is wrong with them
+/// ([`fault_and_remedy`]). Any other error is returned unchanged. If `credentials` is `None`,
+/// returns every error unchanged.
 ///
 /// The new error has a remedy only for credentials from variables or from a profile, because
 /// somebody may have copied them there.

@@ -4,15 +4,15 @@
 //! depend on them. So the result of each request first passes through one of our functions, which
 //! notes what the SDK would hide.
 //!
-//! SSO (IAM Identity Center): a portal exchanges the token that `aws sso login` has stored for the
-//! credentials of a role. If the SDK's provider can't refresh the token, it hides the failure and
-//! returns the old token, so we note the failure ourselves (`HiddenFailure`). The user is asked to
-//! log in again only if AWS says that the session is over.
+//! SSO (IAM Identity Center): a portal returns the credentials of a role for the token that `aws
+//! sso login` has stored. If the SDK's provider can't refresh the token, it hides the failure and
+//! returns the old token, so we note the failure ourselves (`HiddenFailure`). After such a failure,
+//! the user is asked to log in again only if AWS says that the session is over.
 //!
-//! The instance metadata service (IMDS) has the credentials of the instance's role and the
-//! instance's region. A machine outside EC2 doesn't have this service. There, the connection is
-//! refused, or nobody answers. An instance that doesn't have a network yet, at boot, looks the
-//! same. So silence means "not configured" for now, but with `--wait` the service is asked again.
+//! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
+//! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
+//! answers. At boot, an instance whose network isn't up yet may not get an answer, either. So
+//! silence means "not configured" for now, but with `--wait` the service is asked again.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -58,8 +58,8 @@ use crate::time::RetryBudget;
 /// that the file with the token can be read, because the SDK's error would not name it.
 ///
 /// # Errors
-/// When the file or the credentials can't be read. If the variables of a container aren't set, the
-/// search asks the next provider after this error.
+/// When the file or the credentials can't be read. When the variables of a container aren't set,
+/// after which the next provider is asked.
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
@@ -84,7 +84,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 /// The remedy for a container's variables that are invalid, or that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
-/// The remedy for a URL of a container's credentials that the SDK refuses.
+/// The remedy if the SDK refuses the URL of a container's credentials.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
@@ -192,9 +192,9 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// path.
 ///
 /// # Errors
-/// When the credentials can't be read, or when the role doesn't trust EC2. If this machine isn't an
-/// instance, if the instance doesn't have a role, or if AWS_EC2_METADATA_DISABLED is true, the
-/// search continues after this error.
+/// When the credentials can't be read, or when the role doesn't trust EC2. When this machine isn't
+/// an instance, when the instance doesn't have a role, or when AWS_EC2_METADATA_DISABLED is true
+/// ([`Again::NextProvider`]).
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -231,8 +231,8 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 }
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection
-/// means that this machine is not an instance. Silence or a missing route can also mean that the
-/// network is not up yet, except on Fargate and in Lambda.
+/// means that this machine is not an instance. Except on Fargate and in Lambda, silence or a
+/// missing route can also mean that the network is not up yet.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
@@ -260,7 +260,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
         // The endpoint is always set. Otherwise the SDK would read the configuration files itself,
-        // by its own rules. The URL has been checked, so `unwrap_or_default` never applies.
+        // by its own rules. The URL has been checked, so the default of `unwrap_or_default` isn't
+        // used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
         let builder = imds::Client::builder().endpoint(url);
@@ -275,7 +276,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True for a response to the request for a token, if the SDK's error would hide this status.
+/// True if this is a response to the request for a token, and the SDK's error would hide its
+/// status.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
@@ -284,9 +286,9 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// service.
 ///
 /// # Errors
-/// When the service does not answer, for example outside EC2, or when AWS_EC2_METADATA_DISABLED is
-/// true ([`Cause::NoRegion`]). When the service fails, when there is no route to it, or when its
-/// answer isn't a region ([`Cause::Outage`]).
+/// When AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
+/// region, for example outside EC2 ([`Cause::NoRegion`]). When the service fails, when there is no
+/// route to it, or when its answer isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -317,7 +319,7 @@ fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// Returns the region in an answer of the metadata service.
+/// Returns the region in an answer from the metadata service.
 ///
 /// # Errors
 /// When the service failed, when there is no route to it, or when the answer isn't a region
@@ -381,7 +383,7 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
 }
 
 /// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
-/// refresh of a token, so the first failure of a request is put into `noted_failure`.
+/// refresh of a token, so the first failed request is noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
     let http = clients.http.for_sdk(move |_, answer| {
@@ -427,8 +429,8 @@ fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// Returns the reason in the body of an error, after a colon: the `message` in a JSON object, or
-/// otherwise the whole text, unless it is a web page. Returns an empty text if there is no reason.
+/// Returns a colon and the reason in the body of an error: the `message` of a JSON object or,
+/// without one, the whole text. Returns an empty text if the body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -451,7 +453,7 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// This version is pinned, so that updating the SDK doesn't also change its behaviour.
+/// This version is pinned, so that an update of the SDK doesn't also change its behavior.
 fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
@@ -481,9 +483,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     with_help(failure, known_remedy(&why))
 }
 
-/// Returns the failure of a provider that sent its request with the SDK. It depends on the HTTP
-/// status or, without one, on the failure of our connector. The message is `why`. But if our
-/// connector's failure isn't an outage, it has a complete message, which stays.
+/// Returns the failure of a provider whose request the SDK sent. The failure depends on the HTTP
+/// status or, without one, on the error of our connector. The message is `why`. But if our
+/// connector's error isn't an outage, its own message is complete and stays.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -47,8 +47,8 @@ use crate::time::{Progress, RetryBudget};
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The ARN. The cell is empty until AWS has been asked. It contains `None` if AWS refused the
-    /// request or didn't answer.
+    /// The cell is empty until AWS has been asked for the ARN. It contains `None` if AWS refused
+    /// the request or didn't answer.
     pub arn: OnceCell<Option<String>>,
     /// The clients with these credentials so far, one for each service and region.
     pub clients: RefCell<Vec<Rc<Client>>>,
@@ -63,7 +63,7 @@ const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller
 /// The remedy for a role that STS doesn't accept.
 const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
-/// The time limit for GetCallerIdentity, so that it doesn't delay the message about a denial for
+/// The time limit for GetCallerIdentity. The request must not delay the message about a denial for
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -73,8 +73,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When AWS refuses the role or the credentials of the client. An error about the credentials says
-/// which ones they are, and where they come from. When AWS doesn't respond, or when its response
-/// doesn't have valid credentials, which is an outage.
+/// where they come from. When AWS doesn't respond, or when its response doesn't have valid
+/// credentials, which is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -95,7 +95,7 @@ pub async fn assume_once(
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
         let mut error = explain_refused_credentials(error, credentials);
-        // STS refused the credentials, so the secret hasn't been requested.
+        // STS refused the credentials, so the secret wasn't requested.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -282,17 +282,17 @@ fn readable_claims(token: &str) -> Option<String> {
     Some(one_line(&text))
 }
 
-/// The size limit for a file with a session, in bytes. A token is much smaller.
+/// The size limit for a file with a session, in bytes. A session is much smaller.
 const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
-/// The time for which a stored session must still be valid, so that it doesn't expire in this
+/// The time for which a stored session must still be valid, so that it doesn't expire during the
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a chain if the AWS CLI has stored a session of one of its roles that require an MFA
-/// code. The session becomes the source of the chain, instead of this role and the roles before it.
-/// The last such session in the chain is used. Reads the files in `directory`, but only if a role
-/// requires a code. Adds a note about the file that is used, and about files that aren't trusted.
+/// Shortens a chain if the AWS CLI has stored a session of a role in the chain. The session becomes
+/// the source of the chain, instead of this role and the roles before it. If several roles have a
+/// session, the last role's is used. Only looks in `directory` for sessions of roles that require
+/// an MFA code. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -306,7 +306,7 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 
 /// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
 /// Returns `None` if the role doesn't require an MFA code, if there isn't a session of this role
-/// that is valid for one more minute, or, with a note, if a different user could have written the
+/// that stays valid for over a minute, or, with a note, if a different user could have written the
 /// file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
@@ -340,8 +340,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 }
 
 /// Returns the name under which botocore stores the session of a role
-/// (`AssumeRoleCredentialFetcher`): the hash of the arguments of AssumeRole, sorted and laid out as
-/// by Python's json.dumps. They don't include a session name that botocore itself has chosen.
+/// (`AssumeRoleCredentialFetcher`): the hash of AssumeRole's arguments, as sorted JSON with the
+/// spacing of Python's json.dumps. A session name that botocore itself has chosen isn't included.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -357,7 +357,7 @@ fn stored_session_name(role: &ProfileRole) -> String {
 }
 
 /// True if `session`, the ARN of an AssumedRoleUser, belongs to a session of `role`. Such an ARN
-/// has the name of the role, but not the role's path.
+/// has the role's name, but not its path.
 fn is_session_of(session: &str, role: &str) -> bool {
     let fields: Vec<&str> = role.split([':', '/']).collect();
     let [_, partition, _, _, account, .., name] = fields[..] else {
