@@ -400,8 +400,7 @@ fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     })
 }
 
-/// Returns what is wrong in `text` at the position of the parser's error. Comments show examples of
-/// the mistakes.
+/// Returns what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -422,7 +421,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
         ),
-        // `@home`
+        // A value can't start with this character: `@home`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
@@ -431,17 +430,17 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
-        // `DB_HOST: prod/db:host, default: db`
+        // Keys without braces: `DB_HOST: prod/db:host, default: db`.
         _ if is_key_expected && is_after_key => (
             "an entry with several keys needs braces",
             "put the keys in braces, as in { from: prod/db:host, default: localhost }",
         ),
-        // `DB_HOST: prod/db: host`
+        // A colon and a space in a value: `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
             "put the whole value in quotes or, in a reference, remove the space after the colon",
         ),
-        // `{ from: prod/db:$.hosts[0] }`
+        // A bracket in a value: `{ from: prod/db:$.hosts[0] }`.
         _ if is_in_brackets && after.starts_with(['[', '{']) => (
             "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
             "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
@@ -450,7 +449,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "a comma is missing, or a bracket opened above this line isn't closed",
             "put a comma between the entries in { … } or [ … ], and close the bracket",
         ),
-        // `{ from: "prod/db:host" default: x }`
+        // A missing comma: `{ from: "prod/db:host" default: x }`.
         InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
             "put the whole value in the other kind of quotes or, inside { … }, put a comma before the next name",
@@ -459,7 +458,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "a quote opened above this line isn't closed",
             "close the quote, or indent all lines of the value",
         ),
-        // `"^\d+$"`
+        // An unknown escape: `"^\d+$"`.
         UnknownQuotedScalarEscape => (
             "in double quotes, a backslash must begin an escape such as \"\\n\"",
             "double the backslash or, in YAML, use single quotes",

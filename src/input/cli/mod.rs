@@ -2,7 +2,7 @@
 //! arguments and its [`Inputs`], which are the entries and options of a launch and of most
 //! subcommands.
 //!
-//! Only this folder uses clap. `command` declares the options and the subcommands, and `usage`
+//! Only this folder uses clap. `command` defines the options and the subcommands, and `usage`
 //! rewrites clap's errors.
 //!
 //! Nothing here reads a file. Parsing goes on after an invalid value: the error is added to

@@ -193,9 +193,9 @@ impl Line<'_> {
         for word in self.own_words() {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
-            // `--name /prod/app/level`, as in `aws ssm get-parameter`
+            // The AWS CLI has `aws ssm get-parameter --name /prod/app/level`.
             let is_parameter = ["name", "parameter"].contains(&option);
-            // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
+            // The AWS CLI has `aws ssm get-parameters-by-path --path /prod/app`.
             let is_path = replacement(previous).is_some_and(|ours| ours.contains("ssm:"));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };
@@ -317,7 +317,8 @@ impl Line<'_> {
         // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // `--kms` is a part of `--kms-key`, and `check --output json` means `--json`.
+        // An option is meant if one of its parts is written, as in `--kms` for `--kms-key`, or if
+        // its name is the value: `check --output json` means `--json`.
         let is_foreign = replacement(option).is_some();
         let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
         let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
