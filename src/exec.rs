@@ -85,22 +85,21 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     }
 }
 
-/// Commands that exist only in a shell.
+/// Commands that usually exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// The programs that run a file, each with the end of the file's name.
+/// Pairs of a program and the extension of the files that it runs, separated by commas.
 const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
 
 /// Returns the beginning of a command that runs this file, such as `node ` for `app.js`, or `None`
-/// if [`PROGRAMS`] doesn't have the end of its name.
+/// if [`PROGRAMS`] doesn't have its extension.
 fn interpreter(file: &str) -> Option<&'static str> {
     let end = &file[file.rfind('.')?..];
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
 }
 
 /// Returns the problem for a file that exists but can't be executed. The problem has help only if
-/// access was denied (EACCES). The help can repeat the path, so messages must be allowed to show
-/// the whole path.
+/// access was denied (EACCES) and messages may show the whole path, which the help can repeat.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -223,8 +222,8 @@ pub fn exec<'a>(
 }
 
 /// Returns the problem for an execve that failed although the file exists. Reads the first line of
-/// the file, because ENOENT and EACCES can also be about the interpreter on that line, and ENOENT
-/// about the dynamic loader of a program.
+/// the file, because ENOENT and EACCES can be about the interpreter on that line. Without such a
+/// line, ENOENT is about the dynamic loader of a program.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();

@@ -64,14 +64,15 @@ use system::waiting::hold_signals;
 ///
 /// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
 /// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with one
-/// of the exit codes in docs/reference.md (sysexits(3)).
+/// of the exit codes in docs/reference.md, most of which are from sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
     // that credential. The subcommand `credential` accepts any connection, and then reports what is
-    // wrong with its address.
+    // wrong with the connection's address.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if has_connection(expects_connection) {
-        // From here on, no signal ends this process before it has refused the connection.
+        // From here on, no termination signal ends this process before the connection is refused or
+        // answered.
         hold_signals();
         if take_connection().is_err() {
             // Standard error may still be the connection, so nothing is printed.

@@ -27,16 +27,16 @@ const LOWEST: i32 = 100;
 /// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 
-/// MFD_EXEC, likewise.
+/// MFD_EXEC of Linux 6.3, which nix doesn't define, either.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
-/// Creates a memfd with this content, and seals it against every change. Its offset is 0. Its
+/// Creates a memfd with this owner, mode and content, and seals the content. Its offset is 0. Its
 /// descriptor is at least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before
 /// execve(2), so that only the command inherits it.
 ///
 /// # Errors
-/// If the kernel or a seccomp filter doesn't allow it, if the owner can't be set, or if the process
-/// has too many open files.
+/// If the kernel or a seccomp filter refuses a system call, for example because only root can set
+/// the owner.
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
@@ -50,7 +50,7 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // A command may read from the inherited descriptor itself. If it opens the path instead, it
+    // For a command that reads from the inherited descriptor itself. A command that opens the path
     // reads from the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
@@ -58,12 +58,13 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
 }
 
 /// Creates a pipe that contains all of this content, and closes its end for writing. Returns the
-/// end for reading. Because nobody can write any more, the first reader gets the content and every
-/// later reader gets an empty text, without waiting.
+/// end for reading, whose descriptor is at least [`LOWEST`] and has FD_CLOEXEC. Because nobody can
+/// write any more, the first reader gets the content, and every later reader gets an end of file
+/// without waiting.
 ///
 /// # Errors
-/// If the pipe can't hold the content, if the owner can't be set, or if the process has too many
-/// open files.
+/// If the pipe can't hold the content, if its owner or mode can't be set, or if the process has too
+/// many open files.
 pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
@@ -105,12 +106,13 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     Err(call_problem(&what, errno).help("remove `once`"))
 }
 
-/// Creates an empty memfd. `exec_flag` is MFD_EXEC or MFD_NOEXEC_SEAL, because the sysctl
-/// `vm.memfd_noexec` may require one of them. Kernels before 6.3 refuse both (EINVAL), so a second
+/// Creates an empty memfd. `exec_flag` is MFD_EXEC, or MFD_NOEXEC_SEAL, which the sysctl
+/// `vm.memfd_noexec` may require. Kernels before 6.3 refuse both flags (EINVAL), so a second
 /// attempt is made without a flag.
 ///
 /// # Errors
-/// If the kernel or a seccomp filter doesn't allow it, or the process has too many open files.
+/// If the kernel or a seccomp filter doesn't allow memfds, or if the process has too many open
+/// files.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);
@@ -134,7 +136,7 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
 /// one.
 ///
 /// # Errors
-/// When the process has too many open files.
+/// If the limit for open files doesn't leave such a number.
 fn move_up(file: impl AsFd) -> Result<OwnedFd, Problem> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
         .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;

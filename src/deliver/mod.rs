@@ -1,9 +1,9 @@
-//! The delivery of files, all or none.
+//! Delivers the files of a launch.
 //!
-//! The input is the files of a launch with their values. The result is files on disk under their
-//! own names, files in memory that the command inherits, and the variables that hold the paths. A
-//! launch that fails must not leave a new file behind. Only users who can open a file under its own
-//! name can open it under its temporary name.
+//! The input is the files with their values. The result is files on disk under their own names,
+//! files in memory that the command inherits, and the variables that hold the paths. A launch that
+//! fails must not leave a new file behind. Only users who can open a file under its own name can
+//! open it under its temporary name.
 //!
 //! ```text
 //! Files::open_directories     opens the directory of each file, without following links of other
@@ -45,7 +45,7 @@ use crate::system::paths::is_in_memory;
 use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// Files that are to be delivered. Their directories are open already.
+/// Files to deliver, each with its open directory and numeric owner, or with the errors.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 struct Pending<'a> {
@@ -143,12 +143,12 @@ impl Delivery {
         errors.is_empty().then_some(delivery).ok_or(errors)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory. Adds the file and the
-    /// variable with its path to the delivery.
+    /// Writes a file on a disk under a temporary name, or a file in memory. Adds the file, and the
+    /// variable with its path if there is one, to the delivery.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened or isn't trusted, or
-    /// when the file can't be written. No file is then left behind.
+    /// when the file can't be written. In each case, no file is left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {
@@ -181,9 +181,9 @@ impl Delivery {
         Ok(())
     }
 
-    /// Returns the files on disk with their inode numbers, for the process that removes them. Call
-    /// this after [`Self::rename_all`]: before that, the names belong to older files. A file that
-    /// was removed in the meantime, or can't be examined, is left out.
+    /// Returns the files on disk with their device and inode numbers, for the process that removes
+    /// them. Call this after [`Self::rename_all`]: before that, the names may belong to older
+    /// files. A file that was removed in the meantime, or can't be examined, is left out.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -241,8 +241,8 @@ impl Delivery {
     }
 }
 
-/// A delivered file of a command that runs under `--on-rotation`, as the launch reports it to the
-/// process that stays.
+/// A delivered file of a command under `--on-rotation`. The launch reports the file to its parent
+/// process, which removes the file when the command has ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {

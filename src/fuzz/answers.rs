@@ -22,7 +22,7 @@ const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
 /// Reads `data` as a response: a line with the status, lines with headers, an empty line and the
 /// body. Asserts that only a success with a secret or parameter gives a value, and that no error
-/// shows a value, or a credential of the request that AWS repeats.
+/// shows a value, or a credential of the request, even if AWS repeats it.
 pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
@@ -57,8 +57,8 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem for a variable that needs this response, or `None` if `id` is not a
-/// reference.
+/// Returns the problem of a variable whose request for `id` has failed with this error, or `None`
+/// if `id` is not a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id)
@@ -127,7 +127,7 @@ fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// Returns each value in a response: of parameters, and of a secret as text or bytes. The list is
+/// Returns the values in a response: those of parameters, and a secret's text or bytes. The list is
 /// empty if the body isn't a JSON object.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
@@ -168,9 +168,9 @@ fn with_canary(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Reads `data` as the JSON of a cache entry with a valid checksum. Asserts that an entry that can
-/// be read can also be written and read again, and that more bytes or a different name make it
-/// invalid.
+/// Reads `data` as the JSON of a cache entry with a valid checksum. Asserts that a valid entry
+/// shows no value when it is debugged and stays the same when it is written and read again, and
+/// that more bytes or a different name make it invalid.
 pub fn cache_entry(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

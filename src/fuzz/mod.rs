@@ -1,8 +1,8 @@
 //! The functions behind the fuzz targets in `fuzz/`. Each of them accepts any bytes, and panics if
 //! a property doesn't hold.
 //!
-//! They are compiled with `cfg(fuzzing)` and for the unit tests, which run each of them on its
-//! seeds in `fuzz/seeds`.
+//! The functions are compiled with `cfg(fuzzing)` and for the unit tests, which run each function
+//! on its seeds in `fuzz/seeds`.
 
 mod answers;
 mod input_files;

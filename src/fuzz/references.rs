@@ -41,7 +41,7 @@ pub fn reference(data: &[u8]) {
 
 /// Looks up the reference with some variables and an alias. If that succeeds, asserts that no
 /// placeholder is left in the id. Only an ARN can name a region here, so also asserts that the
-/// request has a region exactly if its id is an ARN.
+/// request has a region if and only if its id is an ARN.
 fn check_lookup(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
@@ -261,10 +261,10 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// True for a template that isn't rendered. docs/reference.md excludes slices with a negative step,
-/// and a namespace that contains itself. It also says that a template can use up all memory: by
-/// repeating text, by printing lists of printed lists (quoting doubles the backslashes each time),
-/// or by a large width. A canary in the template itself may be shown.
+/// True for a template that isn't rendered. Slices with a negative step, and a namespace that
+/// contains itself, aren't supported. A template can use up all memory by repeating text, by
+/// printing lists of printed lists (quoting doubles the backslashes each time), or by a large
+/// width. A canary in the template itself may be shown.
 fn is_excluded(text: &str) -> bool {
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
     let has_large_number = text

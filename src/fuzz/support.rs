@@ -1,4 +1,4 @@
-//! Inputs and assertions that the targets share.
+//! Inputs and assertions that the fuzz targets share.
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Entry, EntrySource, Origin, Target};
@@ -45,7 +45,8 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer whose only entry is a variable. Never returns `None`, because A is a valid name.
+/// Returns a layer whose only entry is the variable A. Never returns `None`, because this name is
+/// valid.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),

@@ -32,7 +32,7 @@ const MAX_BYTES: usize = 65_536;
 pub struct EnvFile {
     /// The variables in the order of the file.
     pub variables: Vec<EnvVariable>,
-    /// The warnings. Of a value, they show at most the names of variables in it.
+    /// The warnings. The only parts of a value that they show are names of variables.
     pub warnings: Vec<String>,
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
@@ -44,9 +44,9 @@ pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
     pub is_literal: bool,
-    /// `FILE:LINE`
+    /// The position, as `FILE:LINE`.
     position: String,
-    /// True if Node.js reads a different value (see [`DotenvValue`]).
+    /// True if Node.js or npm's dotenv reads a different value (see [`DotenvValue`]).
     differs_in_node: bool,
 }
 
@@ -166,7 +166,7 @@ pub fn parse_env_file(
         found.errors.push(too_large(file));
     }
     // If this isn't a .env file at all, one error about the file replaces the errors about its
-    // lines. YAML begins with `services:` or `name: A`.
+    // lines. YAML begins with a line such as `services:` or `name: A`.
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
@@ -193,9 +193,10 @@ pub fn parse_env_file(
     Ok(found)
 }
 
-/// Returns the warnings about values with a dollar sign, which some readers of .env files expand:
-/// one for each value that needs a template or the text of a literal, and one that lists the rest.
-/// Templates are only suggested if the declaration is printed, because no other output has them.
+/// Returns the warnings about values that contain `$`, which some readers of .env files expand. A
+/// value that needs a template or the text of a literal gets its own warnings, and one warning
+/// lists the other values. Templates are only suggested if the declaration is printed, because no
+/// other output has them.
 fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
     let prints_declaration = !arguments.values && !arguments.for_local;
     let (mut warnings, mut others) = (Vec::new(), Vec::new());
@@ -269,7 +270,7 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        // A launch needs these before it reads the secret.
+        // A launch needs these variables before it reads the secret.
         let begins_with = |prefix| written_name.starts_with(prefix);
         if name.as_str() == "PATH" || begins_with("AWS_") || begins_with(OWN_PREFIX) {
             return self.left_out.push(format!("{name} ({position})"));
@@ -398,8 +399,8 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, up to the end of the line or a comment. The result is `None`
-    /// for a malformed statement. The position is then somewhere within it.
+    /// Reads a name with its value, up to the end of the line or a comment. For a malformed
+    /// statement, the result is `None`, and the position is somewhere within the statement.
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);

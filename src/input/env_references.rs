@@ -1,9 +1,9 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
-//! A value is either an ARN with KEY, STAGE and VERSION-ID after it, or text that contains
-//! CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use an alias
-//! or `${NAME}`, and the KEY of a dynamic reference is never a JSONPath. No error quotes the value,
-//! which may have a secret next to the reference.
+//! A value is resolved if it is an ARN, which KEY, STAGE and VERSION-ID can follow, or text that
+//! contains CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use
+//! an alias or `${NAME}`, and the KEY of a dynamic reference is never a JSONPath. No error quotes
+//! the value, which may have a secret next to the reference.
 
 use std::ffi::OsStr;
 
@@ -19,7 +19,7 @@ use crate::model::reference::{
 };
 use crate::model::shown::{reads_like_a_name, shown_pattern};
 
-/// A sentence about a mistake in the value of a variable. It doesn't quote the value.
+/// A sentence about a mistake in a variable, which doesn't quote the variable's value.
 type Defect = String;
 
 const OPEN: &str = "{{resolve:";
@@ -83,7 +83,7 @@ pub fn unresolved_warnings(
             false => Reference::is_meant_by(&text)
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
         };
-        // Few variables have a reason, so `is_replaced` is only called for them.
+        // `is_replaced` is only called for the few variables that have a reason.
         warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));

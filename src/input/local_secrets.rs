@@ -21,8 +21,8 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// Reads the file of `--local`.
 ///
 /// # Errors
-/// If the file can't be read, has mistakes in its syntax, or has secrets without a valid value (one
-/// error for each).
+/// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
+/// without a valid value (one error for each).
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |(Position { line, column }, fault): SyntaxError| {
         let position = format!("{}:{line}:{column}:", path.display());

@@ -1,5 +1,5 @@
-//! Parses what the user writes into the model: the command line, declarations, files for `--local`,
-//! references in variables, and `.env` files for `migrate`.
+//! Parses the user's input into types of `model`: the command line, declarations, files for
+//! `--local`, references in variables, and `.env` files for `migrate`.
 //!
 //! Errors are collected rather than returned one by one, so that a user sees every mistake in one
 //! report.

@@ -15,8 +15,9 @@ use crate::system::os_error::{read_file, unreadable};
 /// Opens a file for reading. `option` is what messages call the path: `-f or SECRETS_EXEC_FILE`.
 ///
 /// # Errors
-/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
-/// in the same directory. If `path` is a URL or the content of a file, the error doesn't show it.
+/// If the file can't be opened. If the file doesn't exist, the help suggests a file with a similar
+/// name in the same directory, if there is one. If `path` is a URL or the content of a file, the
+/// error doesn't show it.
 pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -37,7 +38,8 @@ pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    // A declaration isn't a typo of a file for `--local`.
+    // A declaration is only suggested for a declaration, and a file for `--local` only for such a
+    // file.
     let is_local = |name: &str| name.contains(".local.");
     let others = names.iter().map(String::as_str);
     let same_kind = others.filter(|other| is_local(other) == is_local(name));
@@ -142,9 +144,8 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Returns the name of the tool that encrypted a file or the values in it, or `None` if nothing is
-/// encrypted. Also returns the command that decrypts the file, without the file's path, if there is
-/// one.
+/// Returns the tool that encrypted a file or the values in it, and the command that decrypts the
+/// file, without the path, if such a command exists. Returns `None` if nothing is encrypted.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
     // UTF-8 text can't begin with such a byte.

@@ -6,8 +6,8 @@
 //!
 //! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and remedies,
 //! because the parser's messages only make sense to someone who knows the grammar of YAML. A line
-//! of the file may contain a secret, so a message shows at most one character of the line or its
-//! tag. A remedy shows only names, references and templates.
+//! of the file may contain a secret, so a message shows at most one character or the tag of a
+//! value. A remedy shows only names, references and templates.
 
 use std::collections::BTreeMap;
 
@@ -98,12 +98,12 @@ impl Node {
     }
 }
 
-/// The maximum number of nodes that are copied for anchors and aliases. It stops a small file that
-/// expands to a huge tree ("billion laughs").
+/// The maximum number of nodes that are copied for anchors and aliases. This limit stops a small
+/// file that expands to a huge tree ("billion laughs").
 const MAX_COPIED_NODES: usize = 100_000;
 
-/// The maximum depth of nested lists and mappings. The recursion of the builder must not overflow
-/// the stack.
+/// The maximum depth of nested lists and mappings, so that the recursion of the builder doesn't
+/// overflow the stack.
 const MAX_DEPTH: usize = 64;
 
 /// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the
@@ -324,13 +324,13 @@ fn unquoted_template_fault(line: &str) -> Fault {
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
-    // In quotes, a reference gets an error that shows our syntax for it: `{{resolve:…}}` of
-    // CloudFormation, and `{{ env.STAGE }}/db:password`.
+    // In quotes, CloudFormation's `{{resolve:…}}` and `{{ env.STAGE }}/db:password` get an error
+    // that shows our syntax for references.
     let is_reference = line.contains("{{resolve:")
         || line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
     let help = match part("key") {
         _ if is_reference => QUOTES.to_owned(),
-        // These keys are replaced by `template`.
+        // `template` replaces these keys.
         Some("from" | "template" | "value") => format!("write {template}"),
         Some(name) => format!("write {name}: {{ {template} }}"),
         None => format!("write {{ {template} }}"),
@@ -354,8 +354,8 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
 /// Returns the size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
 fn size(node: &Node) -> usize {
     match &node.kind {
-        // Each 64 bytes of a string are treated as a node, so that the number of aliases of a long
-        // string is limited, too.
+        // Every 64 bytes of a string are treated as one more node, so that the number of aliases of
+        // a long string is limited, too.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
@@ -400,8 +400,7 @@ fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     })
 }
 
-/// Returns what is wrong in `text` at the position of the parser's error. The comments show a line
-/// with each mistake.
+/// Returns what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -422,7 +421,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
         ),
-        // `@home`
+        // A value can't start with this character: `@home`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
@@ -431,17 +430,17 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
-        // `DB_HOST: prod/db:host, default: db`
+        // Keys without braces: `DB_HOST: prod/db:host, default: db`.
         _ if is_key_expected && is_after_key => (
             "an entry with several keys needs braces",
             "put the keys in braces, as in { from: prod/db:host, default: localhost }",
         ),
-        // `DB_HOST: prod/db: host`
+        // A colon and a space in a value: `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
             "put the whole value in quotes or, in a reference, remove the space after the colon",
         ),
-        // `{ from: prod/db:$.hosts[0] }`
+        // A bracket in a value: `{ from: prod/db:$.hosts[0] }`.
         _ if is_in_brackets && after.starts_with(['[', '{']) => (
             "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
             "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
@@ -450,7 +449,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "a comma is missing, or a bracket opened above this line isn't closed",
             "put a comma between the entries in { … } or [ … ], and close the bracket",
         ),
-        // `{ from: "prod/db:host" default: x }`
+        // A missing comma: `{ from: "prod/db:host" default: x }`.
         InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (
             "there is text after the closing quote",
             "put the whole value in the other kind of quotes or, inside { … }, put a comma before the next name",
@@ -459,7 +458,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "a quote opened above this line isn't closed",
             "close the quote, or indent all lines of the value",
         ),
-        // `"^\d+$"`
+        // An unknown escape: `"^\d+$"`.
         UnknownQuotedScalarEscape => (
             "in double quotes, a backslash must begin an escape such as \"\\n\"",
             "double the backslash or, in YAML, use single quotes",

@@ -1,6 +1,6 @@
-//! Declares the command line for clap: the options that a launch and most subcommands share, a row
+//! Defines the command line for clap: the options that a launch and most subcommands share, a row
 //! for each subcommand, and the arguments of the subcommands. The completions and the man page are
-//! made from the same declaration.
+//! made from the same definitions.
 //!
 //! clap derives some options from the fields of a struct. The comment of such a field is the text
 //! of the option in `--help`.
@@ -37,7 +37,7 @@ pub fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// Returns the command line without an argument for the program after `--`. With that argument, zsh
+/// Returns the definition without an argument for the program after `--`. With that argument, zsh
 /// wouldn't complete our own options.
 fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
@@ -235,7 +235,7 @@ pub fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes a row of the table, with the text in `help/`.
+/// Makes a row of [`SUBCOMMANDS`], with the text of its file in `help/`.
 macro_rules! subcommand {
     ($name:literal, $example:literal, $arguments:expr) => {
         Subcommand {
@@ -286,7 +286,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
 
 const ENTRIES: &str = "What to resolve";
 
-/// The most common options of a launch. `-h` leaves out a launch's other options.
+/// The most common options of a launch. `-h` hides its other options, except `--help` and
+/// `--version`.
 const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
 fn is_common(option: &str) -> bool {

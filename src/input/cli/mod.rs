@@ -2,13 +2,13 @@
 //! arguments and its [`Inputs`], which are the entries and options of a launch and of most
 //! subcommands.
 //!
-//! Only this folder uses clap. `command` declares the options and the subcommands, and `usage`
+//! Only this folder uses clap. `command` defines the options and the subcommands, and `usage`
 //! rewrites clap's errors.
 //!
-//! Nothing here reads a file. Parsing goes on after an invalid value: every error is added to
+//! Nothing here reads a file. Parsing goes on after an invalid value: the error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
-//! an argument that may be a secret, or quotes the text of an entry. A user who is used to `docker
-//! run -e` may write a password there.
+//! a part of an argument that may be a secret: a user who is used to `docker run -e` may write a
+//! password in an entry.
 
 mod command;
 mod usage;
@@ -109,8 +109,8 @@ pub fn parse_command_line(
 }
 
 /// Returns a problem for each argument before `--` that clap would misread, or that has a character
-/// that is easy to overlook, such as a line feed. Skips an entry `NAME=REF` without a command in
-/// it, because the message of its parser says which part of REF has the character.
+/// that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`), because the
+/// message of their parser says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
     let first = arguments.first();
     let row = first.and_then(|first| find_subcommand(first.to_str()?));
@@ -131,7 +131,7 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII doesn't have such a character. The condition only saves time.
+        // Plain ASCII has no character that is easy to overlook. The condition only saves time.
         if !is_plain_ascii(&text)
             && let Some(found) = overlooked_in_argument(&text)
         {
@@ -202,7 +202,7 @@ fn subcommand_invocation(
 /// Returns the launch of the command after `--`.
 ///
 /// # Errors
-/// If there isn't a command, returns every error of the inputs, followed by the missing command.
+/// If there isn't a command: every error of the inputs, and an error about the missing command.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -229,8 +229,8 @@ fn launch_invocation(
 /// The variable that lists the declarations, separated by commas, if there is no `-f`.
 const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
-/// The options that choose entries and declarations. After `--`, they are a mistake. Variables
-/// can't set them, except `--file`.
+/// The options that choose entries and declarations. After `--`, they are probably a mistake.
+/// Variables can't set them, except `--file`.
 const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
 
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
@@ -275,8 +275,8 @@ impl Inputs {
     /// in declarations.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
-        // Then there is only one colon. An ARN has more colons, and isn't checked.
+        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
+        // which has a single colon. An ARN has more colons, and isn't checked.
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         for entry in entries.filter(|entry| entry.ends_with(':')) {
             if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {
@@ -302,8 +302,8 @@ impl Inputs {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // A flag can exclude an option that a variable sets. That isn't an error: the flag turns
-        // that option off.
+        // If a flag excludes an option that a variable sets, the flag turns the option off, so this
+        // isn't an error.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             let text = format!("--{option} and --{other} can't be used together, because {why}");
             inputs.errors.push(Problem::usage(text));
@@ -319,9 +319,9 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. The only entry is the reference in `text`. Errors don't quote
-    /// `text`, except a part that reads like a name, because it may be a password that was passed
-    /// by mistake.
+    /// Reads the inputs of `get`. The only entry is the reference in `text`, which may be a
+    /// password that was passed by mistake. So errors quote a part of `text` only if that part
+    /// reads like a name.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
@@ -426,8 +426,7 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
-                // the option with A, followed by the option with B, if the result is accepted and
-                // may be shown.
+                // one option for each value, if the result is accepted and may be shown.
                 let is_accepted =
                     |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
                 let trimmed = text.trim_matches([',', '=']);
@@ -526,7 +525,7 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 /// message calls the option if NAME isn't known: `--env`, or `--env number 2` if there are several.
 ///
 /// # Errors
-/// If the text is not of this form, if REF is not a reference, or if NAME is PATH, which can't come
+/// If the text doesn't have this form, if REF is malformed, or if NAME is PATH, which can't come
 /// from a secret.
 fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
@@ -557,7 +556,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 const PASSED_ON: &str = ". Inherited variables are passed on, except with --clean-env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
-/// two, because the name of a secret can contain more.
+/// two, because a secret's name can contain `=`, too.
 ///
 /// # Errors
 /// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
@@ -574,13 +573,13 @@ fn split_assignment<'t>(
         return Err(problem("begins with a quote: remove the quotes"));
     }
 
-    // `--env "Server=db;Database=app;Password=…"`
+    // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
     let settings = assignment.split(';').map(str::trim);
     if settings.filter_map(assigned_name).count() > 1 {
         return Err(problem("is a connection string, not a reference").help(URL_REMEDY));
     }
 
-    // `--env "A=prod/db:a B=prod/db:b"`
+    // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
         let help = format!(

@@ -1,7 +1,7 @@
 //! Turns clap's errors into problems.
 //!
-//! For rare mistakes, clap's general text is good enough. The frequent ones get a message with the
-//! reason, and a help that shows the correct form. An argument that doesn't begin with a hyphen may
+//! For rare mistakes, clap's general text is good enough. Frequent mistakes get a message with the
+//! reason, and help that shows the correct form. An argument that doesn't begin with a hyphen may
 //! be a secret, as in `-e PASSWORD hunter2`. So messages only show words of other tools, the names
 //! of subcommands and variables, and words that read like names.
 
@@ -23,7 +23,7 @@ use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
 /// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
-    // clap has built only the named subcommand, but `unknown_option` searches them all.
+    // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
     let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
     let subcommand = words.first().and_then(|first| find_subcommand(first));
@@ -85,14 +85,14 @@ fn argument_name(argument: &str) -> &str {
     name.trim_matches(['<', '>'])
 }
 
-/// The arguments that clap could not parse, and the commands that it compared them with.
+/// The arguments that clap could not parse, and clap's definitions of the commands.
 struct Line<'a> {
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
     subcommand: Option<&'static Subcommand>,
-    /// clap's declaration of the subcommand or, for a launch, of the whole command line.
+    /// clap's definition of the subcommand or, for a launch, of the whole command line.
     command: &'a Command,
-    /// clap's declaration of the whole command line.
+    /// clap's definition of the whole command line.
     launch: &'a Command,
 }
 
@@ -134,9 +134,9 @@ impl Line<'_> {
         format!("--format {}", format.unwrap_or("shell"))
     }
 
-    /// Returns an example with the user's own reference and variable, if the command line has any:
-    /// `get --env KEY=prod/stripe:key` → `use secrets-exec get prod/stripe:key`. For a path, which
-    /// `get` can't read, the result is a command with `export`.
+    /// Returns an example with the user's own reference and variable or, without a reference, the
+    /// user's declaration: `get --env KEY=prod/stripe:key` → `use secrets-exec get
+    /// prod/stripe:key`. For a path, which `get` can't read, the result is a command with `export`.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
@@ -185,17 +185,17 @@ impl Line<'_> {
     }
 
     /// Finds the first reference before `--`, or the AWS CLI's name or path of a parameter. Returns
-    /// the text before its equals sign, which can be empty, and the reference. Skips the values of
-    /// `-f`, of the options in the table, and of any `--OPTION=…` except `--env=…` and
-    /// `--env-from=…`.
+    /// the text before the equals sign, which can be empty, and the reference, or `None` if there
+    /// isn't one that may be shown. Skips the values of `-f`, of the options in the table of
+    /// options, and of any `--OPTION=…` except `--env=…` and `--env-from=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
             let option = previous.trim_start_matches('-');
             let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
-            // `--name /prod/app/level`, as in `aws ssm get-parameter`
+            // The AWS CLI has `aws ssm get-parameter --name /prod/app/level`.
             let is_parameter = ["name", "parameter"].contains(&option);
-            // `--path /prod/app`, as in `aws ssm get-parameters-by-path`
+            // The AWS CLI has `aws ssm get-parameters-by-path --path /prod/app`.
             let is_path = replacement(previous).is_some_and(|ours| ours.contains("ssm:"));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };
@@ -217,7 +217,7 @@ impl Line<'_> {
     /// `read prod/db password`.
     fn written_key(&self, reference: &str, is_get: bool) -> Option<&str> {
         let mut after_reference = self.own_words().skip_while(|word| *word != reference);
-        // In `run prod/db app`, the word is the command.
+        // In `run prod/db app`, the word after the reference is the command.
         let is_key = |word: &&str| is_get && is_name(word) && reads_like_a_name(word);
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
@@ -237,16 +237,16 @@ impl Line<'_> {
         parts.skip_while(|part| *part != option).nth(1)
     }
 
-    /// Returns the value of an option that isn't ours. The result is `None` if the line doesn't
-    /// have the option, if the option is followed by a different one, or if messages may not show
-    /// the value.
+    /// Returns the value of an option, which may be another tool's. The result is `None` if the
+    /// line doesn't have the option, if the option is followed by a different one, or if messages
+    /// may not show the value.
     fn value_of(&self, option: &str) -> Option<&str> {
         let value = self.word_after(option)?;
         (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
     }
 
-    /// Lists the values that an argument accepts, if they are a fixed list. `name` is `--format`
-    /// or, for a positional argument, `SHELL`.
+    /// Lists the values that an argument accepts, if they are a fixed list. `name` is an option
+    /// such as `--format`, or the name of a positional argument, such as `SHELL`.
     fn possible_values(&self, name: &str) -> Option<String> {
         let id = name.trim_matches('-').to_lowercase();
         let mut arguments = self.command.get_arguments();
@@ -317,7 +317,8 @@ impl Line<'_> {
         // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // `--kms` is a part of `--kms-key`, and `check --output json` means `--json`.
+        // An option is meant if one of its parts is written, as in `--kms` for `--kms-key`, or if
+        // its name is the value: `check --output json` means `--json`.
         let is_foreign = replacement(option).is_some();
         let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
         let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
@@ -596,7 +597,7 @@ fn value_of_flag_problem(flag: &str) -> Problem {
     Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
-/// Returns the problem for an argument that may be a secret, which is only called `number`.
+/// Returns the problem for an argument that may be a secret, so the message shows only its number.
 fn unexpected_argument_problem(number: usize) -> Problem {
     let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)

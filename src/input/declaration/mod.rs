@@ -74,8 +74,8 @@ pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections
 }
 
 impl Declarations {
-    /// Adds what the next declaration sets, and its errors. If its `text` could not be read, adds
-    /// only that error.
+    /// Adds what the next declaration sets, and its errors. If `text` is an error, adds only this
+    /// error.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         match text {
             Ok(text) => {
@@ -94,7 +94,7 @@ impl Declarations {
 /// Returns the text of a declaration that the user names. The path `-` is standard input.
 ///
 /// # Errors
-/// When the file can't be read, or is a TOML file, a .env file or encrypted.
+/// If the file can't be read, is too large, is encrypted, isn't UTF-8, or is a TOML or .env file.
 fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -137,8 +137,8 @@ const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secre
 /// `None` if there isn't one, or if this process isn't allowed to enter the working directory.
 ///
 /// # Errors
-/// If there are several declarations, or if the only one can't be read or could have been written
-/// by another user.
+/// If there are several declarations, or if the only one can't be opened or trusted
+/// ([`open_trusted`]).
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -228,8 +228,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 }
 
-/// The limit of the memory for all compiled patterns of a declaration, in bytes. Without a limit, a
-/// short pattern such as `((a{999}){999}){999}` could use up all memory.
+/// The memory limit for all compiled patterns of a declaration, in bytes. Without a limit, a short
+/// pattern such as `((a{999}){999}){999}` could use up all memory.
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
@@ -289,7 +289,7 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
 }
 
 /// Reads the sections of a declaration from its tree. Returns the options under `defaults`, and the
-/// entries and aliases. For a file of a different kind, adds a mistake, and both are empty.
+/// entries and aliases. For a file of a different kind, adds a mistake, and returns empty values.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
@@ -334,9 +334,9 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
     (options.unwrap_or_default(), layer)
 }
 
-/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each
-/// option that a declaration can't set, for each value that an option doesn't accept, and for
-/// options that exclude each other.
+/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
+/// that isn't an option or can't be set in a declaration, for each value that an option doesn't
+/// accept, and for options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "write region: us-east-1, for example";
@@ -354,7 +354,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                 let names = Vec::from_iter(legal.map(|option| option.name));
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // Only the command line has this option, such as `--local`.
+            // A declaration can't set this option, such as `--local`.
             Some(_) | None => {
                 let help = format!("use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
@@ -385,8 +385,8 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 }
 
 /// Converts a value in a declaration to the texts that the option's parser gets: one for each item
-/// of a list, `1` or `0` for an option that can be `true` or `false`, and otherwise the text
-/// itself. Adds a mistake, and returns `None`, if the value has the wrong type.
+/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself. Adds
+/// a mistake, and returns `None`, if the value has the wrong type.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

@@ -83,7 +83,7 @@ const LEVELS: [(&str, &str); 5] = [
 ];
 
 impl<'a> Item<'a> {
-    /// Returns an item for a different node or position, which has the same name in messages.
+    /// Returns an item for a different node or position, with the same name in messages.
     fn at(&self, node: &'a Node, position: Position) -> Self {
         Self {
             node,
@@ -92,7 +92,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the same node with a different subject, which isn't the whole declaration.
+    /// Returns an item for the same node with a different subject, and with `is_whole_file` set to
+    /// false.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -118,7 +119,7 @@ impl<'a> Item<'a> {
         self.add(self.subject.clone(), mistake.into().about(":"));
     }
 
-    /// Adds a mistake at the position of the node. The text of `fault` follows `subject` without a
+    /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
     /// space.
     fn add(&self, subject: String, fault: Fault) {
         self.source.mistakes.borrow_mut().push(Mistake {
@@ -231,12 +232,12 @@ impl<'a> Item<'a> {
         if item.refuse_key_if_overlooked(key) {
             return;
         }
-        // `DB_PASSWORD: { prod/db: password }`
+        // The reference has a space: `DB_PASSWORD: { prod/db: password }`.
         if known.contains(&"from") && key.contains('/') && !value.is_null() {
             return item
                 .refuse(Fault::new("has a space in its reference").help("remove the space"));
         }
-        // `{from:prod/db:password}`
+        // The space after the key's colon is missing: `{from:prod/db:password}`.
         let word = key.split([':', '=']).next().unwrap_or_default();
         if word != key && known.contains(&word) {
             return item.refuse(format!("must have a colon and a space after {word:?}"));
@@ -260,7 +261,8 @@ impl<'a> Item<'a> {
         }
 
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            // Kubernetes has a mapping there, as in `secretKeyRef: { name: db, key: password }`.
+            // In Kubernetes, the value is a mapping, such as `secretKeyRef: { name: db, key:
+            // password }`.
             (Some("from"), _, _) if value.scalar_text().is_none() => {
                 let reference = value.value_of("secretKeyRef").unwrap_or(value);
                 // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
@@ -465,10 +467,10 @@ impl SourceFile {
         let mut first_of = HashMap::new();
         for mistake in mistakes {
             let (subject, fault) = (mistake.subject, mistake.fault);
-            // The subject ends with the entry's name, which may be in quotes: `"mode" for DB_HOST`.
+            // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
             let last_word = subject.rsplit(' ').next().unwrap_or_default();
             let is_entry = |word: &str| word == last_word.trim_matches('"');
-            // A help that names its entry is an example, which also helps with the other entries.
+            // Help that names its entry is an example, which also helps with the other entries.
             let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
             let general_help = fault.help.clone().filter(|help| !is_example(help));
             let group = (fault.text.clone(), general_help);
@@ -508,7 +510,7 @@ impl SourceFile {
     }
 }
 
-/// Returns where in a declaration a key belongs that isn't one of `known`: `timeout` → `under
+/// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
 /// "defaults"`. Returns `None` for a key that no level has. A `region` in an entry belongs in an
 /// alias, because under `defaults`, it would apply to all entries.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {

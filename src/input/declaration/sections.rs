@@ -1,8 +1,8 @@
-//! Reads the sections of a declaration: `secrets`, which gives short names to secret ids; `env`,
-//! `files` and `credentials`, whose entries share most keys; and `env-from`.
+//! Reads the sections of a declaration except `defaults`: `secrets`, which gives short names to
+//! secret ids; `env`, `files` and `credentials`, whose entries share most keys; and `env-from`.
 //!
 //! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
-//! mistake is added to the list of the file, so that nothing is resolved.
+//! mistake is added to the file's mistakes, so that nothing is resolved.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -53,9 +53,9 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
     aliases
 }
 
-/// Reads the alias `name`, which is the id of a secret, or a mapping with the key `id`. The result
-/// is `None` without a valid id. If any other key has a mistake, the alias is returned without this
-/// key.
+/// Reads the alias `name`, whose value is the id of a secret, or a mapping with the key `id`. The
+/// result is `None` without a valid id. If any other key has a mistake, the alias is returned
+/// without this key.
 fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -76,7 +76,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 
     // The other keys have been read first, so that their mistakes are reported, too.
     let id = valid_id?;
-    // An id with `${NAME}` is only checked where the alias is used.
+    // If the id contains `${NAME}`, the version is only checked where the alias is used.
     if let Some(version_item) = version_item
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
@@ -168,7 +168,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             key.named(format!("{name:?}")).refuse(fault.help(help));
             continue;
         }
-        // In this mistake, `default: 5432` has the indentation of its entry.
+        // By mistake, `default: 5432` has the same indentation as its entry.
         if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
             let fault = Fault::new("is a key of an entry, not a variable");
             key.named(format!("{name:?}"))
@@ -290,7 +290,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 
 /// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
 /// if the path isn't text, has `~` as its first part or `$NAME` as any part (which only a shell
-/// expands), is the path of a directory, or contains a NUL byte.
+/// expands), ends like the path of a directory, or contains a NUL byte.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     let has_tilde = |part: &str| part == "~" && text.starts_with('~');
@@ -430,9 +430,9 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 const REFERENCE: &str = "a reference such as prod/db:password";
 
-/// Reads an entry: a reference, or a mapping with some of the `keys`. A `target` with a mistake is
-/// `None`. Then the value is only read to find its mistakes. If the target or the value has a
-/// mistake, the result is `None`.
+/// Reads an entry: a reference, or a mapping with some of the `keys`. If `target` is `None` because
+/// it has a mistake, the value is only read to find its mistakes. The result is `None` if the
+/// target or the source of the value has a mistake.
 fn entry(
     item: &Item<'_>,
     keys: &'static str,
@@ -471,8 +471,8 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. An
-/// unknown key instead of them has already been reported.
+/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
+/// is an unknown key instead, it has already been reported.
 fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
@@ -490,8 +490,8 @@ fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
     }
 }
 
-/// Reads `default` and `optional`, which say what happens if the secret is absent, and exclude each
-/// other. Adds a mistake for a default that doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which say what happens if the secret is absent. Adds a mistake
+/// if both are given, or if the default doesn't match the entry's pattern.
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
@@ -512,8 +512,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads the value of the key `optional`. Without the key, or with a mistake in its value, an
-/// absent secret is an error.
+/// Reads the value of the key `optional`. Unless the value is `true`, an absent secret is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Omit,

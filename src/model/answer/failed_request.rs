@@ -39,7 +39,7 @@ pub struct FetchFailure {
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
     /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
-    /// Also the remedy if `--local` names a declaration instead of such a file.
+    /// Also the remedy if `--local` names a declaration.
     pub advice: Option<String>,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
@@ -87,8 +87,7 @@ impl FetchFailure {
         }
     }
 
-    /// True if AWS has answered the request in any region, so that AWS has received the name of the
-    /// secret.
+    /// True if AWS has answered the request in any region, and so has received the secret's name.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
@@ -258,8 +257,7 @@ impl FailedRequest<'_> {
     fn absence_hint(&self, missing: Missing) -> String {
         let hints: &[fn(&Self) -> Option<String>] = match missing {
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
-            // These rows quote the reference, so they don't apply to a hidden path, which can have
-            // the other hints.
+            // For a hidden path, these rows don't apply anyway, because they quote the reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
             Missing::Version => &[
                 Self::stage_hint,
@@ -336,7 +334,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
-    /// any other label, for a hidden one, and for a parameter, whose labels the user chooses.
+    /// any other label, for a hidden reference, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || self.locator.is_hidden() {
             return None;
@@ -430,7 +428,7 @@ impl FailedRequest<'_> {
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist. It is never `None`: the type is that of
+    /// Returns the hint for a version that doesn't exist. Never returns `None`, but has the type of
     /// the other hints. If messages may not show the reference, its third field may be a password,
     /// so the hint explains the fields.
     ///
@@ -503,8 +501,8 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // AWS's message doesn't name the ARN, so the secret may not exist. For a parameter, that
-        // doesn't follow.
+        // AWS's message doesn't name the ARN, so the secret may not exist. This rule doesn't hold
+        // for parameters.
         if denial == Denial::PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));
