@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
+use crate::model::mistakes::hint_of_rows;
 use crate::model::shown::one_line;
 use crate::net::{BoxError, error_text, find_source};
 
@@ -57,6 +58,19 @@ const ABOUT_KMS: [&str; 4] = [
     "service: awskms",
     "customer master key",
 ];
+
+/// Parts of AWS's messages, and the remedies, in rows for [`hint_of_rows`].
+///
+/// The first two are about a denial by an explicit deny, or by a policy other than the caller's
+/// own. AWS's message names the policy (IAM User Guide, "Troubleshoot access denied error
+/// messages"): `with an explicit deny in an identity-based policy: arn:…`, or `because no service
+/// control policy allows the … action`. In the second row, `[^i]` leaves out the identity-based
+/// policy, which is the caller's own. The last row is about a secret that is encrypted with AWS's
+/// own key, which can't be read from a different account.
+const REMEDIES: &str = "\
+with an explicit deny in an? ([^:]*[^: ]) => an administrator has to change the $1: no other policy can override its explicit deny
+because no ([^i].*?) allows => an administrator has to allow the action in the $1, too
+secret from a different AWS account => encrypt the secret with a customer managed KMS key, and share that key with this account, too";
 
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
@@ -101,7 +115,9 @@ impl<'a> ServiceError<'a> {
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
-        let rejected = |fault| self.denied(Denial::Credentials(fault));
+        let denied = |denial| self.failure(Cause::Denied(denial), self.message);
+        let rejected = |fault| denied(Denial::Credentials(fault));
+        let refused = |message| self.failure(Cause::Refused(Refusal::Request), message);
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
@@ -118,13 +134,13 @@ impl<'a> ServiceError<'a> {
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on the message of KMS, which doesn't always name a `kms:`
             // action.
-            "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
+            "AccessDenied" if has(&ABOUT_KMS) => denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
-            "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
-            "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
+            "AccessDenied" if has(&["resource: arn:"]) => denied(Denial::Policy),
+            "AccessDenied" | "NotAuthorized" => denied(Denial::PolicyOrMissing),
             // The KMS key is disabled or missing, or the caller isn't allowed to use it.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
-            | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
+            | "KMSNotFound" | "KMSOptInRequired" => denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
             // InvalidIdentityToken means that STS doesn't accept the token of a web identity.
@@ -151,39 +167,19 @@ impl<'a> ServiceError<'a> {
             // policy. It would refuse the same host again, but perhaps not the next region's.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
-            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
+            _ if matches!(self.status, 401 | 403) => denied(Denial::PolicyOrMissing),
             // The message says what is wrong with the request. For ValidationError, which is from
             // STS, it says which limit of a role is exceeded.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
-                self.refused_request(self.message)
+                refused(self.message)
             }
-            _ => self.refused_request(None),
+            _ => refused(None),
         }
-    }
-
-    /// Returns a denial with AWS's message and, if the message names the policy to change, with the
-    /// remedy.
-    fn denied(&self, denial: Denial) -> FetchError {
-        let mut failure = self.failure(Cause::Denied(denial), self.message);
-        failure.problem.help = policy_remedy(failure.reason());
-        failure
     }
 
     /// Returns an outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
         self.failure(Cause::Outage(kind), None).again(self.again)
-    }
-
-    /// Returns the failure for a refused request ([`Refusal::Request`]). If the reason is that the
-    /// secret's key belongs to a different account, the failure has a remedy. `message` is passed
-    /// to [`Self::failure`].
-    fn refused_request(&self, message: Option<&str>) -> FetchError {
-        let failure = self.failure(Cause::Refused(Refusal::Request), message);
-        // A secret that is encrypted with AWS's own key can't be read from a different account.
-        if failure.reason().contains("different AWS account") {
-            return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
-        }
-        failure
     }
 
     /// Returns the outage for an error without a code, which isn't from AWS.
@@ -195,8 +191,8 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Returns a failure that quotes the code and `message`, or the HTTP status if there is no
-    /// code. The request id is its detail. A caller passes `None` instead of AWS's message if the
-    /// message doesn't help or could quote a value.
+    /// code, with the remedy from [`REMEDIES`]. The request id is its detail. A caller passes
+    /// `None` instead of AWS's message if the message doesn't help or could quote a value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
@@ -204,31 +200,12 @@ impl<'a> ServiceError<'a> {
             (None, _) => format!("HTTP status {}", self.status),
         };
         let mut failure = FetchError::from(cause).aws_says(text);
+        failure.problem.help = hint_of_rows(REMEDIES, failure.reason(), |_| true);
         if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
             failure.problem.detail = format!(" (request id {})", one_line(id));
         }
         failure
     }
-}
-
-/// Returns the remedy for a denial by an explicit deny, or by a policy other than the caller's own.
-/// For any other denial, returns `None`. AWS's message names the policy (IAM User Guide,
-/// "Troubleshoot access denied error messages").
-fn policy_remedy(message: &str) -> Option<String> {
-    if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
-        // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
-        let kind = policy.trim_start_matches("n ").split(':').next()?.trim();
-        return Some(format!(
-            "an administrator has to change the {kind}: no other policy can override its explicit deny"
-        ));
-    }
-
-    // The message contains `because no service control policy allows the … action`.
-    let (_, policy) = message.split_once("because no ")?;
-    let (kind, _) = policy.split_once(" allows ")?;
-    let remedy = format!("an administrator has to allow the action in the {kind}, too");
-    // An identity-based policy is the caller's own.
-    (kind != "identity-based policy").then_some(remedy)
 }
 
 /// Returns the outage for a response that doesn't look like AWS's, because it is damaged or from a
