@@ -478,7 +478,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
-    with_help(failure, known_remedy(&why))
+    with_help(failure, known_remedy(&why).as_deref())
 }
 
 /// Returns the failure of a provider that sent its request with the SDK. It depends on the HTTP
