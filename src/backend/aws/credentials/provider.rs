@@ -48,12 +48,6 @@ pub fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// Returns the failure of a provider that may be configured but doesn't answer. The next provider
-/// is asked, and a later search may succeed.
-pub fn unanswered(why: impl Into<String>) -> FetchError {
-    not_configured(why).temporary()
-}
-
 /// Returns the failure of a provider that is configured but can't be used. The search ends, and
 /// only `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
