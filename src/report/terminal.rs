@@ -239,12 +239,10 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
 /// Returns the first line of a record with its prefix and label, but without a line feed. With
 /// colours, the quoted names in an error are bold.
 fn headline(label: Label, text: &str, screen: Screen) -> String {
-    let text = escaped(text);
-    let is_bold = screen == Screen::Terminal { has_colours: true } && label == Label::Error;
-    let shown = match is_bold {
-        true => with_bold_names(&text),
-        false => text,
-    };
+    let mut shown = escaped(text);
+    if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
+        shown = with_bold_names(&shown);
+    }
     format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 

@@ -134,12 +134,12 @@ pub enum Next {
 }
 
 impl RunningState {
-    /// Returns the action that sets the timer for the next poll.
-    pub fn next_poll(&self) -> Action {
-        let failures = self.failures;
+    /// Returns the action that sets the timer for a poll after `delay`, or as soon as possible if a
+    /// poll is requested.
+    fn arm_poll(&self, delay: Delay) -> Action {
         Action::Arm(match self.is_poll_requested {
             true => Delay::RequestedPoll,
-            false => Delay::NextPoll { failures },
+            false => delay,
         })
     }
 }
@@ -275,7 +275,7 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // If a launch is under way, `RunningState::next_poll` sets the timer at its end.
+                // If a launch is under way, `RunningState::arm_poll` sets the timer at its end.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
@@ -330,7 +330,9 @@ impl Step<'_> {
     /// Notes that there isn't a launch, and adds the action that sets the timer for the next poll.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         state.poll = Poll::Idle;
-        self.actions.push(state.next_poll());
+        let failures = state.failures;
+        let next_poll = state.arm_poll(Delay::NextPoll { failures });
+        self.actions.push(next_poll);
     }
 
     /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
@@ -354,13 +356,8 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
-            // A requested poll doesn't wait for the splay.
-            let delay = match state.is_poll_requested {
-                true => Delay::RequestedPoll,
-                false => Delay::Splay,
-            };
-            self.actions
-                .extend([Action::CancelPoll, Action::Arm(delay)]);
+            let delayed_poll = state.arm_poll(Delay::Splay);
+            self.actions.extend([Action::CancelPoll, delayed_poll]);
         } else if let OnRotation::Signal(_) = self.rotation.on_rotation {
             state.poll = Poll::Delivering;
             self.actions.push(Action::Deliver);
@@ -429,12 +426,11 @@ impl Step<'_> {
                 }
                 state.ended = Some(status);
             }
-            (GroupEmpty, Some(status)) => return self.finish(state, status),
             (Elapsed, _) if state.phase == Phase::Grace => self.kill(&mut state, Notice::GraceOver),
             // A process in an uninterruptible wait doesn't delay the next step, unless it is the
             // command, which has to be reaped.
             (Elapsed, None) => self.actions.push(Action::Arm(Delay::Kill)),
-            (Elapsed, Some(status)) => return self.finish(state, status),
+            (Elapsed | GroupEmpty, Some(status)) => return self.finish(state, status),
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true
             }
@@ -499,7 +495,8 @@ impl Step<'_> {
                     is_poll_requested: state.is_poll_requested,
                     ..RunningState::default()
                 };
-                self.actions.extend([Action::Start, running.next_poll()]);
+                let next_poll = running.arm_poll(Delay::NextPoll { failures: 0 });
+                self.actions.extend([Action::Start, next_poll]);
                 return SupervisorState::Running(running);
             }
             Next::ExitRotated => ExitReason::Rotated,

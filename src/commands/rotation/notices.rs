@@ -102,9 +102,9 @@ impl Notices<'_> {
         let command = &self.command;
         let group = format!("the process group of {command}");
         let grace = humantime::format_duration(self.rotation.grace);
-        let killed = |record: Record| {
+        let killed = |text: String| {
             let signal = SignalNumber::KILL.to_string();
-            record.event("killed").with("signal", signal)
+            Record::warning(text).event("killed").with("signal", signal)
         };
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
@@ -114,14 +114,10 @@ impl Notices<'_> {
                 let note = Record::note(text).event("cancelled").detail();
                 note.with("signal", SignalNumber::TERM.to_string())
             }
-            Notice::SecondTerm => {
-                let text = format!("a second SIGTERM arrived, so {group} is killed");
-                killed(Record::warning(text))
-            }
-            Notice::GraceOver => {
-                let text = format!("{group} didn't end within {grace} (--grace), so it is killed");
-                killed(Record::warning(text))
-            }
+            Notice::SecondTerm => killed(format!("a second SIGTERM arrived, so {group} is killed")),
+            Notice::GraceOver => killed(format!(
+                "{group} didn't end within {grace} (--grace), so it is killed"
+            )),
         };
         self.write([record]);
     }

@@ -142,12 +142,10 @@ impl Line<'_> {
         let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
             let file = self.value_of("-f").or(self.value_of("--file"));
-            return match file.filter(|_| self.subcommand.is_some()) {
-                Some(file) => {
-                    example.replace("--env DB_PASSWORD=prod/db:password", &format!("-f {file}"))
-                }
-                None => example.to_owned(),
-            };
+            let file = file.filter(|_| self.subcommand.is_some());
+            return file.map_or(example.to_owned(), |file| {
+                example.replace("--env DB_PASSWORD=prod/db:password", &format!("-f {file}"))
+            });
         };
         let (secret, fields) = split_secret(&reference);
         let is_get = example.contains("secrets-exec get ");

@@ -19,7 +19,7 @@ use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
     OutageKind, Refusal, Unsigned,
 };
-use crate::model::mistakes::overlooked;
+use crate::model::mistakes::{hint_of_rows, overlooked};
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, is_plain_ascii};
 use crate::system::os_error;
@@ -46,12 +46,6 @@ pub struct SearchContext<'a> {
 /// sentence, as in the functions below.
 pub fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
-}
-
-/// Returns the failure of a provider that may be configured but doesn't answer. The next provider
-/// is asked, and a later search may succeed.
-pub fn unanswered(why: impl Into<String>) -> FetchError {
-    not_configured(why).temporary()
 }
 
 /// Returns the failure of a provider that is configured but can't be used. The search ends, and
@@ -82,26 +76,21 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError
     unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
-const TRUST_EKS: &str = "allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy";
-
-/// Parts of AWS's reasons for refusing credentials, and what the user should do.
-const REMEDIES: [(&str, &str); 7] = [
-    // STS
-    ("sts:TagSession", "allow sts:TagSession on this role, too"),
-    ("SetSourceIdentity", "allow sts:SetSourceIdentity, too"),
-    ("RegionDisabled", "activate STS for this region in IAM"),
-    ("ExpiredToken", "renew the token"),
-    // EKS Pod Identity
-    ("EKS does not", TRUST_EKS),
-    ("account token", "start the pod again to get a new token"),
-    // ECS
-    ("CredentialsV2Request", "start the task again"),
-];
+/// Parts of AWS's reasons for refusing credentials, and what the user should do, in rows for
+/// [`hint_of_rows`]. The first four reasons are from STS, the next two from EKS Pod Identity, and
+/// the last one from ECS.
+const REMEDIES: &str = "\
+sts:TagSession => allow sts:TagSession on this role, too
+SetSourceIdentity => allow sts:SetSourceIdentity, too
+RegionDisabled => activate STS for this region in IAM
+ExpiredToken => renew the token
+EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy
+account token => start the pod again to get a new token
+CredentialsV2Request => start the task again";
 
 /// Returns the remedy for AWS's reason for refusing credentials, or `None` for an unknown reason.
-pub fn known_remedy(reason: &str) -> Option<&'static str> {
-    let known = REMEDIES.iter().find(|(part, _)| reason.contains(part));
-    known.map(|(_, remedy)| *remedy)
+pub fn known_remedy(reason: &str) -> Option<String> {
+    hint_of_rows(REMEDIES, reason, |_| true)
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
@@ -125,7 +114,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     }
     let mut refused = FetchError::credentials_refused("role-denied", headline).explaining(error);
     if let Cause::Denied(_) = cause {
-        refused.problem.help = known_remedy(refused.reason()).map(str::to_owned);
+        refused.problem.help = known_remedy(refused.reason());
     }
     if let Cause::Denied(Denial::Credentials(_)) = cause {
         refused.again = Again::Later;

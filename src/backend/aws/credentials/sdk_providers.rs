@@ -40,7 +40,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
     SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unanswered, unreadable_file, unusable, with_help,
+    unreadable_file, unusable, with_help,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::service_client::{
@@ -244,12 +244,12 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
         // status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
-            let text = format!("the instance metadata can't be read: {why}");
+            let failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if (is_silent || is_unreachable(error)) && settings.may_exist {
-                unanswered(text)
-            } else {
-                not_configured(text)
+                // The next provider is asked, but a later search may succeed.
+                return failure.temporary();
             }
+            failure
         }
         _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),
     }
@@ -480,7 +480,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
-    with_help(failure, known_remedy(&why))
+    with_help(failure, known_remedy(&why).as_deref())
 }
 
 /// Returns the failure of a provider whose request the SDK sent. The failure depends on the HTTP
