@@ -366,7 +366,8 @@ struct DotenvValue {
     next_line_is_appended: bool,
 }
 
-/// Returns the statements in the order of the file. In `text`, only a line feed ends a line.
+/// Returns the statements in the order in which they appear in the file. The caller must have
+/// replaced all other line ends in `text` with line feeds.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };

@@ -37,7 +37,9 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
 /// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
-/// `rds!`.
+/// `rds!`. Otherwise, the text must have only letters, digits and separators, and the parts between
+/// the separators must be words. One part may be a code, such as `s3`, if another part is a longer
+/// word. A text with both capitals and digits must have a slash.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {

@@ -142,7 +142,8 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
-        // Until the proxy has accepted the password, `attempt` opens one tunnel after the other.
+        // Until the proxy has accepted the password, `attempt` lets connections open their tunnels
+        // only one at a time, because several rejected passwords can lock the account.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 

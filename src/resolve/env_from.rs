@@ -82,8 +82,9 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
 /// Returns an outcome for each key that sets a variable or is overridden, and every error in the
 /// object. The overridden keys come last, as in the table of `check`.
 ///
-/// A key is overridden if `claims` already has its variable. In that case, even an unsafe name
-/// isn't an error. The texts of the errors are predicates of sentences about the secret.
+/// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
+/// unsafe name isn't an error. The texts of the errors are predicates of sentences about the
+/// secret.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -91,7 +92,8 @@ pub fn key_outcomes(
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number, and gives it the target of the whole object.
+    // Creates the outcome of the key with this number. Its target is that of the whole object,
+    // which claims nothing. A key that sets a variable gets this variable as its target below.
     // Messages name the key by its variable or, if the key may be secret, by its number.
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);

@@ -316,7 +316,10 @@ fn find_key<'j>(
     }))
 }
 
-/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`. The
+/// hints are tried in this order: the key is a path that exists; the shell has removed a name from
+/// the path; the path begins with an existing key; the key stands for the whole value; the key is a
+/// version id; the secret is a whole response of AWS. Otherwise, the help names the keys.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // The key without the punctuation around it. jq users write `.password`, and kubectl users
     // write `{.password}`. If the secret has the key `password`, `keys_hint` suggests it.
@@ -371,7 +374,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 /// a label. Returns `None` for any other KEY, and if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
     let key = reference.selector.to_string();
-    // The colons to add after the one before the KEY: one for the field STAGE, two for VERSION-ID.
+    // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
+    // (`SECRET::STAGE`), and with two more the VERSION-ID (`SECRET:::VERSION-ID`).
     let (purpose, colons) = match (reference.locator.store, &reference.selector) {
         (Store::SecretsManager, _) if AWS_STAGES.contains(&key.as_str()) => ("for the stage", ":"),
         (Store::ParameterStore, _) if key.parse::<u64>().is_ok_and(|version| version > 0) => {

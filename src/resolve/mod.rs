@@ -53,9 +53,10 @@ struct Walk<'a> {
     outcomes: Outcomes,
 }
 
-/// Resolves every entry of a plan. Returns the outcomes, and warnings about entries that are
-/// probably mistakes. If `fetched` doesn't have an answer that an entry needs, the entry is unread,
-/// unless something else that it needs is absent or fails.
+/// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
+/// target keeps it, so later layers override earlier ones. Returns the outcomes, and warnings about
+/// entries that are probably mistakes. If `fetched` doesn't have an answer that an entry needs, the
+/// entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -90,6 +91,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
+    // The answers show which secrets exist. Messages may name these secrets.
     for outcome in &mut walk.outcomes.list {
         reveal_existing(outcome, fetched);
     }

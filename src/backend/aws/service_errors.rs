@@ -90,7 +90,9 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns the meaning of the error.
+    /// Returns the meaning of the error. The first row that matches applies, so a row for a message
+    /// stands above the general row for its code. The last rows, for a status, apply only to codes
+    /// that no other row names.
     pub fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};

@@ -50,7 +50,8 @@ pub struct CallerIdentity {
     /// The cell is empty until AWS has been asked for the ARN. It contains `None` if AWS refused
     /// the request or didn't answer.
     pub arn: OnceCell<Option<String>>,
-    /// The clients with these credentials so far, one for each service and region.
+    /// The clients that have been created with these credentials so far: one for each service and
+    /// region.
     pub clients: RefCell<Vec<Rc<Client>>>,
 }
 
