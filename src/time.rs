@@ -137,8 +137,9 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Runs a future with a time limit that can end before the deadline. The limit begins with this
-    /// call, not with the first poll of the future, and is removed when the future is ready. If
+    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] ends at `limit`, if
+    /// that is earlier than the deadline. The limit doesn't cancel `future`, whose requests fail
+    /// when no time is left. It begins with this call, not with the first poll of the future. If
     /// `limit` is `None`, only the deadline applies.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(

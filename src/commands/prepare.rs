@@ -140,8 +140,8 @@ pub fn prepare(
     print_input_notices(&mut inputs, options.verbose);
 
     let mut errors = take(&mut inputs.errors);
-    // After other errors, a missing credential or entry isn't reported, because those errors may be
-    // the reason for it.
+    // After other errors, secrets-exec doesn't report that a systemd credential isn't declared or
+    // that there aren't any entries, because those errors may be the reason.
     let narrowed = asker.narrow(&mut layers);
     if errors.is_empty() {
         errors.extend(narrowed.err());

@@ -261,10 +261,10 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// True for a template that isn't rendered. Slices with a negative step, and a namespace that
-/// contains itself, aren't supported. A template can use up all memory by repeating text, by
-/// printing lists of printed lists (quoting doubles the backslashes each time), or by a large
-/// width. A canary in the template itself may be shown.
+/// True for a template that isn't rendered, for one of three reasons. MiniJinja doesn't support
+/// slices with a negative step, or a namespace that contains itself. The template may use up all
+/// memory, because it repeats text, prints lists of printed lists (quoting doubles the backslashes
+/// each time), or has a large width. Or it contains the canary, which an error may then show.
 fn is_excluded(text: &str) -> bool {
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
     let has_large_number = text

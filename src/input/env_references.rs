@@ -1,9 +1,10 @@
 //! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
-//! A value is resolved if it is an ARN, which KEY, STAGE and VERSION-ID can follow, or text that
-//! contains CloudFormation's dynamic references (`{{resolve:secretsmanager:…}}`). Neither can use
-//! an alias or `${NAME}`, and the KEY of a dynamic reference is never a JSONPath. No error quotes
-//! the value, which may have a secret next to the reference.
+//! A value is resolved if it is the ARN of a secret or a parameter, which KEY, STAGE and VERSION-ID
+//! can follow, or if it contains CloudFormation's dynamic references, such as
+//! `{{resolve:secretsmanager:…}}`. These references can't use an alias or `${NAME}`, and the KEY of
+//! a dynamic reference is never a JSONPath. No error quotes the value, which may have a secret next
+//! to the reference.
 
 use std::ffi::OsStr;
 

@@ -75,7 +75,8 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
 /// or otherwise the node itself as the value for AWSCURRENT.
 ///
 /// # Errors
-/// If a node can't be a value (only the first one), or if `$stages` isn't a mapping.
+/// If a node can't be a value, or if `$stages` isn't a mapping. The error is about the first such
+/// node.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxError> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;

@@ -75,6 +75,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
+    // An earlier claim wins, so the order in which the entries are visited is their precedence.
     let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
     for layer in plan.entries.chunk_by(is_same_layer) {
         for entry in layer {
@@ -91,7 +92,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         }
     }
 
-    // The answers show which secrets exist. Messages may name these secrets.
+    // The id of a secret that exists isn't a misplaced password, so messages may show it.
     for outcome in &mut walk.outcomes.list {
         reveal_existing(outcome, fetched);
     }

@@ -184,7 +184,8 @@ impl FailedRequest<'_> {
             about.name = self.locator.noun();
         }
         // Several secrets can be absent for one reason: a wrong region or account, or plain text
-        // instead of references. Only the usual headline is the same for all of them.
+        // instead of references. One record then names all that have the same headline. A version
+        // or a path has a headline of its own.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;

@@ -327,9 +327,9 @@ impl JsonPath {
 /// The secret that an alias stands for and, if they are given, its version, region and role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
-    /// The id of a secret, a parameter or a path, as a reference would have it: a name, an ARN, or
-    /// `ssm:` and a name. `${NAME}` in it hasn't been expanded. An alias can't stand for another
-    /// alias.
+    /// The id of a secret, a parameter or a path, written as in a reference: a name, an ARN, or
+    /// `ssm:` and a name. `${NAME}` in the id hasn't been expanded. An alias can't stand for
+    /// another alias.
     pub id: String,
     /// Applies unless the reference has a version itself.
     pub version: Version,

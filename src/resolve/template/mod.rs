@@ -273,11 +273,12 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem for the lookup of a key in a value that is neither an object nor null,
-    /// or `None` for any other lookup. `input` is the secret of `alias`.
+    /// or `None` for any other lookup. `input` is the secret of `alias` or, for `env`, the
+    /// inherited variables.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
-        // No key can be looked up in a secret that is text, whatever `parent` is.
+        // If the whole secret is text, this text is at fault, whatever `parent` is.
         let keys = match text_of_secret {
             Some(_) => Vec::new(),
             None => Vec::from_iter(parent.split('.').skip(1)),

@@ -155,8 +155,8 @@ impl Object for SecretObject {
         }
     }
 
-    /// Looks up a key or an index. If the lookup finds nothing or null, notes it and returns the
-    /// result of [`Misses::note`].
+    /// Looks up a key of an object or an index of an array. If the value doesn't exist or is null,
+    /// notes the failed lookup and returns the result of [`Misses::note`].
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.

@@ -197,6 +197,11 @@ pub fn retry_mode(text: &str) -> Parsed<()> {
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
+/// Returns the default URL of the instance metadata service for the value of
+/// AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: `IPv4` or `IPv6`, in any case.
+///
+/// # Errors
+/// If the mode is neither of them.
 pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)

@@ -79,10 +79,10 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     printed.map_err(|error| with_help(error, Some(&help)))
 }
 
-/// Runs a command and returns the credentials that it prints. Messages call the command `name`.
+/// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`], unless the program can't be started, because then it hasn't
-/// printed anything.
+/// A failure sets [`HAS_FAILED`], so that the next program doesn't print the same message again. A
+/// program that can't be started doesn't set it, because it hasn't printed a message.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that

@@ -117,8 +117,8 @@ pub async fn assume_once(
 ///
 /// # Errors
 /// When STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
-/// outages last until the budget ends ([`Cause::Outage`]). Errors of a certificate or a proxy stay
-/// as they are.
+/// outages last until the budget ends ([`Cause::Outage`]). An error about a certificate or a proxy
+/// is returned unchanged, because it isn't about the role.
 pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
