@@ -4,6 +4,7 @@
 use percent_encoding::percent_decode_str;
 use regex_lite::Regex;
 
+use super::environment::assigned_name;
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. The
@@ -166,10 +167,10 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
 /// Both may contain a password, so the fault doesn't quote the text. Returns `None` for any other
 /// text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // The marks of a URL, a key or certificate, YAML, and JSON.
+    // The marks of a URL, a key or certificate, YAML, and JSON. `NAME=VALUE` is from a .env file.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
     let predicate = "must be a file path, not a URL or the contents of a file";
-    let has_mark = marks.iter().any(|mark| text.contains(mark));
+    let has_mark = assigned_name(text).is_some() || marks.iter().any(|mark| text.contains(mark));
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
@@ -459,9 +460,10 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
+    let is_whole = compact.find("}}") == Some(compact.len().saturating_sub(2));
     let help = match beginning {
         // GitHub replaces the whole reference with the value of a secret, not with its name.
-        "${{secrets." if compact.starts_with(beginning) && compact.ends_with("}}") => {
+        "${{secrets." if compact.starts_with(beginning) && is_whole => {
             "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),

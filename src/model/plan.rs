@@ -502,17 +502,12 @@ impl Lookup<'_> {
         } else if template.text.contains(&format!("{name}(")) {
             let functions = "the only functions are range, dict and namespace";
             format!("to use a filter, write {{{{ db.host | {name} }}}} ({functions})")
+        } else if is_quotable_value(name) && name == name.to_uppercase() {
+            // The name is meant as a variable.
+            let alias = self.aliases.keys().next().map_or("db", String::as_str);
+            format!("use an alias and a key instead, as in {{{{ {alias}.password }}}}")
         } else if is_quotable_value(name) {
-            match (name == name.to_uppercase(), self.aliases.keys().next()) {
-                // A name in capitals is meant as a variable.
-                (true, Some(alias)) => {
-                    format!("write an alias and a key instead, as in {{{{ {alias}.password }}}}")
-                }
-                (true, None) => {
-                    "declare secrets: { db: prod/db }, and write {{ db.password }}".to_owned()
-                }
-                (false, _) => format!("add an alias, as in secrets: {{ {name}: prod/db }}"),
-            }
+            format!("add an alias, as in secrets: {{ {name}: prod/db }}")
         } else {
             // The name may be a value.
             let nameless = "the template uses a name that isn't an alias under \"secrets\"";

@@ -599,7 +599,7 @@ fn split_assignment<'t>(
         }
         let text = "doesn't begin with a valid variable name";
         return Err(problem(text).help(match name.split_once('/') {
-            Some((folder, _)) if folder.is_empty() || !is_name(reference) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
+            Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
             Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
             None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
         }));

@@ -201,7 +201,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = "write \"NAME: VALUE\" on an indented line of its own";
+        let help = "write \"NAME: REFERENCE\" on an indented line of its own";
         self.add(name.to_owned(), fault.help(help));
         true
     }
@@ -277,10 +277,7 @@ impl<'a> Item<'a> {
             }
             // `owner` replaces `uid` and `gid`.
             (Some("owner"), _, _) => "use owner: \"USER:GROUP\" instead".to_owned(),
-            (Some("optional"), _, _) if value.scalar_text() == Some("false") => {
-                "write optional: true instead".to_owned()
-            }
-            (Some("optional"), _, _) => "remove it".to_owned(),
+            (Some("optional"), _, _) => "write optional: true for a value that may be absent, or remove the key".to_owned(),
             (Some(ours), _, _) => format!("use {ours:?} instead"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),

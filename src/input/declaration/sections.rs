@@ -355,7 +355,7 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
-            let (key, value) = members.first()?;
+            let (key, value) = members.first().filter(|_| members.len() == 1)?;
             format!("{}={}", key.text, value.scalar_text()?)
         }
         Kind::Text(text) | Kind::Plain(text) => text.clone(),

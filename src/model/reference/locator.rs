@@ -210,7 +210,7 @@ impl SecretRef {
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let text = format!("ends with a {ending}, so it is a path, not one parameter");
-        let help = format!("remove the {ending}, or read the path with --env-from ssm:/prod/app/");
+        let help = "name a single parameter, or read the path with --env-from ssm:/prod/app/";
         Err(Fault::new(text).help(help))
     }
 }
