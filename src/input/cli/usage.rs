@@ -331,7 +331,9 @@ impl Line<'_> {
             let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
             self.subcommand.is_none() || has_option(self.command, replacing_option)
         };
-        let value = self.value_of(option).unwrap_or("…");
+        // In `--json check`, the subcommand isn't a value of the option.
+        let is_value = |word: &&str| find_subcommand(word).is_none();
+        let value = self.value_of(option).filter(is_value).unwrap_or("…");
         // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080`, and
         // `--password …` next to an entry, are options of the command.
         let is_of_jq = option == "-r" && !value.contains('-');

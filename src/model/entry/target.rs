@@ -425,9 +425,7 @@ impl Subject {
     /// is probably a password, not the name of a secret. Returns `None` for any other reference.
     pub fn passing_hint(&self) -> Option<String> {
         let name = &self.label;
-        let hint = format!(
-            "set {name} to the name of a secret or, to pass the variable on, remove this entry"
-        );
+        let hint = format!("set {name} to a secret's name, or remove this entry to pass {name} on");
         (self.reference()? == format!("${{{name}}}")).then_some(hint)
     }
 
