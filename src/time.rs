@@ -362,13 +362,14 @@ impl<'r> RetryBudget<'r> {
         &self.deadline.progress
     }
 
-    /// Returns the length of the pause before the next attempt, or `None` if there must not be
-    /// another attempt. `attempts` is the number of attempts so far, which have all failed, and
-    /// `last` is the outage of the last one. `random` returns numbers from 0 to 1.
+    /// Returns the length of the pause before the next attempt. Returns `None` if the attempts are
+    /// used up, or if too little time is left for a pause and an attempt. `attempts` is the number
+    /// of attempts so far, which have all failed, and `last` is the outage of the last one.
+    /// `random` returns numbers from 0 to 1.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
-    /// Jitter").
+    /// Jitter"). A pause that AWS requests applies instead, within limits.
     fn pause_for(&self, attempts: u32, last: &FetchError, random: fn() -> f64) -> Option<Duration> {
         let is_used_up = self.max_attempts.is_some_and(|max| attempts >= max);
         let left = self.left();

@@ -80,7 +80,8 @@ impl LocalFile {
     }
 
     /// Returns the id in the file that is most similar to one of `names`, or `None` if no id is
-    /// similar. Tries the last name first, because the names before it have more of an ARN in them.
+    /// similar. Tries the last name first, because the earlier names can be a whole ARN, or end
+    /// with AWS's random characters.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);

@@ -126,8 +126,9 @@ impl Checked {
             }
         };
 
-        // Without a description, the row of a secret would only show its name. If messages may not
-        // show the name either, because it may be a password, the row is left out.
+        // The row of a secret that AWS didn't describe only says which secret it is, and why there
+        // isn't a description. If messages may not show the name, because it may be a password, the
+        // row is left out.
         let secrets = &mut values.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 

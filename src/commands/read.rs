@@ -66,14 +66,16 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
-/// every answer. Except in a poll, also prints the warnings about the cache and the outcomes. For
-/// `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`.
+/// every answer. Except in a poll, also prints the warnings about `--local`, the cache and the
+/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, whose
+/// requests get a timeout of their own.
 ///
 /// # Errors
 /// If nothing can be read at all.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // The backend is never dropped: the end of the process, or execve, closes its connections.
+    // Dropping the backend would only take time, because the end of the process, or execve, closes
+    // its connections anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;

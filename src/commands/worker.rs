@@ -43,8 +43,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Reports on the work. A forked launch reports mostly to its parent process, and any other process
 /// to the service manager and on standard error.
 pub trait Reporter {
-    /// True if this process prints what is awaited, the warnings and notes about the work, and the
-    /// error about a termination signal.
+    /// True if this process prints what it is waiting for, the warnings and notes about the work,
+    /// and the error about a termination signal.
     fn shows_progress(&self) -> bool {
         true
     }

@@ -23,7 +23,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 
 /// Parses `data` as a declaration, and resolves it with the same value for each secret. Asserts
-/// that each error has the number of a line, and that no message shows a value.
+/// that each error begins with a valid line number, and that no message shows a value.
 pub fn declaration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -254,8 +254,9 @@ fn character_name(c: char) -> String {
 /// value that can be a prefix.
 const COMMAND_LINE: &str = include_str!("mistakes/command-line.txt");
 
-/// The keys of other tools. Each line has such keys, ` = `, and keys of ours. The first of our keys
-/// is what to write, and the line applies only where all of them are allowed.
+/// Keys that other tools use. Each line has some of these keys, ` = `, and our own keys. The first
+/// of our keys is what to write. The line applies only in a place where all of our keys on the line
+/// are allowed.
 const KEYS: &str = include_str!("mistakes/keys.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
@@ -362,10 +363,10 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
     })
 }
 
-/// Returns the prefix of a reference in the syntax of another tool, and what to write instead of
-/// the prefix: `awssm:prod/db` → `awssm:` and `secretsmanager:`. If the secret isn't in AWS, the
-/// text to write is empty, and `text` must have a slash ([`PREFIXES`]). Returns `None` for any
-/// other text.
+/// If `text` is a reference in the syntax of another tool, returns its prefix, and what to write
+/// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
+/// in AWS, the text to write is empty. Such a prefix is recognized only if `text` has a slash
+/// ([`PREFIXES`]). Returns `None` for any other text.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
     // the table is rarely searched.

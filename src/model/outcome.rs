@@ -238,8 +238,8 @@ impl Outcomes {
         problems
     }
 
-    /// Of the locators of missing values, returns those without a document in `fetched`, because
-    /// the request failed or wasn't sent.
+    /// Returns the locators of missing values that don't have a document in `fetched`, because the
+    /// request either failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
         let mut locators = self.locators_with(is_missing);

@@ -212,9 +212,9 @@ impl Problem {
         self.headline(secret, &self.text)
     }
 
-    /// Returns the headline of problems with the same reason that are about several secrets:
-    /// `access to 3 secrets was denied`. Of the verbs in such headlines, only "does" has a
-    /// different plural.
+    /// Returns the headline of problems with the same reason that are about several secrets: `3
+    /// secrets don't exist in us-east-1`, `access to 3 secrets was denied`. `secrets` is `3
+    /// secrets`. Only "does" has secrets as its subject, so only it becomes plural.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.text.strip_prefix("does") {
             Some(rest) => self.headline(secrets, &format!("do{rest}")),

@@ -52,8 +52,8 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share the root certificates, the DNS answers, and a proxy's verdict on
-/// its password.
+/// Opens connections. Clones share the root certificates, the DNS answers, and the result of
+/// logging in to the proxy.
 #[derive(Clone)]
 pub struct Connector {
     pub dns: DnsResolver,

@@ -124,8 +124,9 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// Returns the row of an entry or a key that isn't overridden, with its sources. The row shows
-    /// a path as the user wrote it, because the value of a variable in the path may be a password.
+    /// Returns the row of any outcome except [`Outcome::Overridden`], with its sources. The row
+    /// shows a path as the user wrote it, because the value of a variable in the path may be a
+    /// password.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
         let (target, subject) = (&outcome.target, &outcome.subject);
         let is_key = outcome.id.key.is_some();
@@ -135,7 +136,8 @@ impl CheckedValues<'_> {
             false => subject.as_written(&target_label(target)),
         };
         let mut row = Row::new(label, subject, status);
-        // A key may be hidden. So `Row::new` has set its variable only if the label shows the name.
+        // The name of a key's variable contains the key, which messages may have to hide. So for a
+        // key, `Row::new` has set the variable only if the label shows it.
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
@@ -199,9 +201,9 @@ impl CheckedValues<'_> {
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Returns the row for one secret of a value: an object in `sources`, and a line of the table.
-    /// The row says what AWS answered, and how old the answer in the cache is. `parameter_name`
-    /// selects a parameter below a path.
+    /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
+    /// and a line of the table. The row says what AWS answered and, if the answer is in the cache,
+    /// how old it is. `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let unread_status = self.unread_status(std::slice::from_ref(reference));

@@ -202,8 +202,8 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns a note for each variable that should name a secret but is empty, if entries are absent
-/// because of it. The note has their number. An entry isn't counted if a different entry has the
-/// same target.
+/// because of it. The note says how many entries are absent, without those whose target is also set
+/// by a different entry.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let absent = plan.entries.iter().filter_map(|entry| {
         let name = entry.source.empty_variable()?;

@@ -183,7 +183,8 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     // Without a reference, the value wasn't read from a secret.
     entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
-    // A relative path is quotable. It has a slash or a dot, or reads like a name.
+    // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]). It
+    // has a slash or a dot, or reads like a name. Any other text is more likely a password.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
     let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
     let warning = "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file";

@@ -89,8 +89,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
             received: Vec::new(),
         }),
         ForkResult::Child => {
-            // Otherwise, the launch itself would hold the parent's ends open, and wouldn't notice
-            // when the parent ends.
+            // Closes the child's copies of the parent's two pipe ends. While a copy is open, the
+            // launch can't notice that the parent has ended.
             drop((gate, messages));
             // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));

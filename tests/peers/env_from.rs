@@ -67,7 +67,7 @@ fn env_from_refuses_every_variable_of_botocore_except_the_region() {
         let sandbox = Sandbox::new().local(&local);
         let run = sandbox.args(["--env-from", "prod/app"]).run();
         run.ended(Status::Exit(if refused { 78 } else { 0 }));
-        let has_reason = run.stderr().contains("a setting of AWS's SDKs and CLI");
+        let has_reason = run.stderr().contains("configures the AWS SDKs and CLI");
         assert_eq!(has_reason, refused, "{run}");
     }
 }

@@ -411,7 +411,8 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 /// that says why.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
-/// moment to the deadline, so that later batches don't get longer shares.
+/// moment to the deadline, so every batch goes on to the next region at the same moment, no matter
+/// when the batch began.
 async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -> RequestAnswers {
     let Some(Request { locator, region }) = requests.first() else {
         return RequestAnswers::new();

@@ -352,12 +352,13 @@ impl Session {
         Some(text)
     }
 
-    /// Returns a client of a service with the credentials of a role or, without a role, with the
-    /// base credentials. May assume the role. Each client is made once, and then shared.
+    /// Returns the client for a service, with the credentials of a role or, without a role, with
+    /// the base credentials. Assumes the role if that hasn't been done yet. Later calls return the
+    /// same client.
     ///
     /// # Errors
-    /// When these credentials aren't found, or when AWS doesn't have an endpoint for the service in
-    /// this region.
+    /// When the credentials aren't found, when the role can't be assumed, or when AWS doesn't have
+    /// an endpoint for the service in this region.
     pub async fn client(
         &self,
         api: Api,

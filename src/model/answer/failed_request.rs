@@ -410,7 +410,7 @@ impl FailedRequest<'_> {
             Written::Hidden(text) => (text, true),
             Written::Template => return None,
         };
-        // The rows recognize an `env-from` by the word before its reference.
+        // In the tables, the reference of an `env-from` follows `--env-from ` or `env-from `.
         let written = match self.subject.kind == SubjectKind::EnvFrom {
             true => &format!("{} {text}", self.subject.stand_in()),
             false => &**text,

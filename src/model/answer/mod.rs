@@ -122,8 +122,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64, or returns `None` if it isn't base64. White space is ignored,
-    /// because base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64, or returns `None` if it isn't base64. The padding may be
+    /// missing. White space is ignored, because base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());

@@ -210,7 +210,7 @@ const UNSAFE_NAMES: [(&str, &str); 4] = [
     // From botocore's configprovider.py and credentials.py, and the settings of the other SDKs:
     // <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
     (
-        "is a setting of AWS's SDKs and CLI",
+        "configures the AWS SDKs and CLI",
         "AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_* AWS_PROFILE \
          AWS_DEFAULT_PROFILE AWS_DEFAULT_OUTPUT AWS_DEFAULTS_MODE AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_ACCOUNT_ID AWS_ACCOUNT_ID_ENDPOINT_MODE \
          AWS_BEARER_TOKEN_* AWS_CONTAINER_* AWS_LOGIN_* AWS_SSO_* AWS_*_FILE AWS_*_PATH AWS_CA_BUNDLE AWS_PAGER AWS_CLI_* AWS_EC2_* AWS_IMDS_* \

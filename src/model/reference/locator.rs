@@ -68,7 +68,7 @@ impl Locator {
         }
     }
 
-    /// True if messages may not show the id and the version.
+    /// True if messages must show neither the id nor the version.
     pub fn is_hidden(&self) -> bool {
         self.stand_in.0.is_some()
     }
@@ -159,9 +159,9 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Lets messages show this reference only if it reads like a name. Otherwise, they name `owner`
-    /// instead, such as `DB_PASSWORD`. If an empty variable should name the secret, only the other
-    /// fields are judged, because messages show the variable's name.
+    /// Unless this reference reads like a name, makes messages show `owner`, such as `DB_PASSWORD`,
+    /// instead of the reference. If the id is an empty variable, messages show the variable's name,
+    /// so only the other fields are judged.
     #[must_use]
     pub fn hidden_unless_name(mut self, owner: String) -> Self {
         let id = match &self.locator.id {
@@ -460,8 +460,9 @@ impl Version {
         }
     }
 
-    /// Returns the label to request for a parameter, or `None` for any other version. Without a
-    /// label and a version, AWS returns the newest version.
+    /// Returns the label to request for a parameter. Returns `None` for a version number, and for
+    /// the newest version, which AWS returns if a request has neither. A parameter can't have
+    /// [`Self::Both`] (see [`Self::validate`]).
     pub fn label(&self) -> Option<&str> {
         let Self::Stage(name) = self else { return None };
         Some(name)

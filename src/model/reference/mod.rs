@@ -396,7 +396,8 @@ fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
     // The name may be an alias, as in `$db:host`.
     let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
     match sign {
-        // In a unit, %d is the directory of the credentials.
+        // In a systemd unit, `%d` is the directory of the credentials, so the text is the path of a
+        // file.
         '%' if name == "d" => "use the name of a secret, not the path of a file",
         '%' if name.len() == 1 && is_name(name) => SPECIFIER_REMEDY,
         '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {

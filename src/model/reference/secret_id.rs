@@ -491,7 +491,7 @@ pub struct Role {
 }
 
 impl Role {
-    pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
+    pub const EXPECTED: &str = "a role ARN such as arn:aws:iam::123456789012:role/Reader";
 
     /// A description of valid external ids.
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";

@@ -239,8 +239,9 @@ pub fn checked_credentials(
     Ok(credentials)
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate. Returns `None` if the part
-/// can be used.
+/// Returns what is wrong with a part of the credentials, as a predicate: a quote, base64, no text
+/// at all, a character that people overlook, or one that a header of a request can't have. Returns
+/// `None` if the part can be used.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
