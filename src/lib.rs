@@ -64,7 +64,7 @@ use system::waiting::hold_signals;
 ///
 /// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
 /// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with one
-/// of the exit codes in docs/reference.md, most of which are from sysexits(3).
+/// of the exit codes in docs/reference.md. Most of them are from sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // This has to be first: if systemd asks for a credential, anything printed earlier would become
     // that credential. The subcommand `credential` accepts any connection, and then reports what is

@@ -54,10 +54,10 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     errors.is_empty().then_some(secrets).ok_or(errors)
 }
 
-/// Adds help to the problem of a path that can't be opened, unless it has help. The help names a
-/// file for `--local` in the path's directory or, without one, says to create a missing file. If
-/// the path is `true` or `1`, and the directory has no such file, the user took `--local` for a
-/// switch, so the help asks for a path instead of any other help.
+/// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
+/// `--local`, the help names this file. Otherwise, the help says to create a missing file or, for
+/// `true` and `1`, to use a path, because the user took `--local` for a switch. Only this last help
+/// replaces one that the problem already has.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),

@@ -24,8 +24,8 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name does not resolve. `None` means that there is no such name, or that it has
-/// no addresses (EAI_NONAME).
+/// The reason why a name doesn't resolve. `None` means that the name doesn't exist, or doesn't have
+/// an address (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub struct LookupError(pub Option<String>);

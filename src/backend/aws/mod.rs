@@ -450,12 +450,7 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
                     errors.push((region.clone(), error));
-                    // The main error is that of the secret's own region. A denial or an absence in
-                    // a fallback region doesn't prove anything about the secret.
-                    let (own_region, own_error) = errors.remove(0);
-                    let mut failure = FetchFailure::new(Some(own_region), own_error);
-                    failure.elsewhere = errors;
-                    answers.push((request, Err(failure)));
+                    answers.push((request, Err(failure_in_regions(errors))));
                 }
             }
         }
@@ -513,4 +508,14 @@ async fn explained(
         return error;
     }
     session.explain_refused(role, error)
+}
+
+/// Returns the failure of a request from its errors, at least one, in the order in which the
+/// regions were tried. The main error is that of the first region, which is the secret's own. A
+/// denial or an absence in a fallback region doesn't prove anything about the secret.
+fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
+    let (own_region, own_error) = errors.remove(0);
+    let mut failure = FetchFailure::new(Some(own_region), own_error);
+    failure.elsewhere = errors;
+    failure
 }

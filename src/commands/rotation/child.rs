@@ -22,7 +22,7 @@ use crate::exec;
 use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
-use crate::model::reference::SecretRef;
+use crate::model::reference::{Locator, SecretRef};
 use crate::model::shown::quoted_program;
 use crate::report::terminal::some_of;
 use crate::report::{Label, Record, Report, terminal};
@@ -361,7 +361,7 @@ impl Fingerprint {
                 continue;
             }
             let name = outcome.parameter_name.as_deref();
-            let key = |reference: &SecretRef| hash_key.hash_one((&reference.locator, name));
+            let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
@@ -385,7 +385,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: hash_key.hash_one(document.body.expose()),
                 };
-                let key = hash_key.hash_one((locator, parameter_name));
+                let key = hash_of_request(hash_key, locator, parameter_name);
                 fingerprint.secrets.insert(key, secret);
             }
         }
@@ -432,6 +432,11 @@ impl Fingerprint {
         changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
         changes
     }
+}
+
+/// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
+fn hash_of_request(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+    hash_key.hash_one((locator, parameter_name))
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII has no character that is easy to overlook. The condition only saves time.
+        // Plain ASCII doesn't have such a character. The condition only saves time.
         if !is_plain_ascii(&text)
             && let Some(found) = overlooked_in_argument(&text)
         {

@@ -461,7 +461,9 @@ impl SourceFile {
         mistakes.dedup_by(|b, a| (b.position, &b.fault) == (a.position, &a.fault));
 
         let mut problems: Vec<Problem> = Vec::new();
-        let mut first_of = HashMap::new();
+        // For each problem, the other entries with the same mistake.
+        let mut others: Vec<Vec<String>> = Vec::new();
+        let mut first_of = HashMap::<_, usize>::new();
         for mistake in mistakes {
             let (subject, fault) = (mistake.subject, mistake.fault);
             // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
@@ -475,15 +477,12 @@ impl SourceFile {
             if !subject.is_empty()
                 && let Some(&first) = first_of.get(&group)
             {
-                let other = match subject.starts_with("this ") {
+                // A subject such as "this name" replaces a name that may not be shown. Only its
+                // line tells it apart from the others.
+                others[first].push(match subject.starts_with("this ") {
                     true => format!("line {}", mistake.position.line),
                     false => format!("{subject} (line {})", mistake.position.line),
-                };
-                let problem: &mut Problem = &mut problems[first];
-                match problem.notes.last_mut() {
-                    Some(note) => *note += &format!(", {other}"),
-                    None => problem.notes.push(format!("the same applies to {other}")),
-                }
+                });
                 continue;
             }
 
@@ -491,12 +490,10 @@ impl SourceFile {
             let position = self.position_text(mistake.position);
             let headline = format!("{position}: {subject}{}", fault.text);
             problems.push(Problem::configuration(headline).help_if_some(fault.help));
+            others.push(Vec::new());
         }
-        // No name in a list contains a comma.
-        for note in problems.iter_mut().flat_map(|problem| &mut problem.notes) {
-            if let Some(last_comma) = note.rfind(", ") {
-                note.replace_range(last_comma..last_comma + 2, " and ");
-            }
+        for (problem, others) in problems.iter_mut().zip(others) {
+            problem.notes.extend(same_mistake_note(&others));
         }
         problems
     }
@@ -505,6 +502,16 @@ impl SourceFile {
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
+}
+
+/// Returns the note about other entries with the same mistake: `the same applies to A, B and C`.
+/// Returns `None` if there aren't any.
+fn same_mistake_note(others: &[String]) -> Option<String> {
+    let (last, first) = others.split_last()?;
+    Some(match first.is_empty() {
+        true => format!("the same applies to {last}"),
+        false => format!("the same applies to {} and {last}", first.join(", ")),
+    })
 }
 
 /// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under

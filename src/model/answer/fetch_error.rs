@@ -257,7 +257,7 @@ pub enum OutageKind {
     EarlyCertificate,
 }
 
-/// The reason why it wouldn't help to repeat the request at once.
+/// The reason why it wouldn't help to repeat the request immediately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,

@@ -13,9 +13,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
-use crate::model::reference::{
-    Aliases, is_name_character, split_colon, split_secret, validate_alias_name,
-};
+use crate::model::reference::{Aliases, is_name_character, split_secret};
 use crate::model::shown::reads_like_a_name;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
@@ -192,17 +190,13 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let operator = expression.matches(['/', ':', '-']).next()?;
     let (secret, key) = match split_secret(expression) {
         // `ssm:/prod/token` or an ARN
-        (secret, fields) if secret.contains(':') => {
-            (secret, split_colon(fields.unwrap_or_default()).0)
-        }
+        (secret, key) if secret.contains(':') => (secret, key.unwrap_or_default()),
         _ => expression
             .split_once(['.', ':'])
             .unwrap_or((expression, "")),
     };
     // An alias can't have a hyphen, so `my-db` becomes `my_db`.
     let alias = secret.rsplit(['/', ':']).next()?.replace('-', "_");
-    let alias = Some(alias).filter(|alias| validate_alias_name(alias).is_ok());
-    let alias = alias.unwrap_or("secret".to_owned());
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),

@@ -308,8 +308,8 @@ impl TypedOptions {
     }
 
     /// True if the option is set. For `agent`, `agent-fallback` and `clean-env`, the values `0` and
-    /// `false` don't count. Of the other switches, callers ask only about `quiet`, which they turn
-    /// off whatever its value is.
+    /// `false` mean that it isn't. Of the other switches, callers ask only about `quiet`, which
+    /// they turn off whatever its value is.
     fn is_on(&self, option: OptionId) -> bool {
         let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
             || (option == OptionId::AgentFallback && self.agent_fallback == Some(false))

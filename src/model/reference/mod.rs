@@ -77,8 +77,7 @@ const SPECIFIER_REMEDY: &str =
     "set Environment=INSTANCE=%i in the unit, and write ${INSTANCE} here";
 
 /// The remedy for a URL, which may contain a password.
-pub const URL_REMEDY: &str =
-    "store the text in a secret or, if it has no password, use { value: … } under \"env\"";
+pub const URL_REMEDY: &str = "store the text in a secret or, if it doesn't contain a password, use { value: … } under \"env\"";
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
