@@ -397,7 +397,7 @@ impl Profiles {
         } else if names.is_empty() {
             "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
         } else {
-            format!("add it, or use {}", names.join(" or "))
+            format!("add the profile, or use {}", names.join(" or "))
         };
         Problem::usage(text).help(help)
     }
