@@ -236,12 +236,8 @@ fn not_json(
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
-        Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON").help(match selector {
-            Selector::Whole => "use a file (--as-file) instead",
-            Selector::Key(_) | Selector::Path(_) => {
-                "remove the key, and add encode: base64 for a variable, or use --as-file"
-            }
-        }),
+        Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
+            .help("without a key, use --as-file or, for a variable, encode: base64"),
         Err(_) => Fault::new("is binary, not JSON"),
     };
     let consequence = match selector {

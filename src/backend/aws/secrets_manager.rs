@@ -12,8 +12,7 @@ use aws_smithy_types::DateTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::service_client::{Api, Client, read_object, system_time, timestamp};
@@ -39,19 +38,28 @@ pub async fn get_secret(
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
     let id = locator.id.in_region(&client.region);
-    let mut input = json!({ "SecretId": id.to_string() });
-    let (stage, version_id) = (locator.version.stage(), locator.version.id());
-    for (name, value) in [("VersionStage", stage), ("VersionId", version_id)] {
-        if let Some(value) = value {
-            input[name] = value.into();
-        }
-    }
+    let input = GetSecretValueRequest {
+        secret_id: id.to_string(),
+        version_stage: locator.version.stage(),
+        version_id: locator.version.id(),
+    };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let calling = client.call_json(GET_SECRET_VALUE, locator.traced(&id), &input, budget, read);
     let mut document = calling.await?;
     // `read_secret` finds the region only if the response has an ARN.
     document.region = Some(client.region.clone());
     Ok(document)
+}
+
+/// The input of GetSecretValue.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValueRequest<'a> {
+    secret_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_stage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
 }
 
 /// The response of GetSecretValue. The agent's response has the same form.

@@ -265,10 +265,7 @@ impl Client {
         };
         let remedy = match kind {
             Lookup => "check this machine's DNS settings",
-            MalformedResponse => {
-                let help = format!("check that {setting} is the address of AWS or an emulator");
-                return error.with_outage_help(help);
-            }
+            MalformedResponse => "check which service answers",
             Timeout => "check the service, allow more time with --timeout",
             Connection | Silent => "start the service",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
