@@ -3,10 +3,10 @@
 //! ```text
 //! argv ───┐
 //! files ──┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Fetched ─ resolve ─▶ Outcomes ─ deliver ─▶ Environment ─ exec ─▶ (the command)
-//! environ ┘  files           pure         async, I/O            pure                 files         pure        never returns
+//! environ ┘  files             pure           I/O                  pure                  files                    never returns
 //! ```
 //!
-//! Each arrow is a stage, and the commands run the stages in order. The data between the arrows are
+//! Each arrow is a step, and the commands take the steps in order. The data between the arrows are
 //! types of `model`. ARCHITECTURE.md has the table that says which module may import which.
 
 #![cfg_attr(
@@ -17,7 +17,7 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// The modules are grouped by layer: the data, the parts that several stages use, the stages, the
+// The modules are grouped by tier: the data, the parts that several steps use, the steps, the
 // report, and the commands.
 mod model;
 

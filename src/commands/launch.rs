@@ -81,7 +81,8 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Writes the files, prints what [`Self::write_files`] prints, and executes the program. With
+    /// Writes the files with [`Self::write_files`], which also prints warnings and, with `--verbose`,
+    /// where the values come from. Then renames the files and executes the program. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors

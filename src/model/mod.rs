@@ -1,4 +1,4 @@
-//! The data that the stages of a launch pass to each other, and its invariants. Nothing here reads
+//! The data that the steps of a launch pass to each other, and its invariants. Nothing here reads
 //! a file, sends a request, or depends on clap or the AWS SDK, so all of it can be tested with
 //! plain values.
 

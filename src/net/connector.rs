@@ -208,8 +208,8 @@ impl Connector {
 pub struct HttpSettings {
     pub trust: TrustSettings,
     pub proxy: ProxySettings,
-    /// The name that the user gives the application in requests, from AWS_SDK_UA_APP_ID or the
-    /// profile's `sdk_ua_app_id`.
+    /// The application's name in the User-Agent header, from AWS_SDK_UA_APP_ID or the profile's
+    /// `sdk_ua_app_id`.
     pub app_id: Option<String>,
 }
 

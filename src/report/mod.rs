@@ -1,6 +1,6 @@
 //! Turns problems into records, and prints them.
 //!
-//! What goes in are problems from all stages, and facts about a launch. What comes out are lines
+//! What goes in are problems from all steps, and facts about a launch. What comes out are lines
 //! for people or JSON objects, and an exit status:
 //!
 //! ```text
@@ -215,7 +215,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);
     record.entries = entries;
-    // Without AWS's message, the headline has the detail.
+    // The detail follows AWS's message. If there isn't a message, the headline already ends with
+    // the detail.
     record.aws_says = common.aws_says.map(|text| text + &common.detail);
     (record.notes, record.help) = (common.notes, common.help);
     record.is_abridged = common.is_general;

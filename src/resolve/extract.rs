@@ -58,7 +58,8 @@ impl Drop for Json {
     }
 }
 
-/// Overwrites all strings in a value except keys, which serde_json doesn't let us change.
+/// Overwrites all strings in a value. Keys and numbers stay, because serde_json doesn't let us
+/// change their text in place.
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),

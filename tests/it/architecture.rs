@@ -1,4 +1,4 @@
-//! Checks the structure of `src/` by reading its tokens: the table of layers in ARCHITECTURE.md,
+//! Checks the structure of `src/` by reading its tokens: the table of tiers in ARCHITECTURE.md,
 //! imports in circles, and the sizes of files and folders.
 //!
 //! A path is an import of the module that it names. If that module only re-exports the item, the
@@ -13,11 +13,11 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 const DOCUMENT: &str = include_str!("../../ARCHITECTURE.md");
 
-/// The first row of the table of layers.
-const HEADING: &str = "| layer | may import | may import types of | may touch |";
+/// The first row of the table of tiers.
+const HEADING: &str = "| tier | may import | may import types of | may touch |";
 
-/// The layers that the word `stages` in the table means.
-const STAGES: &str = "input, backend, resolve, deliver, exec, supervise";
+/// The tiers that the word `steps` in the table means.
+const STEPS: &str = "input, backend, resolve, deliver, exec, supervise";
 
 /// The parts of the outside world, and the beginnings of the paths that reach them.
 const WORLD: [(&str, &[&str]); 9] = [
@@ -276,15 +276,15 @@ fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> 
 }
 
 /// One row of the table. Its cells are lists, separated by commas.
-struct Layer {
+struct Tier {
     name: &'static str,
     imports: &'static str,
     types_of: &'static str,
     touches: &'static str,
 }
 
-/// The rows of the table of layers in ARCHITECTURE.md.
-fn layers() -> impl Iterator<Item = Layer> {
+/// The rows of the table of tiers in ARCHITECTURE.md.
+fn tiers() -> impl Iterator<Item = Tier> {
     let (_, table) = DOCUMENT.split_once(HEADING).unwrap();
     let rows = table
         .lines()
@@ -295,7 +295,7 @@ fn layers() -> impl Iterator<Item = Layer> {
         let [_, name, imports, types_of, touches, _] = cells[..] else {
             panic!("{row}")
         };
-        Layer {
+        Tier {
             name,
             imports,
             types_of,
@@ -309,18 +309,18 @@ fn items(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split(", ").filter(|item| !item.is_empty())
 }
 
-/// The layer to which a file belongs. Fails the test if the table doesn't have it.
-fn layer_of(file: &File) -> Layer {
+/// The tier to which a file belongs. Fails the test if the table doesn't have it.
+fn tier_of(file: &File) -> Tier {
     let name = file.module.first().map_or("lib", String::as_str);
-    layers()
-        .find(|layer| layer.name == name)
-        .unwrap_or_else(|| panic!("{}: no layer of the table", file.path))
+    tiers()
+        .find(|tier| tier.name == name)
+        .unwrap_or_else(|| panic!("{}: no tier of the table", file.path))
 }
 
-/// Returns true if the file belongs to one of these layers or modules.
+/// Returns true if the file belongs to one of these tiers or modules.
 fn includes(modules: &'static str, file: &File) -> bool {
     items(modules).any(|module| match module {
-        "stages" => includes(STAGES, file),
+        "steps" => includes(STEPS, file),
         "lib" => file.path == "lib.rs",
         module => format!("{}::", file.module.join("::")).starts_with(&format!("{module}::")),
     })
@@ -333,45 +333,45 @@ fn assert_none(offences: impl IntoIterator<Item = String>) {
 }
 
 #[test]
-fn architecture_md_lists_exactly_the_layers_that_exist() {
-    let known: BTreeSet<&str> = layers().map(|layer| layer.name).collect();
-    let used = sources().values().map(|file| layer_of(file).name);
+fn architecture_md_lists_exactly_the_tiers_that_exist() {
+    let known: BTreeSet<&str> = tiers().map(|tier| tier.name).collect();
+    let used = sources().values().map(|file| tier_of(file).name);
     assert_eq!(known, used.collect());
     let mut parts = WORLD.map(|(part, _)| part).to_vec();
     parts.push("nothing");
-    for layer in layers() {
-        let lists = [layer.imports, layer.types_of, STAGES].into_iter();
+    for tier in tiers() {
+        let lists = [tier.imports, tier.types_of, STEPS].into_iter();
         for module in lists.flat_map(items) {
-            let is_known = known.contains(module) || ["input::cli", "stages"].contains(&module);
-            assert!(is_known, "{}: {module}", layer.name);
+            let is_known = known.contains(module) || ["input::cli", "steps"].contains(&module);
+            assert!(is_known, "{}: {module}", tier.name);
         }
-        assert_ne!(layer.touches, "", "{}", layer.name);
-        for part in items(layer.touches) {
-            assert!(parts.contains(&part), "{}: {part}", layer.name);
+        assert_ne!(tier.touches, "", "{}", tier.name);
+        for part in items(tier.touches) {
+            assert!(parts.contains(&part), "{}: {part}", tier.name);
         }
     }
 }
 
 #[test]
-fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
+fn a_tier_imports_other_tiers_only_as_architecture_md_allows() {
     let is_type =
         |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
     let is_refused = |import: &Import| {
-        let layer = layer_of(import.from);
+        let tier = tier_of(import.from);
         let is_allowed_type =
-            import.item.is_some_and(is_type) && includes(layer.types_of, import.to);
-        !is_allowed_type && !includes(layer.imports, import.to)
+            import.item.is_some_and(is_type) && includes(tier.types_of, import.to);
+        !is_allowed_type && !includes(tier.imports, import.to)
     };
     let refused = imports().into_iter().filter(is_refused);
     assert_none(refused.map(|import| format!("{}: not of {}", import.text, import.to.path)));
 }
 
 #[test]
-fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
+fn a_tier_uses_files_network_or_environment_only_as_architecture_md_allows() {
     let begins = |path: &str, starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
     let mut refused = Vec::new();
     for file in sources().values() {
-        let touches = layer_of(file).touches;
+        let touches = tier_of(file).touches;
         for (path, line) in &file.named {
             if start(file, path).is_some() {
                 continue;
@@ -535,6 +535,29 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
     assert_none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
     let long = sources().values().filter(|file| file.code_lines > 600);
     assert_none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
+}
+
+#[test]
+fn a_file_of_src_has_at_least_80_lines_of_code_unless_its_kind_is_exempt() {
+    // The entry point, the subcommands, the providers of credentials, and files that only tests
+    // compile.
+    let exempt = [
+        "main.rs",
+        "commands/",
+        "backend/aws/credentials/",
+        "backend/aws/replay.rs",
+        "deliver/testing.rs",
+        "fuzz/",
+        // Each of these has one idea that belongs to no other file.
+        "model/url.rs",
+        "system/streams.rs",
+    ];
+    let is_exempt =
+        |path: &str| path.ends_with("mod.rs") || exempt.iter().any(|part| path.starts_with(part));
+    let short = sources()
+        .values()
+        .filter(|file| file.code_lines < 80 && !is_exempt(&file.path));
+    assert_none(short.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
 }
 
 #[test]

@@ -480,7 +480,8 @@ async fn read_pages<T>(
     }
 }
 
-/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
+/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`. If messages may not show
+/// an id, its locator takes its place: `the parameter of DB_PASSWORD`.
 fn shown_ids(batch: &[Request]) -> String {
     let shown = |Request { locator, .. }: &Request| locator.traced(&locator.id).to_string();
     Vec::from_iter(batch.iter().map(shown)).join(", ")

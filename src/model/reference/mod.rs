@@ -192,8 +192,10 @@ impl fmt::Display for Reference {
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
-        // Empty fields at the end aren't printed. No field ends with a colon of its own.
-        f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
+        // Empty fields at the end aren't printed. Only SECRET can end with a colon of its own: an
+        // ARN that isn't complete.
+        let fields = format!(":{selector}:{stage}:{id}");
+        write!(f, "{secret}{}", fields.trim_end_matches(':'))
     }
 }
 

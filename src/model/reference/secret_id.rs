@@ -504,10 +504,10 @@ impl Role {
         let name = arn.resource().strip_prefix("role/")?;
         let is_role = arn.has_partition()
             && arn.service() == "iam"
-            && arn.region().is_none()
+            && arn.field(3).is_empty()
             && arn.account().is_some();
         let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        let is_name = !name.is_empty() && name.bytes().all(is_legal);
+        let is_name = !name.is_empty() && !name.ends_with('/') && name.bytes().all(is_legal);
         (is_role && is_name).then_some(Self { arn, external_id })
     }
 

@@ -308,8 +308,9 @@ impl Rendering<'_> {
     }
 }
 
-/// Returns the texts that a template looks up in its secrets. If a lookup finds an object or an
-/// array, returns all texts in it, because the template may compute the keys.
+/// Returns the texts of secrets that a template looks up, which logs must hide. Numbers aren't among
+/// them, because a log needn't hide them. `inputs` doesn't have `env` yet. If a lookup finds an object
+/// or an array, returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &template.lookups {

@@ -53,7 +53,8 @@ pub struct Misses {
     /// The undefined value that [`super::MARK`] creates. The failed lookup with the number `marked`
     /// returns it.
     pub mark: OnceLock<Value>,
-    /// The position of the marked lookup among the noted ones.
+    /// The index in `lookups` of the failed lookup that returns `mark`. `None` if no lookup is
+    /// marked.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
