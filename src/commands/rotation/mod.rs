@@ -5,13 +5,14 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections.
-//! - `child` is a launch in a forked process. The first start and each poll are such launches.
+//! - `child` is a trial: a launch in a forked process that waits at a gate before it becomes the
+//!   command. The first start and each poll are trials.
 //! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:
 //!
 //! ```text
-//! command             parent                                       launch
+//! command             parent                                       trial
 //!    │                   │ the timer elapses: fork
 //!    │                   ├───────────────────────────────────────────▶│ Resolving: reads the values,
 //!    │                   │                                            │ writes the files under temporary names
@@ -30,14 +31,14 @@
 //!                        │                                            │ command
 //! ```
 //!
-//! With `signal=NAME`, the gate is opened while the command runs. The launch ends after `Placed`,
+//! With `signal=NAME`, the gate is opened while the command runs. The trial ends after `Placed`,
 //! and the command gets the signal. With `exit`, the gate is closed before the command gets the
 //! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
 //! opened immediately.
 //!
 //! A signal to the parent is passed on to the command in every phase. A poll has its own process
 //! group, which becomes the command's group when the gate opens. Between the gate and execve, the
-//! launch holds SIGTERM. The signal ends the launch before it renames the files, or right before
+//! trial holds SIGTERM. The signal ends the trial before it renames the files, or right before
 //! execve.
 
 mod child;
