@@ -14,9 +14,9 @@
 //! ```text
 //! command             parent                                       trial
 //!    │                   │ the timer elapses: fork
-//!    │                   ├───────────────────────────────────────────▶│ Resolving: reads the values,
+//!    │                   ├───────────────────────────────────────────▶│ reads the values,
 //!    │                   │                                            │ writes the files under temporary names
-//!    │                   │◀── Ready (hashes, versions, changes) ──────┤ AtGate: waits for one byte
+//!    │                   │◀── Ready (hashes, versions, changes) ──────┤ waits at its gate for one byte
 //!    │                   │
 //!    │                   │ unchanged, or changed before the splay:
 //!    │                   ├── closes the gate ────────────────────────▶┴ removes its files and ends
@@ -25,8 +25,8 @@
 //!    │                   │ changed, restart:
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
-//!                        ├── opens the gate ─────────────────────────▶│ Open: renames the files
-//!                        │◀── Placed (paths, inodes) ─────────────────┤ Placed: execve closes the pipe
+//!                        ├── opens the gate ─────────────────────────▶│ renames the files
+//!                        │◀── Placed (paths, inodes) ─────────────────┤ execve closes the pipe
 //!                        │◀── the end of the pipe ────────────────────┤
 //!                        │                                            │ command
 //! ```

@@ -75,8 +75,8 @@ pub fn supervise(
         notices,
         baseline: Baseline::default(),
         process: None,
-        // `fork_trial` sets the phase.
-        phase: TrialPhase::Resolving,
+        task: None,
+        is_placed_last: false,
         placed: Vec::new(),
     };
     // An exit status means that the first trial has failed, and has reported why.
@@ -163,7 +163,7 @@ impl Parent<'_> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver if self.trials.pid_at_gate().is_some() => self.trials.open_gate(),
+            Action::Deliver if self.trials.process.is_some() => self.trials.open_gate(),
             // The trial was killed while it was waiting at the gate.
             Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
@@ -191,12 +191,12 @@ impl Parent<'_> {
     /// Turns the trial at the gate into the command. If the trial was killed while it was waiting,
     /// this process exits as after a change, so that a service manager starts it again.
     fn start(&mut self) {
-        let Some(pid) = self.trials.pid_at_gate() else {
+        let Some(process) = &self.trials.process else {
             self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
-        self.trials.notices.pid = pid;
-        self.job.start_group(pid);
+        self.trials.notices.pid = process.pid;
+        self.job.start_group(process.pid);
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
         self.trials.open_gate();
     }
@@ -284,24 +284,24 @@ struct Trials<'a> {
     /// The trial that is under way. `None` before the first one, and once a trial has executed the
     /// command or has ended.
     process: Option<TrialProcess>,
-    phase: TrialPhase,
+    /// What the trial was told to do when its gate was opened. `None` before that.
+    task: Option<Task>,
+    /// True if the last message of the trial is [`Message::Placed`]. A trial whose pipe is closed
+    /// has then done its task: after a failure, [`Message::Failed`] would be the last message.
+    is_placed_last: bool,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
 }
 
-/// The phase of a trial. A later phase is greater.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum TrialPhase {
-    /// The trial reads the values and writes the files under temporary names.
-    Resolving,
-    /// Values and files are complete, and the trial waits for the byte that opens its gate.
-    AtGate,
-    /// The gate is open. The trial is renaming the files, or it couldn't rename them or execute the
-    /// command.
-    Open,
-    /// The files have their own names. The trial closes the pipe next, because it executes the
-    /// command, or because it only had to replace files.
-    Placed,
+/// What a trial does once its gate is open.
+#[derive(Clone, Copy)]
+enum Task {
+    /// The first trial becomes the command.
+    Start,
+    /// The trial becomes the command, which was stopped because of a change.
+    Restart,
+    /// With `signal=NAME`, the trial replaces the files, and the command gets this signal.
+    Deliver(SignalNumber),
 }
 
 impl Trials<'_> {
@@ -325,7 +325,8 @@ impl Trials<'_> {
 
         // Without a free descriptor, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().ok().flatten();
-        while self.pid_at_gate().is_none() {
+        // The trial sends the latest values when it has reached its gate.
+        while self.baseline.latest_values.is_none() {
             let held = held_signals.iter().map(AsFd::as_fd);
             wait_for(held.chain(self.descriptor()), None);
             if let Some(signal) = held_signal() {
@@ -394,7 +395,7 @@ impl Trials<'_> {
         };
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        (self.process, self.phase) = (Some(process), TrialPhase::Resolving);
+        (self.process, self.task) = (Some(process), None);
         Ok(())
     }
 
@@ -405,31 +406,26 @@ impl Trials<'_> {
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         for message in self.process.as_mut()?.receive() {
+            self.is_placed_last = matches!(message, Message::Placed(_));
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    self.phase = TrialPhase::Placed;
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // If execve has failed, this message follows `Placed`.
-                Message::Failed => self.phase = TrialPhase::Open,
+                // The message only means that `Placed` isn't the last one.
+                Message::Failed => {}
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
-        // If the gate hasn't been opened, `note_reaped` or, for the first trial, `await_first`
-        // notices the end of the trial.
-        if self.descriptor().is_some() || !self.has_open_gate() {
-            return event;
+        match self.task {
+            Some(task) if self.descriptor().is_none() => self.note_end(task),
+            // If the gate hasn't been opened, `note_reaped` or, for the first trial, `await_first`
+            // notices the end of the trial.
+            Some(_) | None => event,
         }
-        self.process = None;
-        self.note_end()
-    }
-
-    fn has_open_gate(&self) -> bool {
-        self.process.is_some() && self.phase >= TrialPhase::Open
     }
 
     /// Notes that the trial has reached its gate, and stores its fingerprint. Prints the lines
@@ -437,7 +433,6 @@ impl Trials<'_> {
     /// fingerprint becomes the command's. Returns the result of the poll, or `None` for the first
     /// trial.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
-        self.phase = TrialPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
@@ -459,51 +454,40 @@ impl Trials<'_> {
         }
     }
 
-    /// Returns the process id of the trial that waits at the gate, or `None` if there isn't one.
-    fn pid_at_gate(&self) -> Option<Pid> {
-        let process = self.process.as_ref()?;
-        (self.phase == TrialPhase::AtGate).then_some(process.pid)
-    }
-
-    /// Opens the gate. The trial becomes the command. With `signal=NAME`, a poll replaces the
-    /// command's files instead.
+    /// Opens the gate, and gives the trial its task.
     fn open_gate(&mut self) {
-        self.phase = TrialPhase::Open;
+        self.task = Some(if self.baseline.command_values.is_none() {
+            Task::Start
+        } else if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation {
+            Task::Deliver(signal)
+        } else {
+            Task::Restart
+        });
         if let Some(process) = &mut self.process {
             process.open_gate();
         }
     }
 
-    /// Acts on the end of a trial whose gate was opened.
-    ///
-    /// - A poll with `signal=NAME` was only meant to replace files. Returns the event that follows.
-    ///   If the files were replaced, also notes that the command has the latest values, and prints
-    ///   the note about the signal.
-    /// - Any other trial was meant to become the command. Prints whether the command was started or
-    ///   restarted, and returns `None`.
-    fn note_end(&mut self) -> Option<Event> {
-        // A failure after the renaming would have set the phase back to `Open`.
-        let has_succeeded = self.phase == TrialPhase::Placed;
-        let is_first = self.baseline.command_values.is_none();
-        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
-            && !is_first
-        {
-            if !has_succeeded {
-                return Some(Event::NotDelivered);
-            }
+    /// Acts on the end of a trial whose gate was opened. If the trial has done its task, notes that
+    /// the command has the latest values. Prints what has happened to the command. Returns the
+    /// event that follows from a delivery, and `None` for the other tasks, because the trial is
+    /// then the command.
+    fn note_end(&mut self, task: Task) -> Option<Event> {
+        self.process = None;
+        if self.is_placed_last {
             self.baseline.adopt_latest_values();
-            self.notices.report_signal(signal);
-            return Some(Event::Delivered);
         }
-
-        // After a failure, the values don't matter, because this process is about to exit.
-        self.baseline.adopt_latest_values();
-        match (is_first, has_succeeded) {
-            (true, true) => self.notices.report_start(),
-            (false, true) => self.notices.report_restart(),
-            (false, false) => self.notices.report_failed_restart(),
+        match (task, self.is_placed_last) {
+            (Task::Start, true) => self.notices.report_start(),
             // The first trial has printed the error itself.
-            (true, false) => {}
+            (Task::Start, false) => {}
+            (Task::Restart, true) => self.notices.report_restart(),
+            (Task::Restart, false) => self.notices.report_failed_restart(),
+            (Task::Deliver(signal), true) => {
+                self.notices.report_signal(signal);
+                return Some(Event::Delivered);
+            }
+            (Task::Deliver(_), false) => return Some(Event::NotDelivered),
         }
         None
     }
@@ -547,7 +531,7 @@ impl Trials<'_> {
     /// Ends the trial, if there is one. If its gate is open, first waits for it, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
     fn end_trial(&mut self) {
-        if self.has_open_gate() {
+        if self.task.is_some() {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a trial that is still waiting or
