@@ -68,7 +68,6 @@ pub struct Baseline {
     /// The values of the latest trial that has reached its gate. `None` once the command has these
     /// values, and after a trial that has ended by itself before its gate was opened.
     pub latest_values: Option<Fingerprint>,
-    pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
@@ -85,6 +84,8 @@ pub struct Trial<'a, 'command> {
     pub gate: Gate,
     pub baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
+    /// When the polls began to fail. `None` if the last poll succeeded, and for the first trial.
+    pub failing_since: Option<SystemTime>,
 }
 
 impl Trial<'_, '_> {
@@ -225,8 +226,7 @@ impl Reporter for Trial<'_, '_> {
             return failures.print();
         }
         let command = quoted_program(self.launch.command);
-        let since = self.baseline.failing_since;
-        let warning = failed_poll_warning(&command, since, &failures.errors());
+        let warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()

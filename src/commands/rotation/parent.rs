@@ -363,8 +363,6 @@ impl Trials<'_> {
             // This trial has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        // If this poll fails, too, its warning says when the polls began to fail.
-        self.baseline.failing_since = self.notices.failing_since;
         let why = self.fork_trial().err()?;
         self.notices.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
@@ -376,20 +374,21 @@ impl Trials<'_> {
     /// # Errors
     /// If the kernel doesn't create the process. The error is a message that says why.
     fn fork_trial(&mut self) -> Result<(), String> {
-        let (baseline, rotation) = (&self.baseline, self.notices.rotation);
-        let options = &self.launch.prepared.options;
+        let (baseline, launch) = (&self.baseline, &mut self.launch);
+        let (rotation, failing_since) = (self.notices.rotation, self.notices.failing_since);
+        let options = &launch.prepared.options;
         let is_first = baseline.command_values.is_none();
         // `--wait` doesn't apply to a poll, because the next one follows anyway.
         let wait = options.wait.filter(|_| is_first).unwrap_or_default();
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let launch = &mut self.launch;
         let run = |gate| {
             let trial = Trial {
                 launch,
                 gate,
                 baseline,
                 rotation,
+                failing_since,
             };
             trial.run()
         };
