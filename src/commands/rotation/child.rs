@@ -51,9 +51,8 @@ pub enum Message {
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from the command's. `None` for the first trial, and if no value
-    /// differs.
-    pub changed: Option<ChangedValues>,
+    /// The values that differ from the command's. Empty for the first trial.
+    pub changed: ChangedValues,
     /// The lines about changes that no earlier trial has found, for the parent to print.
     pub lines: String,
 }
@@ -120,7 +119,7 @@ impl Trial<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let ready = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
-        let is_unchanged = is_poll && ready.changed.is_none();
+        let is_unchanged = is_poll && ready.changed.secrets.is_empty();
         let message = Message::Ready(ready);
         if is_unchanged {
             self.gate.send(&message);
@@ -199,7 +198,7 @@ impl Trial<'_, '_> {
         }
         Ready {
             fingerprint,
-            changed: Some(changed).filter(|changed| !changed.secrets.is_empty()),
+            changed,
             lines,
         }
     }
@@ -339,7 +338,8 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The labels of the values that differ from the command's, and their secrets.
+/// The labels of the values that differ from the command's, and their secrets. Both are empty if no
+/// value differs.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,

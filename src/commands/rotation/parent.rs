@@ -439,18 +439,14 @@ impl Trials<'_> {
         // Before there is a command, this is the first trial, which isn't a poll.
         self.baseline.command_values.as_ref()?;
 
-        match ready.changed {
-            None => {
-                // Dropping the process closes the gate.
-                self.process = None;
-                self.baseline.adopt_latest_values();
-                Some(Event::Polled(PollResult::Unchanged))
-            }
-            Some(changed) => {
-                self.notices.changed = changed;
-                Some(Event::Polled(PollResult::Changed))
-            }
+        if ready.changed.secrets.is_empty() {
+            // Dropping the process closes the gate.
+            self.process = None;
+            self.baseline.adopt_latest_values();
+            return Some(Event::Polled(PollResult::Unchanged));
         }
+        self.notices.changed = ready.changed;
+        Some(Event::Polled(PollResult::Changed))
     }
 
     /// Opens the gate, and gives the trial its task.
