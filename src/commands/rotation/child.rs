@@ -360,7 +360,7 @@ impl Fingerprint {
                 continue;
             }
             let name = outcome.parameter_name.as_deref();
-            let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
+            let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
@@ -384,7 +384,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: hash_key.hash_one(document.body.expose()),
                 };
-                let key = hash_of_request(hash_key, locator, parameter_name);
+                let key = hash_of_locator(hash_key, locator, parameter_name);
                 fingerprint.secrets.insert(key, secret);
             }
         }
@@ -434,7 +434,7 @@ impl Fingerprint {
 }
 
 /// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
-fn hash_of_request(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+fn hash_of_locator(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
     hash_key.hash_one((locator, parameter_name))
 }
 
