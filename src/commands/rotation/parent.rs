@@ -286,8 +286,7 @@ struct Trials<'a> {
     process: Option<TrialProcess>,
     /// What the trial was told to do when its gate was opened. `None` before that.
     task: Option<Task>,
-    /// True if the last message of the trial is [`Message::Placed`]. A trial whose pipe is closed
-    /// has then done its task: after a failure, [`Message::Failed`] would be the last message.
+    /// True if the last message of the trial is [`Message::Placed`].
     is_placed_last: bool,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
@@ -413,7 +412,7 @@ impl Trials<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // The message only means that `Placed` isn't the last one.
+                // What matters is that `Placed` is no longer the last message.
                 Message::Failed => {}
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
@@ -465,14 +464,16 @@ impl Trials<'_> {
 
     /// Acts on the end of a trial whose gate was opened. If the trial has done its task, notes that
     /// the command has the latest values. Prints what has happened to the command. Returns the
-    /// event that follows from a delivery, and `None` for the other tasks, because the trial is
-    /// then the command.
+    /// event that follows from a delivery, and `None` for the other tasks: such a trial is already
+    /// the command for the state machine.
     fn note_end(&mut self, task: Task) -> Option<Event> {
         self.process = None;
-        if self.is_placed_last {
+        // If execve had failed, a different message would have followed `Placed`.
+        let has_succeeded = self.is_placed_last;
+        if has_succeeded {
             self.baseline.adopt_latest_values();
         }
-        match (task, self.is_placed_last) {
+        match (task, has_succeeded) {
             (Task::Start, true) => self.notices.report_start(),
             // The first trial has printed the error itself.
             (Task::Start, false) => {}
