@@ -21,7 +21,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// What the current launch is doing. `None` if there is no launch, whether or not the command is
+/// What the current trial is doing. `None` if there is no trial, whether or not the command is
 /// running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {
@@ -53,7 +53,7 @@ struct World {
 }
 
 impl World {
-    /// Creates the world of a first launch that waits at its gate, and carries out the first
+    /// Creates the world of a first trial that waits at its gate, and carries out the first
     /// actions.
     fn begin(rotation: RotationOptions) -> Self {
         let (state, actions) = begin();
@@ -82,7 +82,7 @@ impl World {
 
     /// Returns the events that can happen now. `status` is the exit status with which the command
     /// would end. A status of at least 230 stands for SIGKILL. `status` also decides whether a
-    /// launch at the gate may die.
+    /// trial at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
@@ -102,7 +102,7 @@ impl World {
         }
         match self.child {
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
-            // A launch rarely dies at its gate.
+            // A trial rarely dies at its gate.
             Child::Waits if status.is_multiple_of(4) => {
                 events.push(Event::Polled(PollResult::Failed));
             }
@@ -159,7 +159,7 @@ impl World {
                 assert_eq!(
                     self.child,
                     Child::Waits,
-                    "a start without a launch at the gate"
+                    "a start without a trial at the gate"
                 );
                 self.has_command = true;
                 self.has_rest = false;
@@ -170,7 +170,7 @@ impl World {
                 assert_eq!(
                     self.child,
                     Child::Waits,
-                    "a delivery without a launch at the gate"
+                    "a delivery without a trial at the gate"
                 );
                 self.child = Child::Delivers;
             }
@@ -256,7 +256,7 @@ impl World {
         }
     }
 
-    /// Returns what the current launch must be doing in this state.
+    /// Returns what the current trial must be doing in this state.
     fn expected_child(&self) -> Child {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {

@@ -2,7 +2,7 @@
 //! the command when a secret changes (`state`), and the functions that carry out what it orders
 //! (`processes`).
 //!
-//! `commands/rotation` describes the launches, which wait at a gate before they become the command.
+//! `commands/rotation` describes the trials, which wait at a gate before they become the command.
 
 #[cfg(target_os = "linux")]
 mod processes;
@@ -12,7 +12,7 @@ mod state;
 pub use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
 pub use processes::{
-    Gate, Job, LaunchProcess, Signals, StateChange, adopt_orphans, fork, next_state_change,
+    Gate, Job, Signals, StateChange, TrialProcess, adopt_orphans, fork, next_state_change,
 };
 pub use state::{
     Action, Delay, Event, ExitReason, ExitStatus, Notice, PollResult, SupervisorState, begin, step,

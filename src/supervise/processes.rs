@@ -1,20 +1,20 @@
-//! The processes and signals of a rotation: the forked launch that waits at its gate, the command
-//! with its process group, and the signals that reach this process.
+//! The processes and signals of a rotation: the trial that waits at its gate, the command with its
+//! process group, and the signals that reach this process.
 //!
-//! A launch that has resolved its values waits at its gate until its parent opens the gate. If the
-//! parent closes the gate or ends, the launch ends, too.
+//! A trial is a launch in a forked process. Once it has resolved its values, it waits at its gate
+//! until its parent opens the gate. If the parent closes the gate or ends, the trial ends, too.
 //!
-//! Two pipes connect parent and launch:
+//! Two pipes connect parent and trial:
 //!
 //! ```text
-//! parent                                        launch
-//!   LaunchProcess.gate      ── one byte ─────▶   Gate.opening     the gate is open
-//!                           ── end of file ──▶                    the gate is closed: the launch ends
-//!   LaunchProcess.messages  ◀─ lines of JSON ─   Gate.messages    what the launch reports
-//!                           ◀─ end of file ───                    the launch has executed the command, or has ended
+//! parent                                        trial
+//!   TrialProcess.gate       ── one byte ─────▶   Gate.opening     the gate is open
+//!                           ── end of file ──▶                    the gate is closed: the trial ends
+//!   TrialProcess.messages   ◀─ lines of JSON ─   Gate.messages    what the trial reports
+//!                           ◀─ end of file ───                    the trial has executed the command, or has ended
 //! ```
 //!
-//! Both pipes have FD_CLOEXEC, so execve(2) closes the launch's ends.
+//! Both pipes have FD_CLOEXEC, so execve(2) closes the trial's ends.
 //!
 //! The parent blocks all signals that aren't ignored, and reads them from a descriptor
 //! (signalfd(2)). The kernel queues blocked signals even for PID 1, and even if their default
@@ -49,8 +49,8 @@ use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::streams::is_foreground;
 use crate::system::waiting::{End, end, has_action, pending_signals};
 
-/// The parent's side of a forked launch. Dropping the value closes the gate.
-pub struct LaunchProcess {
+/// The parent's side of a trial. Dropping the value closes the gate.
+pub struct TrialProcess {
     pub pid: Pid,
     gate: PipeWriter,
     /// `None` after the end of the pipe, or an error.
@@ -59,7 +59,7 @@ pub struct LaunchProcess {
     received: Vec<u8>,
 }
 
-/// The launch's side of a forked launch.
+/// The trial's own side.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
@@ -69,12 +69,12 @@ pub struct Gate {
 /// Forks a process that calls `run` and exits with the status that `run` returns. The calling
 /// process must have only one thread.
 ///
-/// SIGALRM ends a launch that doesn't reach the gate within `limit`, for example because it is
+/// SIGALRM ends a trial that doesn't reach the gate within `limit`, for example because it is
 /// writing to a file system that hangs.
 ///
 /// # Errors
 /// If the kernel can't create the process or the pipes.
-pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
+pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialProcess> {
     let (opening, gate) = pipe()?;
     let (messages, sender) = pipe()?;
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -82,7 +82,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
     let parent = getpid();
     // SAFETY: this process has one thread, so the child may call any function.
     match unsafe { fork_process() }? {
-        ForkResult::Parent { child: pid } => Ok(LaunchProcess {
+        ForkResult::Parent { child: pid } => Ok(TrialProcess {
             pid,
             gate,
             messages: Some(messages),
@@ -90,7 +90,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
         }),
         ForkResult::Child => {
             // Closes the child's copies of the parent's two pipe ends. While a copy is open, the
-            // launch can't notice that the parent has ended.
+            // trial can't notice that the parent has ended.
             drop((gate, messages));
             // With 0 seconds, alarm(2) would not set an alarm.
             alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
@@ -104,22 +104,22 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
     }
 }
 
-impl LaunchProcess {
-    /// Opens the gate, so that the launch goes on. Does nothing if the launch has ended.
+impl TrialProcess {
+    /// Opens the gate, so that the trial goes on. Does nothing if the trial has ended.
     pub fn open_gate(&mut self) {
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// Sends a termination signal to the launch and continues it if it is stopped. A launch at its
-    /// gate doesn't look for signals, so this function opens the gate. The launch finds the pending
-    /// signal and ends before it executes the command. Doesn't wait for the launch to end.
+    /// Sends a termination signal to the trial and continues it if it is stopped. A trial at its
+    /// gate doesn't look for signals, so this function opens the gate. The trial finds the pending
+    /// signal and ends before it executes the command. Doesn't wait for the trial to end.
     pub fn terminate(&mut self, signal: Signal) {
         let _ = kill(self.pid, signal);
         let _ = kill(self.pid, Signal::SIGCONT);
         self.open_gate();
     }
 
-    /// Waits for the launch to end, reaps it and returns its status.
+    /// Waits for the trial to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
         let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
             // This never happens: without options, waitpid(2) only reports the end of a child, and
@@ -130,7 +130,7 @@ impl LaunchProcess {
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
-    /// The result is `None` once [`Self::receive`] has read the end: the launch has executed the
+    /// The result is `None` once [`Self::receive`] has read the end: the trial has executed the
     /// command, or has ended.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)

@@ -28,8 +28,8 @@
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
 
-/// Returns the first state and the first actions. The launch of the command is already waiting at
-/// its gate, so it is started right away.
+/// Returns the first state and the first actions. The first trial is already waiting at its gate,
+/// so it is started right away.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
     let state = SupervisorState::Running(RunningState::default());
     (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
@@ -80,22 +80,22 @@ pub struct RunningState {
     pub has_term: bool,
 }
 
-/// The forked launch that reads the values again. As long as there isn't one, the timer is set for
-/// the next launch.
+/// The trial that reads the values again. As long as there isn't one, the timer is set for the next
+/// trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// There isn't a launch.
+    /// There isn't a trial.
     #[default]
     Idle,
-    /// There isn't a launch. The last poll found a change, which `--splay` delays. The next poll
+    /// There isn't a trial. The last poll found a change, which `--splay` delays. The next poll
     /// begins after this delay or on request, and its change takes effect.
     Splayed,
-    /// The launch is resolving the values.
+    /// The trial is resolving the values.
     Polling {
         /// True if `--splay` has delayed a change until this poll.
         is_delayed: bool,
     },
-    /// The gate is open, and the launch is replacing the files.
+    /// The gate is open, and the trial is replacing the files.
     Delivering,
 }
 
@@ -122,7 +122,7 @@ pub enum Phase {
 /// The step that follows the end of the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Start the launch that waits at the gate.
+    /// Start the trial that waits at the gate.
     Start,
     /// Exit because a secret changed.
     ExitRotated,
@@ -147,9 +147,9 @@ impl RunningState {
 /// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command has ended and has been reaped. A launch whose gate was opened by
+    /// The command has ended and has been reaped. A trial whose gate was opened by
     /// [`Action::Start`] is the command, so this event also occurs, with status 78, 126 or 127, if
-    /// such a launch can't rename the files or execute the command.
+    /// such a trial can't rename the files or execute the command.
     Ended {
         status: ExitStatus,
         /// True if no other process of the group is left, not even a zombie.
@@ -162,7 +162,7 @@ pub enum Event {
     Continued,
     /// This process got a signal that may be forwarded, or that requests a poll.
     Signal(SignalNumber),
-    /// The result of a poll. If the launch that waits at the gate dies, the result is
+    /// The result of a poll. If the trial that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
     Polled(PollResult),
     Delivered,
@@ -180,7 +180,7 @@ pub enum ExitStatus {
 /// The result of a poll. A poll compares the values that it reads with the values of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// The values differ, and the launch waits at the gate with the new values.
+    /// The values differ, and the trial waits at the gate with the new values.
     Changed,
     Unchanged,
     Failed,
@@ -189,14 +189,14 @@ pub enum PollResult {
 /// An action that the caller of the state machine has to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Open the gate of the launch that waits there. From then on, that launch is the command.
+    /// Open the gate of the trial that waits there. From then on, that trial is the command.
     Start,
-    /// Open the gate of the launch that waits there. It replaces the files and ends.
+    /// Open the gate of the trial that waits there. It replaces the files and ends.
     /// [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
-    /// Fork a launch that polls. [`Event::Polled`] follows, unless the poll is cancelled.
+    /// Fork a trial that polls. [`Event::Polled`] follows, unless the poll is cancelled.
     StartPoll,
-    /// End the launch that is polling, waiting at the gate or replacing files, if there is one.
+    /// End the trial that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned.
@@ -227,8 +227,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. Other lines come from the launches (about changes and failed polls) and
-/// from the caller (about starts, signals and delays).
+/// A line for the user. Other lines come from the trials (about changes and failed polls) and from
+/// the caller (about starts, signals and delays).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -275,7 +275,7 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // If a launch is under way, `RunningState::arm_poll` sets the timer at its end.
+                // If a trial is under way, `RunningState::arm_poll` sets the timer at its end.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
@@ -327,7 +327,7 @@ impl Step<'_> {
         state.has_term |= signal == SignalNumber::TERM;
     }
 
-    /// Notes that there isn't a launch, and adds the action that sets the timer for the next poll.
+    /// Notes that there isn't a trial, and adds the action that sets the timer for the next poll.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         state.poll = Poll::Idle;
         let failures = state.failures;
@@ -375,8 +375,8 @@ impl Step<'_> {
     }
 
     /// Adds the actions that stop the command because of a change, and returns the state in which
-    /// the supervisor waits for the end of the command. With `restart`, the launch with the new
-    /// values waits at its gate until the command has ended. With `exit`, that launch is ended.
+    /// the supervisor waits for the end of the command. With `restart`, the trial with the new
+    /// values waits at its gate until the command has ended. With `exit`, that trial is ended.
     fn stop(&mut self, mut state: RunningState) -> SupervisorState {
         let mut next = Next::Start;
         if self.rotation.on_rotation != OnRotation::Restart {
@@ -436,7 +436,7 @@ impl Step<'_> {
             }
             (Event::Signal(SignalNumber::TERM), _) => self.terminate(&mut state),
             (Event::Signal(signal), _) => self.forward_unless_killed(&state, signal),
-            // The next launch, which was waiting at its gate, has died.
+            // The next trial, which was waiting at its gate, has died.
             (Polled(PollResult::Failed), _) if state.next == Next::Start => {
                 state.next = Next::ExitRotated
             }

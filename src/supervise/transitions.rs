@@ -139,7 +139,7 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
         (start, Event::Signal(HUP), start, &[]),
         (start, term, cancelled, &cancel),
         (cancelled, term, cancelled, &[]),
-        // The launch that waited at its gate has died.
+        // The trial that waited at its gate has died.
         (grace, FAILED, exit_rotated, &[]),
     ];
     for (before, event, after, actions) in table {

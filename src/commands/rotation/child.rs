@@ -1,6 +1,6 @@
-//! The forked launch. It resolves the values, compares them with the command's values, and waits at
-//! the gate. It must not send values to its parent, only hashes, names, version ids, paths and
-//! finished lines.
+//! The trial: a launch in a forked process. It resolves the values, compares them with the
+//! command's values, and waits at the gate. It must not send values to its parent, only hashes,
+//! names, version ids, paths and finished lines.
 //!
 //! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
 //! keyed hash instead of each value. So its core files and swapped pages don't contain a value. The
@@ -29,47 +29,44 @@ use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::Gate;
 use crate::time::Deadline;
 
-/// A message from a launch to its parent.
+/// A message from a trial to its parent.
 #[derive(Serialize, Deserialize)]
 pub enum Message {
     /// Assignments for the service manager, which only listens to the unit's main process: the
     /// parent.
     Notify(String),
-    /// The launch has resolved every value and waits at the gate. A poll without a change also
-    /// sends this message before it ends.
+    /// The trial has resolved every value and waits at the gate. A poll without a change also sends
+    /// this message before it ends.
     Ready(Ready),
-    /// The launch has renamed its files. The message lists the files on disk.
+    /// The trial has renamed its files. The message lists the files on disk.
     Placed(Vec<PlacedFile>),
-    /// The launch could not rename the files or execute the command. It prints the error itself, so
+    /// The trial could not rename the files or execute the command. It prints the error itself, so
     /// the message doesn't have it.
     Failed,
     /// The finished lines about a poll that failed. The parent prints them, because a stalled
-    /// reader must not block the launch, and because the parent limits how often such lines appear.
+    /// reader must not block the trial, and because the parent limits how often such lines appear.
     PollFailed(String),
 }
 
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
     pub fingerprint: Fingerprint,
-    /// The values that differ from the command's. `None` for the first launch, and if no value
-    /// differs.
-    pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found, for the parent to print.
+    /// The values that differ from the command's. Empty for the first trial.
+    pub changed: ChangedValues,
+    /// The lines about changes that no earlier trial has found, for the parent to print.
     pub lines: String,
 }
 
-/// What earlier launches have found. Each forked launch gets a copy, with which it compares its own
-/// values.
+/// What earlier trials have found. Each trial gets a copy, with which it compares its own values.
 #[derive(Default)]
 pub struct Baseline {
     /// The random key for the hashes. The process that stays chooses it once.
     pub hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,
-    /// The values of the latest launch that has reached its gate. `None` once the command has these
-    /// values, and after a launch that has ended by itself before its gate was opened.
+    /// The values of the latest trial that has reached its gate. `None` once the command has these
+    /// values, and after a trial that has ended by itself before its gate was opened.
     pub latest_values: Option<Fingerprint>,
-    pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
@@ -80,18 +77,20 @@ impl Baseline {
     }
 }
 
-/// A launch on its way to the gate, with what earlier launches have found.
-pub struct GatedLaunch<'a, 'command> {
+/// The forked process's side of a trial, with what earlier trials have found.
+pub struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
     pub gate: Gate,
     pub baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
+    /// When the polls began to fail. `None` if the last poll succeeded, and for the first trial.
+    pub failing_since: Option<SystemTime>,
 }
 
-impl GatedLaunch<'_, '_> {
-    /// Runs the launch in the forked process, and reports its failures. Returns the exit status,
-    /// unless this process becomes the command. A poll leaves the process group of the parent
-    /// first, so that it doesn't get the terminal's signals.
+impl Trial<'_, '_> {
+    /// Runs the trial, and reports its failures. Returns the exit status, unless this process
+    /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
+    /// get the terminal's signals.
     pub fn run(self) -> u8 {
         let is_poll = self.baseline.command_values.is_some();
         if is_poll {
@@ -106,7 +105,7 @@ impl GatedLaunch<'_, '_> {
     }
 
     /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
-    /// launch, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
+    /// trial, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
     /// replaces the command's files instead. Returns the exit status, which is 0 unless this
     /// process can't become the command.
     ///
@@ -120,7 +119,7 @@ impl GatedLaunch<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let ready = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
-        let is_unchanged = is_poll && ready.changed.is_none();
+        let is_unchanged = is_poll && ready.changed.secrets.is_empty();
         let message = Message::Ready(ready);
         if is_unchanged {
             self.gate.send(&message);
@@ -182,10 +181,10 @@ impl GatedLaunch<'_, '_> {
     }
 
     /// Returns the message for the parent about the values: how they differ from the command's
-    /// values, and from those that the latest launch has found.
+    /// values, and from those that the latest trial has found.
     fn ready(&self, fingerprint: Fingerprint) -> Ready {
         let (mut changed, mut lines) = (ChangedValues::default(), String::new());
-        // For the first launch, there isn't a command yet.
+        // For the first trial, there isn't a command yet.
         if let Some(command_values) = &self.baseline.command_values {
             let latest_values = self.baseline.latest_values.as_ref();
             // Without latest values, every difference from the command's values is new.
@@ -199,13 +198,13 @@ impl GatedLaunch<'_, '_> {
         }
         Ready {
             fingerprint,
-            changed: Some(changed).filter(|changed| !changed.secrets.is_empty()),
+            changed,
             lines,
         }
     }
 }
 
-impl Reporter for GatedLaunch<'_, '_> {
+impl Reporter for Trial<'_, '_> {
     /// False for a poll. It doesn't even print the error about a termination signal, because such a
     /// signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
@@ -219,15 +218,14 @@ impl Reporter for GatedLaunch<'_, '_> {
         }
     }
 
-    /// Prints the report of the first launch. For a poll, sends the parent one warning instead.
+    /// Prints the report of the first trial. For a poll, sends the parent one warning instead.
     /// Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         if !self.launch.prepared.is_poll() {
             return failures.print();
         }
         let command = quoted_program(self.launch.command);
-        let since = self.baseline.failing_since;
-        let warning = failed_poll_warning(&command, since, &failures.errors());
+        let warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
@@ -295,7 +293,7 @@ fn change_note(change: &Change<'_>) -> Record {
         .detail()
 }
 
-/// The hashes of the values of one launch, and the versions that they were read from.
+/// The hashes of the values of one trial, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The hashed values. The key is a hash of what the entry sets: a variable, a path or both.
@@ -340,7 +338,8 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The labels of the values that differ from the command's, and their secrets.
+/// The labels of the values that differ from the command's, and their secrets. Both are empty if no
+/// value differs.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,
@@ -361,7 +360,7 @@ impl Fingerprint {
                 continue;
             }
             let name = outcome.parameter_name.as_deref();
-            let key = |reference: &SecretRef| hash_of_request(hash_key, &reference.locator, name);
+            let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
@@ -385,7 +384,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: hash_key.hash_one(document.body.expose()),
                 };
-                let key = hash_of_request(hash_key, locator, parameter_name);
+                let key = hash_of_locator(hash_key, locator, parameter_name);
                 fingerprint.secrets.insert(key, secret);
             }
         }
@@ -435,7 +434,7 @@ impl Fingerprint {
 }
 
 /// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
-fn hash_of_request(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+fn hash_of_locator(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
     hash_key.hash_one((locator, parameter_name))
 }
 

@@ -5,17 +5,18 @@
 //!
 //! - `parent` is the process that stays. It has one thread and keeps no values, credentials or
 //!   connections.
-//! - `child` is a launch in a forked process. The first start and each poll are such launches.
+//! - `child` is a trial: a launch in a forked process that waits at a gate before it becomes the
+//!   command. The first start and each poll are trials.
 //! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:
 //!
 //! ```text
-//! command             parent                                       launch
+//! command             parent                                       trial
 //!    │                   │ the timer elapses: fork
-//!    │                   ├───────────────────────────────────────────▶│ Resolving: reads the values,
+//!    │                   ├───────────────────────────────────────────▶│ reads the values,
 //!    │                   │                                            │ writes the files under temporary names
-//!    │                   │◀── Ready (hashes, versions, changes) ──────┤ AtGate: waits for one byte
+//!    │                   │◀── Ready (hashes, versions, changes) ──────┤ waits at its gate for one byte
 //!    │                   │
 //!    │                   │ unchanged, or changed before the splay:
 //!    │                   ├── closes the gate ────────────────────────▶┴ removes its files and ends
@@ -24,20 +25,20 @@
 //!    │                   │ changed, restart:
 //!    │◀─ the stop signal ┤
 //!    ┴─ ends ───────────▶│
-//!                        ├── opens the gate ─────────────────────────▶│ Open: renames the files
-//!                        │◀── Placed (paths, inodes) ─────────────────┤ Placed: execve closes the pipe
+//!                        ├── opens the gate ─────────────────────────▶│ renames the files
+//!                        │◀── Placed (paths, inodes) ─────────────────┤ execve closes the pipe
 //!                        │◀── the end of the pipe ────────────────────┤
 //!                        │                                            │ command
 //! ```
 //!
-//! With `signal=NAME`, the gate is opened while the command runs. The launch ends after `Placed`,
+//! With `signal=NAME`, the gate is opened while the command runs. The trial ends after `Placed`,
 //! and the command gets the signal. With `exit`, the gate is closed before the command gets the
 //! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
 //! opened immediately.
 //!
 //! A signal to the parent is passed on to the command in every phase. A poll has its own process
 //! group, which becomes the command's group when the gate opens. Between the gate and execve, the
-//! launch holds SIGTERM. The signal ends the launch before it renames the files, or right before
+//! trial holds SIGTERM. The signal ends the trial before it renames the files, or right before
 //! execve.
 
 mod child;

@@ -55,7 +55,7 @@ impl Notices<'_> {
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
-    /// Prints that the command was stopped and can't be started again. The launch has printed the
+    /// Prints that the command was stopped and can't be started again. The trial has printed the
     /// errors.
     pub fn report_failed_restart(&mut self) {
         let ending = ", but can't be started again";

@@ -1,15 +1,15 @@
 //! The process that stays. It feeds events to the state machine in `supervise`, and carries out the
 //! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
-//! launch, and for the timer.
+//! trial, and for the timer.
 //!
-//! There is at most one launch at any time.
+//! There is at most one trial at any time.
 
 use std::collections::VecDeque;
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::child::{Baseline, ChangedValues, GatedLaunch, Message, Ready};
+use super::child::{Baseline, ChangedValues, Message, Ready, Trial};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
@@ -19,8 +19,8 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
-    Action, Delay, Event, ExitReason, ExitStatus, Job, LaunchProcess, Pid, PollResult, Signals,
-    StateChange, SupervisorState, adopt_orphans, begin, fork, next_state_change, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, StateChange,
+    SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change, step,
 };
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
@@ -42,15 +42,15 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time that a launch has to end after its deadline, after a termination signal, and once its
+/// The time that a trial has to end after its deadline, after a termination signal, and once its
 /// gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// Reads the values in a first launch, which becomes the command, and supervises the command until
+/// Reads the values in a first trial, which becomes the command, and supervises the command until
 /// this process has to exit. Returns the exit status.
 ///
 /// # Errors
-/// If the first launch can't be started or is killed, or if the kernel doesn't provide a descriptor
+/// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
 /// for signals.
 pub fn supervise(
     rotation: &RotationOptions,
@@ -70,17 +70,17 @@ pub fn supervise(
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
-    let mut launches = Launches {
+    let mut trials = Trials {
         launch,
         notices,
         baseline: Baseline::default(),
         process: None,
-        // `fork_launch` sets the phase.
-        phase: LaunchPhase::Resolving,
+        task: None,
+        is_placed_last: false,
         placed: Vec::new(),
     };
-    // An exit status means that the first launch has failed, and has reported why.
-    if let Some(status) = launches.await_first()? {
+    // An exit status means that the first trial has failed, and has reported why.
+    if let Some(status) = trials.await_first()? {
         return Ok(status);
     }
 
@@ -88,7 +88,7 @@ pub fn supervise(
         Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
     adopt_orphans();
     let parent = Parent {
-        launches,
+        trials,
         signals,
         job: Job::default(),
         timer: None,
@@ -100,7 +100,7 @@ pub fn supervise(
 }
 
 struct Parent<'a> {
-    launches: Launches<'a>,
+    trials: Trials<'a>,
     signals: Signals,
     job: Job,
     /// The time at which the timer elapses, or `None` if it isn't set.
@@ -114,10 +114,10 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first launch and supervises the command. Once the command has ended
-    /// and its files are removed, returns the exit status of this process.
+    /// Opens the gate of the first trial and supervises the command. Once the command has ended and
+    /// its files are removed, returns the exit status of this process.
     fn run(mut self) -> u8 {
-        let rotation = *self.launches.notices.rotation;
+        let rotation = *self.trials.notices.rotation;
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
@@ -148,11 +148,11 @@ impl Parent<'_> {
     /// files that can't be removed and, if a change is the reason for the exit, a line about the
     /// change.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
-        let placed = take(&mut self.launches.placed);
-        self.launches.notices.report_errors(remove_files(placed));
+        let placed = take(&mut self.trials.placed);
+        self.trials.notices.report_errors(remove_files(placed));
         match reason {
             ExitReason::Rotated => {
-                self.launches.notices.report_exit();
+                self.trials.notices.report_exit();
                 Status::Temporary as u8
             }
             ExitReason::Command(status) => status.code(),
@@ -163,42 +163,42 @@ impl Parent<'_> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver if self.launches.pid_at_gate().is_some() => self.launches.open_gate(),
-            // The launch was killed while it was waiting at the gate.
+            Action::Deliver if self.trials.process.is_some() => self.trials.open_gate(),
+            // The trial was killed while it was waiting at the gate.
             Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
-                self.events.extend(self.launches.start_poll());
+                self.events.extend(self.trials.start_poll());
             }
-            Action::CancelPoll => self.launches.end_launch(),
+            Action::CancelPoll => self.trials.end_trial(),
             Action::Signal(signal) => self.job.signal(signal),
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
                 let now = Instant::now();
                 let until_poll = self.earliest_poll.saturating_duration_since(now);
-                let rotation = self.launches.notices.rotation;
+                let rotation = self.trials.notices.rotation;
                 let length = delay_length(delay, rotation, until_poll, fastrand::f64());
                 self.timer = Some(now + length);
                 if delay == Delay::Splay {
-                    self.launches.notices.report_delay(length);
+                    self.trials.notices.report_delay(length);
                 }
             }
-            Action::Report(notice) => self.launches.notices.report(notice),
+            Action::Report(notice) => self.trials.notices.report(notice),
             Action::Exit(reason) => self.exit_reason = Some(reason),
         }
     }
 
-    /// Turns the launch at the gate into the command. If the launch was killed while it was
-    /// waiting, this process exits as after a change, so that a service manager starts it again.
+    /// Turns the trial at the gate into the command. If the trial was killed while it was waiting,
+    /// this process exits as after a change, so that a service manager starts it again.
     fn start(&mut self) {
-        let Some(pid) = self.launches.pid_at_gate() else {
+        let Some(process) = &self.trials.process else {
             self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
-        self.launches.notices.pid = pid;
-        self.job.start_group(pid);
+        self.trials.notices.pid = process.pid;
+        self.job.start_group(process.pid);
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
-        self.launches.open_gate();
+        self.trials.open_gate();
     }
 
     /// Sleeps until something happens, the timer elapses or the group has to be checked. Reaps
@@ -208,7 +208,7 @@ impl Parent<'_> {
         let awaits_group =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let signals = [self.signals.0.as_fd()].into_iter();
-        let descriptors = signals.chain(self.launches.descriptor());
+        let descriptors = signals.chain(self.trials.descriptor());
         let now = Instant::now();
         let timer = self.timer.map(|end| end.saturating_duration_since(now));
         let times = [timer, awaits_group.then_some(GROUP_INTERVAL)];
@@ -217,7 +217,7 @@ impl Parent<'_> {
         while let Some(signal) = self.signals.next_to_forward() {
             self.events.push_back(Event::Signal(signal));
         }
-        self.events.extend(self.launches.receive());
+        self.events.extend(self.trials.receive());
         self.reap();
         if awaits_group && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
@@ -232,14 +232,14 @@ impl Parent<'_> {
             if self.job.is_led_by(pid) {
                 command_change = Some(change);
             } else if let StateChange::Ended(status) = change {
-                self.events.extend(self.launches.note_reaped(pid, status));
+                self.events.extend(self.trials.note_reaped(pid, status));
             }
         }
         // All other zombies have been reaped, so `note_change` can see whether the group is empty.
         if let Some(change) = command_change {
-            // The launch that has become the command may have sent its last messages after `wait`
+            // The trial that has become the command may have sent its last messages after `wait`
             // received messages. Their events must be queued before the command's event.
-            self.events.extend(self.launches.receive());
+            self.events.extend(self.trials.receive());
             self.events.push_back(self.job.note_change(change));
         }
     }
@@ -275,57 +275,57 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The launch that is under way, and what earlier launches have found.
-struct Launches<'a> {
-    /// The plan, the command and its program, the same for each launch.
+/// The trial that is under way, and what earlier trials have found.
+struct Trials<'a> {
+    /// The plan, the command and its program, the same for each trial.
     launch: Launch<'a>,
     notices: Notices<'a>,
     baseline: Baseline,
-    /// The launch that is under way. `None` before the first one, and once a launch has executed
-    /// the command or has ended.
-    process: Option<LaunchProcess>,
-    phase: LaunchPhase,
+    /// The trial that is under way. `None` before the first one, and once a trial has executed the
+    /// command or has ended.
+    process: Option<TrialProcess>,
+    /// What the trial was told to do when its gate was opened. `None` before that.
+    task: Option<Task>,
+    /// True if the last message of the trial is [`Message::Placed`].
+    is_placed_last: bool,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
 }
 
-/// The phase of a launch. A later phase is greater.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum LaunchPhase {
-    /// The launch reads the values and writes the files under temporary names.
-    Resolving,
-    /// Values and files are complete, and the launch waits for the byte that opens its gate.
-    AtGate,
-    /// The gate is open. The launch is renaming the files, or it couldn't rename them or execute
-    /// the command.
-    Open,
-    /// The files have their own names. The launch closes the pipe next, because it executes the
-    /// command, or because it only had to replace files.
-    Placed,
+/// What a trial does once its gate is open.
+#[derive(Clone, Copy)]
+enum Task {
+    /// The first trial becomes the command.
+    Start,
+    /// The trial becomes the command, which was stopped because of a change.
+    Restart,
+    /// With `signal=NAME`, the trial replaces the files, and the command gets this signal.
+    Deliver(SignalNumber),
 }
 
-impl Launches<'_> {
-    /// Returns the descriptor on which the messages of the launch arrive. The result is `None` if
-    /// there isn't a launch, or if [`Self::receive`] has read to the end of the pipe.
+impl Trials<'_> {
+    /// Returns the descriptor on which the messages of the trial arrive. The result is `None` if
+    /// there isn't a trial, or if [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }
 
-    /// Forks the first launch and waits for it. Returns `None` once the launch is at its gate. If
-    /// it ends before that, returns its exit status.
+    /// Forks the first trial and waits for it. Returns `None` once the trial is at its gate. If it
+    /// ends before that, returns its exit status.
     ///
-    /// A termination signal ends the launch, which reports what it was waiting for. When the launch
+    /// A termination signal ends the trial, which reports what it was waiting for. When the trial
     /// has ended, the signal ends this process, too.
     ///
     /// # Errors
-    /// If the launch can't be started or is killed.
+    /// If the trial can't be started or is killed.
     fn await_first(&mut self) -> Result<Option<u8>, Report> {
-        self.fork_launch()
+        self.fork_trial()
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
-        // Without a free descriptor, a signal is noticed only after the launch's next message.
+        // Without a free descriptor, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().ok().flatten();
-        while self.pid_at_gate().is_none() {
+        // The trial sends the latest values when it has reached its gate.
+        while self.baseline.latest_values.is_none() {
             let held = held_signals.iter().map(AsFd::as_fd);
             wait_for(held.chain(self.descriptor()), None);
             if let Some(signal) = held_signal() {
@@ -337,7 +337,7 @@ impl Launches<'_> {
             }
 
             self.receive();
-            // At the end of the pipe, the launch has ended.
+            // At the end of the pipe, the trial has ended.
             if let Some(process) = &self.process
                 && process.descriptor().is_none()
             {
@@ -354,182 +354,162 @@ impl Launches<'_> {
         Ok(None)
     }
 
-    /// Forks the launch of a poll, unless the last launch is still on its way to becoming the
+    /// Forks the trial of a poll, unless the last trial is still on its way to becoming the
     /// command. Returns the result of the poll, or `None` if the result arrives later, because a
-    /// launch was forked. Prints why a launch can't be forked.
+    /// trial was forked. Prints why a trial can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
-            // This launch has only just read the values, so a poll wouldn't find anything newer.
+            // This trial has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        // If this poll fails, too, its warning says when the polls began to fail.
-        self.baseline.failing_since = self.notices.failing_since;
-        let why = self.fork_launch().err()?;
+        let why = self.fork_trial().err()?;
         self.notices.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a launch. SIGALRM ends the launch if it isn't at its gate [`TIME_TO_END`] after its
+    /// Forks a trial. SIGALRM ends the trial if it isn't at its gate [`TIME_TO_END`] after its
     /// deadline.
     ///
     /// # Errors
     /// If the kernel doesn't create the process. The error is a message that says why.
-    fn fork_launch(&mut self) -> Result<(), String> {
-        let (baseline, rotation) = (&self.baseline, self.notices.rotation);
-        let options = &self.launch.prepared.options;
+    fn fork_trial(&mut self) -> Result<(), String> {
+        let (baseline, launch) = (&self.baseline, &mut self.launch);
+        let (rotation, failing_since) = (self.notices.rotation, self.notices.failing_since);
+        let options = &launch.prepared.options;
         let is_first = baseline.command_values.is_none();
         // `--wait` doesn't apply to a poll, because the next one follows anyway.
         let wait = options.wait.filter(|_| is_first).unwrap_or_default();
         let limit = options.timeout + wait + TIME_TO_END;
 
-        let launch = &mut self.launch;
         let run = |gate| {
-            let child = GatedLaunch {
+            let trial = Trial {
                 launch,
                 gate,
                 baseline,
                 rotation,
+                failing_since,
             };
-            child.run()
+            trial.run()
         };
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        (self.process, self.phase) = (Some(process), LaunchPhase::Resolving);
+        (self.process, self.task) = (Some(process), None);
         Ok(())
     }
 
-    /// Receives the messages of the launch that have arrived, and acts on them: passes
-    /// notifications on, prints lines, and removes earlier files that the launch has not replaced.
-    /// After the last message of a launch whose gate was opened, forgets the launch. Returns the
-    /// event that follows, if there is one. Doesn't wait.
+    /// Receives the messages of the trial that have arrived, and acts on them: passes notifications
+    /// on, prints lines, and removes earlier files that the trial has not replaced. After the last
+    /// message of a trial whose gate was opened, forgets the trial. Returns the event that follows,
+    /// if there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         for message in self.process.as_mut()?.receive() {
+            self.is_placed_last = matches!(message, Message::Placed(_));
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    self.phase = LaunchPhase::Placed;
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // If execve has failed, this message follows `Placed`.
-                Message::Failed => self.phase = LaunchPhase::Open,
+                // What matters is that `Placed` is no longer the last message.
+                Message::Failed => {}
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
-        // If the gate hasn't been opened, `note_reaped` or, for the first launch, `await_first`
-        // notices the end of the launch.
-        if self.descriptor().is_some() || !self.has_open_gate() {
-            return event;
+        match self.task {
+            Some(task) if self.descriptor().is_none() => self.note_end(task),
+            // If the gate hasn't been opened, `note_reaped` or, for the first trial, `await_first`
+            // notices the end of the trial.
+            Some(_) | None => event,
         }
-        self.process = None;
-        self.note_end()
     }
 
-    fn has_open_gate(&self) -> bool {
-        self.process.is_some() && self.phase >= LaunchPhase::Open
-    }
-
-    /// Notes that the launch has reached its gate, and stores its fingerprint. Prints the lines
-    /// about what has changed. If the values haven't changed, ends the launch, and the new
+    /// Notes that the trial has reached its gate, and stores its fingerprint. Prints the lines
+    /// about what has changed. If the values haven't changed, ends the trial, and the new
     /// fingerprint becomes the command's. Returns the result of the poll, or `None` for the first
-    /// launch.
+    /// trial.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
-        self.phase = LaunchPhase::AtGate;
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
         self.notices.write_lines(&ready.lines);
-        // Before there is a command, this is the first launch, which isn't a poll.
+        // Before there is a command, this is the first trial, which isn't a poll.
         self.baseline.command_values.as_ref()?;
 
-        match ready.changed {
-            None => {
-                // Dropping the process closes the gate.
-                self.process = None;
-                self.baseline.adopt_latest_values();
-                Some(Event::Polled(PollResult::Unchanged))
-            }
-            Some(changed) => {
-                self.notices.changed = changed;
-                Some(Event::Polled(PollResult::Changed))
-            }
+        if ready.changed.secrets.is_empty() {
+            // Dropping the process closes the gate.
+            self.process = None;
+            self.baseline.adopt_latest_values();
+            return Some(Event::Polled(PollResult::Unchanged));
         }
+        self.notices.changed = ready.changed;
+        Some(Event::Polled(PollResult::Changed))
     }
 
-    /// Returns the process id of the launch that waits at the gate, or `None` if there isn't one.
-    fn pid_at_gate(&self) -> Option<Pid> {
-        let process = self.process.as_ref()?;
-        (self.phase == LaunchPhase::AtGate).then_some(process.pid)
-    }
-
-    /// Opens the gate. The launch becomes the command. With `signal=NAME`, a poll replaces the
-    /// command's files instead.
+    /// Opens the gate, and gives the trial its task.
     fn open_gate(&mut self) {
-        self.phase = LaunchPhase::Open;
+        self.task = Some(if self.baseline.command_values.is_none() {
+            Task::Start
+        } else if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation {
+            Task::Deliver(signal)
+        } else {
+            Task::Restart
+        });
         if let Some(process) = &mut self.process {
             process.open_gate();
         }
     }
 
-    /// Acts on the end of a launch whose gate was opened.
-    ///
-    /// - A poll with `signal=NAME` was only meant to replace files. Returns the event that follows.
-    ///   If the files were replaced, also notes that the command has the latest values, and prints
-    ///   the note about the signal.
-    /// - Any other launch was meant to become the command. Prints whether the command was started
-    ///   or restarted, and returns `None`.
-    fn note_end(&mut self) -> Option<Event> {
-        // A failure after the renaming would have set the phase back to `Open`.
-        let has_succeeded = self.phase == LaunchPhase::Placed;
-        let is_first = self.baseline.command_values.is_none();
-        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
-            && !is_first
-        {
-            if !has_succeeded {
-                return Some(Event::NotDelivered);
-            }
+    /// Acts on the end of a trial whose gate was opened. If the trial has done its task, notes that
+    /// the command has the latest values. Prints what has happened to the command. Returns the
+    /// event that follows from a delivery, and `None` for the other tasks: such a trial is already
+    /// the command for the state machine.
+    fn note_end(&mut self, task: Task) -> Option<Event> {
+        self.process = None;
+        // If execve had failed, a different message would have followed `Placed`.
+        let has_succeeded = self.is_placed_last;
+        if has_succeeded {
             self.baseline.adopt_latest_values();
-            self.notices.report_signal(signal);
-            return Some(Event::Delivered);
         }
-
-        // After a failure, the values don't matter, because this process is about to exit.
-        self.baseline.adopt_latest_values();
-        match (is_first, has_succeeded) {
-            (true, true) => self.notices.report_start(),
-            (false, true) => self.notices.report_restart(),
-            (false, false) => self.notices.report_failed_restart(),
-            // The first launch has printed the error itself.
-            (true, false) => {}
+        match (task, has_succeeded) {
+            (Task::Start, true) => self.notices.report_start(),
+            // The first trial has printed the error itself.
+            (Task::Start, false) => {}
+            (Task::Restart, true) => self.notices.report_restart(),
+            (Task::Restart, false) => self.notices.report_failed_restart(),
+            (Task::Deliver(signal), true) => {
+                self.notices.report_signal(signal);
+                return Some(Event::Delivered);
+            }
+            (Task::Deliver(_), false) => return Some(Event::NotDelivered),
         }
         None
     }
 
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
-    /// the launch, and `None` for any other child.
+    /// the trial, and `None` for any other child.
     ///
-    /// First receives the launch's last messages. They decide the event if the values are unchanged
+    /// First receives the trial's last messages. They decide the event if the values are unchanged
     /// or, with `signal=NAME`, if the gate was opened. Otherwise, the poll has failed.
     ///
-    /// Prints why a poll has failed, with two exceptions: a launch that exits has reported the
+    /// Prints why a poll has failed, with two exceptions: a trial that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
     fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
         }
         let event = self.receive();
-        // The values are unchanged, or the gate was open: `receive` has already dropped the launch.
+        // The values are unchanged, or the gate was open: `receive` has already dropped the trial.
         if self.process.is_none() {
             return event;
         }
 
         // The gate was never opened, so the poll has failed, whatever `event` is.
         self.process = None;
-        // The command doesn't get the values of this launch. If the next poll reads them again,
-        // that poll has to print the lines about the change again.
+        // The command doesn't get the values of this trial. If the next poll reads them again, that
+        // poll has to print the lines about the change again.
         self.baseline.latest_values = None;
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
@@ -544,21 +524,21 @@ impl Launches<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the launch, if there is one. If its gate is open, first waits for it, for at most
+    /// Ends the trial, if there is one. If its gate is open, first waits for it, for at most
     /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
-    fn end_launch(&mut self) {
-        if self.has_open_gate() {
+    fn end_trial(&mut self) {
+        if self.task.is_some() {
             self.await_end();
         }
-        // Dropping the process closes the gate, which ends a launch that is still waiting or
+        // Dropping the process closes the gate, which ends a trial that is still waiting or
         // resolving.
         self.process = None;
     }
 
-    /// Waits until the launch has ended or become the command, for at most [`TIME_TO_END`], and
-    /// acts on its messages. Drops the events that follow from them.
+    /// Waits until the trial has ended or become the command, for at most [`TIME_TO_END`], and acts
+    /// on its messages. Drops the events that follow from them.
     ///
-    /// A launch that a file system holds up doesn't end in this time. It has already received a
+    /// A trial that a file system holds up doesn't end in this time. It has already received a
     /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
     /// files as soon as the system call returns.
     fn await_end(&mut self) {
