@@ -81,6 +81,23 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
+    /// Reads every value, which can take until the deadline.
+    ///
+    /// # Errors
+    /// If values can't be read, or if their variables can't hold them. The report has every such
+    /// value, and every file that can't be delivered.
+    pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
+        let values = read_values(&self.prepared, deadline)?;
+        let mut problems = values.problems(exec::argument_limits());
+        if problems.is_empty() {
+            return Ok(values);
+        }
+        problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
+        let name = quoted_program(self.command);
+        let consequence = format!("the command {name} was not started");
+        Err(Report::from_values(problems, &consequence))
+    }
+
     /// Writes the files, prints what [`Self::write_files`] prints, and executes the program. With
     /// `--notify-ready`, sends READY=1 right before `execve`.
     ///
@@ -101,23 +118,6 @@ impl Launch<'_> {
         let (program, descriptors) = (&self.program, placed.descriptors());
         let Err(problem) = exec::exec(program, self.command, &environment, descriptors);
         Err(problem.into())
-    }
-
-    /// Reads every value, which can take until the deadline.
-    ///
-    /// # Errors
-    /// If values can't be read, or if their variables can't hold them. The report has every such
-    /// value, and every file that can't be delivered.
-    pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
-        let values = read_values(&self.prepared, deadline)?;
-        let mut problems = values.problems(exec::argument_limits());
-        if problems.is_empty() {
-            return Ok(values);
-        }
-        problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
-        let name = quoted_program(self.command);
-        let consequence = format!("the command {name} was not started");
-        Err(Report::from_values(problems, &consequence))
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With
