@@ -42,58 +42,24 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
-/// command, because the plan doesn't have a file with a `path`.
-fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
-    let on_rotation = options.rotation.as_ref()?.on_rotation;
-    if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
-        return None;
-    }
-    let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
-                variables or of files in memory";
-    let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
-    Some(Problem::usage(text).help(remedy))
-}
-
-/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read.
-fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
-    let nothing = "there is nothing to read: no --env was given, and";
-    let example =
-        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
-    let problem = if inputs.has_misplaced_option {
-        let text =
-            "there is nothing to read: the options come after `--`, so they belong to the command";
-        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-        Problem::usage(text).help(help)
-    } else if !declarations.is_empty() {
-        let names = declarations.join(" or ");
-        let text =
-            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
-        let help = "add an entry, as in env: { DB_PASSWORD: prod/db:password }";
-        Problem::configuration(text).help(help)
-    } else if !inputs.find_file {
-        let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
-        Problem::usage(text).help(example)
-    } else {
-        let directory = Path::new(".").canonicalize().unwrap_or_default();
-        let shown = directory.display();
-        let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
-        // The working directory of a service or container is often `/`.
-        let help = match directory == Path::new("/") {
-            true => {
-                "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
-            }
-            false => example,
-        };
-        // If there is a similar file nearby, the help names that file instead.
-        let similar_file = missing_declaration_help(source);
-        Problem::usage(text).help(help).help_if_some(similar_file)
-    };
-    match inputs.resolve_env.is_empty() {
-        true => problem,
-        false => problem.note("no variable that --resolve-env matches has a reference"),
-    }
+/// The launch or subcommand that asks for values. It decides which entries and options matter.
+pub enum Asker {
+    /// A launch passes variables and files to its command.
+    Launch,
+    /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
+    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
+    Poll,
+    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
+    Check { describes: bool },
+    /// `policy` covers a launch and all systemd credentials.
+    Policy,
+    /// `export` prints the variables of a launch.
+    Export,
+    /// `get` prints only the entry of its argument. Of the declarations, only the options and
+    /// aliases apply to this entry.
+    Get,
+    /// `credential` sends only the entry that a unit asks for.
+    Credential(SystemdCredential),
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
@@ -192,11 +158,6 @@ fn merge_inputs(
     (layers, declarations.names)
 }
 
-/// Returns the value of `result`. If there are errors instead, adds them to `errors`.
-fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
-    result.map_err(|found| errors.extend(found)).ok()
-}
-
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
 /// patterns without an effect: the patterns of `--resolve-env` and, for a launch or `check`, of
 /// `--pass` and `--unset`.
@@ -250,6 +211,65 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     let mut warnings = take(&mut inputs.warnings);
     warnings.append(&mut inputs.options.ignored);
     terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+}
+
+/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
+/// that were read.
+fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
+    let nothing = "there is nothing to read: no --env was given, and";
+    let example =
+        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
+    let problem = if inputs.has_misplaced_option {
+        let text =
+            "there is nothing to read: the options come after `--`, so they belong to the command";
+        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+        Problem::usage(text).help(help)
+    } else if !declarations.is_empty() {
+        let names = declarations.join(" or ");
+        let text =
+            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
+        let help = "add an entry, as in env: { DB_PASSWORD: prod/db:password }";
+        Problem::configuration(text).help(help)
+    } else if !inputs.find_file {
+        let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
+        Problem::usage(text).help(example)
+    } else {
+        let directory = Path::new(".").canonicalize().unwrap_or_default();
+        let shown = directory.display();
+        let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
+        // The working directory of a service or container is often `/`.
+        let help = match directory == Path::new("/") {
+            true => {
+                "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
+            }
+            false => example,
+        };
+        // If there is a similar file nearby, the help names that file instead.
+        let similar_file = missing_declaration_help(source);
+        Problem::usage(text).help(help).help_if_some(similar_file)
+    };
+    match inputs.resolve_env.is_empty() {
+        true => problem,
+        false => problem.note("no variable that --resolve-env matches has a reference"),
+    }
+}
+
+/// Returns the value of `result`. If there are errors instead, adds them to `errors`.
+pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|found| errors.extend(found)).ok()
+}
+
+/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
+/// command, because the plan doesn't have a file with a `path`.
+fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
+    let on_rotation = options.rotation.as_ref()?.on_rotation;
+    if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
+        return None;
+    }
+    let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
+                variables or of files in memory";
+    let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
+    Some(Problem::usage(text).help(remedy))
 }
 
 /// Prints the warnings about texts, templates and modes that are probably not what their author
@@ -334,26 +354,6 @@ impl Prepared {
     }
 }
 
-/// The launch or subcommand that asks for values. It decides which entries and options matter.
-pub enum Asker {
-    /// A launch passes variables and files to its command.
-    Launch,
-    /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
-    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
-    Poll,
-    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
-    Check { describes: bool },
-    /// `policy` covers a launch and all systemd credentials.
-    Policy,
-    /// `export` prints the variables of a launch.
-    Export,
-    /// `get` prints only the entry of its argument. Of the declarations, only the options and
-    /// aliases apply to this entry.
-    Get,
-    /// `credential` sends only the entry that a unit asks for.
-    Credential(SystemdCredential),
-}
-
 impl Asker {
     /// Removes from `layers` the entries that the asker doesn't need. Names the entries of a
     /// requested credential after the unit that asks.
@@ -364,9 +364,9 @@ impl Asker {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
                 let is_needed = |entry: &Entry| !matches!(entry.target, Target::Credential(_));
-                layers
-                    .iter_mut()
-                    .for_each(|layer| layer.entries.retain(is_needed));
+                for layer in layers {
+                    layer.entries.retain(is_needed);
+                }
                 Ok(())
             }
             // These askers need every entry.
