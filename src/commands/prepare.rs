@@ -76,15 +76,8 @@ pub fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
-    let (mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
-    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
-    inputs.errors.extend(unmet_requirements);
-    // Only a launch has a command that can be restarted, and `check` checks a launch.
-    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
-        options.rotation = None;
-    }
+    let (options, mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
     apply_options(&options, deadline);
-
     let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     print_input_notices(&mut inputs, options.verbose);
@@ -130,15 +123,15 @@ pub fn prepare(
     })
 }
 
-/// Reads the declarations, and merges their options into those of `inputs`. Returns the layers of
-/// all inputs, in which a later layer overrides an earlier one, and the names of the declarations
-/// that were read. Moves the entries of the command line out of `inputs`, and adds every error to
-/// its errors.
+/// Reads the declarations, and merges their options into those of `inputs`. Returns the merged
+/// options, the layers of all inputs, and the names of the declarations that were read. A later
+/// layer overrides an earlier one. Moves the entries of the command line out of `inputs`, and adds
+/// every error to its errors.
 fn merge_inputs(
     inputs: &mut Inputs,
     asker: &Asker,
     inherited: &Inherited,
-) -> (Vec<Layer>, Vec<String>) {
+) -> (Options, Vec<Layer>, Vec<String>) {
     // `get` has an entry of its own, so a mistake in another entry doesn't matter.
     let sections = match matches!(asker, Asker::Get) {
         true => Sections::OptionsAndAliases,
@@ -148,14 +141,20 @@ fn merge_inputs(
     inputs.errors.extend(declarations.errors);
     // Options on the command line and in variables win over every declaration.
     inputs.options = take(&mut inputs.options).over(declarations.options);
-
     let mut layers = declarations.layers;
     if !inputs.resolve_env.is_empty() {
         let layer = inherited_layer(inherited, &inputs.resolve_env);
         layers.extend(value_or_add(layer, &mut inputs.errors));
     }
     layers.push(take(&mut inputs.layer));
-    (layers, declarations.names)
+
+    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
+    inputs.errors.extend(unmet_requirements);
+    // Only a launch has a command that can be restarted, and `check` checks a launch.
+    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
+        options.rotation = None;
+    }
+    (options, layers, declarations.names)
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
@@ -355,11 +354,11 @@ impl Prepared {
 }
 
 impl Asker {
-    /// Removes from `layers` the entries that the asker doesn't need. Names the entries of a
-    /// requested credential after the unit that asks.
+    /// Removes from `layers` the entries that the asker doesn't need. In the entries of a requested
+    /// systemd credential, also replaces the unit with the one that asks.
     ///
     /// # Errors
-    /// If the requested credential isn't declared, or if several patterns match its unit.
+    /// If [`keep_credential`] fails.
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
