@@ -47,12 +47,12 @@ use commands::credential::{credential, unanswered_request};
 use commands::export::export;
 use commands::get::get;
 use commands::install;
-use commands::launch::{Start, start};
+use commands::launch::{self, Start};
 use commands::migrate::migrate;
 use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
-use commands::worker::{finish, install_panic_hook};
+use commands::worker::{self, finish, install_panic_hook};
 use input::cli::{self, CREDENTIAL, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
@@ -102,7 +102,8 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
 
     let result = match invocation {
         Invocation::Launch(inputs, command) => {
-            return match start(*inputs, &command, inherited)? {
+            let read = |inputs, deadline: &_| launch::read(inputs, &command, inherited, deadline);
+            return match worker::run(*inputs, inherited, read)? {
                 // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]

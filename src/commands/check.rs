@@ -77,7 +77,16 @@ pub fn check(
     }
     findings.command = found_command.map(|found| command_row(found.line, &found.program));
 
-    let printed = if arguments.json {
+    print_findings(findings, report, arguments.json)
+}
+
+/// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
+/// the exit status of `report`.
+///
+/// # Errors
+/// If there are problems in `report`, or if the output can't be written.
+fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> Result<(), Report> {
+    let printed = if as_json {
         findings.ok = report.is_empty();
         if !findings.ok {
             findings.exit_status = report.exit_status();

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::prepare::Asker;
+use super::prepare::{Asker, value_or_add};
 use super::read::subcommand_values;
 use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
@@ -63,8 +63,7 @@ pub fn export(
         subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
-    let unexported = |problems| report.problems.extend(problems);
-    let text = exported.map_err(unexported).ok();
+    let text = value_or_add(exported, &mut report.problems);
     let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
         return Err(report);
     };

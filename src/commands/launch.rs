@@ -7,24 +7,24 @@
 //! ```text
 //! main thread                          worker
 //!
-//! start ─── worker::run ───────────────▶ prepare        merges all inputs, and makes the plan
-//!   waits for the result, a signal       find_program   finds a mistyped command before any request
-//!   and the deadline                     read_values    sends the requests, and makes the values
+//! dispatch (lib.rs) ── worker::run ───▶ read
+//!   waits for the result, a signal         prepare        merges all inputs, and makes the plan
+//!   and the deadline                       find_program   finds a mistyped command before any request
+//!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
 //!   write_files   under temporary names; also prints the warnings, and makes the environment
 //!   rename_all    gives the files their names
 //!   exec          never returns
 //! ```
 //!
-//! With `--on-rotation`, the worker ends before `read_values`. The forked launches of the rotation
-//! take the remaining steps (`commands/rotation`).
+//! With `--on-rotation`, the worker ends before `read_values`. The trials of the rotation take the
+//! remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
 use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::read_values;
-use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -41,37 +41,35 @@ use crate::time::Deadline;
 pub enum Start<'a> {
     /// This process becomes the program with these values.
     Now(Launch<'a>, Values),
-    /// With `--on-rotation`, which needs Linux, this process stays, and forked launches read the
-    /// values.
+    /// With `--on-rotation`, which needs Linux, this process stays, and trials read the values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Reads the inputs, finds the program and, without `--on-rotation`, reads the values, all on the
-/// worker.
+/// Prepares the inputs, finds the program and, without `--on-rotation`, reads the values. Runs on
+/// the worker, because each of these steps can hang.
 ///
 /// # Errors
 /// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.
-pub fn start<'a>(
+pub fn read<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
     inherited: &Inherited,
+    deadline: &Deadline,
 ) -> Result<Start<'a>, Report> {
-    worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
-        let program = prepared.find_program(command)?;
-        let launch = Launch {
-            prepared,
-            command,
-            program,
-        };
-        #[cfg(target_os = "linux")]
-        if let Some(rotation) = launch.prepared.options.rotation {
-            return Ok(Start::Supervised(launch, rotation));
-        }
-        let values = launch.all_values(deadline)?;
-        Ok(Start::Now(launch, values))
-    })
+    let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
+    let program = prepared.find_program(command)?;
+    let launch = Launch {
+        prepared,
+        command,
+        program,
+    };
+    #[cfg(target_os = "linux")]
+    if let Some(rotation) = launch.prepared.options.rotation {
+        return Ok(Start::Supervised(launch, rotation));
+    }
+    let values = launch.all_values(deadline)?;
+    Ok(Start::Now(launch, values))
 }
 
 pub struct Launch<'a> {

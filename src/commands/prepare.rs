@@ -42,57 +42,24 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
-/// command, because the plan doesn't have a file with a `path`.
-fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
-    let on_rotation = options.rotation.as_ref()?.on_rotation;
-    if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
-        return None;
-    }
-    let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
-                variables or of files in memory";
-    let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
-    Some(Problem::usage(text).help(remedy))
-}
-
-/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read.
-fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
-    if inputs.has_misplaced_option {
-        let text =
-            "there is nothing to read: the options come after `--`, so they belong to the command";
-        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-        return Problem::usage(text).help(help);
-    }
-    let nothing = "there is nothing to read: no --env was given, and";
-    if !declarations.is_empty() {
-        let names = declarations.join(" or ");
-        let text =
-            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
-        return Problem::configuration(text)
-            .help("add an entry, as in env: { DB_PASSWORD: prod/db:password }");
-    }
-
-    let example =
-        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
-    if !inputs.find_file {
-        return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
-            .help(example);
-    }
-    let directory = Path::new(".").canonicalize().unwrap_or_default();
-    let shown = directory.display();
-    let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
-    // The working directory of a service or container is often `/`.
-    let help = match directory == Path::new("/") {
-        true => {
-            "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
-        }
-        false => example,
-    };
-    Problem::usage(text)
-        .help(help)
-        // If there is a similar file nearby, the help names that file instead.
-        .help_if_some(missing_declaration_help(source))
+/// The launch or subcommand that asks for values. It decides which entries and options matter.
+pub enum Asker {
+    /// A launch passes variables and files to its command.
+    Launch,
+    /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
+    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
+    Poll,
+    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
+    Check { describes: bool },
+    /// `policy` covers a launch and all systemd credentials.
+    Policy,
+    /// `export` prints the variables of a launch.
+    Export,
+    /// `get` prints only the entry of its argument. Of the declarations, only the options and
+    /// aliases apply to this entry.
+    Get,
+    /// `credential` sends only the entry that a unit asks for.
+    Credential(SystemdCredential),
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
@@ -101,7 +68,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
 ///
 /// # Errors
 /// If there are errors in the inputs. Each step goes on after an error, so that one report has all
-/// of them.
+/// of them, except for those that another error may have caused.
 pub fn prepare(
     mut inputs: Inputs,
     asker: Asker,
@@ -109,39 +76,14 @@ pub fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
-    let (mut layers, mut read_files) = (Vec::new(), Vec::new());
-    if inputs.find_file || !inputs.files.is_empty() {
-        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-        let sections = match matches!(asker, Asker::Get) {
-            true => Sections::OptionsAndAliases,
-            false => Sections::All,
-        };
-        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-        inputs.errors.extend(declarations.errors);
-        // Options on the command line and in variables win over every declaration.
-        inputs.options = take(&mut inputs.options).over(declarations.options);
-        (layers, read_files) = (declarations.layers, declarations.names);
-    }
-    if !inputs.resolve_env.is_empty() {
-        let layer = inherited_layer(inherited, &inputs.resolve_env);
-        layers.extend(layer.map_err(|found| inputs.errors.extend(found)).ok());
-    }
-    layers.push(take(&mut inputs.layer));
-
-    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
-    inputs.errors.extend(unmet_requirements);
-    // Only a launch has a command that can be restarted, and `check` checks a launch.
-    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
-        options.rotation = None;
-    }
+    let (options, mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
     apply_options(&options, deadline);
     let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     print_input_notices(&mut inputs, options.verbose);
 
     let mut errors = take(&mut inputs.errors);
-    // After other errors, secrets-exec doesn't report that a systemd credential isn't declared or
-    // that there aren't any entries, because those errors may be the reason.
+    // A missing entry isn't reported together with other errors, because they may be the reason.
     let narrowed = asker.narrow(&mut layers);
     if errors.is_empty() {
         errors.extend(narrowed.err());
@@ -151,26 +93,20 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        let mut problem = no_entry_problem(&read_files, &inputs, &options.source);
-        if !inputs.resolve_env.is_empty() {
-            problem = problem.note("no variable that --resolve-env matches has a reference");
-        }
-        errors.push(problem);
+        errors.push(no_entry_problem(&read_files, &inputs, &options.source));
     }
 
-    let new_settings = Settings::new(&options, inherited);
-    let settings = new_settings.map_err(|found| errors.extend(found)).ok();
+    let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
-    let new_plan = Plan::new(layers, inherited, existing);
-    let plan = new_plan.map_err(|found| errors.extend(found)).ok();
+    let plan = value_or_add(Plan::new(layers, inherited, existing), &mut errors);
     if let Some(plan) = &plan {
         errors.extend(useless_signal_problem(&options, plan));
     }
-
     let (Some(mut settings), Some(plan), true) = (settings, plan, errors.is_empty()) else {
         return Err(errors.into());
     };
+
     settings.asks_identity = matches!(asker, Asker::Check { .. });
     let locators = plan.locators();
     // A name that may be a password isn't shown even if a server repeats it.
@@ -185,6 +121,40 @@ pub fn prepare(
         retained,
         plan,
     })
+}
+
+/// Reads the declarations, and merges their options into those of `inputs`. Returns the merged
+/// options, the layers of all inputs, and the names of the declarations that were read. A later
+/// layer overrides an earlier one. Moves the entries of the command line out of `inputs`, and adds
+/// every error to its errors.
+fn merge_inputs(
+    inputs: &mut Inputs,
+    asker: &Asker,
+    inherited: &Inherited,
+) -> (Options, Vec<Layer>, Vec<String>) {
+    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+    let sections = match matches!(asker, Asker::Get) {
+        true => Sections::OptionsAndAliases,
+        false => Sections::All,
+    };
+    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+    inputs.errors.extend(declarations.errors);
+    // Options on the command line and in variables win over every declaration.
+    inputs.options = take(&mut inputs.options).over(declarations.options);
+    let mut layers = declarations.layers;
+    if !inputs.resolve_env.is_empty() {
+        let layer = inherited_layer(inherited, &inputs.resolve_env);
+        layers.extend(value_or_add(layer, &mut inputs.errors));
+    }
+    layers.push(take(&mut inputs.layer));
+
+    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
+    inputs.errors.extend(unmet_requirements);
+    // Only a launch has a command that can be restarted, and `check` checks a launch.
+    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
+        options.rotation = None;
+    }
+    (options, layers, declarations.names)
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
@@ -240,6 +210,65 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     let mut warnings = take(&mut inputs.warnings);
     warnings.append(&mut inputs.options.ignored);
     terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+}
+
+/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
+/// that were read.
+fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
+    let nothing = "there is nothing to read: no --env was given, and";
+    let example =
+        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
+    let problem = if inputs.has_misplaced_option {
+        let text =
+            "there is nothing to read: the options come after `--`, so they belong to the command";
+        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+        Problem::usage(text).help(help)
+    } else if !declarations.is_empty() {
+        let names = declarations.join(" or ");
+        let text =
+            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
+        let help = "add an entry, as in env: { DB_PASSWORD: prod/db:password }";
+        Problem::configuration(text).help(help)
+    } else if !inputs.find_file {
+        let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
+        Problem::usage(text).help(example)
+    } else {
+        let directory = Path::new(".").canonicalize().unwrap_or_default();
+        let shown = directory.display();
+        let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
+        // The working directory of a service or container is often `/`.
+        let help = match directory == Path::new("/") {
+            true => {
+                "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
+            }
+            false => example,
+        };
+        // If there is a similar file nearby, the help names that file instead.
+        let similar_file = missing_declaration_help(source);
+        Problem::usage(text).help(help).help_if_some(similar_file)
+    };
+    match inputs.resolve_env.is_empty() {
+        true => problem,
+        false => problem.note("no variable that --resolve-env matches has a reference"),
+    }
+}
+
+/// Returns the value of `result`. If there are errors instead, adds them to `errors`.
+pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|found| errors.extend(found)).ok()
+}
+
+/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
+/// command, because the plan doesn't have a file with a `path`.
+fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
+    let on_rotation = options.rotation.as_ref()?.on_rotation;
+    if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
+        return None;
+    }
+    let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
+                variables or of files in memory";
+    let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
+    Some(Problem::usage(text).help(remedy))
 }
 
 /// Prints the warnings about texts, templates and modes that are probably not what their author
@@ -324,39 +353,19 @@ impl Prepared {
     }
 }
 
-/// The launch or subcommand that asks for values. It decides which entries and options matter.
-pub enum Asker {
-    /// A launch passes variables and files to its command.
-    Launch,
-    /// A poll is a launch for a command that already runs with `--on-rotation`. It doesn't repeat
-    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
-    Poll,
-    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
-    Check { describes: bool },
-    /// `policy` covers a launch and all systemd credentials.
-    Policy,
-    /// `export` prints the variables of a launch.
-    Export,
-    /// `get` prints only the entry of its argument. Of the declarations, only the options and
-    /// aliases apply to this entry.
-    Get,
-    /// `credential` sends only the entry that a unit asks for.
-    Credential(SystemdCredential),
-}
-
 impl Asker {
-    /// Removes from `layers` the entries that the asker doesn't need. Names the entries of a
-    /// requested credential after the unit that asks.
+    /// Removes from `layers` the entries that the asker doesn't need. In the entries of a requested
+    /// systemd credential, also replaces the unit with the one that asks.
     ///
     /// # Errors
-    /// If the requested credential isn't declared, or if several patterns match its unit.
+    /// If [`keep_credential`] fails.
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
                 let is_needed = |entry: &Entry| !matches!(entry.target, Target::Credential(_));
-                layers
-                    .iter_mut()
-                    .for_each(|layer| layer.entries.retain(is_needed));
+                for layer in layers {
+                    layer.entries.retain(is_needed);
+                }
                 Ok(())
             }
             // These askers need every entry.
@@ -366,12 +375,14 @@ impl Asker {
     }
 }
 
-/// Removes all entries from `layers` except those for the requested credential, and names them
-/// after the unit that asks. If a declaration lists the unit by its name, the entries of patterns
-/// don't apply, whichever file they are in.
+/// Removes all entries from `layers` except those for the requested credential, and replaces their
+/// unit with the one that asks. A declaration lists a unit by its name or by a pattern. If any
+/// declaration lists this unit by its name, the entries under patterns are removed, too, even those
+/// in other files.
 ///
 /// # Errors
-/// If no declaration lists the credential, or if several patterns match the unit.
+/// If no declaration lists the credential for this unit, or if the unit isn't listed by its name
+/// and several patterns match it.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
     let unit = declared_unit(layers, request)?;
     for layer in &mut *layers {

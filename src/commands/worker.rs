@@ -40,8 +40,8 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Reports on the work. A forked launch reports mostly to its parent process, and any other process
-/// to the service manager and on standard error.
+/// Reports on the work. A trial of a rotation reports mostly to its parent process, and any other
+/// process to the service manager and on standard error.
 pub trait Reporter {
     /// True if this process prints what it is waiting for, the warnings and notes about the work,
     /// and the error about a termination signal.
@@ -62,8 +62,8 @@ pub trait Reporter {
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// A process that isn't a forked launch watches the connection on which systemd asks for a
-/// credential, if there is one.
+/// A process that isn't a trial watches the connection on which systemd asks for a credential, if
+/// there is one.
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
@@ -246,8 +246,7 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// without a valid request. A forked launch, whose parent closes the gate on purpose, doesn't have
-/// one.
+/// without a valid request. A trial, whose parent closes the gate on purpose, doesn't have one.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

@@ -241,7 +241,7 @@ impl Delivery {
     }
 }
 
-/// A delivered file of a command under `--on-rotation`. The launch reports the file to its parent
+/// A delivered file of a command under `--on-rotation`. The trial reports the file to its parent
 /// process, which removes the file when the command has ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]

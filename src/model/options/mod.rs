@@ -249,10 +249,12 @@ impl TypedOptions {
         exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off the options that can't apply because of `higher`, a place with higher precedence,
-    /// and the options that need them. On systems other than Linux, also turns off those that need
-    /// Linux. Adds a text to `turned_off` or `ignored` for each, except for `quiet` and for an
-    /// option that is turned off only because it needs another one.
+    /// Turns off each option that can't apply because of `higher`, which is a place with higher
+    /// precedence. On systems other than Linux, also turns off the options that need Linux. The
+    /// options that need an option are turned off together with it.
+    ///
+    /// Adds a text about each option to `turned_off` or `ignored`. There is no text about `quiet`,
+    /// and none about an option that is turned off only because it needs another one.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
