@@ -402,7 +402,10 @@ impl Inputs {
                 (Takes::Texts(_), Some(text)) => {
                     text.split(',').map(|part| part.trim().into()).collect()
                 }
-                (_, _) => vec![value.to_owned()],
+                (Takes::Texts(_), None)
+                | (Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
+                    vec![value.to_owned()]
+                }
             };
             self.set_option(&mut options, option, &values, name);
             options.in_variables.insert(option.id);
@@ -560,23 +563,28 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 ///
 /// # Errors
 /// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
-/// have a `=`, or doesn't begin with a valid name. The error calls the option `shown_option`,
-/// because the name isn't known.
+/// have a `=`, or doesn't begin with a valid name. An error can't say which variable it is about,
+/// so most errors call the option `shown_option`, such as `--env number 2`. Only the error about
+/// several variables doesn't say which option it is.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
-    let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
-    let example = || format!("write {option} DB_PASSWORD=prod/db:password, without spaces");
+    let problem = |fault: Fault| {
+        let subject = format!("the value of {shown_option}");
+        Problem::from_fault(Status::Usage, fault.about(&subject))
+    };
     if assignment.starts_with(['\'', '"']) {
-        return Err(problem("begins with a quote: remove the quotes"));
+        let text = "begins with a quote: remove the quotes";
+        return Err(problem(Fault::new(text)));
     }
 
     // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
     let settings = assignment.split(';').map(str::trim);
     if settings.filter_map(assigned_name).count() > 1 {
-        return Err(problem("is a connection string, not a reference").help(URL_REMEDY));
+        let text = "is a connection string, not a reference";
+        return Err(problem(Fault::new(text).help(URL_REMEDY)));
     }
 
     // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
@@ -589,22 +597,42 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        let has_only_name = option == "--env" && is_name(assignment);
-        let help = example() + if has_only_name { PASSED_ON } else { "" };
-        return Err(problem("has no \"=\" after the variable name").help(help));
+        return Err(problem(missing_equals_sign(option, assignment)));
     };
-    let Some(parsed_name) = EnvName::parse(name) else {
-        if is_name(name.trim()) {
-            return Err(problem("has a space next to the variable name").help(example()));
+    match EnvName::parse(name) {
+        Some(name) => Ok((name, reference)),
+        None => Err(problem(invalid_name(option, name, reference))),
+    }
+}
+
+/// Returns the fault of an entry without a `=`, as a predicate. `entry` is the whole value of
+/// `option`.
+fn missing_equals_sign(option: &str, entry: &str) -> Fault {
+    let has_only_name = option == "--env" && is_name(entry);
+    let end = if has_only_name { PASSED_ON } else { "" };
+    let help = example_of_entry(option) + end;
+    Fault::new("has no \"=\" after the variable name").help(help)
+}
+
+/// Returns the fault of an entry `NAME=REF` whose name isn't valid, as a predicate.
+fn invalid_name(option: &str, name: &str, reference: &str) -> Fault {
+    if is_name(name.trim()) {
+        let fault = Fault::new("has a space next to the variable name");
+        return fault.help(example_of_entry(option));
+    }
+    let help = match name.split_once('/') {
+        Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => {
+            "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration"
         }
-        let text = "doesn't begin with a valid variable name";
-        return Err(problem(text).help(match name.split_once('/') {
-            Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
-            Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
-            None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
-        }));
+        Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
+        None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
     };
-    Ok((parsed_name, reference))
+    Fault::new("doesn't begin with a valid variable name").help(help)
+}
+
+/// Returns the help that shows how to write the value of `option`.
+fn example_of_entry(option: &str) -> String {
+    format!("write {option} DB_PASSWORD=prod/db:password, without spaces")
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
