@@ -39,7 +39,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
+    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
     with_variables,
 };
@@ -162,40 +162,46 @@ fn subcommand_invocation(
     matches: &mut ArgMatches,
     inherited: &Inherited,
 ) -> Result<Invocation, clap::Error> {
-    Ok(match name {
-        "check" => {
+    let Some(subcommand) = find_subcommand(name) else {
+        // clap only accepts the names in the table, so this doesn't happen.
+        return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
+    };
+    Ok(match subcommand.id {
+        SubcommandId::Check => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
             Invocation::Check(inputs, command, FromArgMatches::from_arg_matches(matches)?)
         }
-        "get" => {
+        SubcommandId::Get => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
             Invocation::Get(inputs, arguments)
         }
-        "policy" => {
+        SubcommandId::Policy => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Policy(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        "export" => {
+        SubcommandId::Export => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        "migrate" => {
+        SubcommandId::Migrate => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
             Invocation::Migrate(Box::new(arguments))
         }
-        "completions" => {
+        SubcommandId::Completions => {
             let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
             Invocation::Print(completion_script(shell))
         }
-        "man" => Invocation::Print(man_page()),
-        "schema" => Invocation::Print(SCHEMA.to_owned()),
-        CREDENTIAL => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
-        "install" => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
-        // clap only accepts the names of the subcommands above, so this doesn't happen.
-        _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
+        SubcommandId::Man => Invocation::Print(man_page()),
+        SubcommandId::Schema => Invocation::Print(SCHEMA.to_owned()),
+        SubcommandId::Credential => {
+            Invocation::Credential(Inputs::for_declarations(matches, inherited))
+        }
+        SubcommandId::Install => {
+            Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory)
+        }
     })
 }
 
