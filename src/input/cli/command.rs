@@ -261,16 +261,13 @@ subcommands! {
         with_short_help(command, Topic::Running).arg(words)
     };
     Get, "get", "prod/db:password", |command| {
-        let command = with_declarations(GetArguments::augment_args(command));
-        with_short_help(command, Topic::Variables)
+        with_short_help(with_declarations(GetArguments::augment_args(command)), Topic::Variables)
     };
     Policy, "policy", "--env DB_PASSWORD=prod/db:password", |command| {
-        let command = with_inputs(PolicyArguments::augment_args(command));
-        with_short_help(command, Topic::Requests)
+        with_short_help(with_inputs(PolicyArguments::augment_args(command)), Topic::Requests)
     };
     Export, "export", "--format shell --env DB_PASSWORD=prod/db:password", |command| {
-        let command = with_inputs(ExportArguments::augment_args(command));
-        with_short_help(command, Topic::Running)
+        with_short_help(with_inputs(ExportArguments::augment_args(command)), Topic::Running)
     };
     Migrate, "migrate", ".env --secret prod/app", MigrateArguments::augment_args;
     Completions, "completions", "bash", CompletionsArguments::augment_args;

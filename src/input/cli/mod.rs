@@ -162,46 +162,42 @@ fn subcommand_invocation(
     matches: &mut ArgMatches,
     inherited: &Inherited,
 ) -> Result<Invocation, clap::Error> {
-    let Some(subcommand) = find_subcommand(name) else {
-        // clap only accepts the names in the table, so this doesn't happen.
-        return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
-    };
-    Ok(match subcommand.id {
-        SubcommandId::Check => {
+    use SubcommandId::*;
+
+    // clap only accepts the names in the table, so this doesn't happen.
+    let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
+    Ok(match find_subcommand(name).ok_or_else(unknown)?.id {
+        Check => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
             Invocation::Check(inputs, command, FromArgMatches::from_arg_matches(matches)?)
         }
-        SubcommandId::Get => {
+        Get => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
             Invocation::Get(inputs, arguments)
         }
-        SubcommandId::Policy => {
+        Policy => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Policy(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        SubcommandId::Export => {
+        Export => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        SubcommandId::Migrate => {
+        Migrate => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
             Invocation::Migrate(Box::new(arguments))
         }
-        SubcommandId::Completions => {
+        Completions => {
             let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
             Invocation::Print(completion_script(shell))
         }
-        SubcommandId::Man => Invocation::Print(man_page()),
-        SubcommandId::Schema => Invocation::Print(SCHEMA.to_owned()),
-        SubcommandId::Credential => {
-            Invocation::Credential(Inputs::for_declarations(matches, inherited))
-        }
-        SubcommandId::Install => {
-            Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory)
-        }
+        Man => Invocation::Print(man_page()),
+        Schema => Invocation::Print(SCHEMA.to_owned()),
+        Credential => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
+        Install => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
     })
 }
 
@@ -577,20 +573,16 @@ fn split_assignment<'t>(
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
-    let problem = |fault: Fault| {
-        let subject = format!("the value of {shown_option}");
-        Problem::from_fault(Status::Usage, fault.about(&subject))
-    };
+    let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
+    let example = || format!("write {option} DB_PASSWORD=prod/db:password, without spaces");
     if assignment.starts_with(['\'', '"']) {
-        let text = "begins with a quote: remove the quotes";
-        return Err(problem(Fault::new(text)));
+        return Err(problem("begins with a quote: remove the quotes"));
     }
 
     // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
     let settings = assignment.split(';').map(str::trim);
     if settings.filter_map(assigned_name).count() > 1 {
-        let text = "is a connection string, not a reference";
-        return Err(problem(Fault::new(text).help(URL_REMEDY)));
+        return Err(problem("is a connection string, not a reference").help(URL_REMEDY));
     }
 
     // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
@@ -603,42 +595,31 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        return Err(problem(missing_equals_sign(option, assignment)));
+        let has_only_name = option == "--env" && is_name(assignment);
+        let help = example() + if has_only_name { PASSED_ON } else { "" };
+        return Err(problem("has no \"=\" after the variable name").help(help));
     };
     match EnvName::parse(name) {
         Some(name) => Ok((name, reference)),
-        None => Err(problem(invalid_name(option, name, reference))),
+        None if is_name(name.trim()) => {
+            Err(problem("has a space next to the variable name").help(example()))
+        }
+        None => {
+            let text = "doesn't begin with a valid variable name";
+            Err(problem(text).help(name_remedy(name, reference)))
+        }
     }
 }
 
-/// Returns the fault of an entry without a `=`, as a predicate. `entry` is the whole value of
-/// `option`.
-fn missing_equals_sign(option: &str, entry: &str) -> Fault {
-    let has_only_name = option == "--env" && is_name(entry);
-    let end = if has_only_name { PASSED_ON } else { "" };
-    let help = example_of_entry(option) + end;
-    Fault::new("has no \"=\" after the variable name").help(help)
-}
-
-/// Returns the fault of an entry `NAME=REF` whose name isn't valid, as a predicate.
-fn invalid_name(option: &str, name: &str, reference: &str) -> Fault {
-    if is_name(name.trim()) {
-        let fault = Fault::new("has a space next to the variable name");
-        return fault.help(example_of_entry(option));
-    }
-    let help = match name.split_once('/') {
+/// Returns the help for an entry `NAME=REF` whose name isn't valid.
+fn name_remedy(name: &str, reference: &str) -> &'static str {
+    match name.split_once('/') {
         Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => {
             "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration"
         }
         Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
         None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
-    };
-    Fault::new("doesn't begin with a valid variable name").help(help)
-}
-
-/// Returns the help that shows how to write the value of `option`.
-fn example_of_entry(option: &str) -> String {
-    format!("write {option} DB_PASSWORD=prod/db:password, without spaces")
+    }
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.
