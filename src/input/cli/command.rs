@@ -149,7 +149,7 @@ pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 pub const CREDENTIAL: &str = "credential";
 
-/// The name and the texts of a subcommand, and the function that adds its arguments.
+/// The id, the name and the texts of a subcommand, and the function that adds its arguments.
 pub struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,

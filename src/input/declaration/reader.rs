@@ -491,7 +491,7 @@ impl SourceFile {
         for mistake in mistakes {
             let kind = mistake.text_and_general_help();
             match group_of.get(&kind) {
-                // Mistakes in the syntax don't have a subject. Each of them is a problem of its own.
+                // Mistakes in the syntax don't have a subject, so each gets its own problem.
                 Some(&group) if !mistake.subject.is_empty() => {
                     groups[group].1.push(mistake.subject_and_line());
                 }
