@@ -312,9 +312,7 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here. The help is the first that
-    /// applies: what replaces an option of another tool, the subcommand that has the option, a
-    /// similar option, `-f` for a YAML file, or general help.
+    /// Returns the problem for an option that doesn't exist here.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -325,62 +323,85 @@ impl Line<'_> {
         if let Some(problem) = misread {
             return problem;
         }
-
-        // `--aws-region` means `--region`.
-        let name = option.trim_start_matches('-').trim_start_matches("aws-");
-        let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // An option is meant if one of its parts is written, as in `--kms` for `--kms-key`, or if
-        // its name is the value: `check --output json` means `--json`.
-        let is_foreign = replacement(option).is_some();
-        let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
-        let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
-        let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
-        let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
-        // The subcommand that has the option: `check` for `--offline`.
-        let subcommands = self.launch.get_subcommands();
-        let mut owners = subcommands.filter(|subcommand| has_option(subcommand, option));
-        let owner = owners.next().map(Command::get_name);
-        // For a subcommand, the help suggests only its own options.
-        let is_own = |text: &&str| {
-            let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
-            self.subcommand.is_none() || has_option(self.command, replacing_option)
-        };
-        // In `--json check`, the subcommand isn't a value of the option.
-        let is_value = |word: &&str| find_subcommand(word).is_none();
-        let value = self.value_of(option).filter(is_value).unwrap_or("…");
-        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080`, and
-        // `--password …` next to an entry, are options of the command.
-        let is_of_jq = option == "-r" && !value.contains('-');
-        let word = self.word_after(option).unwrap_or_default();
-        let mut own = self.own_words();
-        let has_entry = own.any(|word| word.starts_with("-e") || word.starts_with("--env"));
-        let is_of_command = (option == "-p" && word.parse::<u16>().is_ok())
-            || (option == "--password" && has_entry);
-        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
-        let is_output = option == "-o" || option.starts_with("--out");
-        let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
-        // A YAML file is a declaration: `--env-file app.yaml`.
-        let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
-        let general = "see secrets-exec -h, or put the command's options after the command";
-        let help = match (self.subcommand, ours, owner, similar) {
-            (_, _, None, None) if is_file => "use -f …".to_owned(),
-            (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
-            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
-            (.., Some(similar)) => format!("did you mean --{similar}?"),
-            (None, ..) => general.to_owned(),
-            // `get … -o key.pem`: subcommands print to standard output.
-            (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
-            (Some(_), ..) => self.example(),
-        };
-        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
-        // DB_` → `--env-from DB_=prod/db`.
-        let is_prefix = is_name(word) && word.ends_with('_');
-        let prefix = if is_prefix { word } else { "PREFIX_" };
-        let help = help.replace('…', value).replace("PREFIX_", prefix);
         // A password may be attached to the option: `--passwordhunter2`.
         let may_be_shown = is_quotable_value(option.trim_start_matches('-'));
         let shown = if may_be_shown { option } else { "--…" };
-        Problem::usage(format!("{} has no {shown} option", self.first_words())).help(help)
+        let text = format!("{} has no {shown} option", self.first_words());
+        Problem::usage(text).help(self.unknown_option_help(option))
+    }
+
+    /// Returns the help for an option that doesn't exist here: the first remedy that applies.
+    fn unknown_option_help(&self, option: &str) -> String {
+        // In `--json check`, the subcommand isn't a value of the option.
+        let is_value = |word: &&str| find_subcommand(word).is_none();
+        let value = self.value_of(option).filter(is_value).unwrap_or("…");
+        let is_output = option == "-o" || option.starts_with("--out");
+        // The subcommand that has the option: `check` for `--offline`.
+        let mut subcommands = self.launch.get_subcommands();
+        let owner = subcommands.find(|subcommand| has_option(subcommand, option));
+
+        if let Some(replacement) = self.replacement(option, value) {
+            replacement
+        } else if let (None, Some(owner)) = (self.subcommand, owner) {
+            format!("use secrets-exec {} {option} {value}", owner.get_name())
+        } else if let Some(similar) = self.similar_option(option, value) {
+            format!("did you mean --{similar}?")
+        } else if is_yaml(value) && !is_output && owner.is_none() {
+            // A YAML file is a declaration.
+            format!("use -f {value}")
+        } else if self.subcommand.is_none() {
+            "see secrets-exec -h, or put the command's options after the command".to_owned()
+        } else if is_output && value.contains(['.', '/']) {
+            // `get … -o key.pem`: subcommands print to standard output.
+            format!("{} >{value}", self.example())
+        } else {
+            self.example()
+        }
+    }
+
+    /// Returns the help for an option of another tool: what replaces it. `value` is the option's
+    /// value, or `…`. The result is `None` for any other option, for one that probably belongs to
+    /// the program that is started, for a declaration that is given as a .env file, and if the
+    /// subcommand doesn't have the replacing option.
+    fn replacement(&self, option: &str, value: &str) -> Option<String> {
+        let ours = replacement(option)?;
+        let word = self.word_after(option).unwrap_or_default();
+        let mut own = self.own_words();
+        let is_of_program = match option {
+            // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq.
+            "-r" => !value.contains('-'),
+            // A port: `-p 8080`.
+            "-p" => word.parse::<u16>().is_ok(),
+            // `--password …` next to an entry.
+            "--password" => own.any(|word| word.starts_with("-e") || word.starts_with("--env")),
+            _ => false,
+        };
+        let replacing_option = ours.split([' ', ',']).next().unwrap_or_default();
+        let is_own = self.subcommand.is_none() || has_option(self.command, replacing_option);
+        // `--env-file app.yaml` doesn't need `migrate`, because a YAML file is a declaration.
+        let is_declaration = replacing_option == "-f" && is_yaml(value);
+        if is_of_program || !is_own || is_declaration {
+            return None;
+        }
+        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
+        // DB_` → `--env-from DB_=prod/db`.
+        let help = self.with_written_words(&format!("use {ours}"));
+        let is_prefix = is_name(word) && word.ends_with('_');
+        let prefix = if is_prefix { word } else { "PREFIX_" };
+        Some(help.replace('…', value).replace("PREFIX_", prefix))
+    }
+
+    /// Returns our option that an unknown one probably means. Its name is similar, or has a part
+    /// that begins with the unknown name, as in `--kms` for `--kms-key`. Or its name is the value:
+    /// `check --output json` means `--json`. The result is `None` without such an option.
+    fn similar_option(&self, option: &str, value: &str) -> Option<&str> {
+        // `--aws-region` means `--region`.
+        let name = option.trim_start_matches('-').trim_start_matches("aws-");
+        let options = || self.command.get_arguments().filter_map(Arg::get_long);
+        let may_be_part = name.len() > 2 && replacement(option).is_none();
+        let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
+        let is_meant = |long: &&str| (may_be_part && has_part(long)) || *long == value;
+        one_letter_away(name, options()).or_else(|| options().find(is_meant))
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -553,6 +574,10 @@ impl Line<'_> {
         };
         Some(Problem::usage(text).help(help))
     }
+}
+
+fn is_yaml(file: &str) -> bool {
+    matches!(file.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
 /// Returns what an option accepts, such as `a duration with a unit`. This is the error of the
