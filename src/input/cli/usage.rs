@@ -528,9 +528,7 @@ impl Line<'_> {
     /// Returns the problem for the word with this number if it is an option's second value, as in
     /// `--timeout 5 min` and `-e PASSWORD= prod/db:password`. Returns `None` for any other word.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
-        let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
-            return None;
-        };
+        let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
         // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
         let mut words_after = self.words[number - 1..].iter().copied();
