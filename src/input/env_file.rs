@@ -122,7 +122,7 @@ fn too_large(file: &str) -> Problem {
 ///
 /// # Errors
 /// If lines are malformed or have an invalid name (one error for each), or if the file as a whole
-/// can't be used.
+/// can't be used. If this isn't a .env file at all, one error about the file replaces all others.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -131,10 +131,6 @@ pub fn parse_env_file(
 ) -> Result<EnvFile, Vec<Problem>> {
     // For Python's universal newlines, `\r\n` and `\r` also end a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    if lines.trim_start().starts_with('{') {
-        let json = error(file, "this file is JSON, not a .env file");
-        return Err(vec![json.help("store the JSON itself as the secret")]);
-    }
     let statements = statements(&lines);
     let patterns = [&arguments.only, &arguments.except, &arguments.literal];
     let unmatched = patterns.map(|patterns| unmatched_patterns(file, &statements, patterns));
@@ -151,31 +147,15 @@ pub fn parse_env_file(
     ));
 
     if found.variables.is_empty() && found.errors.is_empty() {
-        // An `--only` that matches nothing is the most likely reason.
         let [unmatched_only, ..] = unmatched;
-        found.errors.push(match unmatched_only.first() {
-            Some(text) => Problem::configuration(text),
-            None => {
-                let help = "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
-                error(file, "this file doesn't have any variables to move").help(help)
-            }
-        });
+        found.errors.push(nothing_to_move(file, &unmatched_only));
     }
     // Escapes can make the JSON larger than the file.
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
-    // If this isn't a .env file at all, one error about the file replaces the errors about its
-    // lines. YAML begins with a line such as `services:` or `name: A`.
-    let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
-    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
-    let first_line = lines.lines().find(has_text);
-    if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
-        let help = format!("use -f {file}");
-        found.errors = vec![error(file, "this file is a declaration, not a .env file").help(help)];
-    } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
-        let help = "copy the variables into a .env file, as NAME=VALUE";
-        found.errors = vec![error(file, "this file is YAML, not a .env file").help(help)];
+    if let Some(problem) = other_format(file, &lines, &found) {
+        return Err(vec![problem]);
     }
     if !found.errors.is_empty() {
         return Err(found.errors);
@@ -191,6 +171,38 @@ pub fn parse_env_file(
     let expansions = expansion_warnings(&found.variables, arguments);
     found.warnings.extend(expansions);
     Ok(found)
+}
+
+/// Returns the error about a file without any variables to move. `unmatched_only` has a sentence
+/// for each pattern of `--only` that matches nothing, which is the most likely reason.
+fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
+    match unmatched_only.first() {
+        Some(text) => Problem::configuration(text),
+        None => {
+            let help = "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
+            error(file, "this file doesn't have any variables to move").help(help)
+        }
+    }
+}
+
+/// Returns the error about a file in a different format: JSON, a declaration if there are errors,
+/// or YAML if there aren't any variables. Returns `None` for any other file.
+fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
+    // YAML begins with a line such as `services:` or `name: A`.
+    let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
+    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
+    let first_line = lines.lines().find(has_text);
+    let (format, help) = if lines.trim_start().starts_with('{') {
+        ("JSON", "store the JSON itself as the secret".to_owned())
+    } else if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
+        ("a declaration", format!("use -f {file}"))
+    } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
+        let help = "copy the variables into a .env file, as NAME=VALUE";
+        ("YAML", help.to_owned())
+    } else {
+        return None;
+    };
+    Some(error(file, format!("this file is {format}, not a .env file")).help(help))
 }
 
 /// Returns the warnings about values that contain `$`, which some readers of .env files expand. A

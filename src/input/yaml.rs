@@ -222,7 +222,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
                 // Messages are about the alias, not about its anchor.
                 return Ok(Node { position, ..copied });
             }
-            // All other events end something.
+            // The other events that can follow here end a sequence, a mapping or the document.
             _ => return Err((position, Fault::new("a value is missing here"))),
         };
 

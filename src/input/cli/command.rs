@@ -149,8 +149,9 @@ pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 pub const CREDENTIAL: &str = "credential";
 
-/// The name and the texts of a subcommand, and the function that adds its arguments.
+/// The id, the name and the texts of a subcommand, and the function that adds its arguments.
 pub struct Subcommand {
+    pub id: SubcommandId,
     pub name: &'static str,
     /// The text of `--help` and of the man page. The first line is also in `-h`. Some texts have a
     /// paragraph below it. All of them have the usage and examples at the end.
@@ -235,54 +236,48 @@ pub fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes a row of [`SUBCOMMANDS`], with the text of its file in `help/`.
-macro_rules! subcommand {
-    ($name:literal, $example:literal, $arguments:expr) => {
-        Subcommand {
+/// Makes [`SUBCOMMANDS`] and [`SubcommandId`] from rows: the id, the name, the example, and the
+/// function that adds the arguments. The text of each row is in a file in `help/`.
+macro_rules! subcommands {
+    ($($id:ident, $name:literal, $example:literal, $arguments:expr;)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub enum SubcommandId { $($id),* }
+
+        /// The subcommands in the order of `--help`.
+        pub static SUBCOMMANDS: &[Subcommand] = &[$(Subcommand {
+            id: SubcommandId::$id,
             name: $name,
             help: include_str!(concat!("help/", $name, ".txt")),
             example: $example,
             arguments: $arguments,
-        }
+        }),*];
     };
 }
 
-/// The subcommands in the order of `--help`.
-pub static SUBCOMMANDS: [Subcommand; 10] = [
-    subcommand!("check", "--env DB_PASSWORD=prod/db:password", |command| {
+subcommands! {
+    Check, "check", "--env DB_PASSWORD=prod/db:password", |command| {
         let words = command_argument("Also check that this command can be found");
         let command = with_inputs(CheckArguments::augment_args(command));
         with_short_help(command, Topic::Running).arg(words)
-    }),
-    subcommand!("get", "prod/db:password", |command| {
-        let command = with_declarations(GetArguments::augment_args(command));
-        with_short_help(command, Topic::Variables)
-    }),
-    subcommand!("policy", "--env DB_PASSWORD=prod/db:password", |command| {
-        let command = with_inputs(PolicyArguments::augment_args(command));
-        with_short_help(command, Topic::Requests)
-    }),
-    subcommand!(
-        "export",
-        "--format shell --env DB_PASSWORD=prod/db:password",
-        |command| {
-            let command = with_inputs(ExportArguments::augment_args(command));
-            with_short_help(command, Topic::Running)
-        }
-    ),
-    subcommand!(
-        "migrate",
-        ".env --secret prod/app",
-        MigrateArguments::augment_args
-    ),
-    subcommand!("completions", "bash", CompletionsArguments::augment_args),
-    subcommand!("man", ">secrets-exec.1", |command| command),
-    subcommand!("schema", ">secrets-exec.schema.json", |command| command),
-    subcommand!("credential", "-f /etc/secrets-exec.yaml", |command| {
+    };
+    Get, "get", "prod/db:password", |command| {
+        with_short_help(with_declarations(GetArguments::augment_args(command)), Topic::Variables)
+    };
+    Policy, "policy", "--env DB_PASSWORD=prod/db:password", |command| {
+        with_short_help(with_inputs(PolicyArguments::augment_args(command)), Topic::Requests)
+    };
+    Export, "export", "--format shell --env DB_PASSWORD=prod/db:password", |command| {
+        with_short_help(with_inputs(ExportArguments::augment_args(command)), Topic::Running)
+    };
+    Migrate, "migrate", ".env --secret prod/app", MigrateArguments::augment_args;
+    Completions, "completions", "bash", CompletionsArguments::augment_args;
+    Man, "man", ">secrets-exec.1", |command| command;
+    Schema, "schema", ">secrets-exec.schema.json", |command| command;
+    Credential, "credential", "-f /etc/secrets-exec.yaml", |command| {
         with_short_help(with_declarations(command), Topic::Variables)
-    }),
-    subcommand!("install", "/shared", InstallArguments::augment_args),
-];
+    };
+    Install, "install", "/shared", InstallArguments::augment_args;
+}
 
 const ENTRIES: &str = "What to resolve";
 

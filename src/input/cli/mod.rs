@@ -39,7 +39,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
 use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, completion_script,
+    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
     with_variables,
 };
@@ -162,40 +162,42 @@ fn subcommand_invocation(
     matches: &mut ArgMatches,
     inherited: &Inherited,
 ) -> Result<Invocation, clap::Error> {
-    Ok(match name {
-        "check" => {
+    use SubcommandId::*;
+
+    // clap only accepts the names in the table, so this doesn't happen.
+    let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
+    Ok(match find_subcommand(name).ok_or_else(unknown)?.id {
+        Check => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
             Invocation::Check(inputs, command, FromArgMatches::from_arg_matches(matches)?)
         }
-        "get" => {
+        Get => {
             let arguments = GetArguments::from_arg_matches(matches)?;
             let inputs = Inputs::for_reference(&arguments.reference, matches, inherited);
             Invocation::Get(inputs, arguments)
         }
-        "policy" => {
+        Policy => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Policy(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        "export" => {
+        Export => {
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        "migrate" => {
+        Migrate => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations = named_declarations(arguments.declarations, inherited);
             Invocation::Migrate(Box::new(arguments))
         }
-        "completions" => {
+        Completions => {
             let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
             Invocation::Print(completion_script(shell))
         }
-        "man" => Invocation::Print(man_page()),
-        "schema" => Invocation::Print(SCHEMA.to_owned()),
-        CREDENTIAL => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
-        "install" => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
-        // clap only accepts the names of the subcommands above, so this doesn't happen.
-        _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
+        Man => Invocation::Print(man_page()),
+        Schema => Invocation::Print(SCHEMA.to_owned()),
+        Credential => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
+        Install => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
     })
 }
 
@@ -402,7 +404,10 @@ impl Inputs {
                 (Takes::Texts(_), Some(text)) => {
                     text.split(',').map(|part| part.trim().into()).collect()
                 }
-                (_, _) => vec![value.to_owned()],
+                (Takes::Texts(_), None)
+                | (Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
+                    vec![value.to_owned()]
+                }
             };
             self.set_option(&mut options, option, &values, name);
             options.in_variables.insert(option.id);
@@ -560,8 +565,9 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 ///
 /// # Errors
 /// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
-/// have a `=`, or doesn't begin with a valid name. The error calls the option `shown_option`,
-/// because the name isn't known.
+/// have a `=`, or doesn't begin with a valid name. An error can't say which variable it is about,
+/// so most errors call the option `shown_option`, such as `--env number 2`. Only the error about
+/// several variables doesn't say which option it is.
 fn split_assignment<'t>(
     option: &str,
     shown_option: &str,
@@ -593,18 +599,27 @@ fn split_assignment<'t>(
         let help = example() + if has_only_name { PASSED_ON } else { "" };
         return Err(problem("has no \"=\" after the variable name").help(help));
     };
-    let Some(parsed_name) = EnvName::parse(name) else {
-        if is_name(name.trim()) {
-            return Err(problem("has a space next to the variable name").help(example()));
+    match EnvName::parse(name) {
+        Some(name) => Ok((name, reference)),
+        None if is_name(name.trim()) => {
+            Err(problem("has a space next to the variable name").help(example()))
         }
-        let text = "doesn't begin with a valid variable name";
-        return Err(problem(text).help(match name.split_once('/') {
-            Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration",
-            Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
-            None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
-        }));
-    };
-    Ok((parsed_name, reference))
+        None => {
+            let text = "doesn't begin with a valid variable name";
+            Err(problem(text).help(name_remedy(name, reference)))
+        }
+    }
+}
+
+/// Returns the help for an entry `NAME=REF` whose name isn't valid.
+fn name_remedy(name: &str, reference: &str) -> &'static str {
+    match name.split_once('/') {
+        Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => {
+            "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration"
+        }
+        Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
+        None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
+    }
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.

@@ -12,7 +12,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::{
-    CREDENTIAL, SUBCOMMANDS, Subcommand, find_subcommand, has_option, misread_option_problem,
+    SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
 };
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away, replacement};
@@ -36,7 +36,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     };
 
     let has_command = words.iter().any(|word| word == "--");
-    let accepts_command = subcommand.is_none_or(|row| row.name == "check");
+    let accepts_command = subcommand.is_none_or(|row| row.id == SubcommandId::Check);
     let argument = context(&error, ContextKind::InvalidArg);
     let mut own_words = line.own_words();
     // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
@@ -96,6 +96,18 @@ struct Line<'a> {
     launch: &'a Command,
 }
 
+/// The argument of `get` in an example. A reference of the user replaces it and the other samples.
+const GET: &str = "secrets-exec get prod/db:password";
+
+/// The path of parameters in an example.
+const PARAMETERS: &str = "ssm:/prod/app/";
+
+/// The whole secret in an example.
+const SECRET: &str = "prod/app";
+
+/// The variable in an example. An example of a declaration only has a part of it.
+const VARIABLE: &str = "--env DB_PASSWORD=prod/db:password";
+
 impl Line<'_> {
     /// Returns the words with which the line begins: `secrets-exec check`.
     fn first_words(&self) -> String {
@@ -103,6 +115,36 @@ impl Line<'_> {
             Some(row) => format!("secrets-exec {}", row.name),
             None => "secrets-exec".to_owned(),
         }
+    }
+
+    /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
+    fn own_words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().copied().take_while(|word| *word != "--")
+    }
+
+    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
+    fn word_after(&self, option: &str) -> Option<&str> {
+        let parts = self.own_words().flat_map(|word| word.split('='));
+        parts.skip_while(|part| *part != option).nth(1)
+    }
+
+    /// Returns the value of an option, which may be another tool's. The result is `None` if the
+    /// line doesn't have the option, if the option is followed by a different one, or if messages
+    /// may not show the value.
+    fn value_of(&self, option: &str) -> Option<&str> {
+        let value = self.word_after(option)?;
+        (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
+    }
+
+    /// Lists the values that an argument accepts, if they are a fixed list. `name` is an option
+    /// such as `--format`, or the name of a positional argument, such as `SHELL`.
+    fn possible_values(&self, name: &str) -> Option<String> {
+        let id = name.trim_matches('-').to_lowercase();
+        let mut arguments = self.command.get_arguments();
+        let argument = arguments.find(|argument| argument.get_id().as_str() == id)?;
+        let values = argument.get_possible_values();
+        let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works, with
@@ -137,49 +179,51 @@ impl Line<'_> {
     /// Returns an example with the user's own reference and variable or, without a reference, the
     /// user's declaration: `get --env KEY=prod/stripe:key` → `use secrets-exec get
     /// prod/stripe:key`. For a path, which `get` can't read, the result is a command with `export`.
+    /// An example with a path only gets a parameter.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
-        let is_migrate = self.subcommand.is_some_and(|row| row.name == "migrate");
+        let is_migrate = self.subcommand.map(|row| row.id) == Some(SubcommandId::Migrate);
         let Some((name, reference)) = self.written_reference().filter(|_| !is_migrate) else {
-            let file = self.value_of("-f").or(self.value_of("--file"));
-            let file = file.filter(|_| self.subcommand.is_some());
-            return file.map_or(example.to_owned(), |file| {
-                example.replace("--env DB_PASSWORD=prod/db:password", &format!("-f {file}"))
-            });
+            return self.with_written_declaration(example);
         };
-        let (secret, fields) = split_secret(&reference);
-        let is_get = example.contains("secrets-exec get ");
-        let key = fields.or(self.written_key(&reference, is_get));
+        let (secret, _) = split_secret(&reference);
+        let mut samples = [GET, PARAMETERS, SECRET].into_iter();
+        let sample = samples.find(|sample| example.contains(sample));
+        let whole = self.whole_reference(&reference, sample == Some(GET));
+        match sample {
+            Some(GET) if whole.ends_with('/') => {
+                format!("use secrets-exec export --format shell --env-from {whole}")
+            }
+            Some(GET) => example.replace("prod/db:password", &whole),
+            Some(PARAMETERS) if !secret.starts_with("ssm:") => example.to_owned(),
+            Some(sample) => example.replace(sample, secret),
+            None => with_variable(example, name, &whole),
+        }
+    }
+
+    /// Returns an example with the user's declaration instead of a variable. The example doesn't
+    /// change for a launch, or if the line doesn't have a declaration.
+    fn with_written_declaration(&self, example: &str) -> String {
+        let file = self.value_of("-f").or(self.value_of("--file"));
+        match file.filter(|_| self.subcommand.is_some()) {
+            Some(file) => example.replace(VARIABLE, &format!("-f {file}")),
+            None => example.to_owned(),
+        }
+    }
+
+    /// Returns a reference of the user, with the key, the stage and the version that are written
+    /// next to it: `get prod/db --key password` → `prod/db:password`. `is_for_get` is true if the
+    /// reference becomes the argument of `get`.
+    fn whole_reference(&self, reference: &str, is_for_get: bool) -> String {
+        let (secret, fields) = split_secret(reference);
+        let key = fields.or(self.written_key(reference, is_for_get));
         // jq's `.password` is the key `password`.
         let key = key.unwrap_or_default().trim_start_matches('.');
         let stage = self.value_of("--version-stage").unwrap_or_default();
         // A version id doesn't read like a name, so it isn't shown.
         let version = self.word_after("--version-id").map_or("", |_| "VERSION-ID");
-        let written = format!("{secret}:{key}:{stage}:{version}");
-        let written = written.trim_end_matches(':');
-        // Unlike a variable, `secrets-exec get` doesn't need a key.
-        if is_get {
-            return match written.ends_with('/') {
-                true => format!("use secrets-exec export --format shell --env-from {written}"),
-                false => example.replace("prod/db:password", written),
-            };
-        }
-
-        let variable_of_reference = variable_for(written);
-        let written_name = Some(name).filter(|name| is_name(name));
-        let variable = written_name.or(variable_of_reference.as_deref());
-        let env_from = example.replace("--env DB_PASSWORD=prod/db:password", "--env-from prod/db");
-        let example = example.replace("DB_PASSWORD", variable.unwrap_or("DB_PASSWORD"));
-        match variable_of_reference {
-            // These examples need a whole secret or a path: `--env-from APP_=prod/app`.
-            _ if example.contains("ssm:/prod/app/") && !secret.starts_with("ssm:") => example,
-            _ if example.contains("ssm:/prod/app/") => example.replace("ssm:/prod/app/", secret),
-            _ if example.contains("prod/app") => example.replace("prod/app", secret),
-            Some(_) => example.replace("prod/db:password", written),
-            // A variable needs a key. A reference without a key gets the key of the example.
-            None if written_name.is_some() => example.replace("prod/db", written),
-            None => env_from.replace("prod/db", written),
-        }
+        let whole = format!("{secret}:{key}:{stage}:{version}");
+        whole.trim_end_matches(':').to_owned()
     }
 
     /// Finds the first reference before `--`, or the AWS CLI's name or path of a parameter. Returns
@@ -194,7 +238,7 @@ impl Line<'_> {
             // The AWS CLI has `aws ssm get-parameter --name /prod/app/level`.
             let is_parameter = ["name", "parameter"].contains(&option);
             // The AWS CLI has `aws ssm get-parameters-by-path --path /prod/app`.
-            let is_path = replacement(previous).is_some_and(|ours| ours.contains("ssm:"));
+            let is_path = replacement(previous).is_some_and(|ours| ours.contains(PARAMETERS));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };
                 let reference = format!("ssm:{}{end}", word.trim_end_matches(['/', '*']));
@@ -212,11 +256,11 @@ impl Line<'_> {
     }
 
     /// Returns the key that is written next to a reference, as in `get --key password prod/db` and
-    /// `read prod/db password`.
-    fn written_key(&self, reference: &str, is_get: bool) -> Option<&str> {
+    /// `read prod/db password`. A key without an option is only found if `is_for_get` is true.
+    fn written_key(&self, reference: &str, is_for_get: bool) -> Option<&str> {
         let mut after_reference = self.own_words().skip_while(|word| *word != reference);
         // In `run prod/db app`, the word after the reference is the command.
-        let is_key = |word: &&str| is_get && is_name(word) && reads_like_a_name(word);
+        let is_key = |word: &&str| is_for_get && is_name(word) && reads_like_a_name(word);
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
         let value = options.find_map(|option| self.value_of(option));
@@ -224,46 +268,16 @@ impl Line<'_> {
         value.or(next).filter(|key| *key != "SecretString")
     }
 
-    /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
-    fn own_words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().copied().take_while(|word| *word != "--")
-    }
-
-    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
-    fn word_after(&self, option: &str) -> Option<&str> {
-        let parts = self.own_words().flat_map(|word| word.split('='));
-        parts.skip_while(|part| *part != option).nth(1)
-    }
-
-    /// Returns the value of an option, which may be another tool's. The result is `None` if the
-    /// line doesn't have the option, if the option is followed by a different one, or if messages
-    /// may not show the value.
-    fn value_of(&self, option: &str) -> Option<&str> {
-        let value = self.word_after(option)?;
-        (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
-    }
-
-    /// Lists the values that an argument accepts, if they are a fixed list. `name` is an option
-    /// such as `--format`, or the name of a positional argument, such as `SHELL`.
-    fn possible_values(&self, name: &str) -> Option<String> {
-        let id = name.trim_matches('-').to_lowercase();
-        let mut arguments = self.command.get_arguments();
-        let argument = arguments.find(|argument| argument.get_id().as_str() == id)?;
-        let values = argument.get_possible_values();
-        let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
-        (!names.is_empty()).then(|| names.join(", "))
-    }
-
     /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or
     /// `<REF>`.
     fn missing_argument(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
         let text = match self.possible_values(name) {
-            Some(values) if name.starts_with('-') => {
-                format!("{name} is missing: it must be one of {values}")
+            _ if !name.starts_with('-') => {
+                format!("{} needs an argument: {name}", self.first_words())
             }
-            None if name.starts_with('-') => format!("{name} is missing"),
-            Some(_) | None => format!("{} needs an argument: {name}", self.first_words()),
+            Some(values) => format!("{name} is missing: it must be one of {values}"),
+            None => format!("{name} is missing"),
         };
         Problem::usage(text).help(self.example())
     }
@@ -298,9 +312,7 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here. The help is the first that
-    /// applies: what replaces an option of another tool, the subcommand that has the option, a
-    /// similar option, `-f` for a YAML file, or general help.
+    /// Returns the problem for an option that doesn't exist here.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -311,62 +323,85 @@ impl Line<'_> {
         if let Some(problem) = misread {
             return problem;
         }
-
-        // `--aws-region` means `--region`.
-        let name = option.trim_start_matches('-').trim_start_matches("aws-");
-        let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // An option is meant if one of its parts is written, as in `--kms` for `--kms-key`, or if
-        // its name is the value: `check --output json` means `--json`.
-        let is_foreign = replacement(option).is_some();
-        let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
-        let is_part = |long: &&str| name.len() > 2 && !is_foreign && has_part(long);
-        let is_meant = |long: &&str| is_part(long) || self.value_of(option) == Some(long);
-        let similar = one_letter_away(name, options()).or_else(|| options().find(is_meant));
-        // The subcommand that has the option: `check` for `--offline`.
-        let subcommands = self.launch.get_subcommands();
-        let mut owners = subcommands.filter(|subcommand| has_option(subcommand, option));
-        let owner = owners.next().map(Command::get_name);
-        // For a subcommand, the help suggests only its own options.
-        let is_own = |text: &&str| {
-            let replacing_option = text.split([' ', ',']).next().unwrap_or_default();
-            self.subcommand.is_none() || has_option(self.command, replacing_option)
-        };
-        // In `--json check`, the subcommand isn't a value of the option.
-        let is_value = |word: &&str| find_subcommand(word).is_none();
-        let value = self.value_of(option).filter(is_value).unwrap_or("…");
-        // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq. `-p 8080`, and
-        // `--password …` next to an entry, are options of the command.
-        let is_of_jq = option == "-r" && !value.contains('-');
-        let word = self.word_after(option).unwrap_or_default();
-        let mut own = self.own_words();
-        let has_entry = own.any(|word| word.starts_with("-e") || word.starts_with("--env"));
-        let is_of_command = (option == "-p" && word.parse::<u16>().is_ok())
-            || (option == "--password" && has_entry);
-        let ours = replacement(option).filter(|text| is_own(text) && !is_of_jq && !is_of_command);
-        let is_output = option == "-o" || option.starts_with("--out");
-        let is_yaml = matches!(value.rsplit_once('.'), Some((_, "yaml" | "yml")));
-        // A YAML file is a declaration: `--env-file app.yaml`.
-        let is_file = is_yaml && !is_output && ours.is_none_or(|text| text.starts_with("-f"));
-        let general = "see secrets-exec -h, or put the command's options after the command";
-        let help = match (self.subcommand, ours, owner, similar) {
-            (_, _, None, None) if is_file => "use -f …".to_owned(),
-            (_, Some(ours), ..) => self.with_written_words(&format!("use {ours}")),
-            (None, None, Some(owner), _) => format!("use secrets-exec {owner} {option} …"),
-            (.., Some(similar)) => format!("did you mean --{similar}?"),
-            (None, ..) => general.to_owned(),
-            // `get … -o key.pem`: subcommands print to standard output.
-            (Some(_), ..) if is_output && value.contains(['.', '/']) => self.example() + " >…",
-            (Some(_), ..) => self.example(),
-        };
-        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
-        // DB_` → `--env-from DB_=prod/db`.
-        let is_prefix = is_name(word) && word.ends_with('_');
-        let prefix = if is_prefix { word } else { "PREFIX_" };
-        let help = help.replace('…', value).replace("PREFIX_", prefix);
         // A password may be attached to the option: `--passwordhunter2`.
         let may_be_shown = is_quotable_value(option.trim_start_matches('-'));
         let shown = if may_be_shown { option } else { "--…" };
-        Problem::usage(format!("{} has no {shown} option", self.first_words())).help(help)
+        let text = format!("{} has no {shown} option", self.first_words());
+        Problem::usage(text).help(self.unknown_option_help(option))
+    }
+
+    /// Returns the help for an option that doesn't exist here: the first remedy that applies.
+    fn unknown_option_help(&self, option: &str) -> String {
+        // In `--json check`, the subcommand isn't a value of the option.
+        let is_value = |word: &&str| find_subcommand(word).is_none();
+        let value = self.value_of(option).filter(is_value).unwrap_or("…");
+        let is_output = option == "-o" || option.starts_with("--out");
+        // The subcommand that has the option: `check` for `--offline`.
+        let mut subcommands = self.launch.get_subcommands();
+        let owner = subcommands.find(|subcommand| has_option(subcommand, option));
+
+        if let Some(replacement) = self.replacement(option, value) {
+            replacement
+        } else if let (None, Some(owner)) = (self.subcommand, owner) {
+            format!("use secrets-exec {} {option} {value}", owner.get_name())
+        } else if let Some(similar) = self.similar_option(option, value) {
+            format!("did you mean --{similar}?")
+        } else if is_yaml(value) && !is_output && owner.is_none() {
+            // A YAML file is a declaration.
+            format!("use -f {value}")
+        } else if self.subcommand.is_none() {
+            "see secrets-exec -h, or put the command's options after the command".to_owned()
+        } else if is_output && value.contains(['.', '/']) {
+            // `get … -o key.pem`: subcommands print to standard output.
+            format!("{} >{value}", self.example())
+        } else {
+            self.example()
+        }
+    }
+
+    /// Returns the help for an option of another tool: what replaces it. `value` is the option's
+    /// value, or `…`. The result is `None` for any other option, for one that probably belongs to
+    /// the program that is started, for a declaration that is given as a .env file, and if the
+    /// subcommand doesn't have the replacing option.
+    fn replacement(&self, option: &str, value: &str) -> Option<String> {
+        let ours = replacement(option)?;
+        let word = self.word_after(option).unwrap_or_default();
+        let mut own = self.own_words();
+        let is_of_program = match option {
+            // `-r us-east-1` means `--region`. Otherwise, `-r` is an option of jq.
+            "-r" => !value.contains('-'),
+            // A port: `-p 8080`.
+            "-p" => word.parse::<u16>().is_ok(),
+            // `--password …` next to an entry.
+            "--password" => own.any(|word| word.starts_with("-e") || word.starts_with("--env")),
+            _ => false,
+        };
+        let replacing_option = ours.split([' ', ',']).next().unwrap_or_default();
+        let is_own = self.subcommand.is_none() || has_option(self.command, replacing_option);
+        // `--env-file app.yaml` doesn't need `migrate`, because a YAML file is a declaration.
+        let is_declaration = replacing_option == "-f" && is_yaml(value);
+        if is_of_program || !is_own || is_declaration {
+            return None;
+        }
+        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
+        // DB_` → `--env-from DB_=prod/db`.
+        let help = self.with_written_words(&format!("use {ours}"));
+        let is_prefix = is_name(word) && word.ends_with('_');
+        let prefix = if is_prefix { word } else { "PREFIX_" };
+        Some(help.replace('…', value).replace("PREFIX_", prefix))
+    }
+
+    /// Returns our option that an unknown one probably means. Its name is similar, or has a part
+    /// that begins with the unknown name, as in `--kms` for `--kms-key`. Or its name is the value:
+    /// `check --output json` means `--json`. The result is `None` without such an option.
+    fn similar_option(&self, option: &str, value: &str) -> Option<&str> {
+        // `--aws-region` means `--region`.
+        let name = option.trim_start_matches('-').trim_start_matches("aws-");
+        let options = || self.command.get_arguments().filter_map(Arg::get_long);
+        let may_be_part = name.len() > 2 && replacement(option).is_none();
+        let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
+        let is_meant = |long: &&str| (may_be_part && has_part(long)) || *long == value;
+        one_letter_away(name, options()).or_else(|| options().find(is_meant))
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -415,17 +450,19 @@ impl Line<'_> {
             return problem;
         }
 
-        match self.subcommand.map(|row| row.name) {
+        match self.subcommand.map(|row| row.id) {
             None => self.misplaced_word(word, number),
-            Some("get") => {
+            Some(SubcommandId::Get) => {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help(match word.contains([':', '/']) {
                     true => "run it once for each reference",
                     false => "put a colon before the key, as in secrets-exec get prod/db:password",
                 })
             }
-            Some("check") if !self.words.contains(&"--") => self.missing_separator_problem(number),
-            Some(CREDENTIAL) => unexpected_argument_problem(number)
+            Some(SubcommandId::Check) if !self.words.contains(&"--") => {
+                self.missing_separator_problem(number)
+            }
+            Some(SubcommandId::Credential) => unexpected_argument_problem(number)
                 .help("to test a service, use secrets-exec check with its options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
@@ -491,9 +528,7 @@ impl Line<'_> {
     /// Returns the problem for the word with this number if it is an option's second value, as in
     /// `--timeout 5 min` and `-e PASSWORD= prod/db:password`. Returns `None` for any other word.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
-        let &[option, first, second] = self.words.get(number.checked_sub(3)?..number)? else {
-            return None;
-        };
+        let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
         // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
         let mut words_after = self.words[number - 1..].iter().copied();
@@ -539,6 +574,10 @@ impl Line<'_> {
     }
 }
 
+fn is_yaml(file: &str) -> bool {
+    matches!(file.rsplit_once('.'), Some((_, "yaml" | "yml")))
+}
+
 /// Returns what an option accepts, such as `a duration with a unit`. This is the error of the
 /// option's parser for an empty text, which no option accepts. The result is `None` if the option
 /// doesn't have a value, or isn't in the table of options.
@@ -548,6 +587,23 @@ fn expected_value(option: &str) -> Option<&'static str> {
         return None;
     }
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
+}
+
+/// Returns an example with the user's variable and reference. `name` is the name of the variable,
+/// unless it isn't a valid name. A variable needs a key, so a reference without a key becomes an
+/// `--env-from`, or gets the key of the example if the variable has a name.
+fn with_variable(example: &str, name: &str, reference: &str) -> String {
+    let name_of_reference = variable_for(reference);
+    let name = Some(name).filter(|name| is_name(name));
+    let Some(name) = name.or(name_of_reference.as_deref()) else {
+        let example = example.replace(VARIABLE, "--env-from prod/db");
+        return example.replace("prod/db", reference);
+    };
+    let example = example.replace("DB_PASSWORD", name);
+    match name_of_reference {
+        Some(_) => example.replace("prod/db:password", reference),
+        None => example.replace("prod/db", reference),
+    }
 }
 
 /// True for a word that is probably a reference, and can be shown: `prod/db:password`.

@@ -451,6 +451,31 @@ pub struct Mistake {
     pub fault: Fault,
 }
 
+impl Mistake {
+    /// Returns the text and the help, which are equal for mistakes of the same kind. The result
+    /// doesn't have help that names its own entry: such help is only an example, which also helps
+    /// with the other entries.
+    fn text_and_general_help(&self) -> (String, Option<String>) {
+        // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
+        let last_word = self.subject.rsplit(' ').next().unwrap_or_default();
+        let is_entry = |word: &str| word == last_word.trim_matches('"');
+        let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
+        let general_help = self.fault.help.clone().filter(|help| !is_example(help));
+        (self.fault.text.clone(), general_help)
+    }
+
+    /// Returns how a note about an earlier mistake names this one: `DB_HOST (line 4)`.
+    fn subject_and_line(&self) -> String {
+        let line = format!("line {}", self.position.line);
+        // A subject such as "this name" replaces a name that may not be shown. Only its line tells
+        // it apart from the others.
+        match self.subject.starts_with("this ") {
+            true => line,
+            false => format!("{} ({line})", self.subject),
+        }
+    }
+}
+
 impl SourceFile {
     /// Returns the mistakes as problems, in the order of their lines. If several entries have the
     /// same mistake, there is a problem for the first entry, and a note lists the others.
@@ -460,42 +485,33 @@ impl SourceFile {
         // The nodes below a YAML anchor are read again for each of its aliases.
         mistakes.dedup_by(|b, a| (b.position, &b.fault) == (a.position, &a.fault));
 
-        let mut problems: Vec<Problem> = Vec::new();
-        // For each problem, the other entries with the same mistake.
-        let mut others: Vec<Vec<String>> = Vec::new();
-        let mut first_of = HashMap::<_, usize>::new();
+        // The first mistake of each kind, with the subjects of the later ones.
+        let mut groups: Vec<(Mistake, Vec<String>)> = Vec::new();
+        let mut group_of = HashMap::<_, usize>::new();
         for mistake in mistakes {
-            let (subject, fault) = (mistake.subject, mistake.fault);
-            // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
-            let last_word = subject.rsplit(' ').next().unwrap_or_default();
-            let is_entry = |word: &str| word == last_word.trim_matches('"');
-            // Help that names its entry is an example, which also helps with the other entries.
-            let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
-            let general_help = fault.help.clone().filter(|help| !is_example(help));
-            let group = (fault.text.clone(), general_help);
-            // Mistakes in the syntax don't have a subject, so there is a problem for each of them.
-            if !subject.is_empty()
-                && let Some(&first) = first_of.get(&group)
-            {
-                // A subject such as "this name" replaces a name that may not be shown. Only its
-                // line tells it apart from the others.
-                others[first].push(match subject.starts_with("this ") {
-                    true => format!("line {}", mistake.position.line),
-                    false => format!("{subject} (line {})", mistake.position.line),
-                });
-                continue;
+            let kind = mistake.text_and_general_help();
+            match group_of.get(&kind) {
+                // Mistakes in the syntax don't have a subject, so each gets its own problem.
+                Some(&group) if !mistake.subject.is_empty() => {
+                    groups[group].1.push(mistake.subject_and_line());
+                }
+                Some(_) | None => {
+                    group_of.insert(kind, groups.len());
+                    groups.push((mistake, Vec::new()));
+                }
             }
+        }
+        let problem = |(first, others): (_, Vec<_>)| self.problem(first, &others);
+        groups.into_iter().map(problem).collect()
+    }
 
-            first_of.insert(group, problems.len());
-            let position = self.position_text(mistake.position);
-            let headline = format!("{position}: {subject}{}", fault.text);
-            problems.push(Problem::configuration(headline).help_if_some(fault.help));
-            others.push(Vec::new());
-        }
-        for (problem, others) in problems.iter_mut().zip(others) {
-            problem.notes.extend(same_mistake_note(&others));
-        }
-        problems
+    /// Returns the problem for a mistake. `others` are the other entries that have it, too.
+    fn problem(&self, mistake: Mistake, others: &[String]) -> Problem {
+        let position = self.position_text(mistake.position);
+        let headline = format!("{position}: {}{}", mistake.subject, mistake.fault.text);
+        let mut problem = Problem::configuration(headline).help_if_some(mistake.fault.help);
+        problem.notes.extend(same_mistake_note(others));
+        problem
     }
 
     /// Returns a position as `FILE:LINE:COLUMN`.
