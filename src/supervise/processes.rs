@@ -338,19 +338,21 @@ impl Job {
     /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
     /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
-    /// PID 1 and a process in an orphaned group can't be stopped. In such a process, this function
-    /// returns immediately, and continues the command, because no shell would. But it leaves the
+    /// [`stop_by`] can't stop PID 1 or a process in an orphaned group. In such a process, this
+    /// function returns immediately, and continues the command, because no shell would. But it leaves the
     /// command stopped after SIGTTIN and SIGTTOU, because the command would only stop again at the
     /// terminal, and after SIGSTOP, because someone has stopped the command itself on purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
-        // A user sends SIGSTOP to a single process, while the terminal sends the other stop signals
-        // to a whole job. Only a process with a controlling terminal can be a job of a shell.
+        // The terminal sends a stop signal to a whole job, so this process stops its whole group,
+        // too. But a user sends SIGSTOP to a single process, and without a controlling terminal,
+        // the group isn't a job of a shell.
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        let is_job = signal != SignalNumber::STOP && open("/dev/tty", flags, Mode::empty()).is_ok();
+        let stops_group =
+            signal != SignalNumber::STOP && open("/dev/tty", flags, Mode::empty()).is_ok();
         let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
         let stays_stopped = staying.contains(&signal);
-        if !stop_by(signal, is_job) && !stays_stopped {
+        if !stop_by(signal, stops_group) && !stays_stopped {
             self.signal(SignalNumber::CONT);
         }
     }
@@ -411,20 +413,20 @@ impl Signals {
 }
 
 /// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
-/// pending. SIGTSTP is sent instead of SIGSTOP. With `is_job`, the whole process group is stopped,
+/// pending. SIGTSTP is sent instead of SIGSTOP. With `stops_group`, the whole process group is stopped,
 /// as when the terminal stops a job, because a shell only treats a job as stopped if all its
 /// processes are.
 ///
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
 /// an orphaned process group.
-fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
+fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
     // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or
     // a service.
     let stop_signal = match signal {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,
     };
-    let target = if is_job { 0 } else { getpid().as_raw() };
+    let target = if stops_group { 0 } else { getpid().as_raw() };
     send_signal(target, stop_signal);
 
     // This process has only one thread, so it gets the signal before `thread_unblock` returns.
