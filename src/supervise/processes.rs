@@ -339,9 +339,10 @@ impl Job {
     /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
     /// [`stop_by`] can't stop PID 1 or a process in an orphaned group. In such a process, this
-    /// function returns immediately, and continues the command, because no shell would. But it leaves the
-    /// command stopped after SIGTTIN and SIGTTOU, because the command would only stop again at the
-    /// terminal, and after SIGSTOP, because someone has stopped the command itself on purpose.
+    /// function returns immediately, and continues the command, because no shell would. But it
+    /// leaves the command stopped after SIGTTIN and SIGTTOU, because the command would only stop
+    /// again at the terminal, and after SIGSTOP, because someone has stopped the command itself on
+    /// purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
         // The terminal sends a stop signal to a whole job, so this process stops its whole group,
@@ -413,9 +414,9 @@ impl Signals {
 }
 
 /// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
-/// pending. SIGTSTP is sent instead of SIGSTOP. With `stops_group`, the whole process group is stopped,
-/// as when the terminal stops a job, because a shell only treats a job as stopped if all its
-/// processes are.
+/// pending. SIGTSTP is sent instead of SIGSTOP. With `stops_group`, the whole process group is
+/// stopped, as when the terminal stops a job, because a shell only treats a job as stopped if all
+/// its processes are.
 ///
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
 /// an orphaned process group.
