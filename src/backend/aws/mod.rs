@@ -136,9 +136,9 @@ impl Aws {
     /// access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
-        let request = settings.with_defaults(locator);
-        let (store, id, version) = (locator.store, &locator.id, &locator.version);
-        let parts = (store, id, &request.region, &request.role, version);
+        let located = settings.with_defaults(locator);
+        let (store, id, version) = (located.store, &located.id, &located.version);
+        let parts = (store, id, &located.region, &located.role, version);
         let endpoints = settings.endpoints.cache_key(store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
@@ -271,14 +271,14 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     }
 }
 
-/// The distinct requests, each with the locators that share it. A locator that names the default
-/// region and a locator without a region become the same request.
-pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
+/// The locators that share a request, by the request. A locator that names the default region and a
+/// locator without a region become the same request.
+pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
 /// Returns each locator with the answer to its request, if there is one. Locators that share a
 /// request get copies.
 pub fn distribute<R: Ord>(
-    mut requests: Requests<'_, R>,
+    mut requests: LocatorsBy<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
 ) -> Answers {
     let mut answers = Vec::with_capacity(requests.len());
@@ -295,8 +295,8 @@ pub fn distribute<R: Ord>(
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
-) -> (Requests<'a, Request>, Answers) {
-    let (mut requests, mut answers) = (Requests::new(), Vec::new());
+) -> (LocatorsBy<'a, Request>, Answers) {
+    let (mut requests, mut answers) = (LocatorsBy::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
