@@ -146,8 +146,9 @@ async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
-    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = &session.client(api, region, role).await?;
+    let caller = session.caller_with(locator.role.as_ref()).await?;
+    let api = Api::Store(locator.store);
+    let client = &session.client(caller, api, region).await?;
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", locator.traced(&id));
     let host = host_and_port(&client.endpoint);

@@ -105,8 +105,8 @@ pub async fn sso_credentials(
             format!("the SSO portal returned no credentials for the profile {profile:?}");
         request_failure(&headline, error)
     };
-    let client = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = client.map_err(failed)?;
+    let created = context.clients.client(Api::Sso, &sso.region, None).await;
+    let client = created.map_err(failed)?;
     let input = GetRoleCredentialsInput::builder()
         .access_token(token.token())
         .account_id(&sso.account)
