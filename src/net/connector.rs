@@ -246,7 +246,7 @@ impl Proxy {
     /// without the proxy. Leaves any other failure unchanged.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let (variable, advice) = (self.variable, advice_without_proxy(to));
-        failure.with_outage_help(format!("correct {variable}, or {advice}"))
+        failure.or_outage_help(format!("correct {variable}, or {advice}"))
     }
 
     /// If a TLS handshake with the proxy has failed, sets the remedy to write `http://` instead of

@@ -169,7 +169,7 @@ impl FetchError {
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
-    pub fn with_outage_help(mut self, help: impl Into<String>) -> Self {
+    pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());
         }

@@ -271,7 +271,7 @@ impl Client {
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
             | EarlyCertificate => return error,
         };
-        error.with_outage_help(format!("{remedy}, or correct {setting}"))
+        error.or_outage_help(format!("{remedy}, or correct {setting}"))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS

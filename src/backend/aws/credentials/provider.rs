@@ -2,7 +2,7 @@
 //! failures, and the origin of credentials.
 //!
 //! The failure that a provider returns decides what the search does next. The functions from
-//! [`not_configured`] to [`service_failure`] make the five kinds of failure.
+//! [`not_configured`] to [`service_failure`] make the four kinds of failure.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -122,9 +122,9 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]) that doesn't have one. Any
+/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one. Any
 /// other error, such as an outage, is returned unchanged. Does nothing if `help` is `None`.
-pub fn with_help(mut error: FetchError, help: Option<&str>) -> FetchError {
+pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
     }

@@ -39,8 +39,8 @@ use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unreadable_file, unusable, with_help,
+    SearchContext, known_remedy, misconfigured, not_configured, or_help, request_failure,
+    service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::service_client::{
@@ -76,8 +76,8 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
-        let failure = failure.with_outage_help(CONTAINER_REMEDY);
-        with_help(failure, context.settings.role_remedy)
+        let failure = failure.or_outage_help(CONTAINER_REMEDY);
+        or_help(failure, context.settings.role_remedy)
     })
 }
 
@@ -121,7 +121,7 @@ pub async fn sso_credentials(
         let help = format!(
             "check sso_role_name and sso_account_id in the profile {profile:?}, or ask for access"
         );
-        with_help(failed(error), Some(&help))
+        or_help(failed(error), Some(&help))
     })?;
 
     let found = output.role_credentials.and_then(portal_credentials);
@@ -480,7 +480,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
-    with_help(failure, known_remedy(&why).as_deref())
+    or_help(failure, known_remedy(&why).as_deref())
 }
 
 /// Returns the failure of a provider whose request the SDK sent. The failure depends on the HTTP
