@@ -1,8 +1,8 @@
 //! What the credential providers have in common: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! The failure that a provider returns decides what the search does next. The functions from
-//! [`not_configured`] to [`service_failure`] make the four kinds of failure.
+//! The failure that a provider returns decides what the search does next. There are four ways to go
+//! on, and one function for each of them, from [`not_configured`] to [`service_failure`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

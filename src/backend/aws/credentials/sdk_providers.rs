@@ -47,7 +47,9 @@ use crate::backend::aws::service_client::{
     ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
 use crate::backend::aws::service_errors::{classify_sdk_error, error_response};
-use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::answer::{
+    Again, Cause, Denial, FetchError, FetchResult, Mention, OutageKind, Refusal,
+};
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
@@ -489,7 +491,11 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
-            return service_failure(why).help("try again later, or allow more time with --timeout");
+            let cause = Cause::Outage(OutageKind::Service);
+            let mut failure = FetchError::new(cause, why).help(cause.facts().remedy);
+            // `why` is a whole sentence.
+            failure.mention = Mention::InEntries;
+            return failure;
         }
         Some(_) => return unusable(why),
         None => {}
