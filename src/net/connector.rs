@@ -371,7 +371,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
     conceal([token].into_iter().chain(password));
 }
 
-/// The limit for the head of the proxy's answer to CONNECT, in bytes.
+/// The limit for the head of the proxy's response to CONNECT, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
@@ -421,11 +421,11 @@ impl ProxyLogin {
 }
 
 /// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
-/// `stream`. Only the status of the answer is parsed, so that even a malformed header doesn't hide
-/// status 407.
+/// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
+/// hide status 407.
 ///
 /// # Errors
-/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, an answer that isn't
+/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, a response that isn't
 /// HTTP or is too long, and a broken connection are outages.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
@@ -469,8 +469,8 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
     }
 }
 
-/// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
-/// `None` while the answer is still too short.
+/// Returns the three digits of the status. Returns an empty slice if the response isn't HTTP, and
+/// `None` while the response is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;

@@ -65,7 +65,7 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure for an open connection that broke, or for an answer that isn't valid
+    /// Returns the failure for an open connection that broke, or for a response that isn't valid
     /// HTTP or is too long.
     pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
@@ -142,7 +142,7 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for an answer that did not arrive within the limit.
+    /// Returns the failure for a response that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");

@@ -53,7 +53,7 @@ use crate::model::answer::{
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::{SdkAnswer, error_text, find_source};
+use crate::net::{SdkResponse, error_text, find_source};
 use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
@@ -206,8 +206,8 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 
     let client = metadata_client(settings, context.clients);
     let path = "/latest/meta-data/iam/security-credentials/";
-    let answer = client.get(path).await;
-    let roles = answer.map_err(|error| no_role(&error, settings))?;
+    let listed = client.get(path).await;
+    let roles = listed.map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
     if role.is_empty() || !role.bytes().all(is_allowed) {
@@ -290,7 +290,7 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// # Errors
 /// When AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
 /// region, for example outside EC2 ([`Cause::NoRegion`]). When the service fails, when there is no
-/// route to it, or when its answer isn't a region ([`Cause::Outage`]).
+/// route to it, or when its response isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -305,7 +305,7 @@ pub async fn instance_region(
     let path = "/latest/meta-data/placement/region";
     let found = budget.retry(async || read_region(client.get(path).await));
     found.await.map_err(|error| {
-        // Outside EC2, there may be no answer.
+        // Outside EC2, there may be no response.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
@@ -321,14 +321,14 @@ fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// Returns the region in an answer from the metadata service.
+/// Returns the region in a response from the metadata service.
 ///
 /// # Errors
-/// When the service failed, when there is no route to it, or when the answer isn't a region
+/// When the service failed, when there is no route to it, or when the response isn't a region
 /// ([`Cause::Outage`]). For any other status, such as 404, and without a response
 /// ([`Cause::NoRegion`]), because a machine outside EC2 doesn't have this service.
-fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
-    match answer {
+fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
+    match response {
         Ok(text) => {
             let what = "a response that isn't a region code";
             let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
@@ -363,14 +363,13 @@ fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
 
 /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
 ///
-/// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
-/// error would hide the status. Such a response becomes an error whose status [`http_status`]
-/// returns.
-fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
-    let http = clients.direct.for_sdk(move |url, answer| {
-        let response = answer?;
+/// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
+/// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
+fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
+    let http = clients.direct.for_sdk(move |url, received| {
+        let response = received?;
         let status = response.status().as_u16();
-        if is_hidden(url, status) {
+        if hides_status(url, status) {
             let reason = stated_reason(response.body().bytes().unwrap_or_default());
             return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
         }
@@ -388,11 +387,11 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
 /// refresh of a token, so the first failed request is noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
-    let http = clients.http.for_sdk(move |_, answer| {
-        if let Some(failure) = answer_failure(&answer) {
+    let http = clients.http.for_sdk(move |_, response| {
+        if let Some(failure) = failure_in(&response) {
             let _ = noted_failure.set(failure);
         }
-        answer
+        response
     });
 
     let endpoints = &clients.endpoints;
@@ -413,9 +412,9 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure in an answer, or `None` if the request has succeeded.
-fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
-    match answer {
+/// Returns the failure of a request, or `None` if it has succeeded.
+fn failure_in(response: &SdkResponse) -> Option<FetchError> {
+    match response {
         Ok(response) if response.status().is_success() => None,
         Ok(response) => {
             let header = |name: &str| response.headers().get(name);
@@ -492,10 +491,10 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
             let cause = Cause::Outage(OutageKind::Service);
-            let mut failure = FetchError::new(cause, why).help(cause.facts().remedy);
-            // `why` is a whole sentence.
-            failure.mention = Mention::InEntries;
-            return failure;
+            let failure = FetchError::new(cause, why).help(cause.facts().remedy);
+            // `why` is a whole sentence, not the rest of one about a secret.
+            let mention = Mention::InEntries;
+            return FetchError { mention, ..failure };
         }
         Some(_) => return unusable(why),
         None => {}
