@@ -17,7 +17,7 @@ use dns_lookup::LookupErrorKind;
 use http::Uri;
 use rustls::CertificateError;
 
-use super::tls::reason_and_remedy;
+use super::tls::certificate_fault;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::shown::one_line;
 use crate::system::os_error;
@@ -156,14 +156,14 @@ impl FetchError {
     /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
     /// at boot, before NTP has set it. So this failure is an outage, and `--wait` tries again.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
-        let (predicate, help) = reason_and_remedy(reason);
-        let why = format!("the certificate of {peer} {}", one_line(&predicate));
+        let fault = certificate_fault(reason);
+        let why = format!("the certificate of {peer} {}", one_line(&fault.text));
         if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
         {
             return Self::outage(OutageKind::EarlyCertificate, why);
         }
         let mut error = Self::refused(Refusal::Certificate, why);
-        error.problem.help = help.map(str::to_owned);
+        error.problem.help = fault.help;
         error
     }
 
