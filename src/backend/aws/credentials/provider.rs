@@ -16,7 +16,7 @@ use http::HeaderValue;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,
 };
 use crate::model::mistakes::{hint_of_rows, overlooked};
@@ -62,7 +62,10 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
 /// Returns the failure of a service or of this machine, after which the same provider is asked
 /// again.
 pub fn service_failure(why: impl Into<String>) -> FetchError {
-    FetchError::outage(OutageKind::Connection, why)
+    let failure = FetchError::outage(OutageKind::Service, why);
+    // `why` is a whole sentence, not the rest of one about a secret.
+    let mention = Mention::InEntries;
+    FetchError { mention, ..failure }
 }
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,

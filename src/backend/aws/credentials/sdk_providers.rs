@@ -47,9 +47,7 @@ use crate::backend::aws::service_client::{
     ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
 use crate::backend::aws::service_errors::{classify_sdk_error, error_response};
-use crate::model::answer::{
-    Again, Cause, Denial, FetchError, FetchResult, Mention, OutageKind, Refusal,
-};
+use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
@@ -490,11 +488,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
-            let cause = Cause::Outage(OutageKind::Service);
-            let failure = FetchError::new(cause, why).help(cause.facts().remedy);
-            // `why` is a whole sentence, not the rest of one about a secret.
-            let mention = Mention::InEntries;
-            return FetchError { mention, ..failure };
+            return service_failure(why).help("try again later, or allow more time with --timeout");
         }
         Some(_) => return unusable(why),
         None => {}
