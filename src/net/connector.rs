@@ -194,8 +194,7 @@ impl Connector {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         // The system resolves `127.1`, for example, but TLS doesn't allow it.
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            let what = "isn't a valid host name or IP address";
-            let why = format!("{peer} can't be reached by https, because {host:?} {what}");
+            let why = format!("the host name of {peer} isn't valid for https");
             FetchError::refused(Refusal::NotSent, why)
         })?;
 

@@ -231,9 +231,8 @@ impl Session {
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
         let assume_in = async |region: &Region, budget: RetryBudget| {
-            let credentials = Some(&base.credentials);
-            let client = self.clients.client(Api::Sts, region, credentials);
-            assume_with_retries(&client.await?, role, &budget).await
+            let client = self.client(base, Api::Sts, region).await?;
+            assume_with_retries(&client, role, &budget).await
         };
         let (regions, begun) = (&self.sts_regions, Instant::now());
         self.budget.over_regions(begun, regions, assume_in).await
