@@ -21,7 +21,7 @@ use crate::model::answer::{
 };
 use crate::model::mistakes::{hint_of_rows, overlooked};
 use crate::model::reference::Region;
-use crate::model::shown::{conceal, is_plain_ascii};
+use crate::model::shown::conceal;
 use crate::system::os_error;
 use crate::time::RetryBudget;
 
@@ -252,10 +252,6 @@ fn credential_defect(text: &str) -> Option<String> {
     // AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
-    }
-    // `is_plain_ascii` only saves time.
-    if is_plain_ascii(text) {
-        return None;
     }
     let is_illegal = HeaderValue::from_str(text).is_err();
     let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());
