@@ -123,8 +123,8 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow reading `locators`, and those that allow `owner` to assume further
-/// roles.
+/// Returns the statements that allow reading `locators`, and those that allow `owner` to assume
+/// further roles.
 fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,

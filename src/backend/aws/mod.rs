@@ -263,11 +263,11 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
-        failure.error = session.explain_refused(role, failure.error.clone());
-        let cause = &mut failure.error.cause;
-        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = cause {
-            *cause = Cause::Denied(Denial::Metadata);
+        let mut error = session.explain_refused(role, failure.error.clone());
+        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = error.cause {
+            error = error.with_cause(Cause::Denied(Denial::Metadata));
         }
+        failure.error = error;
     }
 }
 

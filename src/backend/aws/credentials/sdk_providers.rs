@@ -101,9 +101,8 @@ pub async fn sso_credentials(
     conceal([token.token()]);
 
     let failed = |error| {
-        let headline =
-            format!("the SSO portal returned no credentials for the profile {profile:?}");
-        request_failure(&headline, error)
+        let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
+        request_failure(&text, error)
     };
     let created = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = created.map_err(failed)?;
