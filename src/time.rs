@@ -235,23 +235,23 @@ impl<'r> RetryBudget<'r> {
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
     /// first one ended in time, it is an outage that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_with_last(&mut None, || self.unanswered(), attempt)
-            .await
+        self.retry_with_last(&mut self.unanswered(), attempt).await
     }
 
-    /// Makes attempts as [`Self::retry`] does. `last` is the outage of earlier attempts, and each
-    /// new outage replaces it and is noted in the progress.
+    /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
+    /// as those in other regions, or says that nothing answered in time. Each outage in this call
+    /// replaces it, so that the next call can return it, too: it says more than a timeout. Each
+    /// outage is also noted in the progress.
     ///
-    /// If a named request isn't answered in time, the error says how many attempts were made, and
-    /// how long they took together.
+    /// If the budget is for a named request, and the returned error is that nothing answered in
+    /// time, the error says how many attempts this call made, and how long it took.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
-    /// first one ended in time, it is `last` or, without one, the result of `unanswered`.
+    /// first one ended in time, it is `last`.
     pub async fn retry_with_last<T>(
         &self,
-        last: &mut Option<FetchError>,
-        unanswered: impl Fn() -> FetchError,
+        last: &mut FetchError,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
         let (begun, mut attempts) = (Instant::now(), 0);
@@ -264,27 +264,26 @@ impl<'r> RetryBudget<'r> {
             }
             let result = self.within(attempt()).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
-            let outage = match result {
+            match result {
                 None => break,
-                Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
+                Some(Err(outage)) if outage.again.is_here() => *last = outage,
                 Some(ended) => return ended,
-            };
+            }
 
-            self.progress().note_reason(outage.sentence());
-            if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause
-            {
+            self.progress().note_reason(last.sentence());
+            if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = last.cause {
                 malformed_answers += 1;
             }
             if malformed_answers >= MOST_MALFORMED_ANSWERS {
                 break;
             }
-            let Some(pause) = self.pause_for(attempts, outage, fastrand::f64) else {
+            let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
                 break;
             };
             tokio::time::sleep(pause).await;
         }
 
-        let mut error = last.clone().unwrap_or_else(unanswered);
+        let mut error = last.clone();
         // Any outage except a missing answer already says what went wrong, and its detail can have
         // the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause

@@ -19,7 +19,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    Requests, Settings, apply_settings, code_and_message, distribute, error_response,
+    LocatorsBy, Settings, apply_settings, code_and_message, distribute, error_response,
     malformed_response, not_sent, read_secret,
 };
 use crate::model::answer::{
@@ -151,10 +151,10 @@ impl Agent {
     /// time. If there is no token, no request is sent, and each answer is the error of
     /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let mut requests = Requests::<Locator>::new();
+        let mut grouped = LocatorsBy::<Locator>::new();
         for locator in wanted.iter().copied() {
-            let request = self.settings.with_defaults(locator);
-            requests.entry(request).or_default().push(locator);
+            let located = self.settings.with_defaults(locator);
+            grouped.entry(located).or_default().push(locator);
         }
 
         let progress = self.budget.progress();
@@ -165,28 +165,28 @@ impl Agent {
         };
         drop(awaited);
 
-        let reading = requests.keys().map(async |request| {
-            let _awaited = progress.awaits(request.to_string());
+        let reading = grouped.keys().map(async |located| {
+            let _awaited = progress.awaits(located.to_string());
             let found = match &found_token {
                 Err(error) => Err(error.clone()),
-                Ok(token) => self.read(request, token).await,
+                Ok(token) => self.read(located, token).await,
             };
-            let answer = found.map_err(|error| FetchFailure::new(request.region.clone(), error));
-            (request.clone(), answer)
+            let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
+            (located.clone(), answer)
         });
         let answered = in_flight(stream::iter(reading)).await;
-        distribute(requests, answered)
+        distribute(grouped, answered)
     }
 
     /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent,
     /// or `None` for a locator that the agent supports.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
-        let request = self.settings.with_defaults(locator);
-        let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
+        let located = self.settings.with_defaults(locator);
+        let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
         // We assume that the agent reads from the configured region. `read_response` checks whether
         // it really read from the requested one.
         let configured = self.settings.region();
-        let is_elsewhere = configured.is_some() && request.region.as_ref() != configured;
+        let is_elsewhere = configured.is_some() && located.region.as_ref() != configured;
 
         if has_external_id {
             Some("doesn't pass on the external id of a role")
@@ -210,45 +210,45 @@ impl Agent {
         }
     }
 
-    /// Reads one secret. With a fallback, the agent gets half of the time, so that the other half
-    /// is left for AWS.
+    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets half of
+    /// the time, so that the other half is left for AWS.
     ///
     /// # Errors
     /// If no attempt succeeds ([`RetryBudget::retry`]).
-    async fn read(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
+    async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
-        let name = format!("{request} through the agent");
+        let name = format!("{located} through the agent");
         let budget = share.for_request(host_and_port(self.url.uri()), &name);
-        let answered = budget.retry(async || self.send(request, token).await);
-        answered.await.map_err(with_agent_headline)
+        let reading = budget.retry(async || self.read_once(located, token).await);
+        reading.await.map_err(with_agent_headline)
     }
 
-    /// Sends the request for a secret once and reads the response.
+    /// Reads one secret in one attempt.
     ///
     /// # Errors
     /// When the request is invalid, when there is no complete response, and in the same cases as
     /// [`read_response`].
-    async fn send(&self, request: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let head = Request::get(self.request_url(request)).header(TOKEN_HEADER, token);
-        let http_request = head.body(Bytes::new()).map_err(not_sent)?;
-        let sent = self.http.send(http_request).await;
+    async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
+        let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
+        let request = head.body(Bytes::new()).map_err(not_sent)?;
+        let sent = self.http.send(request).await;
         let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
         // A body that breaks off or is too long is an outage, like a body that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
-        read_response(status, &body, request)
+        read_response(status, &body, located)
     }
 
-    fn request_url(&self, request: &Locator) -> String {
+    fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');
-        let id = escaped(&request.id.to_string());
-        let role = request.role.as_ref().map(|role| role.arn.to_string());
+        let id = escaped(&located.id.to_string());
+        let role = located.role.as_ref().map(|role| role.arn.to_string());
         let mut url = format!("{base}/secretsmanager/get?secretId={id}");
         for (name, value) in [
-            ("versionStage", request.version.stage()),
-            ("versionId", request.version.id()),
+            ("versionStage", located.version.stage()),
+            ("versionId", located.version.id()),
             ("roleArn", role.as_deref()),
         ] {
             if let Some(value) = value {
@@ -262,13 +262,11 @@ impl Agent {
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
 /// agent. An error that isn't an outage is returned unchanged.
-fn with_agent_headline(mut error: FetchError) -> FetchError {
+fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
-        error.cause = Cause::Outage(AgentConnection);
-        // The problem still has the code of the earlier cause.
-        error.problem.code = error.cause.facts().code;
-        return error.with_outage_headline("the Secrets Manager Agent can't be reached");
+        let unreached = error.with_cause(Cause::Outage(AgentConnection));
+        return unreached.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
     error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }
@@ -286,13 +284,13 @@ fn unsupported_error(why: &str) -> FetchError {
 /// # Errors
 /// If AWS or the agent answers with an error, if the secret doesn't have a value, or if the
 /// document is malformed or about a different secret, version or region.
-fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Document> {
+fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status == 200 {
-        let document = read_secret(body, &request.id, &request.version)?;
-        let region = document.region.or_else(|| request.region.clone());
+        let document = read_secret(body, &located.id, &located.version)?;
+        let region = document.region.or_else(|| located.region.clone());
         // A request to the agent can't name a region, so the agent may have found a secret with the
         // same name elsewhere.
-        if request.region.is_some() && region != request.region {
+        if located.region.is_some() && region != located.region {
             let why = "reads only from its own region, which isn't the region of this launch";
             return Err(unsupported_error(why));
         }
@@ -302,9 +300,9 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> FetchResult<Doc
     // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return Err(error_without_code(status, request.role.is_some()));
+        return Err(error_without_code(status, located.role.is_some()));
     };
-    if let Some(role) = &request.role
+    if let Some(role) = &located.role
         && let Some(message) = message
         && message.contains(&role.arn.to_string())
     {

@@ -86,13 +86,16 @@ impl LocalFile {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);
         let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
-        let last_word = |id: &str| id.rsplit('/').next().map(str::to_owned);
-        names.iter().rev().find_map(|name| {
-            let similar = nearest(name, ids.iter().copied())?;
+        let last_word = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
+        for name in names.iter().rev() {
             // `prod/app` isn't a typo of `prod/db`, so the last words must be similar, too.
-            nearest(&last_word(name)?, last_word(similar).as_deref().into_iter())?;
-            Some(Box::from(similar))
-        })
+            if let Some(id) = nearest(name, ids.iter().copied())
+                && nearest(&last_word(name), [last_word(id).as_str()].into_iter()).is_some()
+            {
+                return Some(id.into());
+            }
+        }
+        None
     }
 
     /// Returns a document with the current values of the parameters below a path, or `None` if

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -186,15 +186,19 @@ impl Connector {
     /// `peer`.
     ///
     /// # Errors
-    /// When the root certificates can't be read, when the host doesn't answer within the limit or
-    /// doesn't speak TLS, or when its certificate isn't trusted.
+    /// When the URL's host can't be the name of a TLS server, when the root certificates can't be
+    /// read, when the host doesn't answer within the limit or doesn't speak TLS, or when its
+    /// certificate isn't trusted.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
-        let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|error| failed(io::Error::other(error)))?;
+        // The system resolves `127.1`, for example, but TLS doesn't allow it.
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            let why = format!("the host name of {peer} isn't valid for https");
+            FetchError::refused(Refusal::NotSent, why)
+        })?;
 
+        let failed = |error| FetchError::from_handshake(&error, peer);
         let connector = TlsConnector::from(LazyLock::force(&self.tls).clone()?);
         let connecting = connector.connect(name, TokioIo::new(stream));
         match timeout(self.limit, connecting).await {
@@ -246,7 +250,7 @@ impl Proxy {
     /// without the proxy. Leaves any other failure unchanged.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let (variable, advice) = (self.variable, advice_without_proxy(to));
-        failure.with_outage_help(format!("correct {variable}, or {advice}"))
+        failure.or_outage_help(format!("correct {variable}, or {advice}"))
     }
 
     /// If a TLS handshake with the proxy has failed, sets the remedy to write `http://` instead of
@@ -371,7 +375,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
     conceal([token].into_iter().chain(password));
 }
 
-/// The limit for the head of the proxy's answer to CONNECT, in bytes.
+/// The limit for the head of the proxy's response to CONNECT, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
@@ -421,11 +425,11 @@ impl ProxyLogin {
 }
 
 /// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
-/// `stream`. Only the status of the answer is parsed, so that even a malformed header doesn't hide
-/// status 407.
+/// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
+/// hide status 407.
 ///
 /// # Errors
-/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, an answer that isn't
+/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, a response that isn't
 /// HTTP or is too long, and a broken connection are outages.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
@@ -469,8 +473,8 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
     }
 }
 
-/// Returns the three digits of the status. Returns an empty slice if the answer isn't HTTP, and
-/// `None` while the answer is still too short.
+/// Returns the three digits of the status. Returns an empty slice if the response isn't HTTP, and
+/// `None` while the response is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;

@@ -17,7 +17,7 @@ use dns_lookup::LookupErrorKind;
 use http::Uri;
 use rustls::CertificateError;
 
-use super::tls::reason_and_remedy;
+use super::tls::certificate_fault;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
 use crate::model::shown::one_line;
 use crate::system::os_error;
@@ -65,7 +65,7 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure for an open connection that broke, or for an answer that isn't valid
+    /// Returns the failure for an open connection that broke, or for a response that isn't valid
     /// HTTP or is too long.
     pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
@@ -142,7 +142,7 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for an answer that did not arrive within the limit.
+    /// Returns the failure for a response that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
@@ -156,20 +156,20 @@ impl FetchError {
     /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
     /// at boot, before NTP has set it. So this failure is an outage, and `--wait` tries again.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
-        let (predicate, help) = reason_and_remedy(reason);
-        let why = format!("the certificate of {peer} {}", one_line(&predicate));
+        let fault = certificate_fault(reason);
+        let why = format!("the certificate of {peer} {}", one_line(&fault.text));
         if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
         {
             return Self::outage(OutageKind::EarlyCertificate, why);
         }
         let mut error = Self::refused(Refusal::Certificate, why);
-        error.problem.help = help.map(str::to_owned);
+        error.problem.help = fault.help;
         error
     }
 
     /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
     /// unchanged.
-    pub fn with_outage_help(mut self, help: impl Into<String>) -> Self {
+    pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());
         }

@@ -91,7 +91,7 @@ struct Spare {
 
 /// A connection whose request is in flight, the permit of the request, and the response, whose body
 /// hasn't been read. Dropping these values closes the connection and releases the permit.
-type Answered<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
+type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
     /// Takes a connection that no request is using. Idle ones come first, and those that the server
@@ -135,9 +135,10 @@ pub struct HttpClient {
     user_agent: HeaderValue,
 }
 
-pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
+/// The response to a request from the SDK, or the reason why there isn't one.
+pub type SdkResponse = Result<HttpResponse, ConnectorError>;
 
-type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
+type Inspect = dyn Fn(&str, SdkResponse) -> SdkResponse + Send + Sync;
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
 /// escapes can make six times as long.
@@ -176,11 +177,11 @@ impl HttpClient {
     }
 
     /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
-    /// `inspect` gets the URL of each request and its answer, and returns the answer that the SDK
-    /// sees.
+    /// `inspect` gets the URL of each request and its response, and returns the response that the
+    /// SDK sees.
     pub fn for_sdk(
         &self,
-        inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
+        inspect: impl Fn(&str, SdkResponse) -> SdkResponse + Send + Sync + 'static,
     ) -> SharedHttpClient {
         let (own_client, shared_inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
@@ -246,25 +247,25 @@ impl HttpClient {
 
         let host = self.host(&uri);
         let sending = self.exchange(&host, &uri, request.map(Full::new));
-        let answering = timeout(self.read_limit, sending)
+        let exchanging = timeout(self.read_limit, sending)
             .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
-        let answered = match proxy {
-            None => answering.await,
+        let exchanged = match proxy {
+            None => exchanging.await,
             // Boxed, so that the many requests without a proxy don't reserve space for this future.
             Some(proxy) => {
                 let accepted = async {
-                    let answer = answering.await?;
-                    let (_, _, response) = &answer;
+                    let exchange = exchanging.await?;
+                    let (_, _, response) = &exchange;
                     if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                         return Err(proxy.authentication_required());
                     }
-                    Ok(answer)
+                    Ok(exchange)
                 };
                 Box::pin(self.connector.login.attempt(&proxy, accepted)).await
             }
         };
 
-        let (connection, _permit, response) = answered?;
+        let (connection, _permit, response) = exchanged?;
         let (head, mut body) = response.into_parts();
         let whole = self.read_body(&mut body, &uri).await?;
         // After an incomplete body, the next request on this connection would read the rest.
@@ -286,7 +287,7 @@ impl HttpClient {
         host: &'h Host,
         to: &Uri,
         request: Request<Full<Bytes>>,
-    ) -> FetchResult<Answered<'h>> {
+    ) -> FetchResult<Exchange<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
         // This can't fail, because nothing closes the semaphore.
         let acquired = host.permits.acquire().await;
@@ -374,12 +375,12 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK, and keeps its tokens out of messages. Returns the answer in the
-/// form that the SDK expects. An answer whose body is incomplete is an error.
+/// Sends a request for the SDK, and keeps its tokens out of messages. Returns the response in the
+/// form that the SDK expects. A response whose body is incomplete is an error.
 ///
 /// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.
-async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
+async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkResponse {
     let request = in_memory(request).map_err(ConnectorError::user)?;
     conceal_tokens(&request);
     let not_retried = |failure: FetchError| ConnectorError::user(failure.into());

@@ -37,6 +37,7 @@ use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 use webpki::EndEntityCert;
 
 use crate::model::answer::{FetchError, FetchResult, Refusal};
+use crate::model::mistakes::Fault;
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 
@@ -263,8 +264,8 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 }
 
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at
-/// …`), and the remedy, if there is a typical one.
-pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
+/// …`), with the remedy, if there is a typical one.
+pub fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time =
         |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
             Some(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
@@ -277,13 +278,14 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let (end, now) = (shown_time(not_after), shown_time(time));
             let text = format!("expired at {end} (this machine's clock says {now})");
             let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
-            (text, Some(help))
+            Fault::new(text).help(help)
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
-            let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // The help comes from the kind of the outage, `EarlyCertificate`.
-            (text, None)
+            Fault::new(format!(
+                "isn't valid before {begin} (this machine's clock says {now})"
+            ))
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -295,24 +297,25 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             let (valid, expected) = (names.join(", "), expected.to_str());
             let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
-            (text, Some(help))
+            Fault::new(text).help(help)
         }
         CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
             let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
-            (other.to_string(), Some(help))
+            Fault::new(other.to_string()).help(help)
         }
         CertificateError::Other(OtherError(other))
             if other.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
         {
             let text = "is for a certificate authority (CA:TRUE), not for a server";
-            (text.to_owned(), Some("issue a certificate for the server"))
+            Fault::new(text).help("issue a certificate for the server")
         }
         // A root has the issuer's name, but its key doesn't fit the algorithm of the signature.
-        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "isn't trusted, because the root with its issuer's name has a different key".to_owned(),
-            Some("pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE"),
-        ),
-        _ => (format!("isn't trusted: {why}"), None),
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            let text = "isn't trusted, because the root with its issuer's name has a different key";
+            let help = "pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE";
+            Fault::new(text).help(help)
+        }
+        _ => Fault::new(format!("isn't trusted: {why}")),
     }
 }
 

@@ -36,20 +36,20 @@ pub fn policy(
     options: &PolicyArguments,
 ) -> Result<Policy, Problem> {
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
-    let requests = BTreeSet::from_iter(locators.iter().map(with_defaults));
-    let owner = PolicyOwner::for_options(settings.caller_roles(chain), &requests, options)?;
+    let located = BTreeSet::from_iter(locators.iter().map(with_defaults));
+    let owner = PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?;
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
-    let is_sent = |request: &Locator| {
-        !options.metadata || request.store == Store::SecretsManager || can_be_described(request)
+    let is_requested = |locator: &Locator| {
+        !options.metadata || locator.store == Store::SecretsManager || can_be_described(locator)
     };
-    let is_own = |request: &&Locator| owner.makes(request) && is_sent(request);
-    let own_requests = Vec::from_iter(requests.iter().filter(is_own));
+    let is_own = |locator: &&Locator| owner.reads(locator) && is_requested(locator);
+    let own_locators = Vec::from_iter(located.iter().filter(is_own));
 
-    let policy = statements(settings, &owner, &own_requests, options).to_json(&options.kms_keys);
+    let policy = statements(settings, &owner, &own_locators, options).to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&own_requests, options),
-        notes: notes(&owner, &own_requests, options),
+        warnings: warnings(&own_locators, options),
+        notes: notes(&owner, &own_locators, options),
     })
 }
 
@@ -57,7 +57,7 @@ pub fn policy(
 struct PolicyOwner<'a> {
     /// The role that `--for-role` names, or `None` without this option.
     named: Option<&'a Arn>,
-    /// True if this is the caller, which makes the requests without a role. `--for-role` may name
+    /// True if this is the caller, which reads the locators without a role. `--for-role` may name
     /// the caller's own role.
     is_caller: bool,
     /// The roles that this identity assumes.
@@ -74,10 +74,10 @@ impl<'a> PolicyOwner<'a> {
     /// When the launch does not assume the role that `options` names.
     fn for_options(
         chain: Vec<Arn>,
-        requests: &BTreeSet<Locator>,
+        located: &BTreeSet<Locator>,
         options: &'a PolicyArguments,
     ) -> Result<Self, Problem> {
-        let roles = requests.iter().filter_map(|request| request.role.as_ref());
+        let roles = located.iter().filter_map(|locator| locator.role.as_ref());
         let requested: BTreeSet<Arn> = roles.map(|role| role.arn.clone()).collect();
         let named = options.for_role.as_ref().map(|role| &role.arn);
         if let Some(role) = named
@@ -88,7 +88,7 @@ impl<'a> PolicyOwner<'a> {
         }
 
         let is_caller = named.is_none() || chain.last() == named;
-        // The caller assumes the roles of requests. Each role of the chain assumes the next one.
+        // The caller assumes the roles of locators. Each role of the chain assumes the next one.
         let mut assumed = if is_caller { requested } else { [].into() };
         for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
             if named == Some(role) {
@@ -102,9 +102,9 @@ impl<'a> PolicyOwner<'a> {
         })
     }
 
-    /// True if the request is signed with this identity's credentials.
-    fn makes(&self, request: &Locator) -> bool {
-        match &request.role {
+    /// True if the request for the locator is signed with this identity's credentials.
+    fn reads(&self, located: &Locator) -> bool {
+        match &located.role {
             Some(role) => self.named == Some(&role.arn),
             None => self.is_caller,
         }
@@ -123,12 +123,12 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow `requests`, and those that allow `owner` to assume further
-/// roles.
+/// Returns the statements that allow reading `locators`, and those that allow `owner` to assume
+/// further roles.
 fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,
-    requests: &[&Locator],
+    locators: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
     // A secret whose id doesn't have an account is in the account of the role that reads it.
@@ -140,10 +140,10 @@ fn statements<'a>(
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
-    for request in requests {
-        let Some(region) = &request.region else {
+    for locator in locators {
+        let Some(region) = &locator.region else {
             // A statement for every region includes the fallback regions.
-            statements.add_reading(request, None);
+            statements.add_reading(locator, None);
             continue;
         };
         let mut regions = settings.regions(region);
@@ -152,7 +152,7 @@ fn statements<'a>(
             regions.truncate(1);
         }
         for region in &regions {
-            statements.add_reading(request, Some(region));
+            statements.add_reading(locator, Some(region));
         }
     }
     for assumed in &owner.assumed {
@@ -161,9 +161,9 @@ fn statements<'a>(
     statements
 }
 
-fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
+fn warnings(locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut warnings = Vec::new();
-    if requests.iter().any(|request| request.region.is_none()) {
+    if locators.iter().any(|locator| locator.region.is_none()) {
         warnings.push("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION".to_owned());
     }
     if options.is_for_agent {
@@ -172,7 +172,7 @@ fn warnings(requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     warnings
 }
 
-fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArguments) -> Vec<String> {
+fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
     // Someone who uses `--for-role` has already read this.
     if owner.named.is_none() {
@@ -182,7 +182,7 @@ fn notes(owner: &PolicyOwner<'_>, requests: &[&Locator], options: &PolicyArgumen
             ));
         }
     }
-    if options.kms_keys.is_empty() && !options.metadata && !requests.is_empty() {
+    if options.kms_keys.is_empty() && !options.metadata && !locators.is_empty() {
         notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
     }
     notes

@@ -2,10 +2,10 @@
 //! same time, each in its region and with its role.
 //!
 //! ```text
-//! locators ─▶ requests_for ─▶ requests ─▶ read_in_regions ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
-//!             fills in the    each        one region       └─▶ parameter_store ─┘             copies them    for each locator
-//!             region and      distinct    after another
-//!             the role        one once
+//! locators ─▶ requests_for ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
+//!             fills in the    each        a batch in one   └─▶ parameter_store ─┘             copies them    for each locator
+//!             region and      distinct    region after
+//!             the role        one once    another
 //! ```
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
@@ -49,9 +49,9 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
-use credentials::CALLER_VARIABLES;
+use credentials::{CALLER_VARIABLES, CallerIdentity};
 use parameter_store::MAX_BATCH;
-use service_client::Api;
+use service_client::{Api, Client};
 use session::{Request, RequestAnswers, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
@@ -96,7 +96,7 @@ impl Aws {
         session.settings.check_regions(wanted)?;
         let reading = async {
             let (requests, mut answers) = requests_for(session, wanted).await;
-            let answered = read_in_regions(session, requests.keys().cloned().collect()).await;
+            let answered = read_in_batches(session, requests.keys().cloned().collect()).await;
             answers.extend(distribute(requests, answered.into_iter().flatten()));
             with_advice(session, answers)
         };
@@ -136,9 +136,9 @@ impl Aws {
     /// access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
-        let request = settings.with_defaults(locator);
-        let (store, id, version) = (locator.store, &locator.id, &locator.version);
-        let parts = (store, id, &request.region, &request.role, version);
+        let located = settings.with_defaults(locator);
+        let (store, id, version) = (located.store, &located.id, &located.version);
+        let parts = (store, id, &located.region, &located.role, version);
         let endpoints = settings.endpoints.cache_key(store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         format!("{:?}", (parts, endpoints, settings.profile(), variables))
@@ -263,22 +263,22 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
-        failure.error = session.explain_refused(role, failure.error.clone());
-        let cause = &mut failure.error.cause;
-        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = cause {
-            *cause = Cause::Denied(Denial::Metadata);
+        let mut error = session.explain_refused(role, failure.error.clone());
+        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = error.cause {
+            error = error.with_cause(Cause::Denied(Denial::Metadata));
         }
+        failure.error = error;
     }
 }
 
-/// The distinct requests, each with the locators that share it. A locator that names the default
-/// region and a locator without a region become the same request.
-pub type Requests<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
+/// The locators that share a request, by the request. A locator that names the default region and a
+/// locator without a region become the same request.
+pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
 /// Returns each locator with the answer to its request, if there is one. Locators that share a
 /// request get copies.
 pub fn distribute<R: Ord>(
-    mut requests: Requests<'_, R>,
+    mut requests: LocatorsBy<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
 ) -> Answers {
     let mut answers = Vec::with_capacity(requests.len());
@@ -295,8 +295,8 @@ pub fn distribute<R: Ord>(
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
-) -> (Requests<'a, Request>, Answers) {
-    let (mut requests, mut answers) = (Requests::new(), Vec::new());
+) -> (LocatorsBy<'a, Request>, Answers) {
+    let (mut requests, mut answers) = (LocatorsBy::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
@@ -322,8 +322,9 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
 /// Returns one answer for each request, grouped by batch. Starts opening connections, looks for
 /// credentials, and then sends many requests at the same time. Each role is assumed once. With
 /// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search for them.
-async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
+/// sent, and each answer is the error of the search for them. If a role can't be assumed, its
+/// requests aren't sent, and their answers say why.
+async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
     };
@@ -338,13 +339,14 @@ async fn read_in_regions(session: &mut Session, requests: Vec<Request>) -> Vec<R
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
-            // If this fails, `read_batch` finds the error.
-            let _ = session.caller_with(role.as_ref()).await;
-            stream::iter(batches)
+            let caller = session.caller_with(role.as_ref()).await;
+            stream::iter(batches).map(move |batch| (caller.clone(), batch))
         });
     }
-    let ready_batches = ready.flatten();
-    let reading = ready_batches.map(|batch| read_batch(session, batch, begun));
+    let reading = ready.flatten().map(async |(caller, batch)| match caller {
+        Ok(caller) => read_with_failover(session, caller, batch, begun).await,
+        Err(error) => fail_all(batch, &error),
+    });
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers
 }
@@ -407,19 +409,21 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. If there are no credentials for the role, every answer is the error
-/// that says why.
+/// answer for each request. `caller` has the credentials that sign the requests.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so every batch goes on to the next region at the same moment, no matter
 /// when the batch began.
-async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -> RequestAnswers {
+async fn read_with_failover(
+    session: &Session,
+    caller: &CallerIdentity,
+    requests: Vec<Request>,
+    begun: Instant,
+) -> RequestAnswers {
     let Some(Request { locator, region }) = requests.first() else {
         return RequestAnswers::new();
     };
-    if let Err(error) = session.known_caller(locator.role.as_ref()) {
-        return fail_all(requests, &error);
-    }
+    let api = Api::Store(locator.store);
     let regions = session.settings.regions(region);
     // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
@@ -433,7 +437,11 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
     for (index, region) in regions.iter().enumerate() {
         let is_last = index + 1 == regions.len();
         let budget = session.budget.share(begun, index, regions.len());
-        let results = send(session, region, &unanswered, &budget).await;
+        let results = match session.client(caller, api, region).await {
+            Ok(client) => read_in_region(&client, &unanswered, &budget).await,
+            // There is no endpoint.
+            Err(error) => vec![Err(error); unanswered.len()],
+        };
         let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
         for ((request, mut errors), result) in sent.zip(results) {
             match result {
@@ -461,31 +469,23 @@ async fn read_batch(session: &Session, requests: Vec<Request>, begun: Instant) -
     answers
 }
 
-/// Sends requests with the same store and role to a region. Returns one result for each request, in
-/// the same order. Without credentials or an endpoint, each result is the error that says why.
-async fn send(
-    session: &Session,
-    region: &Region,
+/// Reads a batch in the region of `client`, which is a client of the batch's service. Returns one
+/// result for each request, in the same order.
+async fn read_in_region(
+    client: &Client,
     requests: &[Request],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
-    let Some(first @ Request { locator, .. }) = requests.first() else {
+    let Some(first) = requests.first() else {
         return Vec::new();
     };
-    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = match session.client(api, region, role).await {
-        Ok(client) => client,
-        Err(error) => return vec![Err(error); requests.len()],
-    };
-    match locator.store {
+    match first.locator.store {
         // Boxed, so that the future for each secret doesn't reserve space for this one.
         Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(&client, requests, budget)).await
+            Box::pin(parameter_store::read_batch(client, requests, budget)).await
         }
-        Store::SecretsManager => {
-            // There is only one request, because each secret is a batch of its own.
-            vec![secrets_manager::get_secret(&client, first, budget).await]
-        }
+        // There is only one request, because each secret is a batch of its own.
+        Store::SecretsManager => vec![secrets_manager::get_secret(client, first, budget).await],
     }
 }
 

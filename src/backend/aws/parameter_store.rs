@@ -423,8 +423,9 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
-    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = session.client(api, region, role).await?;
+    let caller = session.caller_with(locator.role.as_ref()).await?;
+    let api = Api::Store(locator.store);
+    let client = session.client(caller, api, region).await?;
 
     let filter = match locator.path() {
         Some(ParameterPath { name, is_recursive }) => {

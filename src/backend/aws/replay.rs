@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue, Response};
 
 use super::parameter_store::{parse_page, read_parameters};
 use super::secrets_manager::read_secret;
-use super::service_client::read_body;
+use super::service_client::object_body;
 use super::session::Request;
 use crate::model::answer::{Cause, Document, FetchResult, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
@@ -41,7 +41,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
     let request = Request::in_region(locator, region.clone());
     let locator = &request.locator;
 
-    let document = read_body(response).and_then(|body| match store {
+    let document = object_body(response).and_then(|body| match store {
         Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;

@@ -21,7 +21,7 @@ use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
     Replica, RotationSchedule, SecretValue,
 };
-use crate::model::reference::{Arn, SecretId, Version};
+use crate::model::reference::{Arn, Region, SecretId, Version};
 use crate::net::{host_and_port, in_flight};
 use crate::time::RetryBudget;
 
@@ -146,8 +146,9 @@ async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
-    let (api, role) = (Api::Store(locator.store), locator.role.as_ref());
-    let client = &session.client(api, region, role).await?;
+    let caller = session.caller_with(locator.role.as_ref()).await?;
+    let api = Api::Store(locator.store);
+    let client = &session.client(caller, api, region).await?;
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", locator.traced(&id));
     let host = host_and_port(&client.endpoint);
@@ -161,7 +162,7 @@ async fn describe_secret(
         if !id.is_answered_by(output.name(), arn.as_ref()) {
             return Err(FetchError::malformed("a response that can't be read"));
         }
-        Ok(output.into())
+        Ok(description_in(region, output))
     });
     described.await.map_err(|error| client.with_remedy(error))
 }
@@ -170,44 +171,44 @@ async fn describe_secret(
 /// a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-impl From<DescribeSecretOutput> for Description {
-    fn from(output: DescribeSecretOutput) -> Self {
-        // `system_time` leaves out times that can't be printed.
-        let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
-        let key =
-            |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
-        let rules = output.rotation_rules.as_ref();
-        let days = rules.and_then(|rules| u64::try_from(rules.automatically_after_days?).ok());
+/// Returns the facts in a response of DescribeSecret from `region`.
+fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
+    // `system_time` leaves out times that can't be printed.
+    let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
+    let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
+    let rules = output.rotation_rules.as_ref();
+    let days = rules.and_then(|rules| u64::try_from(rules.automatically_after_days?).ok());
 
-        let mut replicas = Vec::new();
-        for replica in output.replication_status.into_iter().flatten() {
-            replicas.push(Replica {
-                region: replica.region.unwrap_or_default(),
-                status: replica.status.map(|status| status.as_str().to_owned()),
-                kms_key: key(replica.kms_key_id),
-            });
-        }
-        replicas.sort_by(|one, other| one.region.cmp(&other.region));
+    let mut replicas = Vec::new();
+    for replica in output.replication_status.into_iter().flatten() {
+        replicas.push(Replica {
+            region: replica.region.unwrap_or_default(),
+            status: replica.status.map(|status| status.as_str().to_owned()),
+            kms_key: key(replica.kms_key_id),
+        });
+    }
+    replicas.sort_by(|one, other| one.region.cmp(&other.region));
 
-        // AWS leaves out versions without labels, but moto, a simulation of AWS, includes them.
-        let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
-        versions.retain(|_, stages| !stages.is_empty());
+    // AWS leaves out versions without labels, but moto, a simulation of AWS, includes them.
+    let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
+    versions.retain(|_, stages| !stages.is_empty());
 
-        Self {
-            rotation: RotationSchedule {
-                is_enabled: output.rotation_enabled == Some(true),
-                // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
-                days: days.filter(|days| *days > 0),
-                schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
-                last: time(output.last_rotated_date),
-                next: time(output.next_rotation_date),
-            },
-            kms_key: key(output.kms_key_id),
-            replicas,
-            primary_region: output.primary_region,
-            deleted: time(output.deleted_date),
-            versions,
-        }
+    // AWS also names the primary region if this is the original and has replicas.
+    let primary = output.primary_region;
+    Description {
+        rotation: RotationSchedule {
+            is_enabled: output.rotation_enabled == Some(true),
+            // AWS allows 1 to 1000 days, so 0 means that the schedule isn't given in days.
+            days: days.filter(|days| *days > 0),
+            schedule: rules.and_then(|rules| rules.schedule_expression.clone()),
+            last: time(output.last_rotated_date),
+            next: time(output.next_rotation_date),
+        },
+        kms_key: key(output.kms_key_id),
+        replicas,
+        primary_region: primary.filter(|primary| primary != region.as_str()),
+        deleted: time(output.deleted_date),
+        versions,
     }
 }
 

@@ -196,7 +196,7 @@ impl Client {
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
             let request = json_request(target, input).map_err(not_sent)?;
-            parse(&read_body(self.send(request).await?)?)
+            parse(&object_body(self.send(request).await?)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
     }
@@ -271,7 +271,7 @@ impl Client {
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
             | EarlyCertificate => return error,
         };
-        error.with_outage_help(format!("{remedy}, or correct {setting}"))
+        error.or_outage_help(format!("{remedy}, or correct {setting}"))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
@@ -331,7 +331,7 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
 ///
 /// # Errors
 /// When the response is AWS's error, or isn't from AWS, which is an outage.
-pub fn read_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
+pub fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {

@@ -231,9 +231,8 @@ impl Session {
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
         let assume_in = async |region: &Region, budget: RetryBudget| {
-            let credentials = Some(&base.credentials);
-            let client = self.clients.client(Api::Sts, region, credentials);
-            assume_with_retries(&client.await?, role, &budget).await
+            let client = self.client(base, Api::Sts, region).await?;
+            assume_with_retries(&client, role, &budget).await
         };
         let (regions, begun) = (&self.sts_regions, Instant::now());
         self.budget.over_regions(begun, regions, assume_in).await
@@ -352,20 +351,17 @@ impl Session {
         Some(text)
     }
 
-    /// Returns the client for a service, with the credentials of a role or, without a role, with
-    /// the base credentials. Assumes the role if that hasn't been done yet. Later calls return the
-    /// same client.
+    /// Returns the client for a service in a region, with the credentials of `caller`. Later calls
+    /// return the same client.
     ///
     /// # Errors
-    /// When the credentials aren't found, when the role can't be assumed, or when AWS doesn't have
-    /// an endpoint for the service in this region.
+    /// When AWS doesn't have an endpoint for the service in this region.
     pub async fn client(
         &self,
+        caller: &CallerIdentity,
         api: Api,
         region: &Region,
-        role: Option<&Role>,
     ) -> FetchResult<Rc<Client>> {
-        let caller = self.caller_with(role).await?;
         let is_same = |client: &&Rc<Client>| client.api == api && client.region == *region;
         if let Some(client) = caller.clients.borrow().iter().find(is_same).cloned() {
             return Ok(client);
@@ -383,7 +379,7 @@ impl Session {
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
-            let client = self.client(Api::Sts, region, role).await.ok()?;
+            let client = self.client(caller, Api::Sts, region).await.ok()?;
             request_caller_arn(&client, &self.budget).await
         });
         arn.await.clone()

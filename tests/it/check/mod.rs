@@ -70,7 +70,7 @@ fn catalogue() -> Aws {
     ];
     let rotated = |aws: Aws, (id, rules, last, next): (&str, Value, Value, Value)| {
         let rotation = json!({
-            "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last, "NextRotationDate": next, "KmsKeyId": KEY,
+            "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last, "NextRotationDate": next, "KmsKeyId": KEY, "PrimaryRegion": "us-east-1",
             "ReplicationStatus": [
                 { "Region": "us-west-2", "Status": "Failed", "StatusMessage": "no key", "KmsKeyId": "alias/aws/secretsmanager" },
                 { "Region": "eu-west-1", "Status": "InSync" },

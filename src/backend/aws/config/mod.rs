@@ -191,10 +191,10 @@ impl Settings {
 
     /// Returns the locator with the default region and role, unless the locator has its own.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
-        let mut request = locator.clone();
-        request.region = request.region.or_else(|| self.region().cloned());
-        request.role = request.role.or_else(|| self.options.role.clone());
-        request
+        let mut located = locator.clone();
+        located.region = located.region.or_else(|| self.region().cloned());
+        located.role = located.role.or_else(|| self.options.role.clone());
+        located
     }
 
     /// Returns `region` and the fallback regions, each once, in the order in which they are tried.
@@ -209,8 +209,8 @@ impl Settings {
     }
 
     /// Checks the codes of the default region, of the fallback regions, and of the regions in
-    /// requests to AWS's own endpoints. If there are no such requests, only refuses availability
-    /// zones.
+    /// locators that are read from AWS's own endpoints. If there are no such locators, only refuses
+    /// availability zones.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
     /// looking up that host until the deadline.
@@ -218,21 +218,21 @@ impl Settings {
     /// # Errors
     /// When the code of one of these regions doesn't have the form of AWS's region codes. The error
     /// is about the first such region.
-    pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let is_to_aws =
-            |request: &&&Locator| self.endpoints.url(Api::Store(request.store)).is_none();
-        let mut aws_requests = requests.iter().filter(is_to_aws).peekable();
-        // If no request is to AWS itself, the configured endpoint may be a simulation, which
+    pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
+        let is_from_aws =
+            |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
+        let mut aws_locators = locators.iter().filter(is_from_aws).peekable();
+        // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
-        let may_be_simulation = aws_requests.peek().is_none();
+        let may_be_simulation = aws_locators.peek().is_none();
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
-        // A request's region comes from an ARN, which has already been checked, or from an alias.
+        // A locator's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let requested = aws_requests.filter_map(|request| Some((request.region.as_ref()?, alias)));
-        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(requested) {
+        let named = aws_locators.filter_map(|locator| Some((locator.region.as_ref()?, alias)));
+        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(named) {
             let is_checked = !may_be_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());

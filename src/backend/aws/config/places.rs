@@ -15,9 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{
-    invalid_value, is_in_quotes, is_plain_ascii, is_quotable, noun_with_name, one_line,
-};
+use crate::model::shown::{invalid_value, is_in_quotes, is_quotable, noun_with_name, one_line};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -140,10 +138,7 @@ const FILE_REMEDY: &str = "use one line or, for a file, its path";
 /// look like a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
-    // `is_plain_ascii` only saves time.
-    if !is_plain_ascii(&text)
-        && let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text))
-    {
+    if let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text)) {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't

@@ -169,16 +169,17 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     }
     // From here on, each help is more specific than the earlier ones, and replaces them.
     let is_set = |name| settings.variables.non_empty(name).is_some();
-    let both_keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     for (variable, needed) in [
-        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
-        ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"][..]),
+        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
         // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
-        // CLI's files. `both_keys` isn't a variable, so `is_set` is false for it.
+        // CLI's files.
         ("AWS_ACCESS_KEY", both_keys),
         ("aws_access_key_id", both_keys),
     ] {
-        if is_set(variable) && !is_set(needed) {
+        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
+            let needed = needed.join(" and ");
             help = Some(format!("set {needed}, because only {variable} is set"));
         }
     }
@@ -232,15 +233,12 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let timed_out = || {
-        let why = format!("the AWS credentials from {origin} didn't arrive in time");
-        FetchError::outage(OutageKind::Timeout, why)
-    };
-    let mut last_outage = None;
+    let why = format!("the AWS credentials from {origin} didn't arrive in time");
+    let mut last_outage = FetchError::outage(OutageKind::Timeout, why);
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let mut context = context.clone();
         context.region = region;
-        let asking = budget.retry_with_last(&mut last_outage, timed_out, async || {
+        let asking = budget.retry_with_last(&mut last_outage, async || {
             let found = ask(origin, &context).await?;
             checked_credentials(found, origin.clone(), Some(&context.settings.endpoints))
         });

@@ -33,7 +33,7 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::provider::{unusable, with_help};
+use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
 use crate::model::shown::one_line;
 use crate::net::error_text;
@@ -76,7 +76,7 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let call = format!("aws configure export-credentials --profile {profile:?} --format process");
     let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
     let help = format!("log in again: aws login --profile {profile:?}");
-    printed.map_err(|error| with_help(error, Some(&help)))
+    printed.map_err(|error| or_help(error, Some(&help)))
 }
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.

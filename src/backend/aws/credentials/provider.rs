@@ -1,8 +1,8 @@
 //! What the credential providers have in common: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! The failure that a provider returns decides what the search does next. The functions from
-//! [`not_configured`] to [`service_failure`] make the five kinds of failure.
+//! The failure that a provider returns decides what the search does next. There are four ways to go
+//! on, and one function for each of them, from [`not_configured`] to [`service_failure`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,12 +16,12 @@ use http::HeaderValue;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,
 };
 use crate::model::mistakes::{hint_of_rows, overlooked};
 use crate::model::reference::Region;
-use crate::model::shown::{conceal, is_plain_ascii};
+use crate::model::shown::conceal;
 use crate::system::os_error;
 use crate::time::RetryBudget;
 
@@ -62,7 +62,10 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
 /// Returns the failure of a service or of this machine, after which the same provider is asked
 /// again.
 pub fn service_failure(why: impl Into<String>) -> FetchError {
-    FetchError::outage(OutageKind::Connection, why)
+    let failure = FetchError::outage(OutageKind::Service, why);
+    // `why` is a whole sentence, not the rest of one about a secret.
+    let mention = Mention::InEntries;
+    FetchError { mention, ..failure }
 }
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
@@ -122,9 +125,9 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]) that doesn't have one. Any
+/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one. Any
 /// other error, such as an outage, is returned unchanged. Does nothing if `help` is `None`.
-pub fn with_help(mut error: FetchError, help: Option<&str>) -> FetchError {
+pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
     }
@@ -249,10 +252,6 @@ fn credential_defect(text: &str) -> Option<String> {
     // AKIA and ASIA in base64, as in a Kubernetes Secret.
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
-    }
-    // `is_plain_ascii` only saves time.
-    if is_plain_ascii(text) {
-        return None;
     }
     let is_illegal = HeaderValue::from_str(text).is_err();
     let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());

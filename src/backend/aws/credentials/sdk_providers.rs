@@ -39,8 +39,8 @@ use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, request_failure, service_failure,
-    unreadable_file, unusable, with_help,
+    SearchContext, known_remedy, misconfigured, not_configured, or_help, request_failure,
+    service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
 use crate::backend::aws::service_client::{
@@ -51,7 +51,7 @@ use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, Outage
 use crate::model::reference::Region;
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
-use crate::net::{SdkAnswer, error_text, find_source};
+use crate::net::{SdkResponse, error_text, find_source};
 use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
@@ -76,8 +76,8 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             failure = not_configured(why);
         }
-        let failure = failure.with_outage_help(CONTAINER_REMEDY);
-        with_help(failure, context.settings.role_remedy)
+        let failure = failure.or_outage_help(CONTAINER_REMEDY);
+        or_help(failure, context.settings.role_remedy)
     })
 }
 
@@ -101,12 +101,11 @@ pub async fn sso_credentials(
     conceal([token.token()]);
 
     let failed = |error| {
-        let headline =
-            format!("the SSO portal returned no credentials for the profile {profile:?}");
-        request_failure(&headline, error)
+        let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
+        request_failure(&text, error)
     };
-    let client = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = client.map_err(failed)?;
+    let created = context.clients.client(Api::Sso, &sso.region, None).await;
+    let client = created.map_err(failed)?;
     let input = GetRoleCredentialsInput::builder()
         .access_token(token.token())
         .account_id(&sso.account)
@@ -121,7 +120,7 @@ pub async fn sso_credentials(
         let help = format!(
             "check sso_role_name and sso_account_id in the profile {profile:?}, or ask for access"
         );
-        with_help(failed(error), Some(&help))
+        or_help(failed(error), Some(&help))
     })?;
 
     let found = output.role_credentials.and_then(portal_credentials);
@@ -204,8 +203,8 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 
     let client = metadata_client(settings, context.clients);
     let path = "/latest/meta-data/iam/security-credentials/";
-    let answer = client.get(path).await;
-    let roles = answer.map_err(|error| no_role(&error, settings))?;
+    let listed = client.get(path).await;
+    let roles = listed.map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
     if role.is_empty() || !role.bytes().all(is_allowed) {
@@ -288,7 +287,7 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// # Errors
 /// When AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
 /// region, for example outside EC2 ([`Cause::NoRegion`]). When the service fails, when there is no
-/// route to it, or when its answer isn't a region ([`Cause::Outage`]).
+/// route to it, or when its response isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -303,7 +302,7 @@ pub async fn instance_region(
     let path = "/latest/meta-data/placement/region";
     let found = budget.retry(async || read_region(client.get(path).await));
     found.await.map_err(|error| {
-        // Outside EC2, there may be no answer.
+        // Outside EC2, there may be no response.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
@@ -319,14 +318,14 @@ fn no_region_yet() -> FetchError {
     FetchError::from(Cause::NoRegion).again(Again::Later)
 }
 
-/// Returns the region in an answer from the metadata service.
+/// Returns the region in a response from the metadata service.
 ///
 /// # Errors
-/// When the service failed, when there is no route to it, or when the answer isn't a region
+/// When the service failed, when there is no route to it, or when the response isn't a region
 /// ([`Cause::Outage`]). For any other status, such as 404, and without a response
 /// ([`Cause::NoRegion`]), because a machine outside EC2 doesn't have this service.
-fn read_region(answer: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
-    match answer {
+fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
+    match response {
         Ok(text) => {
             let what = "a response that isn't a region code";
             let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
@@ -361,14 +360,13 @@ fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
 
 /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
 ///
-/// `is_hidden` gets the URL and the status of each response, and returns true if the SDK's
-/// error would hide the status. Such a response becomes an error whose status [`http_status`]
-/// returns.
-fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
-    let http = clients.direct.for_sdk(move |url, answer| {
-        let response = answer?;
+/// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
+/// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
+fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
+    let http = clients.direct.for_sdk(move |url, received| {
+        let response = received?;
         let status = response.status().as_u16();
-        if is_hidden(url, status) {
+        if hides_status(url, status) {
             let reason = stated_reason(response.body().bytes().unwrap_or_default());
             return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
         }
@@ -386,11 +384,11 @@ fn link_local_config(clients: &Clients, is_hidden: fn(&str, u16) -> bool) -> Pro
 /// refresh of a token, so the first failed request is noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
-    let http = clients.http.for_sdk(move |_, answer| {
-        if let Some(failure) = answer_failure(&answer) {
+    let http = clients.http.for_sdk(move |_, response| {
+        if let Some(failure) = failure_in(&response) {
             let _ = noted_failure.set(failure);
         }
-        answer
+        response
     });
 
     let endpoints = &clients.endpoints;
@@ -411,9 +409,9 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure in an answer, or `None` if the request has succeeded.
-fn answer_failure(answer: &SdkAnswer) -> Option<FetchError> {
-    match answer {
+/// Returns the failure of a request, or `None` if it has succeeded.
+fn failure_in(response: &SdkResponse) -> Option<FetchError> {
+    match response {
         Ok(response) if response.status().is_success() => None,
         Ok(response) => {
             let header = |name: &str| response.headers().get(name);
@@ -480,7 +478,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
         error => response_failure(&text, error),
     };
-    with_help(failure, known_remedy(&why).as_deref())
+    or_help(failure, known_remedy(&why).as_deref())
 }
 
 /// Returns the failure of a provider whose request the SDK sent. The failure depends on the HTTP

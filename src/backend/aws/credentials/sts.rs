@@ -30,8 +30,8 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, unusable,
-    with_help,
+    known_remedy, misconfigured, not_configured, or_help, request_failure, unreadable_file,
+    unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client};
@@ -165,10 +165,10 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     if let Cause::Denied(_) = cause {
-        return with_help(failed, Some(PERMISSION_REMEDY));
+        return or_help(failed, Some(PERMISSION_REMEDY));
     }
     let is_refused = cause == Cause::Refused(Refusal::Request);
-    with_help(failed, is_refused.then_some(UNKNOWN_ROLE_REMEDY))
+    or_help(failed, is_refused.then_some(UNKNOWN_ROLE_REMEDY))
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
@@ -270,7 +270,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
-    with_help(request_failure(&headline, error), Some(&help))
+    or_help(request_failure(&headline, error), Some(&help))
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
