@@ -22,7 +22,7 @@ use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
-use crate::model::plan::{Layer, Plan, ValueSource};
+use crate::model::plan::{Layer, Plan, PlannedValue};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
 use crate::model::shown::conceal_names;
@@ -247,7 +247,7 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
     let mut sources = plan.value_entries().map(|(_, source)| source);
-    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+    if sources.any(|source| !matches!(source, PlannedValue::Reference(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));

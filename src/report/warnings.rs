@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{OnMissing, Subject, Target};
+use crate::model::entry::{OnMissing, Subject, Target, ValueSource};
 use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
-use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
+use crate::model::plan::{Plan, Planned, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::{quoted_program, reads_like_a_name};
@@ -117,7 +117,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.value_entries().filter_map(move |(entry, source)| {
-        let ValueSource::Template { template, .. } = source else {
+        let ValueSource::Template(template, _) = source else {
             return None;
         };
         let subject = &entry.subject;

@@ -16,7 +16,7 @@ use crate::model::entry::{
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
-use crate::model::plan::{ObjectSource, Planned};
+use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::shown::{is_quotable, noun_with_name, visible};
@@ -49,7 +49,7 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
 /// secret.
 pub fn object_members<'j>(
     json: &'j Value,
-    object: &ObjectSource,
+    object: &PlannedObject,
     subject: &Subject,
 ) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
@@ -70,7 +70,7 @@ pub fn object_members<'j>(
 
 /// Returns the names of all parameters below a path. The value is `None` if the entry doesn't
 /// select the parameter.
-pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
+pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
         let value = || SecretValue::new(parameter.body.expose());
@@ -88,7 +88,7 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
-    object: &ObjectSource,
+    object: &PlannedObject,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let is_path = object.reference.locator.is_path();
@@ -169,7 +169,7 @@ pub fn key_outcomes(
 /// - A name in `rename` already has the prefix, so the variable gets it twice.
 /// - A selected key has a space or an invisible character, so it looks like a different key.
 /// - All keys already begin with the prefix.
-pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
+pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_missing).map(move |key| {
@@ -204,7 +204,7 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` whose value is null.
-fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
+fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
     let (what, naming) = (member_noun(object), &object.naming);
     let only = naming.only.iter().flatten().map(|key| ("only", key));
     let renamed = naming.rename.keys().map(|key| ("rename", key));
@@ -248,7 +248,7 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
         .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
-fn member_noun(object: &ObjectSource) -> &'static str {
+fn member_noun(object: &PlannedObject) -> &'static str {
     match object.reference.locator.is_path() {
         true => "parameter",
         false => "key",
@@ -257,7 +257,12 @@ fn member_noun(object: &ObjectSource) -> &'static str {
 
 /// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
 /// only. It doesn't suggest a prefix, which would change the names of all variables.
-fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
+fn name_problem(
+    key: &str,
+    why: &NamingError,
+    object: &PlannedObject,
+    subject: &Subject,
+) -> Problem {
     let what = member_noun(object);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     // If the reference must not be shown, the help has an ellipsis.
@@ -295,7 +300,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
 /// `None` if the object is a part of a secret, or if the reference must not be shown.
-fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
+fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<String> {
     let SecretRef { locator, selector } = &object.reference;
     let (secret, version) = split_secret(subject.reference()?);
     if locator.is_path() {

@@ -25,10 +25,12 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{Claims, OnMissing, Part, Subject, Target};
+use crate::model::entry::{
+    Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, ValueSource,
+};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
-use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
+use crate::model::plan::{Plan, Planned, PlannedObject, PlannedValue};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
@@ -69,24 +71,21 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         outcomes: Outcomes::default(),
     };
 
-    for entry in &plan.entries {
-        if let PlannedSource::Overridden(holder) = &entry.source {
-            walk.add(entry, Outcome::Overridden(holder.clone()));
-        }
-    }
+    let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
+    walk.outcomes.list.extend(overridden);
 
     // An earlier claim wins, so the order in which the entries are visited is their precedence.
     let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
     for layer in plan.entries.chunk_by(is_same_layer) {
         for entry in layer {
-            if let PlannedSource::Value(source) = &entry.source {
+            if let Source::Value(source) = &entry.source {
                 walk.add_value_outcome(entry, source);
             }
         }
         // Within a layer, an entry with a single value overrides the keys of objects. If two
         // objects set the same variable, the later one wins.
         for entry in layer.iter().rev() {
-            if let PlannedSource::Object(object) = &entry.source {
+            if let Source::Object(object) = &entry.source {
                 walk.add_object_outcomes(entry, object);
             }
         }
@@ -119,7 +118,7 @@ impl<'a> Walk<'a> {
     /// Resolves an entry with a single value, and adds its outcome and, if the value looks
     /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
     /// on.
-    fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a ValueSource) {
+    fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a PlannedValue) {
         let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
             Some(holder) => Outcome::Overridden(holder),
             None => match self.answers.resolve_value(entry, source) {
@@ -138,7 +137,7 @@ impl<'a> Walk<'a> {
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
     /// variable holds it from now on. If the keys can't be read, only the object gets an outcome.
-    fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
+    fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
@@ -237,17 +236,17 @@ impl<'a> ParsedAnswers<'a> {
     fn resolve_value(
         &mut self,
         entry: &'a Planned,
-        source: &'a ValueSource,
+        source: &'a PlannedValue,
     ) -> ResolvedAll<SecretValue> {
         let subject = &entry.subject;
         let read = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => {
+            ValueSource::Reference(reference) => {
                 let selected = self.read_value(reference, subject);
                 selected.map_err(|reason| vec![reason])?
             }
             ValueSource::Composed(items) => self.composed_value(items, subject)?,
-            ValueSource::Template { template, inputs } => {
+            ValueSource::Template(template, inputs) => {
                 self.rendered_template(template, inputs, subject)?
             }
         };
@@ -305,7 +304,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// If the request has failed or hasn't been sent, if the document isn't JSON, or if the
     /// reference doesn't select an object in it.
-    fn members(&mut self, object: &'a ObjectSource, subject: &Subject) -> Resolved<Members<'_>> {
+    fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
         if reference.locator.is_path() {
@@ -487,7 +486,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
-    if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
+    if let Source::Value(ValueSource::Reference(reference)) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
         // The subject of the headline is the value, so the headline doesn't name the secret.
         about.before = None;
@@ -503,7 +502,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
-        if let PlannedSource::Value(ValueSource::Template { template, inputs }) = &entry.source
+        if let Source::Value(ValueSource::Template(template, inputs)) = &entry.source
             && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
             let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));

@@ -26,7 +26,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, FileTarget, Naming, Origin, Subject, Target};
+use crate::model::entry::{Entry, FileTarget, Naming, Origin, Subject, Target, ValueSource};
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
@@ -325,7 +325,7 @@ impl Inputs {
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
-            let source = EntrySource::Reference(reference);
+            let source = ValueSource::Reference(reference);
             Entry::new(Target::Output, source, Origin::Argument("get"))
         });
         inputs.add(entry.map_err(malformed_reference));
@@ -547,7 +547,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
         }),
         _ => Target::Env(name),
     };
-    let source = EntrySource::Reference(reference);
+    let source = ValueSource::Reference(reference);
     Ok(Entry::new(target, source, origin))
 }
 
