@@ -238,7 +238,7 @@ impl Lookup<'_, '_> {
             }
             // An optional entry may be absent, and an object doesn't have claims of its own, so
             // neither overrides anything here.
-            if entry.on_missing != OnMissing::Omit {
+            if entry.on_missing != OnMissing::Optional {
                 self.claims.add(&entry.target, &entry.subject);
             }
             planned.extend(self.planned_entry(entry));

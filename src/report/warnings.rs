@@ -209,7 +209,7 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
         let name = entry.source.empty_variable()?;
         let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
         let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
-        (entry.on_missing == OnMissing::Omit && !is_replaced).then_some((name, entry))
+        (entry.on_missing == OnMissing::Optional && !is_replaced).then_some((name, entry))
     });
     grouped(absent).into_iter().map(|(name, entries)| {
         let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));

@@ -210,9 +210,9 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         return Outcome::Failed(problems);
     }
     match &entry.on_missing {
-        OnMissing::Omit if has_absence => Outcome::Absent,
+        OnMissing::Optional if has_absence => Outcome::Absent,
         OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
-        OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
+        OnMissing::Fail | OnMissing::Optional | OnMissing::Default(_) => Outcome::Unread,
     }
 }
 

@@ -193,7 +193,7 @@ pub enum OnMissing {
     Fail,
     /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
     /// layer can apply.
-    Omit,
+    Optional,
     /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),
 }
