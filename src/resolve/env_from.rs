@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
-    Claims, Naming, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
+    Claims, Naming, NamingError, Origin, Subject, SubjectKind, Target, expect_safe_value,
+    shell_quoted,
 };
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
@@ -98,6 +99,7 @@ pub fn key_outcomes(
     let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.id.key = Some(number);
+        outcome.subject.kind = SubjectKind::EnvFromKey;
         outcome.subject.label = match is_quotable(key) {
             true => name.as_str().into(),
             false => format!("key number {number} (name not shown)").into(),

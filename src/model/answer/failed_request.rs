@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
-use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
+use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{
     MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean_to_write, hint_of_rows, nearest,
@@ -387,7 +387,7 @@ impl FailedRequest<'_> {
         let is_plain_text = is_bare_word(&id) && written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
-            Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
+            Origin::Argument(Argument::Env) => format!("set {label}={shown} in the environment"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         // The label of an entry without a variable, such as a path, isn't a name.
