@@ -312,40 +312,60 @@ fn find_key<'j>(
     }))
 }
 
-/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`. The
-/// hints are tried in this order: the key is a path that exists; the shell has removed a name from
-/// the path; the path begins with an existing key; the key stands for the whole value; the key is a
-/// version id; the secret is a whole response of AWS. Otherwise, the help names the keys.
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`: the
+/// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    // The key without the punctuation around it. jq users write `.password`, and kubectl users
-    // write `{.password}`. If the secret has the key `password`, `keys_hint` suggests it.
+    // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
+    // `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    // A shell may have removed `$db` from `"prod/app:$db.password"`, so that KEY is `.password`.
-    let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
-    let may_be_lost = |name: &&str| is_after_name && is_name(name) && !map[*name].is_string();
-    let mut lost_names = quotable_keys(map).filter(may_be_lost);
-    let lost_name_hint = |name| {
+    let lost_name = match map.contains_key(plain) {
+        true => None,
+        false => lost_name_hint(json, map, key, rewrite),
+    };
+    nested_value_hint(json, key, rewrite)
+        .or(lost_name)
+        .or_else(|| incomplete_path_hint(json, map, key))
+        .or_else(|| misplaced_key_hint(map, key, rewrite))
+        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
+}
+
+/// Returns the hint for the end of a path that exists: a shell may have removed `$db` from
+/// `"prod/app:$db.password"`, so that KEY is `.password`. Returns `None` for any other key.
+fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    if !key.starts_with(['.', '[']) {
+        return None;
+    }
+    let mut names = quotable_keys(map).filter(|name| is_name(name) && !map[*name].is_string());
+    names.find_map(|name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
+    })
+}
+
+/// Returns the hint about the first part of a path that doesn't exist. Returns `None` if the key
+/// isn't a path, or if even its first name doesn't exist.
+fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String> {
+    let path = key_as_path(key)?;
+    let Segment::Selector(Selected::Name(first)) = path.query.segments.first()? else {
+        return None;
     };
-    // If the first name of the path exists, the hint is about the first part that doesn't exist.
-    let path_hint = || {
-        let path = key_as_path(key)?;
-        let first = path.query.segments.first()?;
-        let exists =
-            matches!(first, Segment::Selector(Selected::Name(name)) if map.contains_key(name));
-        exists.then(|| parent_hint(json, &path)).flatten()
-    };
-    // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
-    let is_whole_response = map.contains_key("SecretString");
-    nested_value_hint(json, key, rewrite)
-        .or_else(|| lost_names.find_map(lost_name_hint))
-        .or_else(path_hint)
-        // People write `*` or `SecretString` for the whole value.
-        .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
-        .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
-        .or(is_whole_response.then(|| "store only the value of SecretString".to_owned()))
-        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
+    map.get(first)?;
+    parent_hint(json, &path)
+}
+
+/// Returns the hint for a key that stands for the whole value or is a version id, or for any key if
+/// the secret is a whole response of AWS. Returns `None` if none of these applies.
+fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    let whole_value = whole_value_hint(rewrite(""));
+    match key {
+        "*" | "SecretString" if whole_value.is_some() => whole_value,
+        _ if is_uuid(key) => Some("for a version id, write three colons before it".to_owned()),
+        // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
+        _ if map.contains_key("SecretString") => {
+            Some("store only the value of SecretString".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Creates the description of a top-level key that a secret doesn't have. The report merges all
