@@ -60,11 +60,13 @@ pub struct Layer {
 /// The variables, files and systemd credentials to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries that aren't certain to be overridden. Those of the latest layer, which has the
-    /// highest precedence, come first. Within a layer, the objects of `env-from` come last.
+    /// The entries that aren't certain to be overridden, in the order of precedence: those of the
+    /// latest layer come first. Within a layer, the objects of `env-from` come last, because each
+    /// other entry overrides their keys. If two objects set the same variable, the later one wins,
+    /// so the latest object comes first.
     pub entries: Vec<Planned>,
-    /// The other entries, in the same order, each with what already holds its target. Their
-    /// references haven't been looked up.
+    /// The other entries, each with what already holds its target. Their references haven't been
+    /// looked up.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
@@ -224,10 +226,10 @@ struct Lookup<'a, 'k> {
 }
 
 impl Lookup<'_, '_> {
-    /// Returns the entries of a layer with their ids, and those that are overridden, each with what
-    /// holds its target. Adds to `claims` what the entries certainly set, so that the entries of
-    /// earlier layers are overridden. Adds each error to `errors`, and leaves out an entry whose
-    /// reference can't be looked up.
+    /// Returns the entries of a layer in the order of precedence, and those that are overridden,
+    /// each with what holds its target. All of them have ids. Adds to `claims` what the entries
+    /// certainly set, so that the entries of earlier layers are overridden. Adds each error to
+    /// `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
         let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {
@@ -244,13 +246,17 @@ impl Lookup<'_, '_> {
             planned.extend(self.planned_entry(entry));
         }
 
-        // The overridden entries come last. `check` sorts the entries of a layer by line, and keeps
-        // this order on one line and for entries without a line.
+        // `check` sorts the entries of a layer by line, and keeps the order of the ids on one line
+        // and for entries without a line: as written, and the overridden entries last.
         let ids = planned.iter_mut().map(|entry| &mut entry.id);
         let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
         for (number, id) in ids.chain(overridden_ids).enumerate() {
             (id.layer, id.number) = (self.layer_number, number);
         }
+        // The objects come last in a layer. The latest one has the highest precedence.
+        let first_object =
+            planned.partition_point(|entry| matches!(entry.source, Source::Value(_)));
+        planned[first_object..].reverse();
         (planned, overridden)
     }
 

@@ -205,7 +205,9 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// because of it. The note says how many entries are absent, without those whose target is also set
 /// by a different entry.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let absent = plan.entries.iter().filter_map(|entry| {
+    let mut as_written = Vec::from_iter(&plan.entries);
+    as_written.sort_by_key(|entry| entry.id);
+    let absent = as_written.into_iter().filter_map(|entry| {
         let name = entry.source.empty_variable()?;
         let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
         let is_replaced = others.any(|other| other.target.overlaps(&entry.target));

@@ -75,19 +75,10 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     walk.outcomes.list.extend(overridden);
 
     // An earlier claim wins, so the order in which the entries are visited is their precedence.
-    let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
-    for layer in plan.entries.chunk_by(is_same_layer) {
-        for entry in layer {
-            if let Source::Value(source) = &entry.source {
-                walk.add_value_outcome(entry, source);
-            }
-        }
-        // Within a layer, an entry with a single value overrides the keys of objects. If two
-        // objects set the same variable, the later one wins.
-        for entry in layer.iter().rev() {
-            if let Source::Object(object) = &entry.source {
-                walk.add_object_outcomes(entry, object);
-            }
+    for entry in &plan.entries {
+        match &entry.source {
+            Source::Value(source) => walk.add_value_outcome(entry, source),
+            Source::Object(object) => walk.add_object_outcomes(entry, object),
         }
     }
 
