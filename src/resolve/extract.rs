@@ -248,9 +248,10 @@ fn not_json(
     // The user may want the whole document. But a document without a version is from a local file.
     // There, the reference is probably right, because the secret in AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
-    let help = what.help.or_else(|| match (selector, key) {
-        (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
-        _ => whole_value_hint(rewrite("")),
+    let is_local_key = matches!(selector, Selector::Key(_)) && document.version_id.is_none();
+    let help = what.help.or_else(|| match key {
+        Some(key) if is_local_key => Some(local_hint(key)),
+        Some(_) | None => whole_value_hint(rewrite("")),
     });
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)

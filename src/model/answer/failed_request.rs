@@ -478,33 +478,36 @@ impl FailedRequest<'_> {
     /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a missing permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
+        use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {
             return None;
         };
         let store = self.locator.store;
         let action = match (denial, store) {
-            (Denial::Credentials(_), _) => return None,
-            (Denial::Key, _) => {
+            (Credentials(_), _) => return None,
+            (Key, _) => {
                 let key = format!("the KMS key of the {store}");
                 let allow = format!("allow the caller to use kms:Decrypt on {key}");
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
-            (Denial::Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Denial::Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
-            (_, ParameterStore) if self.locator.is_path() => {
+            (Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
+            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
+            (Policy | PolicyOrMissing, ParameterStore) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
-            (_, ParameterStore) => "ssm:GetParameters on this parameter",
-            (_, SecretsManager) => "secretsmanager:GetSecretValue on this secret",
+            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters on this parameter",
+            (Policy | PolicyOrMissing, SecretsManager) => {
+                "secretsmanager:GetSecretValue on this secret"
+            }
         };
-        let is_metadata = denial == Denial::Metadata;
+        let is_metadata = denial == Metadata;
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS's message doesn't name the ARN, so the secret may not exist. This rule doesn't hold
         // for parameters.
-        if denial == Denial::PolicyOrMissing && store == SecretsManager {
+        if denial == PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));
         }
