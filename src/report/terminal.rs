@@ -119,7 +119,8 @@ impl Record {
         self
     }
 
-    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+    /// Sets the remedy, and replaces an earlier one.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -107,7 +107,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         Record::warning(format!(
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         ))
-        .with_help(format!("to insert a variable, use `template`, and {help}"))
+        .help(format!("to insert a variable, use `template`, and {help}"))
     })
 }
 
@@ -125,7 +125,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             let why = "but the value may contain characters such as @ or /";
             let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
             let help = format!("write {{{{ {expression} | urlencode }}}}");
-            return Some(Record::warning(text).with_help(help));
+            return Some(Record::warning(text).help(help));
         }
 
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
@@ -135,7 +135,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         let why = "because it contains neither {{ nor {%";
         let text = format!("the template for {subject} is used as plain text, {why}");
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
-        Some(Record::warning(text).with_help(help))
+        Some(Record::warning(text).help(help))
     })
 }
 
@@ -185,7 +185,7 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         };
         let subject = &entry.subject;
         let why = format!("the value of {subject} is plain text, although it contains {part}");
-        Some(Record::warning(why).with_help(format!("use `{key}` instead of `value`")))
+        Some(Record::warning(why).help(format!("use `{key}` instead of `value`")))
     })
 }
 
@@ -197,7 +197,7 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     );
     open.map(|(entry, _)| {
         let text = format!("the mode of {} lets any user write to it", entry.subject);
-        Record::warning(text).with_help("use mode: \"0400\", which is octal")
+        Record::warning(text).help("use mode: \"0400\", which is octal")
     })
 }
 
@@ -231,7 +231,7 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     Record::warning(format!(
         "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
     ))
-    .with_help("use a path on tmpfs, for example under /run")
+    .help("use a path on tmpfs, for example under /run")
 }
 
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.
