@@ -1,5 +1,5 @@
 //! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
-//! or a variable, a file or a credential, with the source of its value and its status.
+//! or a variable, a file or a systemd credential, with the source of its value and its status.
 //!
 //! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
 //! them separately and `--verbose` prints a note for each.

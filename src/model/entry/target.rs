@@ -187,7 +187,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// The maximum length of a credential, in bytes (systemd.exec(5)).
+/// The maximum length of a systemd credential, in bytes (systemd.exec(5)).
 pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
 
 /// A credential of a unit, as the unit requests it or as a declaration lists it.
@@ -299,8 +299,8 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Makes an entry the holder of every variable, path and credential that its target claims. An
-    /// earlier holder is replaced, so call [`Self::holder`] first.
+    /// Makes an entry the holder of every variable, path and systemd credential that its target
+    /// claims. An earlier holder is replaced, so call [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());
