@@ -262,13 +262,11 @@ impl Agent {
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
 /// agent. An error that isn't an outage is returned unchanged.
-fn with_agent_headline(mut error: FetchError) -> FetchError {
+fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
-        error.cause = Cause::Outage(AgentConnection);
-        // The problem still has the code of the earlier cause.
-        error.problem.code = error.cause.facts().code;
-        return error.with_outage_headline("the Secrets Manager Agent can't be reached");
+        let unreachable = error.with_cause(Cause::Outage(AgentConnection));
+        return unreachable.with_outage_headline("the Secrets Manager Agent can't be reached");
     }
     error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }

@@ -1,5 +1,6 @@
 //! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
-//! turns into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off.
+//! turns into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut
+//! off.
 //!
 //! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
 //! The output never contains a value.

@@ -74,6 +74,13 @@ impl FetchError {
         error
     }
 
+    /// Replaces the cause, and with it the code. Everything else stays.
+    pub fn with_cause(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self.problem.code = cause.facts().code;
+        self
+    }
+
     /// Sets what is tried next, and replaces the default of the cause.
     pub fn again(mut self, again: Again) -> Self {
         self.again = again;
