@@ -35,7 +35,7 @@ use std::sync::Arc;
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
-    TemplateInputs, ValueSource, Written,
+    TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
@@ -83,7 +83,6 @@ pub struct Plan {
 /// An entry whose references have been looked up.
 pub type Planned = Entry<SecretRef>;
 pub type Overridden = (Entry, Holder);
-pub type PlannedValue = ValueSource<SecretRef>;
 pub type PlannedObject = ObjectSource<SecretRef>;
 
 impl Plan {
@@ -159,23 +158,14 @@ impl Plan {
         references.map(|found| &found.locator).collect()
     }
 
-    /// Returns the entries that can set a single value, each with its source, in the order of
-    /// precedence. Objects of `env-from` and overridden entries aren't among them.
-    pub fn value_entries(&self) -> impl Iterator<Item = (&Planned, &PlannedValue)> {
-        self.entries.iter().filter_map(|entry| match &entry.source {
-            Source::Value(source) => Some((entry, source)),
-            Source::Object(_) => None,
-        })
-    }
-
     /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
     /// `${NAME}` isn't expanded there.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
-        self.value_entries().filter_map(|(entry, source)| {
-            let text = match source {
-                ValueSource::Literal(text) => text,
-                ValueSource::Template(template, _) => &template.text,
-                ValueSource::Reference(_) | ValueSource::Composed(_) => return None,
+        self.entries.iter().filter_map(|entry| {
+            let text = match &entry.source {
+                Source::Literal(text) => text,
+                Source::Template(template, _) => &template.text,
+                Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
             };
             let after_braces = text.split("${").skip(1);
             let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));
@@ -186,17 +176,18 @@ impl Plan {
 
     /// True if an entry that isn't overridden is a file with a `path`. Its value may be absent.
     pub fn has_path(&self) -> bool {
-        self.value_entries()
-            .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
+        let mut entries = self.entries.iter();
+        entries.any(|entry| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
     /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
     /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let (_, source) = self.value_entries().find(
-            |(entry, _)| matches!(&entry.target, Target::Env(other) if other.as_str() == name),
-        )?;
-        let ValueSource::Literal(text) = source else {
+        let mut entries = self.entries.iter();
+        let is_target =
+            |target: &Target| matches!(target, Target::Env(other) if other.as_str() == name);
+        let entry = entries.find(|entry| is_target(&entry.target))?;
+        let Source::Literal(text) = &entry.source else {
             return None;
         };
         Some(text)
@@ -255,7 +246,7 @@ impl Lookup<'_, '_> {
         }
         // The objects come last in a layer. The latest one has the highest precedence.
         let first_object =
-            planned.partition_point(|entry| matches!(entry.source, Source::Value(_)));
+            planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[first_object..].reverse();
         (planned, overridden)
     }
@@ -311,34 +302,33 @@ impl Lookup<'_, '_> {
     /// Returns a source with its references looked up. If that fails, adds the error, and returns
     /// `None`.
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
-        let value = match source {
-            Source::Value(ValueSource::Literal(text)) => ValueSource::Literal(text),
-            Source::Value(ValueSource::Reference(reference)) => {
-                ValueSource::Reference(self.locate_single(&reference, subject)?)
+        Some(match source {
+            Source::Literal(text) => Source::Literal(text),
+            Source::Reference(reference) => {
+                Source::Reference(self.locate_single(&reference, subject)?)
             }
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
-            Source::Value(ValueSource::Composed(parts)) => {
+            Source::Composed(parts) => {
                 let parts = parts.into_iter().map(|part| match part {
                     Part::Reference(found) => {
                         Part::Reference(found.hidden_unless_name(subject.stand_in()))
                     }
                     Part::Text(text) => Part::Text(text),
                 });
-                ValueSource::Composed(parts.collect())
+                Source::Composed(parts.collect())
             }
-            Source::Value(ValueSource::Template(template, _)) => {
+            Source::Template(template, _) => {
                 let inputs = self.inputs_of(&template, subject)?;
-                ValueSource::Template(template, inputs)
+                Source::Template(template, inputs)
             }
             Source::Object(ObjectSource { reference, naming }) => {
                 // Unlike a single value, an object can be a path.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
-                return Some(Source::Object(ObjectSource { reference, naming }));
+                Source::Object(ObjectSource { reference, naming })
             }
-        };
-        Some(Source::Value(value))
+        })
     }
 
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that

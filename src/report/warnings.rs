@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{OnMissing, Subject, Target, ValueSource};
+use crate::model::entry::{OnMissing, Source, Subject, Target};
 use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, variable_help};
@@ -116,8 +116,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// gets a warning from [`unexpanded_warnings`].
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
-    plan.value_entries().filter_map(move |(entry, source)| {
-        let ValueSource::Template(template, _) = source else {
+    plan.entries.iter().filter_map(move |entry| {
+        let Source::Template(template, _) = &entry.source else {
             return None;
         };
         let subject = &entry.subject;
@@ -169,8 +169,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         let may_be_reference = text.contains('/') && reads_like_a_name(text);
         may_be_reference && KEYS.iter().any(|key| text.ends_with(key))
     };
-    plan.value_entries().filter_map(move |(entry, source)| {
-        let ValueSource::Literal(text) = source else {
+    plan.entries.iter().filter_map(move |entry| {
+        let Source::Literal(text) = &entry.source else {
             return None;
         };
         let mut expressions = text.split("{{").skip(1);
@@ -192,10 +192,10 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
 /// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let open = plan.value_entries().filter(
-        |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
+    let open = plan.entries.iter().filter(
+        |entry| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
     );
-    open.map(|(entry, _)| {
+    open.map(|entry| {
         let text = format!("the mode of {} lets any user write to it", entry.subject);
         Record::warning(text).help("use mode: \"0400\", which is octal")
     })

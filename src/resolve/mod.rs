@@ -25,12 +25,10 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{
-    Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, ValueSource,
-};
+use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
-use crate::model::plan::{Plan, Planned, PlannedObject, PlannedValue};
+use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
@@ -76,10 +74,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 
     // An earlier claim wins, so the order in which the entries are visited is their precedence.
     for entry in &plan.entries {
-        match &entry.source {
-            Source::Value(source) => walk.add_value_outcome(entry, source),
-            Source::Object(object) => walk.add_object_outcomes(entry, object),
-        }
+        walk.add_outcomes(entry);
     }
 
     // The id of a secret that exists isn't a misplaced password, so messages may show it.
@@ -106,21 +101,36 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry with a single value, and adds its outcome and, if the value looks
+    /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
     /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
-    /// on.
-    fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a PlannedValue) {
-        let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
-            Some(holder) => Outcome::Overridden(holder),
-            None => match self.answers.resolve_value(entry, source) {
-                Ok(value) => Outcome::Value(value),
-                Err(reasons) => outcome_without_value(entry, reasons),
-            },
+    /// on. An object has several outcomes (see [`Self::add_object_outcomes`]).
+    fn add_outcomes(&mut self, entry: &'a Planned) {
+        let (answers, subject) = (&mut self.answers, &entry.subject);
+        if let Some(holder) = self.claims.holder(&entry.target, &subject.origin) {
+            return self.add(entry, Outcome::Overridden(holder));
+        }
+
+        let read = match &entry.source {
+            Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
+            Source::Reference(reference) => {
+                let selected = answers.read_value(reference, subject);
+                selected.map_err(|reason| vec![reason])
+            }
+            Source::Composed(items) => answers.composed_value(items, subject),
+            Source::Template(template, inputs) => {
+                answers.rendered_template(template, inputs, subject)
+            }
+            Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
+        let result = match read.and_then(|value| answers.transformed_value(value, entry)) {
+            Ok(value) => Outcome::Value(value),
+            Err(reasons) => outcome_without_value(entry, reasons),
+        };
+
         let warning = misplaced_value_warning(entry, &result);
         self.outcomes.warnings.extend(warning);
-        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
-            self.claims.add(&entry.target, &entry.subject);
+        if !matches!(result, Outcome::Absent) {
+            self.claims.add(&entry.target, subject);
         }
         self.add(entry, result);
     }
@@ -218,30 +228,16 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Resolves the value of an entry: reads it and, if the entry says so, decodes it, checks it
-    /// against a pattern and encodes it. Adds to `parts` the texts of secrets that the value is
-    /// composed of, or that it encodes.
+    /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
+    /// encoded, if the entry says so. Adds to `parts` the text that the value encodes.
     ///
     /// # Errors
-    /// If the value is missing or can't be used. The list has every reason.
-    fn resolve_value(
+    /// If the value can't be used.
+    fn transformed_value(
         &mut self,
-        entry: &'a Planned,
-        source: &'a PlannedValue,
+        read: SecretValue,
+        entry: &Planned,
     ) -> ResolvedAll<SecretValue> {
-        let subject = &entry.subject;
-        let read = match source {
-            ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Reference(reference) => {
-                let selected = self.read_value(reference, subject);
-                selected.map_err(|reason| vec![reason])?
-            }
-            ValueSource::Composed(items) => self.composed_value(items, subject)?,
-            ValueSource::Template(template, inputs) => {
-                self.rendered_template(template, inputs, subject)?
-            }
-        };
-
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
@@ -477,7 +473,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
-    if let Source::Value(ValueSource::Reference(reference)) = &entry.source {
+    if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
         // The subject of the headline is the value, so the headline doesn't name the secret.
         about.before = None;
@@ -493,7 +489,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
-        if let Source::Value(ValueSource::Template(template, inputs)) = &entry.source
+        if let Source::Template(template, inputs) = &entry.source
             && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
             let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));

@@ -27,7 +27,7 @@ use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
 use crate::model::entry::{
-    Argument, Entry, FileTarget, Naming, Origin, Subject, SubjectKind, Target, ValueSource,
+    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, SubjectKind, Target,
 };
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
@@ -327,7 +327,7 @@ impl Inputs {
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
-            let source = ValueSource::Reference(reference);
+            let source = Source::Reference(reference);
             Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
         });
         inputs.add(entry.map_err(malformed_reference));
@@ -550,7 +550,7 @@ fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry
     } else {
         Target::Env(name)
     };
-    let source = ValueSource::Reference(reference);
+    let source = Source::Reference(reference);
     Ok(Entry::new(target, source, origin))
 }
 

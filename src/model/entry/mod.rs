@@ -52,29 +52,23 @@ impl Entry {
     pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let target = Target::Variables(naming.prefix.clone());
         let source = Source::Object(ObjectSource { reference, naming });
-        Self::with_source(target, source, origin)
-    }
-
-    /// Creates an entry with a single value.
-    pub fn new(target: Target, source: ValueSource, origin: Origin) -> Self {
-        Self::with_source(target, Source::Value(source), origin)
+        Self::new(target, source, origin)
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
     /// pattern. At first, a reference that uses an alias may be hidden, because it may not read
     /// like a name. The plan, which has the aliases, decides again whether messages may show it.
-    fn with_source(target: Target, source: Source, origin: Origin) -> Self {
+    pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
-            Source::Value(ValueSource::Reference(reference))
-            | Source::Object(ObjectSource { reference, .. }) => {
+            Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
                 let text = reference.to_string().into();
                 Some(match reference.may_be_shown(&Aliases::default()) {
                     true => Written::Reference(text),
                     false => Written::Hidden(text),
                 })
             }
-            Source::Value(ValueSource::Template(..)) => Some(Written::Template),
-            Source::Value(ValueSource::Literal(_) | ValueSource::Composed(_)) => None,
+            Source::Template(..) => Some(Written::Template),
+            Source::Literal(_) | Source::Composed(_) => None,
         };
         let (kind, label) = match &target {
             Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
@@ -99,16 +93,9 @@ impl Entry {
     }
 }
 
-/// The source of an entry.
+/// The source of an entry: of a single value, except for [`Source::Object`].
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
-    Value(ValueSource<R>),
-    Object(ObjectSource<R>),
-}
-
-/// The source of a single value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ValueSource<R = Reference> {
     Reference(R),
     Literal(String),
     /// Text with references, from an inherited variable. These references can't use aliases or
@@ -116,6 +103,7 @@ pub enum ValueSource<R = Reference> {
     Composed(Vec<Part>),
     /// The template and its inputs. There aren't any inputs before there is a plan.
     Template(Template, TemplateInputs<R>),
+    Object(ObjectSource<R>),
 }
 
 /// The secret of each alias that a template uses.
@@ -131,11 +119,10 @@ pub struct ObjectSource<R = Reference> {
 
 impl Source {
     /// True if this source is a reference with an alias, and messages [may
-    /// show](Reference::may_be_shown) the reference. Without an alias, [`Entry::with_source`] has
-    /// already decided whether they may.
+    /// show](Reference::may_be_shown) the reference. Without an alias, [`Entry::new`] has already
+    /// decided whether they may.
     pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
-        let (Self::Value(ValueSource::Reference(reference))
-        | Self::Object(ObjectSource { reference, .. })) = self
+        let (Self::Reference(reference) | Self::Object(ObjectSource { reference, .. })) = self
         else {
             return false;
         };
@@ -147,16 +134,16 @@ impl Source<SecretRef> {
     /// Returns the references to everything that the entry reads.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
-            Self::Value(ValueSource::Reference(reference)) => vec![reference],
-            Self::Value(ValueSource::Composed(parts)) => {
+            Self::Reference(reference) => vec![reference],
+            Self::Composed(parts) => {
                 let references = parts.iter().filter_map(|part| match part {
                     Part::Reference(reference) => Some(reference),
                     Part::Text(_) => None,
                 });
                 references.collect()
             }
-            Self::Value(ValueSource::Template(_, inputs)) => inputs.values().collect(),
-            Self::Value(ValueSource::Literal(_)) => Vec::new(),
+            Self::Template(_, inputs) => inputs.values().collect(),
+            Self::Literal(_) => Vec::new(),
             Self::Object(object) => vec![&object.reference],
         }
     }
