@@ -256,26 +256,23 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
-        let hints: &[fn(&Self) -> Option<String>] = match missing {
+        let hint = match missing {
+            Missing::Version => self
+                .stage_hint()
+                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
+                .or_else(|| Some(self.version_hint())),
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
             // For a hidden path, these rows don't apply anyway, because they quote the reference.
-            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
-            Missing::Version => &[
-                Self::stage_hint,
-                |request| request.hint_of_table(MISWRITTEN_FIELDS),
-                Self::version_hint,
-            ],
-            Missing::Secret => &[
-                Self::empty_variable_hint,
-                Self::stage_hint,
-                Self::nearest_hint,
-                Self::literal_hint,
-                Self::miswritten_name_hint,
-                |request| request.hint_of_table(MISWRITTEN_FIELDS),
-            ],
+            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
+            Missing::Secret => self
+                .empty_variable_hint()
+                .or_else(|| self.stage_hint())
+                .or_else(|| self.nearest_hint())
+                .or_else(|| self.literal_hint())
+                .or_else(|| self.miswritten_name_hint())
+                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS)),
         };
-        let mut hints = hints.iter().filter_map(|hint| hint(self));
-        hints.next().unwrap_or_else(|| self.name_hint())
+        hint.unwrap_or_else(|| self.name_hint())
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
@@ -429,32 +426,28 @@ impl FailedRequest<'_> {
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist. Never returns `None`, but has the type of
-    /// the other hints. If messages may not show the reference, its third field may be a password,
-    /// so the hint explains the fields.
+    /// Returns the hint for a version that doesn't exist. If messages may not show the reference,
+    /// its third field may be a password, so the hint explains the fields.
     ///
     /// For any other reference, the hint may show the id, which can't be a password: a secret with
     /// this name exists, and a password isn't written after `ssm:`.
-    fn version_hint(&self) -> Option<String> {
+    fn version_hint(&self) -> String {
         if self.locator.is_hidden() {
-            let fields = "the third field is a staging label, and the fourth is a version id";
-            return Some(fields.to_owned());
+            return "the third field is a staging label, and the fourth is a version id".to_owned();
         }
         if self.failure.local_file.is_some() {
-            return Some("add the version under \"$stages\" in the --local file".to_owned());
+            return "add the version under \"$stages\" in the --local file".to_owned();
         }
         let operation = match self.locator.store {
             Store::ParameterStore => "ssm get-parameter-history",
             // A secret can be created without a value.
             Store::SecretsManager if self.locator.version == Version::Current => {
                 let put = self.aws_command("secretsmanager put-secret-value");
-                let value = "--secret-string file://value.json";
-                return Some(format!("store a value: {put} {value}"));
+                return format!("store a value: {put} --secret-string file://value.json");
             }
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
-        let list = self.aws_command(operation);
-        Some(format!("list the versions: {list}"))
+        format!("list the versions: {}", self.aws_command(operation))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region of the request and the
