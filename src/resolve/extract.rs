@@ -137,11 +137,12 @@ impl From<Problem> for Unresolved {
 
 impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
-    /// the KEY is probably a version, also replaces the help.
+    /// the KEY is probably a version, also replaces the help. `is_json` says whether the secret is
+    /// JSON.
     #[must_use]
-    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+    pub fn with_entry(self, reference: &SecretRef, subject: &Subject, is_json: bool) -> Self {
         let named = |problem: Problem| {
-            let hint = version_hint(reference, subject, problem.code);
+            let hint = version_hint(reference, subject, is_json);
             with_entry(problem, Some(reference), subject).help_if_some(hint)
         };
         match self {
@@ -386,10 +387,10 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
-/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. If `code`
-/// says that a parameter isn't JSON, the parameter doesn't have keys, so the KEY is superfluous or
-/// a label. Returns `None` for any other KEY, and if the reference must not be shown.
-fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
+/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
+/// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns `None`
+/// for any other KEY, and if the reference must not be shown.
+fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
     let key = reference.selector.to_string();
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
     // (`SECRET::STAGE`), and with two more the VERSION-ID (`SECRET:::VERSION-ID`).
@@ -398,7 +399,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
         (Store::ParameterStore, _) if key.parse::<u64>().is_ok_and(|version| version > 0) => {
             ("for version", "::")
         }
-        (Store::ParameterStore, Selector::Key(_)) if code == "not-json" => {
+        (Store::ParameterStore, Selector::Key(_)) if !is_json => {
             ("for the whole value, remove the key; for the label", ":")
         }
         (Store::SecretsManager | Store::ParameterStore, _) => return None,

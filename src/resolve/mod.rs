@@ -283,7 +283,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| reason.with_entry(reference, &revealed()))
+        read.map_err(|reason| reason.with_entry(reference, &revealed(), parsed.is_ok()))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -316,7 +316,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let found = find_value(document, parsed, &reference.selector, &rewrite);
         let members = found.and_then(|value| Ok(env_from::object_members(value, object, subject)?));
-        members.map_err(|reason| reason.with_entry(reference, subject))
+        members.map_err(|reason| reason.with_entry(reference, subject, parsed.is_ok()))
     }
 
     /// Returns the document of a locator as JSON. Parses each document only once.
