@@ -256,6 +256,7 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
+        let is_in_aws = self.failure.local_file.is_none();
         let hint = match missing {
             Missing::Version => self
                 .stage_hint()
@@ -269,7 +270,8 @@ impl FailedRequest<'_> {
                 .or_else(|| self.stage_hint())
                 .or_else(|| self.nearest_hint())
                 .or_else(|| self.literal_hint())
-                .or_else(|| self.miswritten_name_hint())
+                // These hints, such as one about a slash too many, are about names in AWS.
+                .or_else(|| self.hint_of_table(MISWRITTEN_NAMES).filter(|_| is_in_aws))
                 .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS)),
         };
         hint.unwrap_or_else(|| self.name_hint())
@@ -389,13 +391,6 @@ impl FailedRequest<'_> {
         };
         // The label of an entry without a variable, such as a path, isn't a name.
         (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
-    }
-
-    /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
-    /// for any other name, and for a `--local` file, because these hints are about names in AWS.
-    fn miswritten_name_hint(&self) -> Option<String> {
-        let hint = self.hint_of_table(MISWRITTEN_NAMES);
-        hint.filter(|_| self.failure.local_file.is_none())
     }
 
     /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
