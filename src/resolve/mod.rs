@@ -7,8 +7,7 @@
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
 //!   path and each systemd credential is set once (`model::entry::Claims`). If the target of an
 //!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
-//! - [`ParsedAnswers`] resolves the value of one entry: a secret, a literal, text with references,
-//!   or a template.
+//! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
 //! - `template` renders templates.
