@@ -388,8 +388,8 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
 /// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
-/// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns `None`
-/// for any other KEY, and if the reference must not be shown.
+/// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns
+/// `None` for any other KEY, and if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
     let key = reference.selector.to_string();
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
