@@ -65,8 +65,7 @@ pub struct Plan {
     /// other entry overrides their keys. If two objects set the same variable, the later one wins,
     /// so the latest object comes first.
     pub entries: Vec<Planned>,
-    /// The other entries, each with what already holds its target. Their references haven't been
-    /// looked up.
+    /// The other entries. Their references haven't been looked up.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
@@ -82,8 +81,10 @@ pub struct Plan {
 
 /// An entry whose references have been looked up.
 pub type Planned = Entry<SecretRef>;
-pub type Overridden = (Entry, Holder);
+/// The source of such an entry of `env-from`.
 pub type PlannedObject = ObjectSource<SecretRef>;
+/// An entry without an effect, and what already holds its target.
+pub type Overridden = (Entry, Holder);
 
 impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the

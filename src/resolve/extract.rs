@@ -320,12 +320,8 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
     // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
     // `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    let lost_name = match map.contains_key(plain) {
-        true => None,
-        false => lost_name_hint(json, map, key, rewrite),
-    };
     nested_value_hint(json, key, rewrite)
-        .or(lost_name)
+        .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
         .or_else(|| incomplete_path_hint(json, map, key))
         .or_else(|| misplaced_key_hint(map, key, rewrite))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
