@@ -30,8 +30,8 @@ use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables, files and credentials as a table or as JSON, and warnings and notes on
-/// standard error.
+/// Prints the variables, files and systemd credentials as a table or as JSON, and warnings and
+/// notes on standard error.
 ///
 /// # Errors
 /// If there is a problem with the inputs, a value, a file or the command, or if the output can't be

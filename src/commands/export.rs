@@ -10,7 +10,7 @@ use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{EntryId, FileTarget, Mode, Origin, Subject};
+use crate::model::entry::{Argument, EntryId, FileTarget, Mode, Subject};
 use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
@@ -148,7 +148,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
 /// # Errors
 /// If the file can't be written.
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
-    let subject = Subject::plain(path.display().to_string(), Origin::Argument("--output"));
+    let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
         path: Some(path),
         mode: Mode::PRIVATE_WRITABLE,

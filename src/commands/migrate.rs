@@ -13,7 +13,7 @@ use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{EntrySource, Target};
+use crate::model::entry::{Source, Target};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::reference::SecretId;
 use crate::report::{Record, Report, terminal};
@@ -71,7 +71,7 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
             continue;
         };
         // A later declaration overrides an earlier one.
-        if let EntrySource::Literal(_) = entry.source {
+        if let Source::Literal(_) = entry.source {
             literals.insert(name);
         } else {
             literals.remove(&name);

@@ -18,11 +18,11 @@ use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
-use crate::model::entry::{Entry, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{Entry, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
-use crate::model::plan::{Layer, Plan, ValueSource};
+use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
 use crate::model::shown::conceal_names;
@@ -275,8 +275,8 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
-    let mut sources = plan.value_entries().map(|(_, source)| source);
-    if sources.any(|source| !matches!(source, ValueSource::Secret(_))) {
+    let mut sources = plan.entries.iter().map(|entry| &entry.source);
+    if sources.any(|source| !matches!(source, Source::Reference(_) | Source::Object(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));

@@ -391,7 +391,9 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
         return;
     }
 
-    let mut origins = plan.entries.iter().map(|entry| &entry.subject.origin);
+    let subjects = plan.entries.iter().map(|entry| &entry.subject);
+    let overridden = plan.overridden.iter().map(|(entry, _)| &entry.subject);
+    let mut origins = subjects.chain(overridden).map(|subject| &subject.origin);
     let directory = origins.find_map(|origin| match origin {
         Origin::File { path, .. } => path.parent(),
         Origin::Argument(_) | Origin::Inherited => None,

@@ -28,7 +28,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, geteuid};
 
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Account, FileTarget, Origin, Subject};
+use crate::model::entry::{Account, Argument, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
@@ -375,7 +375,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         Ok(())
     };
     copy().map_err(|problem: Problem| {
-        let subject = Subject::plain(path.display().to_string(), Origin::Argument("install"));
+        let subject = Subject::for_file(&path, Argument::Install);
         problem.for_entry(subject, Impact::None)
     })
 }

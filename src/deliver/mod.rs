@@ -36,7 +36,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
-use crate::model::entry::Origin;
+use crate::model::entry::Argument;
 use crate::model::entry::{EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
@@ -269,8 +269,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
             Some(_) | None => Ok(()),
         });
         if let Err(problem) = removed {
-            let path = path.display().to_string();
-            let subject = Subject::plain(path, Origin::Argument("--on-rotation"));
+            let subject = Subject::for_file(&path, Argument::OnRotation);
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }

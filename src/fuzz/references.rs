@@ -9,8 +9,8 @@ use super::support::{
     CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, message, plan, reasons,
     resolve_all, resolve_one,
 };
-use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
+use crate::model::entry::{Source, TemplateInputs};
 use crate::model::environment::Inherited;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
@@ -33,7 +33,7 @@ pub fn reference(data: &[u8]) {
         "{printed:?} is read as something else"
     );
     check_lookup(&reference);
-    let planned = layer(EntrySource::Reference(reference)).map(plan);
+    let planned = layer(Source::Reference(reference)).map(plan);
     for error in planned.and_then(Result::err).into_iter().flatten() {
         assert!(!message(&error).is_empty());
     }
@@ -116,10 +116,7 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
         .locate(&Default::default(), &Default::default())
         .ok()?
         .selector;
-    Some((
-        plan(layer(EntrySource::Reference(reference))?).ok()?,
-        selector,
-    ))
+    Some((plan(layer(Source::Reference(reference))?).ok()?, selector))
 }
 
 /// Asserts that a value that was found is spelled like the value of the key in the secret.
@@ -232,7 +229,7 @@ pub fn template(data: &[u8]) {
     }
 
     let names = template.names.clone();
-    let Some(mut layer) = layer(EntrySource::Template(template)) else {
+    let Some(mut layer) = layer(Source::Template(template, TemplateInputs::new())) else {
         return;
     };
     for name in names

@@ -1,7 +1,7 @@
 //! Inputs and assertions that the fuzz targets share.
 
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::{Entry, EntrySource, Origin, Target};
+use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
@@ -47,11 +47,11 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
 
 /// Returns a layer whose only entry is the variable A. Never returns `None`, because this name is
 /// valid.
-pub fn layer(source: EntrySource) -> Option<Layer> {
+pub fn layer(source: Source) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),
         source,
-        Origin::Argument("--env"),
+        Origin::Argument(Argument::Env),
     );
     Some(Layer {
         entries: vec![entry],

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
+use crate::model::entry::{Entry, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
 use crate::model::mistakes::foreign_prefix;
 use crate::model::plan::Layer;
@@ -136,9 +136,9 @@ fn misread_reference(text: &str) -> Option<Defect> {
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_own_arn(&text) {
-        EntrySource::Composed(vec![Part::Reference(parse_reference(&text)?)])
+        Source::Composed(vec![Part::Reference(parse_reference(&text)?)])
     } else if text.contains(OPEN) {
-        EntrySource::Composed(split_value(&text)?)
+        Source::Composed(split_value(&text)?)
     } else {
         let defect = misread_reference(&text).filter(|_| matches_closely(patterns, name));
         return defect.map_or(Ok(None), Err);

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
-use super::entry::{EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
+use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
-use super::plan::{Plan, Planned, PlannedSource};
+use super::plan::{Overridden, Plan, Planned};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 
@@ -88,11 +88,21 @@ pub struct Outcomes {
 
 impl EntryOutcome {
     pub fn new(entry: &Planned, result: Outcome) -> Self {
+        let reads = entry.source.references().into_iter().cloned();
+        Self::with_reads(entry, reads.collect(), result)
+    }
+
+    /// Creates the outcome of an entry that is overridden in the plan, and so reads nothing.
+    pub fn overridden((entry, holder): &Overridden) -> Self {
+        Self::with_reads(entry, Vec::new(), Outcome::Overridden(holder.clone()))
+    }
+
+    fn with_reads<R>(entry: &Entry<R>, reads: Vec<SecretRef>, result: Outcome) -> Self {
         Self {
             id: entry.id,
             target: entry.target.clone(),
             subject: entry.subject.clone(),
-            reads: entry.source.references().into_iter().cloned().collect(),
+            reads,
             parameter_name: None,
             parts: Vec::new(),
             result,
@@ -185,17 +195,15 @@ fn is_pem(text: &[u8]) -> bool {
 
 impl Outcomes {
     /// Returns the outcomes of a plan before anything is read: one for each entry, in the same
-    /// order. An entry that is overridden in the plan is overridden here, too.
+    /// order, followed by those of the overridden entries.
     pub fn unread(plan: &Plan) -> Self {
-        let mut outcomes = Self::default();
-        for entry in &plan.entries {
-            let result = match &entry.source {
-                PlannedSource::Value(_) | PlannedSource::Object(_) => Outcome::Unread,
-                PlannedSource::Overridden(holder) => Outcome::Overridden(holder.clone()),
-            };
-            outcomes.list.push(EntryOutcome::new(entry, result));
+        let entries = plan.entries.iter();
+        let unread = entries.map(|entry| EntryOutcome::new(entry, Outcome::Unread));
+        let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
+        Self {
+            list: unread.chain(overridden).collect(),
+            ..Self::default()
         }
-        outcomes
     }
 
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {

@@ -34,7 +34,8 @@ use std::sync::Arc;
 
 use crate::model::entry::template::{Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntrySource, Holder, Naming, OnMissing, Origin, Part, Subject, Target, Written,
+    Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
+    TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
@@ -59,10 +60,13 @@ pub struct Layer {
 /// The variables, files and systemd credentials to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries. Those of the latest layer, which has the highest precedence, come first. Within
-    /// a layer, the single values come first, then the objects of `env-from`, and then the
-    /// overridden entries.
+    /// The entries that aren't certain to be overridden, in the order of precedence: those of the
+    /// latest layer come first. Within a layer, the objects of `env-from` come last, because each
+    /// other entry overrides their keys. If two objects set the same variable, the later one wins,
+    /// so the latest object comes first.
     pub entries: Vec<Planned>,
+    /// The other entries. Their references haven't been looked up.
+    pub overridden: Vec<Overridden>,
     /// The aliases of all layers, for suggestions.
     pub aliases: Aliases,
     /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets such a
@@ -75,7 +79,12 @@ pub struct Plan {
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
-pub type Planned = Entry<PlannedSource>;
+/// An entry whose references have been looked up.
+pub type Planned = Entry<SecretRef>;
+/// The source of such an entry of `env-from`.
+pub type PlannedObject = ObjectSource<SecretRef>;
+/// An entry without an effect, and what already holds its target.
+pub type Overridden = (Entry, Holder);
 
 impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
@@ -111,16 +120,19 @@ impl Plan {
         let kept_names = existing.map(kept_names).unwrap_or_default();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
-        let mut entries = Vec::new();
+        let (mut entries, mut overridden) = (Vec::new(), Vec::new());
         for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
                 aliases: &layer_aliases,
                 inherited,
                 variables: &variables,
+                claims: &mut claims,
                 errors: &mut errors,
             };
-            entries.extend(lookup.planned_layer(layer, &mut claims));
+            let (planned, without_effect) = lookup.planned_layer(layer);
+            entries.extend(planned);
+            overridden.extend(without_effect);
         }
 
         if !errors.is_empty() {
@@ -128,6 +140,7 @@ impl Plan {
         }
         Ok(Self {
             entries,
+            overridden,
             aliases,
             kept_names,
             inherited: inherited.clone(),
@@ -135,10 +148,9 @@ impl Plan {
         })
     }
 
-    /// Returns the locators to request: those that the entries read. An entry that is certain to be
-    /// overridden doesn't read anything (see [`PlannedSource::Overridden`]). If an optional entry,
-    /// or a key of an object, turns out to override another entry, the secret of the overridden
-    /// entry is requested needlessly, but together with the others.
+    /// Returns the locators to request: those that the entries read. If an optional entry, or a key
+    /// of an object, turns out to override another entry, the secret of the overridden entry is
+    /// requested needlessly, but together with the others.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         // If a variable that should name a secret is empty, the value is absent without a request.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
@@ -147,23 +159,14 @@ impl Plan {
         references.map(|found| &found.locator).collect()
     }
 
-    /// Returns the entries that can set a single value, each with its source, in the order of
-    /// precedence. Objects of `env-from` and overridden entries aren't among them.
-    pub fn value_entries(&self) -> impl Iterator<Item = (&Planned, &ValueSource)> {
-        self.entries.iter().filter_map(|entry| match &entry.source {
-            PlannedSource::Value(source) => Some((entry, source)),
-            PlannedSource::Object(_) | PlannedSource::Overridden(_) => None,
-        })
-    }
-
     /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
     /// `${NAME}` isn't expanded there.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
-        self.value_entries().filter_map(|(entry, source)| {
-            let text = match source {
-                ValueSource::Literal(text) => text,
-                ValueSource::Template { template, .. } => &template.text,
-                ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
+        self.entries.iter().filter_map(|entry| {
+            let text = match &entry.source {
+                Source::Literal(text) => text,
+                Source::Template(template, _) => &template.text,
+                Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
             };
             let after_braces = text.split("${").skip(1);
             let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));
@@ -174,17 +177,18 @@ impl Plan {
 
     /// True if an entry that isn't overridden is a file with a `path`. Its value may be absent.
     pub fn has_path(&self) -> bool {
-        self.value_entries()
-            .any(|(entry, _)| matches!(&entry.target, Target::File(file) if file.path.is_some()))
+        let mut entries = self.entries.iter();
+        entries.any(|entry| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
     /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
     /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let (_, source) = self.value_entries().find(
-            |(entry, _)| matches!(&entry.target, Target::Env(other) if other.as_str() == name),
-        )?;
-        let ValueSource::Literal(text) = source else {
+        let mut entries = self.entries.iter();
+        let is_target =
+            |target: &Target| matches!(target, Target::Env(other) if other.as_str() == name);
+        let entry = entries.find(|entry| is_target(&entry.target))?;
+        let Source::Literal(text) = &entry.source else {
             return None;
         };
         Some(text)
@@ -199,65 +203,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The source of an entry, with its references looked up.
-#[derive(Debug)]
-pub enum PlannedSource {
-    Value(ValueSource),
-    Object(ObjectSource),
-    /// The entry has no effect, because this holder already has the target. The references of the
-    /// entry haven't been looked up.
-    Overridden(Holder),
-}
-
-/// An object of `env-from`, whose keys set variables.
-#[derive(Debug)]
-pub struct ObjectSource {
-    pub reference: SecretRef,
-    pub naming: Naming,
-}
-
-impl PlannedSource {
-    pub fn references(&self) -> Vec<&SecretRef> {
-        match self {
-            Self::Value(ValueSource::Secret(reference)) => vec![reference],
-            Self::Value(ValueSource::Composed(parts)) => {
-                let references = parts.iter().filter_map(|part| match part {
-                    Part::Reference(reference) => Some(reference),
-                    Part::Text(_) => None,
-                });
-                references.collect()
-            }
-            Self::Value(ValueSource::Template { inputs, .. }) => inputs.values().collect(),
-            Self::Value(ValueSource::Literal(_)) | Self::Overridden(_) => Vec::new(),
-            Self::Object(object) => vec![&object.reference],
-        }
-    }
-
-    /// Returns the name of an empty variable that should name one of the secrets, or `None` if
-    /// every secret has a name.
-    pub fn empty_variable(&self) -> Option<&str> {
-        let mut references = self.references().into_iter();
-        references.find_map(|reference| reference.locator.empty_variable())
-    }
-}
-
-/// The secret of each alias that a template uses.
-pub type TemplateInputs = BTreeMap<String, SecretRef>;
-
-/// The source of a single value, with its references looked up.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ValueSource {
-    Secret(SecretRef),
-    Literal(String),
-    Composed(Vec<Part>),
-    Template {
-        template: Template,
-        inputs: TemplateInputs,
-    },
-}
-
 /// Looks up the references of one layer.
-struct Lookup<'a> {
+struct Lookup<'a, 'k> {
     /// The latest layer has the number 0.
     layer_number: usize,
     /// The aliases of this layer and of all earlier ones.
@@ -265,66 +212,68 @@ struct Lookup<'a> {
     inherited: &'a Inherited,
     /// The variables that the entries of all layers set.
     variables: &'a BTreeMap<Arc<str>, Subject>,
+    /// What the entries certainly set.
+    claims: &'a mut Claims<'k>,
     errors: &'a mut Vec<Problem>,
 }
 
-impl Lookup<'_> {
-    /// Returns the entries of a layer with their ids, the overridden ones last. Adds to `claims`
-    /// what they certainly set, so that the entries of earlier layers are overridden. Adds each
-    /// error to `errors`, and leaves out an entry whose reference can't be looked up.
-    fn planned_layer(mut self, layer: Layer, claims: &mut Claims<'_>) -> Vec<Planned> {
-        let mut planned = Vec::new();
+impl Lookup<'_, '_> {
+    /// Returns the entries of a layer in the order of precedence, and those that are overridden,
+    /// each with what holds its target. All of them have ids. Adds to `claims` what the entries
+    /// certainly set, so that the entries of earlier layers are overridden. Adds each error to
+    /// `errors`, and leaves out an entry whose reference can't be looked up.
+    fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
+        let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
-            let origin = &entry.subject.origin;
-            let holder = if let EntrySource::Object(_, naming) = &entry.source {
-                // If the names aren't known or aren't all allowed, `names` is empty, and nothing
-                // overrides the object yet.
-                let names = naming.variable_names().unwrap_or_default();
-                let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
-                let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
-                are_all_held.then_some(Holder::Several)
-            } else {
-                claims.holder(&entry.target, origin)
-            };
+            if let Some(holder) = certain_holder(&entry, self.claims) {
+                overridden.push((entry, holder));
+                continue;
+            }
             // An optional entry may be absent, and an object doesn't have claims of its own, so
             // neither overrides anything here.
-            if holder.is_none() && entry.on_missing != OnMissing::Omit {
-                claims.add(&entry.target, &entry.subject);
+            if entry.on_missing != OnMissing::Optional {
+                self.claims.add(&entry.target, &entry.subject);
             }
-
-            let looked_up = match holder {
-                Some(holder) => Some(PlannedSource::Overridden(holder)),
-                None => self.planned_source(entry.source, &entry.subject),
-            };
-            let Some(source) = looked_up else { continue };
-            if entry.on_missing == OnMissing::Fail
-                && let Some(name) = source.empty_variable()
-            {
-                let help = format!(
-                    "set {name}, or set optional: true in a declaration to start without the secret"
-                );
-                let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-                self.refuse(&entry.subject, fault.help(help));
-            }
-            planned.push(Planned {
-                id: entry.id,
-                target: entry.target,
-                subject: entry.subject,
-                source,
-                transform: entry.transform,
-                pattern: entry.pattern,
-                on_missing: entry.on_missing,
-            });
+            planned.extend(self.planned_entry(entry));
         }
 
-        // The overridden entries come last. `check` sorts the entries of a layer by line, and keeps
-        // this order on one line and for entries without a line.
-        planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
-        for (number, entry) in planned.iter_mut().enumerate() {
-            (entry.id.layer, entry.id.number) = (self.layer_number, number);
+        // `check` sorts the entries of a layer by line, and keeps the order of the ids on one line
+        // and for entries without a line: as written, and the overridden entries last.
+        let ids = planned.iter_mut().map(|entry| &mut entry.id);
+        let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
+        for (number, id) in ids.chain(overridden_ids).enumerate() {
+            (id.layer, id.number) = (self.layer_number, number);
         }
-        planned
+        // The objects come last in a layer. The latest one has the highest precedence.
+        let first_object =
+            planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
+        planned[first_object..].reverse();
+        (planned, overridden)
+    }
+
+    /// Returns an entry with its references looked up. Adds each error to `errors`, and returns
+    /// `None` if a reference can't be looked up.
+    fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
+        let source = self.planned_source(entry.source, &entry.subject)?;
+        if entry.on_missing == OnMissing::Fail
+            && let Some(name) = source.empty_variable()
+        {
+            let help = format!(
+                "set {name}, or set optional: true in a declaration to start without the secret"
+            );
+            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+            self.refuse(&entry.subject, fault.help(help));
+        }
+        Some(Entry {
+            id: entry.id,
+            target: entry.target,
+            source,
+            transform: entry.transform,
+            pattern: entry.pattern,
+            on_missing: entry.on_missing,
+            subject: entry.subject,
+        })
     }
 
     /// If the target is a file, expands the placeholders in its path, and sets
@@ -353,35 +302,34 @@ impl Lookup<'_> {
 
     /// Returns a source with its references looked up. If that fails, adds the error, and returns
     /// `None`.
-    fn planned_source(&mut self, source: EntrySource, subject: &Subject) -> Option<PlannedSource> {
-        let value = match source {
-            EntrySource::Literal(text) => ValueSource::Literal(text),
-            EntrySource::Reference(reference) => {
-                ValueSource::Secret(self.locate_single(&reference, subject)?)
+    fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
+        Some(match source {
+            Source::Literal(text) => Source::Literal(text),
+            Source::Reference(reference) => {
+                Source::Reference(self.locate_single(&reference, subject)?)
             }
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
-            EntrySource::Composed(parts) => {
+            Source::Composed(parts) => {
                 let parts = parts.into_iter().map(|part| match part {
                     Part::Reference(found) => {
                         Part::Reference(found.hidden_unless_name(subject.stand_in()))
                     }
                     Part::Text(text) => Part::Text(text),
                 });
-                ValueSource::Composed(parts.collect())
+                Source::Composed(parts.collect())
             }
-            EntrySource::Template(template) => {
+            Source::Template(template, _) => {
                 let inputs = self.inputs_of(&template, subject)?;
-                ValueSource::Template { template, inputs }
+                Source::Template(template, inputs)
             }
-            EntrySource::Object(reference, naming) => {
+            Source::Object(ObjectSource { reference, naming }) => {
                 // Unlike a single value, an object can be a path.
                 let located = self.try_locate(&reference, subject);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
-                return Some(PlannedSource::Object(ObjectSource { reference, naming }));
+                Source::Object(ObjectSource { reference, naming })
             }
-        };
-        Some(PlannedSource::Value(value))
+        })
     }
 
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
@@ -515,6 +463,20 @@ impl Lookup<'_> {
         };
         Fault::new(text).help(help)
     }
+}
+
+/// Returns what certainly holds the target of an entry or, for an object, of all its keys. Returns
+/// `None` if the entry may set something.
+fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
+    let origin = &entry.subject.origin;
+    let Source::Object(object) = &entry.source else {
+        return claims.holder(&entry.target, origin);
+    };
+    // If the names aren't known or aren't all allowed, nothing overrides the object yet.
+    let names = object.naming.variable_names()?;
+    let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
+    let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
+    are_all_held.then_some(Holder::Several)
 }
 
 /// Returns what to write in a template instead of a variable that this launch sets:

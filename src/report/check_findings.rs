@@ -1,8 +1,9 @@
-//! The output of `check`: one document, which `--json` prints as it is, and which [`tables`] turns
-//! into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut off.
+//! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
+//! turns into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut
+//! off.
 //!
 //! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
-//! The document never contains a value.
+//! The output never contains a value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -68,12 +69,12 @@ impl Findings {
         }
     }
 
-    /// Returns the document as indented JSON, with a line feed at its end. Characters that change
+    /// Returns the findings as indented JSON, with a line feed at its end. Characters that change
     /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
         // These types can always be serialized, so the default is never used.
-        let document = serde_json::to_value(self).unwrap_or_default();
-        format!("{:#}\n", escaped_value(document))
+        let object = serde_json::to_value(self).unwrap_or_default();
+        format!("{:#}\n", escaped_value(object))
     }
 }
 
@@ -93,17 +94,18 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     }
 }
 
-/// The row of a variable, a file or a credential.
+/// The row of a variable, a file or a systemd credential. Its cells are made later, by
+/// [`value_rows`], because they depend on whether the table has a column for the cache.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
     /// What the entry sets (see `target_label` in `check_rows`). For a key that isn't shown, its
     /// number.
     pub label: String,
-    /// The variable that the entry sets. It is `None` for a credential, for a file without a
-    /// variable, and for keys that are unknown or not shown.
+    /// The variable that the entry sets. It is `None` for a systemd credential, for a file without
+    /// a variable, and for keys that are unknown or not shown.
     pub variable: Option<String>,
     /// The file that the entry writes. It is `None` for a variable that holds the value itself, and
-    /// for a credential.
+    /// for a systemd credential.
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,

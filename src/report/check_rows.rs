@@ -1,5 +1,5 @@
 //! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
-//! or a variable, a file or a credential, with the source of its value and its status.
+//! or a variable, a file or a systemd credential, with the source of its value and its status.
 //!
 //! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
 //! them separately and `--verbose` prints a note for each.
@@ -54,7 +54,7 @@ impl Row {
     /// of a variable, sets `variable` to this name.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
-            (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
+            (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
             (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
             (Some(Written::Template), ..) => RowKind::Template,
             (None, _, Origin::Inherited) => RowKind::Inherited,
@@ -303,7 +303,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
         Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
-        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFrom; 2] => {
+        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFromKey; 2] => {
             Some(Row::new(subject.label.to_string(), subject, "overridden"))
         }
         Holder::Entry(_) | Holder::Several => None,

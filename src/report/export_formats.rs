@@ -279,9 +279,9 @@ fn is_bare(value: &str) -> bool {
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU
-/// 2.2.2). The crates for quoting also use double quotes, adjacent quotes or bare bytes, which
-/// isn't safe everywhere. In a locale such as zh_CN.GBK, bash takes a backslash in double quotes
-/// for half of a character, so a value could run commands.
+/// 2.2.2). The crates for quoting aren't used, because they also use double quotes, which aren't
+/// safe everywhere: in a locale such as zh_CN.GBK, bash takes a backslash in double quotes for half
+/// of a character, so a value could run commands.
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.

@@ -152,7 +152,9 @@ impl Report {
             for entry in &problem.entries {
                 // A template with several missing secrets is one value. The keys of an `env-from`
                 // object are several values, and their problems have different texts.
-                let key = (entry.kind == SubjectKind::EnvFrom).then_some(&problem.text);
+                let is_object =
+                    matches!(entry.kind, SubjectKind::EnvFrom | SubjectKind::EnvFromKey);
+                let key = is_object.then_some(&problem.text);
                 affected.insert((entry, key));
             }
             are_unread &= problem.impact == Impact::Unread;
@@ -243,7 +245,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
-    use crate::model::entry::{Origin, Subject, Written};
+    use crate::model::entry::{Argument, Origin, Subject, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
@@ -257,7 +259,7 @@ mod tests {
             let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.into(),
-                origin: Origin::Argument("--env"),
+                origin: Origin::Argument(Argument::Env),
                 kind: SubjectKind::Entry,
                 written,
                 expanded: Default::default(),

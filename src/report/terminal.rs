@@ -63,7 +63,7 @@ pub struct Record {
     pub event: &'static str,
     /// The members that only the JSON object has.
     pub json_members: Vec<(&'static str, Value)>,
-    /// The variables, files or credentials that the record is about.
+    /// The variables, files or systemd credentials that the record is about.
     pub entries: Vec<String>,
     /// True if text output lists only the first entries.
     pub is_abridged: bool,
@@ -119,7 +119,8 @@ impl Record {
         self
     }
 
-    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+    /// Sets the remedy, and replaces an earlier one.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

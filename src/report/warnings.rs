@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{OnMissing, Subject, Target};
+use crate::model::entry::{OnMissing, Source, Subject, Target};
 use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
-use crate::model::plan::{Plan, Planned, ValueSource, variable_help};
+use crate::model::plan::{Plan, Planned, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::{quoted_program, reads_like_a_name};
@@ -107,7 +107,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         Record::warning(format!(
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         ))
-        .with_help(format!("to insert a variable, use `template`, and {help}"))
+        .help(format!("to insert a variable, use `template`, and {help}"))
     })
 }
 
@@ -116,8 +116,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// gets a warning from [`unexpanded_warnings`].
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
-    plan.value_entries().filter_map(move |(entry, source)| {
-        let ValueSource::Template { template, .. } = source else {
+    plan.entries.iter().filter_map(move |entry| {
+        let Source::Template(template, _) = &entry.source else {
             return None;
         };
         let subject = &entry.subject;
@@ -125,7 +125,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             let why = "but the value may contain characters such as @ or /";
             let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
             let help = format!("write {{{{ {expression} | urlencode }}}}");
-            return Some(Record::warning(text).with_help(help));
+            return Some(Record::warning(text).help(help));
         }
 
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
@@ -135,7 +135,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         let why = "because it contains neither {{ nor {%";
         let text = format!("the template for {subject} is used as plain text, {why}");
         let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
-        Some(Record::warning(text).with_help(help))
+        Some(Record::warning(text).help(help))
     })
 }
 
@@ -169,8 +169,8 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         let may_be_reference = text.contains('/') && reads_like_a_name(text);
         may_be_reference && KEYS.iter().any(|key| text.ends_with(key))
     };
-    plan.value_entries().filter_map(move |(entry, source)| {
-        let ValueSource::Literal(text) = source else {
+    plan.entries.iter().filter_map(move |entry| {
+        let Source::Literal(text) = &entry.source else {
             return None;
         };
         let mut expressions = text.split("{{").skip(1);
@@ -185,19 +185,19 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         };
         let subject = &entry.subject;
         let why = format!("the value of {subject} is plain text, although it contains {part}");
-        Some(Record::warning(why).with_help(format!("use `{key}` instead of `value`")))
+        Some(Record::warning(why).help(format!("use `{key}` instead of `value`")))
     })
 }
 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
 /// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let open = plan.value_entries().filter(
-        |(entry, _)| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
+    let open = plan.entries.iter().filter(
+        |entry| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
     );
-    open.map(|(entry, _)| {
+    open.map(|entry| {
         let text = format!("the mode of {} lets any user write to it", entry.subject);
-        Record::warning(text).with_help("use mode: \"0400\", which is octal")
+        Record::warning(text).help("use mode: \"0400\", which is octal")
     })
 }
 
@@ -205,11 +205,13 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// because of it. The note says how many entries are absent, without those whose target is also set
 /// by a different entry.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let absent = plan.entries.iter().filter_map(|entry| {
+    let mut as_written = Vec::from_iter(&plan.entries);
+    as_written.sort_by_key(|entry| entry.id);
+    let absent = as_written.into_iter().filter_map(|entry| {
         let name = entry.source.empty_variable()?;
         let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
         let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
-        (entry.on_missing == OnMissing::Omit && !is_replaced).then_some((name, entry))
+        (entry.on_missing == OnMissing::Optional && !is_replaced).then_some((name, entry))
     });
     grouped(absent).into_iter().map(|(name, entries)| {
         let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
@@ -229,7 +231,7 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     Record::warning(format!(
         "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
     ))
-    .with_help("use a path on tmpfs, for example under /run")
+    .help("use a path on tmpfs, for example under /run")
 }
 
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.

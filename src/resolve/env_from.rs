@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
-    Claims, Naming, NamingError, Origin, Subject, Target, expect_safe_value, shell_quoted,
+    Claims, Naming, NamingError, Origin, Subject, SubjectKind, Target, expect_safe_value,
+    shell_quoted,
 };
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
-use crate::model::plan::{ObjectSource, Planned};
+use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::shown::{is_quotable, noun_with_name, visible};
@@ -49,7 +50,7 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
 /// secret.
 pub fn object_members<'j>(
     json: &'j Value,
-    object: &ObjectSource,
+    object: &PlannedObject,
     subject: &Subject,
 ) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
@@ -70,7 +71,7 @@ pub fn object_members<'j>(
 
 /// Returns the names of all parameters below a path. The value is `None` if the entry doesn't
 /// select the parameter.
-pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
+pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
         let value = || SecretValue::new(parameter.body.expose());
@@ -88,26 +89,11 @@ pub fn path_members<'d>(document: &'d Document, object: &ObjectSource) -> Member
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
-    object: &ObjectSource,
+    object: &PlannedObject,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
-    let is_path = object.reference.locator.is_path();
-    // Creates the outcome of the key with this number. Its target is that of the whole object,
-    // which claims nothing. A key that sets a variable gets this variable as its target below.
-    // Messages name the key by its variable or, if the key may be secret, by its number.
-    let outcome_of = |number: usize, key: &str, name: &EnvName, result: Outcome| {
-        let mut outcome = EntryOutcome::new(entry, result);
-        outcome.id.key = Some(number);
-        outcome.subject.label = match is_quotable(key) {
-            true => name.as_str().into(),
-            false => format!("key number {number} (name not shown)").into(),
-        };
-        outcome.parameter_name = is_path.then(|| key.to_owned());
-        outcome
-    };
-
     let mut errors = missing_key_problems(&members, object);
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
@@ -117,50 +103,52 @@ pub fn key_outcomes(
         if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
             && let Some(holder) = claims.holder(&Target::Env(name.clone()), &entry.subject.origin)
         {
-            outcomes.push(outcome_of(number, key, name, Outcome::Overridden(holder)));
+            let result = Outcome::Overridden(holder);
+            overridden.push(key_outcome(entry, object, (number, key), name, result));
             continue;
         }
 
-        // Notes the key, and returns an earlier key that sets the same variable, if there is one.
-        let earlier_key = match &named {
-            Ok(name) => keys_by_name.insert(name.clone(), key),
-            Err(_) => None,
-        };
-        let problem = match (named, earlier_key) {
-            (Ok(name), None) => {
-                let mut outcome = outcome_of(number, key, &name, Outcome::Value(value));
-                outcome.target = Target::Env(name);
-                outcomes.push(outcome);
+        let name = match named {
+            Ok(name) => name,
+            Err(why) => {
+                errors.push(name_problem(key, &why, entry, object));
                 continue;
             }
-            (Ok(name), Some(earlier_key)) if is_quotable(key) && is_quotable(earlier_key) => {
-                let what = member_noun(object);
-                let text = format!(
-                    "has the {what}s {earlier_key:?} and {key:?}, which would both set the variable {name}"
-                );
-                let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
-                Problem::configuration(text).code("same-name").help(help)
-            }
-            (Err(why), _) if is_quotable(key) => {
-                let subject = entry.subject.revealed_by(&object.reference);
-                name_problem(key, &why, object, &subject)
-            }
-            // One of the keys can't be quoted.
-            (named, _) => {
-                let (what, code) = match named {
-                    Ok(_) => ("would set the same variable as another key", "same-name"),
-                    Err(_) => ("isn't a valid variable name", "variable-name"),
-                };
-                let text = format!("has a key that {what} (not shown, because it may be a value)");
-                let help = "under \"env-from\", select keys with \"only\"";
-                Problem::configuration(text).code(code).help(help)
-            }
         };
-        errors.push(problem);
+        if let Some(earlier_key) = keys_by_name.insert(name.clone(), key) {
+            errors.push(same_name_problem(earlier_key, key, &name, object));
+            continue;
+        }
+        let result = Outcome::Value(value);
+        outcomes.push(EntryOutcome {
+            target: Target::Env(name.clone()),
+            ..key_outcome(entry, object, (number, key), &name, result)
+        });
     }
-
-    outcomes.sort_by_key(|outcome| matches!(outcome.result, Outcome::Overridden(_)));
+    outcomes.append(&mut overridden);
     (outcomes, errors)
+}
+
+/// Creates the outcome of a key, whose variable is `name`. The target is that of the whole object,
+/// which claims nothing. Messages name the key by its variable or, if the key may be secret, by its
+/// number.
+fn key_outcome(
+    entry: &Planned,
+    object: &PlannedObject,
+    (number, key): (usize, &str),
+    name: &EnvName,
+    result: Outcome,
+) -> EntryOutcome {
+    let mut outcome = EntryOutcome::new(entry, result);
+    outcome.id.key = Some(number);
+    outcome.subject.kind = SubjectKind::EnvFromKey;
+    outcome.subject.label = match is_quotable(key) {
+        true => name.as_str().into(),
+        false => format!("key number {number} (name not shown)").into(),
+    };
+    let is_path = object.reference.locator.is_path();
+    outcome.parameter_name = is_path.then(|| key.to_owned());
+    outcome
 }
 
 /// Returns the warnings about an object:
@@ -169,7 +157,7 @@ pub fn key_outcomes(
 /// - A name in `rename` already has the prefix, so the variable gets it twice.
 /// - A selected key has a space or an invisible character, so it looks like a different key.
 /// - All keys already begin with the prefix.
-pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<Item = String> {
+pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_missing).map(move |key| {
@@ -204,26 +192,30 @@ pub fn warnings(members: &Members<'_>, object: &ObjectSource) -> impl Iterator<I
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` whose value is null.
-fn missing_key_problems(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
-    let (what, naming) = (member_noun(object), &object.naming);
-    let only = naming.only.iter().flatten().map(|key| ("only", key));
-    let renamed = naming.rename.keys().map(|key| ("rename", key));
+fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
+    let naming = &object.naming;
+    let missing = |list, key| {
+        let noun = noun_with_name(member_noun(object), key);
+        let text = format!("has no {noun}, but \"{list}\" lists it");
+        let problem = Problem::configuration(text).code("key-not-found");
+        problem.help_if_some(missing_key_hint(members, key, naming))
+    };
 
     let mut errors = Vec::new();
-    for (list, key) in only.chain(renamed) {
+    for key in naming.only.iter().flatten() {
         match members.iter().find(|(name, _)| name == key) {
-            None => {
-                let noun = noun_with_name(what, key);
-                let text = format!("has no {noun}, but \"{list}\" lists it");
-                let problem = Problem::configuration(text).code("key-not-found");
-                errors.push(problem.help_if_some(missing_key_hint(members, key, naming)));
-            }
-            Some((_, None)) if list == "only" && naming.selects(key) => {
+            None => errors.push(missing("only", key)),
+            Some((_, None)) if naming.selects(key) => {
                 let text =
                     format!("has the key {key:?}, which \"only\" lists, but its value is null");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}
+        }
+    }
+    for key in naming.rename.keys() {
+        if !members.iter().any(|(name, _)| name == key) {
+            errors.push(missing("rename", key));
         }
     }
     errors
@@ -248,17 +240,40 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
         .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
-fn member_noun(object: &ObjectSource) -> &'static str {
+fn member_noun(object: &PlannedObject) -> &'static str {
     match object.reference.locator.is_path() {
         true => "parameter",
         false => "key",
     }
 }
 
+/// Returns the error for two keys that set the same variable.
+fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedObject) -> Problem {
+    if !is_quotable(earlier) || !is_quotable(key) {
+        return hidden_key_problem("would set the same variable as another key").code("same-name");
+    }
+    let what = member_noun(object);
+    let text = format!(
+        "has the {what}s {earlier:?} and {key:?}, which would both set the variable {name}"
+    );
+    let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
+    Problem::configuration(text).code("same-name").help(help)
+}
+
+/// Returns the error for a key that isn't shown. `predicate` says what is wrong with it.
+fn hidden_key_problem(predicate: &str) -> Problem {
+    let text = format!("has a key that {predicate} (not shown, because it may be a value)");
+    Problem::configuration(text).help("under \"env-from\", select keys with \"only\"")
+}
+
 /// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
 /// only. It doesn't suggest a prefix, which would change the names of all variables.
-fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
+fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedObject) -> Problem {
+    if !is_quotable(key) {
+        return hidden_key_problem("isn't a valid variable name").code("variable-name");
+    }
     let what = member_noun(object);
+    let subject = &entry.subject.revealed_by(&object.reference);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
     // If the reference must not be shown, the help has an ellipsis.
     let written = subject.reference().unwrap_or("…");
@@ -295,7 +310,7 @@ fn name_problem(key: &str, why: &NamingError, object: &ObjectSource, subject: &S
 
 /// Returns the reference to one key of an object, or to one parameter below a path. The result is
 /// `None` if the object is a part of a secret, or if the reference must not be shown.
-fn reference_to_key(key: &str, object: &ObjectSource, subject: &Subject) -> Option<String> {
+fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<String> {
     let SecretRef { locator, selector } = &object.reference;
     let (secret, version) = split_secret(subject.reference()?);
     if locator.is_path() {

@@ -138,11 +138,12 @@ impl From<Problem> for Unresolved {
 
 impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
-    /// the KEY is probably a version, also replaces the help.
+    /// the KEY is probably a version, also replaces the help. `is_json` says whether the secret is
+    /// JSON.
     #[must_use]
-    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+    pub fn with_entry(self, reference: &SecretRef, subject: &Subject, is_json: bool) -> Self {
         let named = |problem: Problem| {
-            let hint = version_hint(reference, subject, problem.code);
+            let hint = version_hint(reference, subject, is_json);
             with_entry(problem, Some(reference), subject).help_if_some(hint)
         };
         match self {
@@ -249,9 +250,10 @@ fn not_json(
     // The user may want the whole document. But a document without a version is from a local file.
     // There, the reference is probably right, because the secret in AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
-    let help = what.help.or_else(|| match (selector, key) {
-        (Selector::Key(_), Some(key)) if document.version_id.is_none() => Some(local_hint(key)),
-        _ => whole_value_hint(rewrite("")),
+    let is_local_key = matches!(selector, Selector::Key(_)) && document.version_id.is_none();
+    let help = what.help.or_else(|| match key {
+        Some(key) if is_local_key => Some(local_hint(key)),
+        Some(_) | None => whole_value_hint(rewrite("")),
     });
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
@@ -313,40 +315,56 @@ fn find_key<'j>(
     }))
 }
 
-/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`. The
-/// hints are tried in this order: the key is a path that exists; the shell has removed a name from
-/// the path; the path begins with an existing key; the key stands for the whole value; the key is a
-/// version id; the secret is a whole response of AWS. Otherwise, the help names the keys.
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`: the
+/// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    // The key without the punctuation around it. jq users write `.password`, and kubectl users
-    // write `{.password}`. If the secret has the key `password`, `keys_hint` suggests it.
+    // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
+    // `password`, `keys_hint` suggests it.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    // A shell may have removed `$db` from `"prod/app:$db.password"`, so that KEY is `.password`.
-    let is_after_name = key.starts_with(['.', '[']) && !map.contains_key(plain);
-    let may_be_lost = |name: &&str| is_after_name && is_name(name) && !map[*name].is_string();
-    let mut lost_names = quotable_keys(map).filter(may_be_lost);
-    let lost_name_hint = |name| {
+    nested_value_hint(json, key, rewrite)
+        .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
+        .or_else(|| incomplete_path_hint(json, map, key))
+        .or_else(|| misplaced_key_hint(map, key, rewrite))
+        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
+}
+
+/// Returns the hint for the end of a path that exists: a shell may have removed `$db` from
+/// `"prod/app:$db.password"`, so that KEY is `.password`. Returns `None` for any other key.
+fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    if !key.starts_with(['.', '[']) {
+        return None;
+    }
+    let mut names = quotable_keys(map).filter(|name| is_name(name) && !map[*name].is_string());
+    names.find_map(|name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
         Some(format!("the shell probably expanded ${name}: {hint}"))
+    })
+}
+
+/// Returns the hint about the first part of a path that doesn't exist. Returns `None` if the key
+/// isn't a path, or if even its first name doesn't exist.
+fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String> {
+    let path = key_as_path(key)?;
+    let Segment::Selector(Selected::Name(first)) = path.query.segments.first()? else {
+        return None;
     };
-    // If the first name of the path exists, the hint is about the first part that doesn't exist.
-    let path_hint = || {
-        let path = key_as_path(key)?;
-        let first = path.query.segments.first()?;
-        let exists =
-            matches!(first, Segment::Selector(Selected::Name(name)) if map.contains_key(name));
-        exists.then(|| parent_hint(json, &path)).flatten()
-    };
-    // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
-    let is_whole_response = map.contains_key("SecretString");
-    nested_value_hint(json, key, rewrite)
-        .or_else(|| lost_names.find_map(lost_name_hint))
-        .or_else(path_hint)
-        // People write `*` or `SecretString` for the whole value.
-        .or(whole_value_hint(rewrite("")).filter(|_| matches!(key, "*" | "SecretString")))
-        .or(is_uuid(key).then(|| "for a version id, write three colons before it".to_owned()))
-        .or(is_whole_response.then(|| "store only the value of SecretString".to_owned()))
-        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
+    map.get(first)?;
+    parent_hint(json, &path)
+}
+
+/// Returns the hint for a key that stands for the whole value or is a version id, or for any key if
+/// the secret is a whole response of AWS. Returns `None` if none of these applies.
+fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
+    let whole_value = whole_value_hint(rewrite(""));
+    match key {
+        "*" | "SecretString" if whole_value.is_some() => whole_value,
+        _ if is_uuid(key) => Some("for a version id, write three colons before it".to_owned()),
+        // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
+        _ if map.contains_key("SecretString") => {
+            Some("store only the value of SecretString".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Creates the description of a top-level key that a secret doesn't have. The report merges all
@@ -366,10 +384,10 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
-/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. If `code`
-/// says that a parameter isn't JSON, the parameter doesn't have keys, so the KEY is superfluous or
-/// a label. Returns `None` for any other KEY, and if the reference must not be shown.
-fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<String> {
+/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
+/// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns
+/// `None` for any other KEY, and if the reference must not be shown.
+fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
     let key = reference.selector.to_string();
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
     // (`SECRET::STAGE`), and with two more the VERSION-ID (`SECRET:::VERSION-ID`).
@@ -378,7 +396,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, code: &str) -> Option<
         (Store::ParameterStore, _) if key.parse::<u64>().is_ok_and(|version| version > 0) => {
             ("for version", "::")
         }
-        (Store::ParameterStore, Selector::Key(_)) if code == "not-json" => {
+        (Store::ParameterStore, Selector::Key(_)) if !is_json => {
             ("for the whole value, remove the key; for the label", ":")
         }
         (Store::SecretsManager | Store::ParameterStore, _) => return None,

@@ -7,8 +7,7 @@
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
 //!   path and each systemd credential is set once (`model::entry::Claims`). If the target of an
 //!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
-//! - [`ParsedAnswers`] resolves the value of one entry: a secret, a literal, text with references,
-//!   or a template.
+//! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
 //! - `template` renders templates.
@@ -25,10 +24,10 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{Claims, OnMissing, Part, Subject, Target};
+use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
-use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, TemplateInputs, ValueSource};
+use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
@@ -69,27 +68,12 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         outcomes: Outcomes::default(),
     };
 
-    for entry in &plan.entries {
-        if let PlannedSource::Overridden(holder) = &entry.source {
-            walk.add(entry, Outcome::Overridden(holder.clone()));
-        }
-    }
+    let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
+    walk.outcomes.list.extend(overridden);
 
     // An earlier claim wins, so the order in which the entries are visited is their precedence.
-    let is_same_layer = |one: &Planned, next: &Planned| one.id.layer == next.id.layer;
-    for layer in plan.entries.chunk_by(is_same_layer) {
-        for entry in layer {
-            if let PlannedSource::Value(source) = &entry.source {
-                walk.add_value_outcome(entry, source);
-            }
-        }
-        // Within a layer, an entry with a single value overrides the keys of objects. If two
-        // objects set the same variable, the later one wins.
-        for entry in layer.iter().rev() {
-            if let PlannedSource::Object(object) = &entry.source {
-                walk.add_object_outcomes(entry, object);
-            }
-        }
+    for entry in &plan.entries {
+        walk.add_outcomes(entry);
     }
 
     // The id of a secret that exists isn't a misplaced password, so messages may show it.
@@ -116,21 +100,36 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry with a single value, and adds its outcome and, if the value looks
+    /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
     /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
-    /// on.
-    fn add_value_outcome(&mut self, entry: &'a Planned, source: &'a ValueSource) {
-        let result = match self.claims.holder(&entry.target, &entry.subject.origin) {
-            Some(holder) => Outcome::Overridden(holder),
-            None => match self.answers.resolve_value(entry, source) {
-                Ok(value) => Outcome::Value(value),
-                Err(reasons) => outcome_without_value(entry, reasons),
-            },
+    /// on. An object has several outcomes (see [`Self::add_object_outcomes`]).
+    fn add_outcomes(&mut self, entry: &'a Planned) {
+        let (answers, subject) = (&mut self.answers, &entry.subject);
+        if let Some(holder) = self.claims.holder(&entry.target, &subject.origin) {
+            return self.add(entry, Outcome::Overridden(holder));
+        }
+
+        let read = match &entry.source {
+            Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
+            Source::Reference(reference) => {
+                let selected = answers.read_value(reference, subject);
+                selected.map_err(|reason| vec![reason])
+            }
+            Source::Composed(items) => answers.composed_value(items, subject),
+            Source::Template(template, inputs) => {
+                answers.rendered_template(template, inputs, subject)
+            }
+            Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
+        let result = match read.and_then(|value| answers.transformed_value(value, entry)) {
+            Ok(value) => Outcome::Value(value),
+            Err(reasons) => outcome_without_value(entry, reasons),
+        };
+
         let warning = misplaced_value_warning(entry, &result);
         self.outcomes.warnings.extend(warning);
-        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
-            self.claims.add(&entry.target, &entry.subject);
+        if !matches!(result, Outcome::Absent) {
+            self.claims.add(&entry.target, subject);
         }
         self.add(entry, result);
     }
@@ -138,7 +137,7 @@ impl<'a> Walk<'a> {
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
     /// variable holds it from now on. If the keys can't be read, only the object gets an outcome.
-    fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a ObjectSource) {
+    fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
@@ -211,9 +210,9 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         return Outcome::Failed(problems);
     }
     match &entry.on_missing {
-        OnMissing::Omit if has_absence => Outcome::Absent,
+        OnMissing::Optional if has_absence => Outcome::Absent,
         OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
-        OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => Outcome::Unread,
+        OnMissing::Fail | OnMissing::Optional | OnMissing::Default(_) => Outcome::Unread,
     }
 }
 
@@ -228,30 +227,16 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Resolves the value of an entry: reads it and, if the entry says so, decodes it, checks it
-    /// against a pattern and encodes it. Adds to `parts` the texts of secrets that the value is
-    /// composed of, or that it encodes.
+    /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
+    /// encoded, if the entry says so. Adds to `parts` the text that the value encodes.
     ///
     /// # Errors
-    /// If the value is missing or can't be used. The list has every reason.
-    fn resolve_value(
+    /// If the value can't be used.
+    fn transformed_value(
         &mut self,
-        entry: &'a Planned,
-        source: &'a ValueSource,
+        read: SecretValue,
+        entry: &Planned,
     ) -> ResolvedAll<SecretValue> {
-        let subject = &entry.subject;
-        let read = match source {
-            ValueSource::Literal(text) => SecretValue::new(text.as_str()),
-            ValueSource::Secret(reference) => {
-                let selected = self.read_value(reference, subject);
-                selected.map_err(|reason| vec![reason])?
-            }
-            ValueSource::Composed(items) => self.composed_value(items, subject)?,
-            ValueSource::Template { template, inputs } => {
-                self.rendered_template(template, inputs, subject)?
-            }
-        };
-
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
@@ -297,7 +282,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| reason.with_entry(reference, &revealed()))
+        read.map_err(|reason| reason.with_entry(reference, &revealed(), parsed.is_ok()))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -305,7 +290,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// If the request has failed or hasn't been sent, if the document isn't JSON, or if the
     /// reference doesn't select an object in it.
-    fn members(&mut self, object: &'a ObjectSource, subject: &Subject) -> Resolved<Members<'_>> {
+    fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
         if reference.locator.is_path() {
@@ -330,7 +315,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let found = find_value(document, parsed, &reference.selector, &rewrite);
         let members = found.and_then(|value| Ok(env_from::object_members(value, object, subject)?));
-        members.map_err(|reason| reason.with_entry(reference, subject))
+        members.map_err(|reason| reason.with_entry(reference, subject, parsed.is_ok()))
     }
 
     /// Returns the document of a locator as JSON. Parses each document only once.
@@ -487,7 +472,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
-    if let PlannedSource::Value(ValueSource::Secret(reference)) = &entry.source {
+    if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
         // The subject of the headline is the value, so the headline doesn't name the secret.
         about.before = None;
@@ -503,7 +488,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
-        if let PlannedSource::Value(ValueSource::Template { template, inputs }) = &entry.source
+        if let Source::Template(template, inputs) = &entry.source
             && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
             let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));

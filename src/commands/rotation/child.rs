@@ -445,7 +445,7 @@ mod tests {
     #[test]
     fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
         let errors = [("one", "help"), ("two", "other"), ("three", "help")];
-        let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
+        let errors = errors.map(|(message, help)| Record::error(message).help(help));
         let warning = failed_poll_warning("node", None, &errors);
         assert_eq!(warning.help.as_deref(), Some("help"));
         assert!(

@@ -158,7 +158,7 @@ impl Notices<'_> {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
                 Record {
                     label: Label::Warning,
-                    ..record.with_help(help)
+                    ..record.help(help)
                 }
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),

@@ -26,7 +26,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, FileTarget, Naming, Origin, Subject, Target};
+use crate::model::entry::{
+    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, SubjectKind, Target,
+};
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
@@ -327,8 +329,8 @@ impl Inputs {
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
-            let source = EntrySource::Reference(reference);
-            Entry::new(Target::Output, source, Origin::Argument("get"))
+            let source = Source::Reference(reference);
+            Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
         });
         inputs.add(entry.map_err(malformed_reference));
         inputs
@@ -456,11 +458,11 @@ impl Inputs {
     /// can't be parsed. If two entries set the same variable, the second one is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let mut names = BTreeSet::new();
-        for option in ["--env", "--as-file"] {
-            let texts = take_values::<String>(matches, option.trim_start_matches('-'));
+        for (option, name) in [(Argument::Env, "env"), (Argument::AsFile, "as-file")] {
+            let texts = take_values::<String>(matches, name);
             for (number, text) in (1..).zip(&texts) {
                 let shown_option = match texts.len() {
-                    1 => option.to_owned(),
+                    1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
                 self.add(match parse_entry(option, &shown_option, text) {
@@ -532,7 +534,7 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 /// # Errors
 /// If the text doesn't have this form, if REF is malformed, or if NAME is PATH, which can't come
 /// from a secret.
-fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
     let origin = Origin::Argument(option);
     let subject = || Subject::plain(name.to_string(), origin.clone());
@@ -544,15 +546,16 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
     }
     let reference = Reference::parse(reference_text)
         .map_err(|error| malformed_reference(error).for_entry(subject(), Impact::None))?;
-    let target = match option {
+    let target = if option == Argument::AsFile {
         // A file in memory. The variable gets its path.
-        "--as-file" => Target::File(FileTarget {
+        Target::File(FileTarget {
             env: Some(name),
             ..FileTarget::default()
-        }),
-        _ => Target::Env(name),
+        })
+    } else {
+        Target::Env(name)
     };
-    let source = EntrySource::Reference(reference);
+    let source = Source::Reference(reference);
     Ok(Entry::new(target, source, origin))
 }
 
@@ -569,7 +572,7 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 /// so most errors call the option `shown_option`, such as `--env number 2`. Only the error about
 /// several variables doesn't say which option it is.
 fn split_assignment<'t>(
-    option: &str,
+    option: Argument,
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
@@ -595,7 +598,7 @@ fn split_assignment<'t>(
     }
 
     let Some((name, reference)) = assignment.split_once('=') else {
-        let has_only_name = option == "--env" && is_name(assignment);
+        let has_only_name = option == Argument::Env && is_name(assignment);
         let help = example() + if has_only_name { PASSED_ON } else { "" };
         return Err(problem("has no \"=\" after the variable name").help(help));
     };
@@ -638,9 +641,12 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         prefix: prefix.to_owned(),
         ..Naming::default()
     };
-    let origin = Origin::Argument("--env-from");
+    let origin = Origin::Argument(Argument::EnvFrom);
     let parsed_reference = Reference::parse(reference).map_err(|error| {
-        let subject = Subject::plain("env-from".to_owned(), origin.clone());
+        let subject = Subject {
+            kind: SubjectKind::EnvFrom,
+            ..Subject::plain("env-from".to_owned(), origin.clone())
+        };
         malformed_reference(error).for_entry(subject, Impact::None)
     })?;
     Ok(Entry::for_object(parsed_reference, naming, origin))

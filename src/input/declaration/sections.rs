@@ -15,8 +15,8 @@ use super::reader::{
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
-    Case, Entry, EntrySource, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
-    SystemdCredential, Target, Transform, is_credential_name, parse_unit,
+    Case, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential,
+    Target, TemplateInputs, Transform, is_credential_name, parse_unit,
 };
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, MISWRITTEN_NAMES, VALUE_REMEDY, hint_of_rows};
@@ -187,7 +187,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
         let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
-        let has_only_value = matches!(entry.source, EntrySource::Literal(_))
+        let has_only_value = matches!(entry.source, Source::Literal(_))
             && entry.transform == Transform::default()
             && entry.pattern.is_none()
             && entry.on_missing == OnMissing::Fail;
@@ -447,7 +447,7 @@ fn entry(
         true => "a reference such as prod/db:password, or { value: … } for plain text",
         false => REFERENCE,
     };
-    let source = EntrySource::Reference(reference(item, expected)?);
+    let source = Source::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
 }
 
@@ -473,13 +473,11 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
 /// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
 /// is an unknown key instead, it has already been reported.
-fn source(fields: &mut Fields<'_>) -> Option<EntrySource> {
+fn source(fields: &mut Fields<'_>) -> Option<Source> {
     match SOURCES.map(|key| fields.take(key)) {
-        [Some(from), None, None] => reference(&from, REFERENCE).map(EntrySource::Reference),
-        [None, Some(value), None] => {
-            Some(EntrySource::Literal(value.expect_text(TEXT)?.to_owned()))
-        }
-        [None, None, Some(text)] => template(&text).map(EntrySource::Template),
+        [Some(from), None, None] => reference(&from, REFERENCE).map(Source::Reference),
+        [None, Some(value), None] => Some(Source::Literal(value.expect_text(TEXT)?.to_owned())),
+        [None, None, Some(text)] => template(&text),
         [None, None, None] if fields.has_unknown => None,
         [..] => {
             let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
@@ -515,7 +513,7 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
 /// Reads the value of the key `optional`. Unless the value is `true`, an absent secret is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
-        Some(true) => OnMissing::Omit,
+        Some(true) => OnMissing::Optional,
         Some(false) | None => OnMissing::Fail,
     }
 }
@@ -565,6 +563,7 @@ fn regular_expression(item: Item<'_>) -> Option<Regex> {
 }
 
 /// Reads the text of `template` and parses it, or adds the mistake in it.
-fn template(item: &Item<'_>) -> Option<Template> {
-    item.parsed_or_refused(Template::parse(item.expect_text(TEXT)?))
+fn template(item: &Item<'_>) -> Option<Source> {
+    let template = item.parsed_or_refused(Template::parse(item.expect_text(TEXT)?))?;
+    Some(Source::Template(template, TemplateInputs::new()))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
-use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
+use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{
     MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean_to_write, hint_of_rows, nearest,
@@ -256,26 +256,25 @@ impl FailedRequest<'_> {
 
     /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
-        let hints: &[fn(&Self) -> Option<String>] = match missing {
+        let is_in_aws = self.failure.local_file.is_none();
+        let hint = match missing {
+            Missing::Version => self
+                .stage_hint()
+                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
+                .or_else(|| Some(self.version_hint())),
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
             // For a hidden path, these rows don't apply anyway, because they quote the reference.
-            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => &[],
-            Missing::Version => &[
-                Self::stage_hint,
-                |request| request.hint_of_table(MISWRITTEN_FIELDS),
-                Self::version_hint,
-            ],
-            Missing::Secret => &[
-                Self::empty_variable_hint,
-                Self::stage_hint,
-                Self::nearest_hint,
-                Self::literal_hint,
-                Self::miswritten_name_hint,
-                |request| request.hint_of_table(MISWRITTEN_FIELDS),
-            ],
+            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
+            Missing::Secret => self
+                .empty_variable_hint()
+                .or_else(|| self.stage_hint())
+                .or_else(|| self.nearest_hint())
+                .or_else(|| self.literal_hint())
+                // These hints, such as one about a slash too many, are about names in AWS.
+                .or_else(|| self.hint_of_table(MISWRITTEN_NAMES).filter(|_| is_in_aws))
+                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS)),
         };
-        let mut hints = hints.iter().filter_map(|hint| hint(self));
-        hints.next().unwrap_or_else(|| self.name_hint())
+        hint.unwrap_or_else(|| self.name_hint())
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
@@ -387,18 +386,11 @@ impl FailedRequest<'_> {
         let is_plain_text = is_bare_word(&id) && written == id && (shown == id || may_be_number);
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
-            Origin::Argument("--env") => format!("set {label}={shown} in the environment"),
+            Origin::Argument(Argument::Env) => format!("set {label}={shown} in the environment"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         // The label of an entry without a variable, such as a path, isn't a name.
         (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
-    }
-
-    /// Returns the hint for a name with a common mistake, such as a slash too many. Returns `None`
-    /// for any other name, and for a `--local` file, because these hints are about names in AWS.
-    fn miswritten_name_hint(&self) -> Option<String> {
-        let hint = self.hint_of_table(MISWRITTEN_NAMES);
-        hint.filter(|_| self.failure.local_file.is_none())
     }
 
     /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
@@ -429,32 +421,28 @@ impl FailedRequest<'_> {
         Some(rewritten.collect())
     }
 
-    /// Returns the hint for a version that doesn't exist. Never returns `None`, but has the type of
-    /// the other hints. If messages may not show the reference, its third field may be a password,
-    /// so the hint explains the fields.
+    /// Returns the hint for a version that doesn't exist. If messages may not show the reference,
+    /// its third field may be a password, so the hint explains the fields.
     ///
     /// For any other reference, the hint may show the id, which can't be a password: a secret with
     /// this name exists, and a password isn't written after `ssm:`.
-    fn version_hint(&self) -> Option<String> {
+    fn version_hint(&self) -> String {
         if self.locator.is_hidden() {
-            let fields = "the third field is a staging label, and the fourth is a version id";
-            return Some(fields.to_owned());
+            return "the third field is a staging label, and the fourth is a version id".to_owned();
         }
         if self.failure.local_file.is_some() {
-            return Some("add the version under \"$stages\" in the --local file".to_owned());
+            return "add the version under \"$stages\" in the --local file".to_owned();
         }
         let operation = match self.locator.store {
             Store::ParameterStore => "ssm get-parameter-history",
             // A secret can be created without a value.
             Store::SecretsManager if self.locator.version == Version::Current => {
                 let put = self.aws_command("secretsmanager put-secret-value");
-                let value = "--secret-string file://value.json";
-                return Some(format!("store a value: {put} {value}"));
+                return format!("store a value: {put} --secret-string file://value.json");
             }
             Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
-        let list = self.aws_command(operation);
-        Some(format!("list the versions: {list}"))
+        format!("list the versions: {}", self.aws_command(operation))
     }
 
     /// Returns a command of the AWS CLI for the secret, with the region of the request and the
@@ -478,33 +466,36 @@ impl FailedRequest<'_> {
     /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
     /// is `None` if a missing permission isn't the cause.
     fn permission_hint(&self) -> Option<String> {
+        use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {
             return None;
         };
         let store = self.locator.store;
         let action = match (denial, store) {
-            (Denial::Credentials(_), _) => return None,
-            (Denial::Key, _) => {
+            (Credentials(_), _) => return None,
+            (Key, _) => {
                 let key = format!("the KMS key of the {store}");
                 let allow = format!("allow the caller to use kms:Decrypt on {key}");
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
-            (Denial::Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Denial::Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
-            (_, ParameterStore) if self.locator.is_path() => {
+            (Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
+            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
+            (Policy | PolicyOrMissing, ParameterStore) if self.locator.is_path() => {
                 "ssm:GetParametersByPath on this path and on everything below it"
             }
-            (_, ParameterStore) => "ssm:GetParameters on this parameter",
-            (_, SecretsManager) => "secretsmanager:GetSecretValue on this secret",
+            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters on this parameter",
+            (Policy | PolicyOrMissing, SecretsManager) => {
+                "secretsmanager:GetSecretValue on this secret"
+            }
         };
-        let is_metadata = denial == Denial::Metadata;
+        let is_metadata = denial == Metadata;
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS's message doesn't name the ARN, so the secret may not exist. This rule doesn't hold
         // for parameters.
-        if denial == Denial::PolicyOrMissing && store == SecretsManager {
+        if denial == PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));
         }

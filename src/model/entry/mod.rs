@@ -19,14 +19,14 @@ use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Aliases, Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value, as the user wrote it or, in a plan, with its references
-/// looked up.
+/// A target and the source of its value. `R` is the type of a reference: [`Reference`] as the user
+/// wrote it or, in a plan, the [`SecretRef`] that was found for it.
 #[derive(Clone, Debug)]
-pub struct Entry<S = EntrySource> {
+pub struct Entry<R = Reference> {
     /// The id in the plan. Before there is a plan, all entries have the default id.
     pub id: EntryId,
     pub target: Target,
-    pub source: S,
+    pub source: Source<R>,
     pub transform: Transform,
     /// `pattern`: a regular expression. The value must match it, after decoding and before
     /// encoding, and so must the text of `default`.
@@ -51,23 +51,24 @@ impl Entry {
     /// Creates an entry of `env-from`, which sets a variable for each key of an object.
     pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let target = Target::Variables(naming.prefix.clone());
-        Self::new(target, EntrySource::Object(reference, naming), origin)
+        let source = Source::Object(ObjectSource { reference, naming });
+        Self::new(target, source, origin)
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
     /// pattern. At first, a reference that uses an alias may be hidden, because it may not read
     /// like a name. The plan, which has the aliases, decides again whether messages may show it.
-    pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
+    pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
-            EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
+            Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
                 let text = reference.to_string().into();
                 Some(match reference.may_be_shown(&Aliases::default()) {
                     true => Written::Reference(text),
                     false => Written::Hidden(text),
                 })
             }
-            EntrySource::Template(_) => Some(Written::Template),
-            EntrySource::Literal(_) | EntrySource::Composed(_) => None,
+            Source::Template(..) => Some(Written::Template),
+            Source::Literal(_) | Source::Composed(_) => None,
         };
         let (kind, label) = match &target {
             Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
@@ -92,28 +93,66 @@ impl Entry {
     }
 }
 
-/// The source of a value. Aliases and `${NAME}` haven't been looked up.
+/// The source of an entry: of a single value, except for [`Source::Object`].
 #[derive(Clone, Debug)]
-pub enum EntrySource {
-    Reference(Reference),
+pub enum Source<R = Reference> {
+    Reference(R),
     Literal(String),
     /// Text with references, from an inherited variable. These references can't use aliases or
     /// `${NAME}`.
     Composed(Vec<Part>),
-    Template(Template),
-    /// A JSON object, or all parameters below a path. Each key or parameter sets a variable.
-    Object(Reference, Naming),
+    /// The template and its inputs. There aren't any inputs before there is a plan.
+    Template(Template, TemplateInputs<R>),
+    Object(ObjectSource<R>),
 }
 
-impl EntrySource {
+/// The secret of each alias that a template uses.
+pub type TemplateInputs<R = SecretRef> = BTreeMap<String, R>;
+
+/// An object of `env-from`: a JSON object, or all parameters below a path. Each key or parameter
+/// sets a variable.
+#[derive(Clone, Debug)]
+pub struct ObjectSource<R = Reference> {
+    pub reference: R,
+    pub naming: Naming,
+}
+
+impl Source {
     /// True if this source is a reference with an alias, and messages [may
     /// show](Reference::may_be_shown) the reference. Without an alias, [`Entry::new`] has already
     /// decided whether they may.
     pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
-        let (Self::Reference(reference) | Self::Object(reference, _)) = self else {
+        let (Self::Reference(reference) | Self::Object(ObjectSource { reference, .. })) = self
+        else {
             return false;
         };
         aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
+    }
+}
+
+impl Source<SecretRef> {
+    /// Returns the references to everything that the entry reads.
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Reference(reference) => vec![reference],
+            Self::Composed(parts) => {
+                let references = parts.iter().filter_map(|part| match part {
+                    Part::Reference(reference) => Some(reference),
+                    Part::Text(_) => None,
+                });
+                references.collect()
+            }
+            Self::Template(_, inputs) => inputs.values().collect(),
+            Self::Literal(_) => Vec::new(),
+            Self::Object(object) => vec![&object.reference],
+        }
+    }
+
+    /// Returns the name of an empty variable that should name one of the secrets, or `None` if
+    /// every secret has a name.
+    pub fn empty_variable(&self) -> Option<&str> {
+        let mut references = self.references().into_iter();
+        references.find_map(|reference| reference.locator.empty_variable())
     }
 }
 
@@ -141,7 +180,7 @@ pub enum OnMissing {
     Fail,
     /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
     /// layer can apply.
-    Omit,
+    Optional,
     /// `default`: this text is the value. It isn't decoded or encoded.
     Default(String),
 }

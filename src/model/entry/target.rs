@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glob::Pattern;
@@ -187,7 +187,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// The maximum length of a credential, in bytes (systemd.exec(5)).
+/// The maximum length of a systemd credential, in bytes (systemd.exec(5)).
 pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
 
 /// A credential of a unit, as the unit requests it or as a declaration lists it.
@@ -299,8 +299,8 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Makes an entry the holder of every variable, path and credential that its target claims. An
-    /// earlier holder is replaced, so call [`Self::holder`] first.
+    /// Makes an entry the holder of every variable, path and systemd credential that its target
+    /// claims. An earlier holder is replaced, so call [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());
@@ -347,6 +347,8 @@ pub enum SubjectKind {
     /// A variable or a file.
     Entry,
     EnvFrom,
+    /// A key of an `env-from` object, or a parameter below a path.
+    EnvFromKey,
     Credential,
     /// The argument of `get`.
     GetArgument,
@@ -372,6 +374,11 @@ impl Subject {
             written: None,
             expanded: Default::default(),
         }
+    }
+
+    /// Creates the subject of a file that isn't an entry. The argument names the file.
+    pub fn for_file(path: &Path, argument: Argument) -> Self {
+        Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
     /// Returns the message `text` with the file's path as the user wrote it, because the value of a
@@ -404,12 +411,12 @@ impl Subject {
     /// Returns what messages name instead of this entry's secret, if they may not show the secret's
     /// name: `DB_PASSWORD`, `--env-from` or, for `get`, `the argument`.
     pub fn stand_in(&self) -> String {
-        let name = match (self.kind, &self.origin) {
-            (SubjectKind::GetArgument, _) => "the argument",
-            (SubjectKind::EnvFrom, Origin::Argument(option)) => option,
-            (SubjectKind::Entry | SubjectKind::EnvFrom | SubjectKind::Credential, _) => &self.label,
-        };
-        name.to_owned()
+        use SubjectKind::{Credential, Entry, EnvFrom, EnvFromKey, GetArgument};
+        match (self.kind, &self.origin) {
+            (GetArgument, _) => "the argument".to_owned(),
+            (EnvFrom, Origin::Argument(option)) => option.to_string(),
+            (Entry | EnvFrom | EnvFromKey | Credential, _) => self.label.to_string(),
+        }
     }
 
     /// Returns the reference as written, or `None` for an entry without a reference, and for a
@@ -435,14 +442,14 @@ impl Subject {
     /// entry, it is only the reference, because a subject has neither the prefix of an `--env-from`
     /// nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
-        use SubjectKind::{Credential, Entry, EnvFrom, GetArgument};
+        use SubjectKind::{Credential, Entry, EnvFrom, EnvFromKey, GetArgument};
         match (self.kind, &self.origin) {
             (GetArgument, _) => format!("secrets-exec get {}", shell_quoted(reference)),
             (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (Entry | EnvFrom | Credential, _) => reference.to_owned(),
+            (Entry | EnvFrom | EnvFromKey | Credential, _) => reference.to_owned(),
         }
     }
 
@@ -485,11 +492,8 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line doesn't have a name, so messages name its option. The label
-        // distinguishes the object from its keys, which have the same origin and kind.
-        if let Origin::Argument(option) = self.origin
-            && *self.label == *"env-from"
-        {
+        // An object on the command line doesn't have a name, so messages name its option.
+        if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
             let reference = self.reference().map(|text| format!(" {text}"));
             return write!(f, "{option}{}", reference.unwrap_or_default());
         }
@@ -505,8 +509,7 @@ impl fmt::Display for Subject {
 /// The place where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// An option of the command line, or a subcommand.
-    Argument(&'static str),
+    Argument(Argument),
     /// The inherited variable with the entry's name, which `--resolve-env` resolves.
     Inherited,
     File {
@@ -517,10 +520,37 @@ pub enum Origin {
     },
 }
 
+/// A part of the command line that names an entry or a file: an option, or a subcommand with its
+/// argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Argument {
+    AsFile,
+    Env,
+    EnvFrom,
+    OnRotation,
+    Output,
+    Get,
+    Install,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AsFile => "--as-file",
+            Self::Env => "--env",
+            Self::EnvFrom => "--env-from",
+            Self::OnRotation => "--on-rotation",
+            Self::Output => "--output",
+            Self::Get => "get",
+            Self::Install => "install",
+        })
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Argument(option) => f.write_str(option),
+            Self::Argument(argument) => argument.fmt(f),
             Self::Inherited => f.write_str("--resolve-env"),
             Self::File { path, line } => write!(f, "{}:{line}", file_name(path)),
         }

@@ -39,11 +39,11 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Value as JsonValue;
 
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
+use crate::model::entry::{Subject, TemplateInputs};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
-use crate::model::plan::{Plan, TemplateInputs, variable_help};
+use crate::model::plan::{Plan, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
