@@ -235,23 +235,23 @@ impl<'r> RetryBudget<'r> {
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
     /// first one ended in time, it is an outage that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_with_last(&mut self.unanswered(), attempt).await
+        self.retry_with_last(&mut None, attempt).await
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
-    /// as those in other regions, or says that nothing answered in time. Each outage in this call
-    /// replaces it, so that the next call can return it, too: it says more than a timeout. Each
-    /// outage is also noted in the progress.
+    /// as those in other regions, or `None`. Each outage in this call replaces it, so that the next
+    /// call can return it, too: it says more than a timeout. Each outage is also noted in the
+    /// progress.
     ///
     /// If the budget is for a named request, and the returned error is that nothing answered in
     /// time, the error says how many attempts this call made, and how long it took.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
-    /// first one ended in time, it is `last`.
+    /// first one ended in time, it is `last` or, without one, an outage that says so.
     pub async fn retry_with_last<T>(
         &self,
-        last: &mut FetchError,
+        last: &mut Option<FetchError>,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
         let (begun, mut attempts) = (Instant::now(), 0);
@@ -264,26 +264,27 @@ impl<'r> RetryBudget<'r> {
             }
             let result = self.within(attempt()).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
-            match result {
+            let outage = match result {
                 None => break,
-                Some(Err(outage)) if outage.again.is_here() => *last = outage,
+                Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
                 Some(ended) => return ended,
-            }
+            };
 
-            self.progress().note_reason(last.sentence());
-            if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = last.cause {
+            self.progress().note_reason(outage.sentence());
+            if let Cause::Outage(OutageKind::MalformedResponse | OutageKind::NotTls) = outage.cause
+            {
                 malformed_answers += 1;
             }
             if malformed_answers >= MOST_MALFORMED_ANSWERS {
                 break;
             }
-            let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
+            let Some(pause) = self.pause_for(attempts, outage, fastrand::f64) else {
                 break;
             };
             tokio::time::sleep(pause).await;
         }
 
-        let mut error = last.clone();
+        let mut error = last.clone().unwrap_or_else(|| self.unanswered());
         // Any outage except a missing answer already says what went wrong, and its detail can have
         // the request id.
         if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause

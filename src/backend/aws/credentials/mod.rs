@@ -234,7 +234,7 @@ async fn ask_in_regions(
     begun: Instant,
 ) -> FetchResult<Credentials> {
     let why = format!("the AWS credentials from {origin} didn't arrive in time");
-    let mut last_outage = FetchError::outage(OutageKind::Timeout, why);
+    let mut last_outage = Some(FetchError::outage(OutageKind::Timeout, why));
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let mut context = context.clone();
         context.region = region;
