@@ -275,8 +275,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
-    // Only a time before 1970 can't be written, and AWS's answers don't have such a time. The JSON
-    // would be empty, and `decode` would refuse the entry.
+    // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
+    // would then be empty, and `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
 
     let checksum = hex_hash(&json);

@@ -202,7 +202,8 @@ impl Delivery {
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the files in memory. `exec` clears their FD_CLOEXEC.
+    /// Returns the descriptors of the files in memory. [`crate::exec::exec`] clears their
+    /// FD_CLOEXEC, so that the command inherits them.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }

@@ -20,8 +20,8 @@ use super::reference::{Locator, SecretRef};
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
-    /// The target of the entry or, for a key of `env-from` that has a value, the key's variable.
-    /// Any other key has the target of the whole `env-from` entry.
+    /// The target of the entry or, for a key of `env-from` that sets a variable, this variable. An
+    /// overridden key has the target of the whole `env-from` entry.
     pub target: Target,
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.

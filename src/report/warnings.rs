@@ -427,8 +427,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
         let source = source_text(locator, parameter_name, document);
-        // Only a path as a whole doesn't have a version. It doesn't give a value, either, so the
-        // default is never used.
+        // `versioned` only returns `None` for a path as a whole, which doesn't give a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let text = format!("{source} gives {}", labels.join(", "));

@@ -302,8 +302,8 @@ impl<'a> ParsedAnswers<'a> {
         // Returns what an error suggests instead of the reference: a reference to `key` or, if
         // `key` is empty, to the whole value.
         let rewrite = |key: &str| match &reference.selector {
-            // Without a KEY, no other key can be meant, so a variable with the whole value is
-            // suggested.
+            // This reference doesn't have a KEY to correct, so the error suggests a variable with
+            // the whole value.
             Selector::Whole => env_from::whole_value_as_variable(subject),
             // `prod/app:*` is meant as all keys, which is `prod/app`, whatever `key` is.
             Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),

@@ -247,9 +247,9 @@ impl Parameter {
     }
 
     /// Returns the part of the parameter's name that follows the path of `locator`. Returns `None`
-    /// if the path doesn't include the parameter, if the parameter belongs to a different region or
-    /// account, if its name and its ARN name different parameters, or if the response leaves out
-    /// both.
+    /// if the path doesn't include the parameter, if its name and its ARN name different
+    /// parameters, or if the response leaves out both. If the locator has an ARN, also returns
+    /// `None` for a parameter in a different partition, region or account.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;

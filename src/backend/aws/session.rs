@@ -336,7 +336,8 @@ impl Session {
         let region = self.settings.region.as_ref();
         let source = region.map_or("the instance metadata", |(_, source)| source.name);
 
-        // The caller has the role that is assumed last: the default role, if there is one.
+        // The account is that of the role that is assumed last: the default role or, without one,
+        // the last role on the way to the caller.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let role = self.settings.options.role.as_ref().map(|role| &role.arn);
         let account = match role.or(caller_roles.last()).and_then(Arn::account) {

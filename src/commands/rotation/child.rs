@@ -326,13 +326,13 @@ struct Secret {
 
 /// A secret that has changed, and the variables and files whose values differ because of it.
 struct Change<'a> {
-    /// The secret as it was read now or, if it is no longer read, as it was read before.
+    /// The secret as this poll read it or, if this poll no longer reads it, as it was read before.
     secret: &'a Secret,
     /// The version that was read before. `None` if the secret comes from a local file, which
     /// doesn't have versions, or if it was not read, for example because it did not exist.
     old_version: Option<&'a str>,
-    /// The version that was read now. `None` if the secret comes from a local file, or is no longer
-    /// read.
+    /// The version that this poll read. `None` if the secret comes from a local file, or is no
+    /// longer read.
     new_version: Option<&'a str>,
     /// The names of the variables and files whose values differ. There is at least one.
     labels: Vec<String>,

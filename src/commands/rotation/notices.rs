@@ -16,7 +16,7 @@ use crate::system::systemd::Notifier;
 /// The shortest time between two warnings about polls that fail in a row.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the messages of the parent process, and keeps the facts for them.
+/// Prints the messages of the parent process, and stores what these messages mention.
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub notifies_ready: bool,

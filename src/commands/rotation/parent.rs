@@ -313,8 +313,8 @@ impl Trials<'_> {
     /// Forks the first trial and waits for it. Returns `None` once the trial is at its gate. If it
     /// ends before that, returns its exit status.
     ///
-    /// A termination signal ends the trial, which reports what it was waiting for. When the trial
-    /// has ended, the signal ends this process, too.
+    /// A termination signal ends the trial, which reports what it was waiting for. Once the trial
+    /// has ended, or after [`TIME_TO_END`], the signal ends this process, too.
     ///
     /// # Errors
     /// If the trial can't be started or is killed.
@@ -333,6 +333,7 @@ impl Trials<'_> {
                     process.terminate(signal);
                 }
                 self.await_end();
+                // The trial has reported the signal, so nothing is printed here.
                 end(End::Signal(signal), || ());
             }
 

@@ -183,9 +183,10 @@ impl FailedRequest<'_> {
         if let Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
-        // Several secrets can be absent for one reason: a wrong region or account, or plain text
-        // instead of references. One record then names all that have the same headline. A version
-        // or a path has a headline of its own.
+        // Several secrets can be absent for the same reason, such as a wrong region or account, or
+        // because the user wrote plain text instead of references. One record then names every
+        // secret with this headline. A version that doesn't exist and an empty path have headlines
+        // of their own, so they aren't included.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;

@@ -338,7 +338,10 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Returns the fault of the first character of `rest`, which AWS doesn't allow in any name.
-/// `before` is the text before this character.
+/// `before` is the text before this character. The help guesses what the user meant from the
+/// character and the text around it: a variable, several secrets, or a key after the wrong
+/// separator. The first guess that fits wins. If none of them fits, the text is probably a value
+/// ([`VALUE_REMEDY`]).
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.

@@ -30,7 +30,7 @@ use crate::time::RetryBudget;
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub clients: &'a Clients,
-    /// The region in which STS is asked now.
+    /// The region in which STS is currently being asked: one of `sts_regions`.
     pub region: &'a Region,
     /// All regions in which STS is asked, one after the other.
     pub sts_regions: &'a [Region],
