@@ -167,7 +167,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     };
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
-        "check" | "export" | "get" | "policy" => {
+        "check" | "get" | "policy" => {
             format!("for the subcommand, use secrets-exec {command}")
         }
         _ if Path::new(command).is_file() => {

@@ -240,6 +240,8 @@ impl Agent {
         read_response(status, &body, located)
     }
 
+    /// Returns the URL that asks the agent for a secret. It doesn't have the region, because the
+    /// agent always reads from its own.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.as_str().trim_end_matches('/');

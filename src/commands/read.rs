@@ -183,6 +183,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Fetches everything that the plan names, and resolves the plan. Doesn't send a request if
 /// [`preflight`] finds that requests aren't needed or would be useless.
 ///
+/// If a value from the cache doesn't match the `pattern` of its entry, requests the secret from AWS.
 /// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
 /// again and again, until the time of `--wait` is over.
 ///
@@ -206,7 +207,8 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have newer values, which may match.
+            // AWS may have newer values that match, so the next round doesn't use the cache for
+            // them.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;

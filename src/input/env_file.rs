@@ -185,8 +185,12 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     }
 }
 
-/// Returns the error about a file in a different format: JSON, a declaration if there are errors,
-/// or YAML if there aren't any variables. Returns `None` for any other file.
+/// Returns the error about a file that isn't a .env file: JSON, a declaration or other YAML.
+/// Returns `None` for any other file.
+///
+/// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
+/// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
+/// any variables.
 fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     // YAML begins with a line such as `services:` or `name: A`.
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");

@@ -318,14 +318,15 @@ fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxErro
 /// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
 /// help shows the template, unless it has text that may be a password next to its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
-    // The part "template" is only found if it may be shown.
+    // Expressions with only punctuation before each one. A port and the name of a database may
+    // follow: `{{ db.host }}:5432/app`. Any other text may be a password, so only the key is found.
     let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+(?::\d{1,5})?(?:/[a-z]{1,15})*)[ ,}]*$|\{\{)";
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
-    // In quotes, CloudFormation's `{{resolve:…}}` and `{{ env.STAGE }}/db:password` get an error
-    // that shows our syntax for references.
+    // CloudFormation's `{{resolve:…}}` and `{{ env.STAGE }}/db:password` are references. The help
+    // only asks for quotes, because the error about the quoted text then shows our syntax.
     let is_reference = line.contains("{{resolve:")
         || line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
     let help = match part("key") {

@@ -229,8 +229,8 @@ pub struct ProxySettings {
 
 #[derive(Clone)]
 pub struct Proxy {
-    /// The proxy's URL, and the Proxy-Authorization header if the URL has a user name and a
-    /// password.
+    /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
+    /// user name and the password.
     pub intercept: Intercept,
     /// The variable that names the proxy.
     pub variable: &'static str,

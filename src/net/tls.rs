@@ -47,8 +47,8 @@ pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Only messages use the
-    /// path itself.
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. The path only appears in
+    /// messages, because `load_native_certs` reads both variables itself.
     pub environment: Option<PathBuf>,
     pub key_exchange: KeyExchange,
 }

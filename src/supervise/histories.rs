@@ -42,7 +42,8 @@ struct World {
     armed: Option<Delay>,
     /// True if a poll was requested, and no poll has begun since then.
     is_poll_requested: bool,
-    /// The number of SIGTERMs to the current group that were not forwarded.
+    /// The number of SIGTERMs that the supervisor has sent to the current group on its own, besides
+    /// those that it forwarded.
     added_terms: u32,
     ends: u32,
     reported_ends: u32,
@@ -102,7 +103,8 @@ impl World {
         }
         match self.child {
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
-            // A trial rarely dies at its gate.
+            // Only a quarter of the statuses lets a trial die at its gate, so that most trials are
+            // started.
             Child::Waits if status.is_multiple_of(4) => {
                 events.push(Event::Polled(PollResult::Failed));
             }

@@ -174,12 +174,13 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a refused request ([`Refusal::Request`]). If the secret belongs to a
-    /// different account and is encrypted with AWS's own KMS key, the failure has a remedy.
-    /// `message` is passed to [`Self::failure`].
+    /// Returns the failure for a refused request ([`Refusal::Request`]), with AWS's `message` or
+    /// without one ([`Self::failure`]). If the message says that a secret of a different account is
+    /// encrypted with the AWS managed key, the failure has a remedy.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
-        // A secret that is encrypted with AWS's own key can't be read from a different account.
+        // "You can't access a secret from a different AWS account if you encrypt the secret with the
+        // default KMS service key."
         if failure.reason().contains("different AWS account") {
             return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }

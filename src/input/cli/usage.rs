@@ -105,7 +105,8 @@ const PARAMETERS: &str = "ssm:/prod/app/";
 /// The whole secret in an example.
 const SECRET: &str = "prod/app";
 
-/// The variable in an example. An example of a declaration only has a part of it.
+/// The option for a variable in an example. The example for a declaration only has its reference,
+/// as in `files: [{ from: prod/db:password, path: … }]`.
 const VARIABLE: &str = "--env DB_PASSWORD=prod/db:password";
 
 impl Line<'_> {
@@ -226,10 +227,12 @@ impl Line<'_> {
         whole.trim_end_matches(':').to_owned()
     }
 
-    /// Finds the first reference before `--`, or the AWS CLI's name or path of a parameter. Returns
-    /// the text before the equals sign, which can be empty, and the reference, or `None` if there
-    /// isn't one that may be shown. Skips the values of `-f`, of the options in the table of
-    /// options, and of any `--OPTION=…` except `--env=…` and `--env-from=…`.
+    /// Finds the first reference before `--`, and returns it with the text before its equals sign,
+    /// which is empty if there isn't one. After the AWS CLI's options for the name or the path of a
+    /// parameter, as in `--name /prod/app`, the reference is `ssm:/prod/app`.
+    ///
+    /// Returns `None` if there isn't a reference that may be shown. Skips the values of `-f` and of
+    /// our own options, except `--env=…` and `--env-from=…`, and any other `--OPTION=…`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {

@@ -38,8 +38,8 @@ pub struct FetchFailure {
     /// region (from AWS_REGION) and the account`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, if AWS's files have profiles and none is chosen, or to use a file for `--local`.
-    /// Also the remedy if `--local` names a declaration.
+    /// profile, to correct a misspelling in AWS's files, or to use a file for `--local`. If
+    /// `--local` names a declaration by mistake, this is the remedy for a secret that isn't in it.
     pub advice: Option<String>,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,

@@ -335,9 +335,11 @@ pub struct Subject {
     /// The source of the value, as the user wrote it. `None` for a literal, for references in an
     /// inherited variable, whose text may hold a password, and for a subject from [`Self::plain`].
     pub written: Option<Written>,
-    /// The beginning of a file's path up to its last variable: with the values of the variables,
-    /// and as the user wrote it. Both are empty if the path doesn't have variables, or if the
-    /// expanded beginning is too short to be recognized in messages.
+    /// For a file whose path has variables: the path's beginning, up to the last variable, once
+    /// with the values of the variables and once as the user wrote it. Messages show the second
+    /// text instead of the first, because a value may be a password. Both are empty if the path
+    /// doesn't have variables, or if the first text is so short that it could occur anywhere in a
+    /// message.
     pub expanded: [String; 2],
 }
 

@@ -191,9 +191,9 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// path.
 ///
 /// # Errors
-/// When the credentials can't be read, or when the role doesn't trust EC2. When this machine isn't
-/// an instance, when the instance doesn't have a role, or when AWS_EC2_METADATA_DISABLED is true
-/// ([`Again::NextProvider`]).
+/// When the credentials can't be read, or when the role doesn't trust EC2. The next provider is
+/// asked ([`Again::NextProvider`]) when this machine isn't an instance, when the instance doesn't
+/// have a role, or when AWS_EC2_METADATA_DISABLED is true.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
