@@ -183,9 +183,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Fetches everything that the plan names, and resolves the plan. Doesn't send a request if
 /// [`preflight`] finds that requests aren't needed or would be useless.
 ///
-/// If a value from the cache doesn't match the `pattern` of its entry, requests the secret from AWS.
-/// With `--wait`, if credentials or the network aren't available yet, requests the missing answers
-/// again and again, until the time of `--wait` is over.
+/// If a value from the cache doesn't match the `pattern` of its entry, requests the secret from
+/// AWS. With `--wait`, if credentials or the network aren't available yet, requests the missing
+/// answers again and again, until the time of `--wait` is over.
 ///
 /// # Errors
 /// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch

@@ -179,8 +179,8 @@ impl<'a> ServiceError<'a> {
     /// encrypted with the AWS managed key, the failure has a remedy.
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
-        // "You can't access a secret from a different AWS account if you encrypt the secret with the
-        // default KMS service key."
+        // AWS says: "You can't access a secret from a different AWS account if you encrypt the
+        // secret with the default KMS service key."
         if failure.reason().contains("different AWS account") {
             return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
         }
