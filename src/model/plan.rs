@@ -256,12 +256,10 @@ impl Lookup<'_, '_> {
     /// `None` if a reference can't be looked up.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
-        if entry.on_missing == OnMissing::Fail
-            && let Some(name) = source.empty_variable()
-        {
-            let help = format!(
-                "set {name}, or set optional: true in a declaration to start without the secret"
-            );
+        let is_required = entry.on_missing == OnMissing::Fail;
+        if is_required && let Some(name) = source.empty_variable() {
+            let optional = "set optional: true in a declaration to start without the secret";
+            let help = format!("set {name}, or {optional}");
             let fault = Fault::new(format!("uses the variable {name}, which is empty"));
             self.refuse(&entry.subject, fault.help(help));
         }
