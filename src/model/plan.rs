@@ -425,18 +425,16 @@ impl Lookup<'_, '_> {
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str);
 
+        // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
         let folder = format!("{name}/");
-        let mut aliases = self.aliases.iter();
+        let aliases = self.aliases.iter();
+        let in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
+        let mut ids = in_folder.map(|(alias, _)| format!("{name}.{alias}"));
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early
-            && aliases.any(|(alias, found)| {
-                found.id.starts_with(&folder) && template.text.contains(&format!("{name}.{alias}"))
-            })
-        {
-            // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
+        } else if is_early && ids.any(|id| template.text.contains(&id)) {
             format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
