@@ -185,9 +185,8 @@ impl Plan {
     /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut entries = self.entries.iter();
-        let is_target =
-            |target: &Target| matches!(target, Target::Env(other) if other.as_str() == name);
-        let entry = entries.find(|entry| is_target(&entry.target))?;
+        let is_named = |target: &Target| matches!(target, Target::Env(env) if env.as_str() == name);
+        let entry = entries.find(|entry| is_named(&entry.target))?;
         let Source::Literal(text) = &entry.source else {
             return None;
         };
@@ -246,9 +245,9 @@ impl Lookup<'_, '_> {
             (id.layer, id.number) = (self.layer_number, number);
         }
         // The objects come last in a layer. The latest one has the highest precedence.
-        let first_object =
-            planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
-        planned[first_object..].reverse();
+        let is_single = |entry: &Planned| !matches!(entry.source, Source::Object(_));
+        let object_at = planned.partition_point(is_single);
+        planned[object_at..].reverse();
         (planned, overridden)
     }
 
@@ -292,9 +291,7 @@ impl Lookup<'_, '_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => {
-                self.add_error(Status::Configuration, fault.about("the path"), subject);
-            }
+            Err(fault) => self.add_error(Status::Configuration, fault.about("the path"), subject),
         }
     }
 
@@ -303,9 +300,7 @@ impl Lookup<'_, '_> {
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
         Some(match source {
             Source::Literal(text) => Source::Literal(text),
-            Source::Reference(reference) => {
-                Source::Reference(self.locate_single(&reference, subject)?)
-            }
+            Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
