@@ -91,9 +91,8 @@ impl Reference {
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
         // `is_ordinary` only saves time: `misread_text` finds nothing in an ordinary reference.
-        if !is_ordinary(text)
-            && let Some(fault) = misread_text(text, [secret, key, stage, version])
-        {
+        let may_be_misread = !is_ordinary(text);
+        if may_be_misread && let Some(fault) = misread_text(text, [secret, key, stage, version]) {
             return Err(fault);
         }
         validate_secret(secret)?;
