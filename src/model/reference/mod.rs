@@ -261,12 +261,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited).map_err(|fault| {
-            match inherited.get(name) {
-                None if is_only_variable => {
-                    fault.help(format!("set {name} to the name of a secret"))
-                }
-                Some(_) | None => fault,
-            }
+            let is_id_unset = is_only_variable && inherited.get(name).is_none();
+            let help = format!("set {name} to the name of a secret");
+            if is_id_unset { fault.help(help) } else { fault }
         })?;
         // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
         // set".
