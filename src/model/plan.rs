@@ -245,8 +245,7 @@ impl Lookup<'_, '_> {
             (id.layer, id.number) = (self.layer_number, number);
         }
         // The objects come last in a layer. The latest one has the highest precedence.
-        let is_single = |entry: &Planned| !matches!(entry.source, Source::Object(_));
-        let object_at = planned.partition_point(is_single);
+        let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
         (planned, overridden)
     }
