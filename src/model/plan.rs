@@ -303,10 +303,9 @@ impl Lookup<'_, '_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
+                let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
                 let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => {
-                        Part::Reference(found.hidden_unless_name(subject.stand_in()))
-                    }
+                    Part::Reference(found) => Part::Reference(hidden(found)),
                     Part::Text(text) => Part::Text(text),
                 });
                 Source::Composed(parts.collect())
