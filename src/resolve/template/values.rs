@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -306,9 +305,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             out.push('}');
         }
         (None, _) => {
-            return Err(own_error(
-                "a function such as range needs parentheses, as in {{ range(3) }}",
-            ));
+            let text = "a function such as range needs parentheses, as in {{ range(3) }}";
+            return Err(own_error(text));
         }
     }
     Ok(())
