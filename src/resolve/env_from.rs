@@ -281,18 +281,18 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
-    let (text, help) = match why {
+    let (defect, help) = match why {
         NamingError::Illegal(name) => {
-            let text = format!(
-                "has the {what} {key:?}, but {name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)"
-            );
+            let defect = format!("{name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)");
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, format!("{renamed}, or use except: [{key:?}] instead"))
+            (
+                defect,
+                format!("{renamed}, or use except: [{key:?}] instead"),
+            )
         }
         NamingError::Unsafe { name, effect } => {
-            let text =
-                format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
+            let defect = format!("env-from doesn't set {name}, which {effect}");
             let help = match reference_to_key(key, object, subject) {
                 // No entry can read PATH from a secret.
                 Some(reference) if name.as_str() != "PATH" => {
@@ -301,9 +301,10 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
                 }
                 Some(_) | None => written_with(&format!("except: [{key:?}]")),
             };
-            (text, help)
+            (defect, help)
         }
     };
+    let text = format!("has the {what} {key:?}, but {defect}");
     let problem = Problem::configuration(text).code("variable-name");
     problem.help(help)
 }
