@@ -252,10 +252,8 @@ fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedO
     if !is_quotable(earlier) || !is_quotable(key) {
         return hidden_key_problem("would set the same variable as another key").code("same-name");
     }
-    let what = member_noun(object);
-    let text = format!(
-        "has the {what}s {earlier:?} and {key:?}, which would both set the variable {name}"
-    );
+    let keys = format!("{}s {earlier:?} and {key:?}", member_noun(object));
+    let text = format!("has the {keys}, which would both set the variable {name}");
     let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
     Problem::configuration(text).code("same-name").help(help)
 }
