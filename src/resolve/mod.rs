@@ -116,9 +116,7 @@ impl<'a> Walk<'a> {
                 selected.map_err(|reason| vec![reason])
             }
             Source::Composed(items) => answers.composed_value(items, subject),
-            Source::Template(template, inputs) => {
-                answers.rendered_template(template, inputs, subject)
-            }
+            Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
         let result = match read.and_then(|value| answers.transformed_value(value, entry)) {
@@ -379,7 +377,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
     /// [`Rendering::render`] fails, with its reasons.
-    fn rendered_template(
+    fn rendered_value(
         &mut self,
         template: &Template,
         references: &'a TemplateInputs,
