@@ -284,10 +284,8 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
             let defect = format!("{name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)");
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (
-                defect,
-                format!("{renamed}, or use except: [{key:?}] instead"),
-            )
+            let help = format!("{renamed}, or use except: [{key:?}] instead");
+            (defect, help)
         }
         NamingError::Unsafe { name, effect } => {
             let defect = format!("env-from doesn't set {name}, which {effect}");
