@@ -56,9 +56,8 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
-            return Err(Fault::new(format!(
-                "the template has {length} bytes, but at most {LONGEST} are allowed"
-            )));
+            let why = format!("the template has {length} bytes, but at most {LONGEST} are allowed");
+            return Err(Fault::new(why));
         }
 
         let environment = environment();
