@@ -374,10 +374,8 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         installed.keep();
         Ok(())
     };
-    copy().map_err(|problem: Problem| {
-        let subject = Subject::for_file(&path, Argument::Install);
-        problem.for_entry(subject, Impact::None)
-    })
+    let subject = Subject::for_file(&path, Argument::Install);
+    copy().map_err(|problem: Problem| problem.for_entry(subject, Impact::None))
 }
 
 /// Who has named the file, which decides whose files are trusted.
