@@ -241,10 +241,8 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {
-    match object.reference.locator.is_path() {
-        true => "parameter",
-        false => "key",
-    }
+    let is_path = object.reference.locator.is_path();
+    if is_path { "parameter" } else { "key" }
 }
 
 /// Returns the error for two keys that set the same variable.
