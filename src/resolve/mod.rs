@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
             Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
-        let result = match read.and_then(|value| answers.transformed_value(value, entry)) {
+        let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
             Err(reasons) => outcome_without_value(entry, reasons),
         };
@@ -230,11 +230,7 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// If the value can't be used.
-    fn transformed_value(
-        &mut self,
-        read: SecretValue,
-        entry: &Planned,
-    ) -> ResolvedAll<SecretValue> {
+    fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
