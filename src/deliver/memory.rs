@@ -2,10 +2,7 @@
 //! sealed memfds. A file that can be read only once is a pipe, because the kernel removes from a
 //! pipe what has been read.
 
-#![allow(
-    unsafe_code,
-    reason = "it is unsafe to make std the owner of a descriptor that fcntl returned"
-)]
+#![allow(unsafe_code, reason = "std has to own a descriptor from fcntl")]
 
 use std::fs::{self, File};
 use std::io::Seek;
