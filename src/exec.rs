@@ -317,9 +317,8 @@ pub fn expect_fit(
     let strings = environment.0.iter();
     let mut length: usize = strings.map(|string| size(string.as_bytes())).sum();
     if let Some((command, program)) = command {
-        for argument in command.arguments() {
-            length += size(argument.as_bytes());
-        }
+        let arguments = command.arguments();
+        length += arguments.map(|text| size(text.as_bytes())).sum::<usize>();
         // The kernel also copies the path of the program (AT_EXECFN).
         length += program.as_os_str().len() + 1;
     }

@@ -374,10 +374,8 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         installed.keep();
         Ok(())
     };
-    copy().map_err(|problem: Problem| {
-        let subject = Subject::for_file(&path, Argument::Install);
-        problem.for_entry(subject, Impact::None)
-    })
+    let subject = Subject::for_file(&path, Argument::Install);
+    copy().map_err(|problem: Problem| problem.for_entry(subject, Impact::None))
 }
 
 /// Who has named the file, which decides whose files are trusted.
@@ -410,10 +408,9 @@ impl AppendedFile {
         entry.expect_regular_or_free()?;
         if named_by == NamedBy::User {
             entry.expect_trusted_owner(None)?;
-            if let Some(file) = entry.stat()?
-                && is_foreign(file.st_uid)
-            {
-                let (path, owner) = (path.display(), file.st_uid);
+            let owner = entry.stat()?.map(|file| file.st_uid);
+            if let Some(owner) = owner.filter(|owner| is_foreign(*owner)) {
+                let path = path.display();
                 let text = format!("\"{path}\" belongs to user {owner}, who could read the values");
                 return Err(Problem::configuration(text).help("use a file of your own"));
             }

@@ -2,10 +2,7 @@
 //! sealed memfds. A file that can be read only once is a pipe, because the kernel removes from a
 //! pipe what has been read.
 
-#![allow(
-    unsafe_code,
-    reason = "it is unsafe to make std the owner of a descriptor that fcntl returned"
-)]
+#![allow(unsafe_code, reason = "std has to own a descriptor from fcntl")]
 
 use std::fs::{self, File};
 use std::io::Seek;
@@ -94,10 +91,8 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     // EPERM means that the pipe would exceed the limit for one pipe, or the user's limit for all
     // pipes.
     let system_limit = fs::read_to_string("/proc/sys/fs/pipe-max-size").unwrap_or_default();
-    if errno == Errno::EPERM
-        && let Ok(largest) = system_limit.trim().parse::<usize>()
-        && length <= largest
-    {
+    let largest = system_limit.trim().parse::<usize>();
+    if errno == Errno::EPERM && largest.is_ok_and(|largest| length <= largest) {
         let text = format!("the user's pipes leave no room for {length} bytes");
         let help = "as root, raise the limit: sysctl fs.pipe-user-pages-soft=65536";
         return Err(Problem::temporary(text).help(help));

@@ -29,14 +29,10 @@ pub mod testing;
 pub use disk::{AppendedFile, NamedBy, install};
 
 use std::fs::File;
-#[cfg(target_os = "linux")]
-use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-#[cfg(target_os = "linux")]
-use crate::model::entry::Argument;
 use crate::model::entry::{EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
@@ -161,6 +157,8 @@ impl Delivery {
             }
             #[cfg(target_os = "linux")]
             None => {
+                use std::os::fd::AsRawFd;
+
                 let descriptor = match file.target.once {
                     true => memory::pipe(&access, file.value)?,
                     false => memory::sealed_file(&access, file.value)?,
@@ -260,6 +258,8 @@ pub struct PlacedFile {
 /// opened, because the file is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+    use crate::model::entry::Argument;
+
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
         let Ok(entry) = DirectoryEntry::open(&path) else {

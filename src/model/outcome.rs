@@ -303,12 +303,11 @@ impl Values {
         let mut problems = self.outcomes.problems();
         for (outcome, value) in self.outcomes.values() {
             let length = value.len();
+            let is_credential = matches!(outcome.target, Target::Credential(_));
             if let Some(variable) = outcome.variable() {
                 let problem = variable_problem(variable, limits);
                 problems.extend(problem.map(|problem| (outcome.id, problem)));
-            } else if length > MAX_CREDENTIAL_LENGTH
-                && matches!(outcome.target, Target::Credential(_))
-            {
+            } else if is_credential && length > MAX_CREDENTIAL_LENGTH {
                 let text = format!(
                     "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
                 );

@@ -185,9 +185,8 @@ impl Plan {
     /// sets the variable, or if its value comes from a secret or a template.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut entries = self.entries.iter();
-        let is_target =
-            |target: &Target| matches!(target, Target::Env(other) if other.as_str() == name);
-        let entry = entries.find(|entry| is_target(&entry.target))?;
+        let is_named = |target: &Target| matches!(target, Target::Env(env) if env.as_str() == name);
+        let entry = entries.find(|entry| is_named(&entry.target))?;
         let Source::Literal(text) = &entry.source else {
             return None;
         };
@@ -246,9 +245,8 @@ impl Lookup<'_, '_> {
             (id.layer, id.number) = (self.layer_number, number);
         }
         // The objects come last in a layer. The latest one has the highest precedence.
-        let first_object =
-            planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
-        planned[first_object..].reverse();
+        let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
+        planned[object_at..].reverse();
         (planned, overridden)
     }
 
@@ -256,12 +254,10 @@ impl Lookup<'_, '_> {
     /// `None` if a reference can't be looked up.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
-        if entry.on_missing == OnMissing::Fail
-            && let Some(name) = source.empty_variable()
-        {
-            let help = format!(
-                "set {name}, or set optional: true in a declaration to start without the secret"
-            );
+        let is_required = entry.on_missing == OnMissing::Fail;
+        if is_required && let Some(name) = source.empty_variable() {
+            let optional = "set optional: true in a declaration to start without the secret";
+            let help = format!("set {name}, or {optional}");
             let fault = Fault::new(format!("uses the variable {name}, which is empty"));
             self.refuse(&entry.subject, fault.help(help));
         }
@@ -294,9 +290,7 @@ impl Lookup<'_, '_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => {
-                self.add_error(Status::Configuration, fault.about("the path"), subject);
-            }
+            Err(fault) => self.add_error(Status::Configuration, fault.about("the path"), subject),
         }
     }
 
@@ -305,16 +299,13 @@ impl Lookup<'_, '_> {
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
         Some(match source {
             Source::Literal(text) => Source::Literal(text),
-            Source::Reference(reference) => {
-                Source::Reference(self.locate_single(&reference, subject)?)
-            }
+            Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
+                let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
                 let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => {
-                        Part::Reference(found.hidden_unless_name(subject.stand_in()))
-                    }
+                    Part::Reference(found) => Part::Reference(hidden(found)),
                     Part::Text(text) => Part::Text(text),
                 });
                 Source::Composed(parts.collect())
@@ -427,18 +418,16 @@ impl Lookup<'_, '_> {
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str);
 
+        // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
         let folder = format!("{name}/");
-        let mut aliases = self.aliases.iter();
+        let aliases = self.aliases.iter();
+        let in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
+        let mut ids = in_folder.map(|(alias, _)| format!("{name}.{alias}"));
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early
-            && aliases.any(|(alias, found)| {
-                found.id.starts_with(&folder) && template.text.contains(&format!("{name}.{alias}"))
-            })
-        {
-            // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
+        } else if is_early && ids.any(|id| template.text.contains(&id)) {
             format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")

@@ -52,10 +52,9 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
     // Generated passwords have capitals and digits. A text with a slash is more often a name, but a
     // KEY in it may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
-    let may_be_token =
-        |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
+    let is_mixed = |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
     let mut keys = name.split(':').skip(1);
-    if has_capital && has_digit && (!name.contains('/') || keys.any(may_be_token)) {
+    if has_capital && has_digit && (!name.contains('/') || keys.any(is_mixed)) {
         return false;
     }
     let is_legal = |c: char| c.is_ascii_alphanumeric() || is_separator(c);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -186,19 +186,16 @@ impl Connector {
     /// `peer`.
     ///
     /// # Errors
-    /// When the URL's host can't be the name of a TLS server, when the root certificates can't be
-    /// read, when the host doesn't answer within the limit or doesn't speak TLS, or when its
-    /// certificate isn't trusted.
+    /// When the root certificates can't be read, when the host doesn't answer within the limit or
+    /// doesn't speak TLS, or when its certificate isn't trusted.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
+        let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        // The system resolves `127.1`, for example, but TLS doesn't allow it.
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            let why = format!("the host name of {peer} isn't valid for https");
-            FetchError::refused(Refusal::NotSent, why)
-        })?;
+        // The system resolves `127.1`, for example, but TLS doesn\'t allow it.
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| failed(io::Error::other(error)))?;
 
-        let failed = |error| FetchError::from_handshake(&error, peer);
         let connector = TlsConnector::from(LazyLock::force(&self.tls).clone()?);
         let connecting = connector.connect(name, TokioIo::new(stream));
         match timeout(self.limit, connecting).await {

@@ -231,9 +231,8 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys = problems.iter().flat_map(|problem| &problem.missing_key);
     let keys = BTreeSet::from_iter(missing_keys.map(|missing| format!("{:?}", missing.key)));
     let mut problem = first.clone();
-    if let Some(missing) = &first.missing_key
-        && keys.len() > 1
-    {
+    let are_several = keys.len() > 1;
+    if are_several && let Some(missing) = &first.missing_key {
         let listed_keys = Vec::from_iter(keys).join(", ");
         problem.text = format!("doesn't have these keys: {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());

@@ -228,9 +228,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
             add("AWS says: ", text);
         }
         let is_shown_above = records[..at].iter().any(|above| above.help == record.help);
-        if let Some(help) = &record.help
-            && !is_shown_above
-        {
+        if !is_shown_above && let Some(help) = &record.help {
             add(&shown_label(Label::Help, screen), help);
         }
     }

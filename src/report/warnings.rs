@@ -55,10 +55,9 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
     /// PIPE_BUF (4,096 bytes) takes the line without blocking.
     const LONGEST: usize = 1_000;
-    let (seconds, awaited) = (after.as_secs_f64(), awaited_text(status));
-    let mut text = format!(
-        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
-    );
+    let seconds = after.as_secs_f64();
+    let activity = format!("while it was waiting for {}", awaited_text(status));
+    let mut text = format!("{signal} ended secrets-exec after {seconds:.1}s, {activity}");
     if let Some(why) = &status.reason {
         text += &format!("; the last error was: {why}");
     }
@@ -104,10 +103,9 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             Some(variable) => (name, variable_help(variable, &plan.aliases)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
         };
-        Record::warning(format!(
-            "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
-        ))
-        .help(format!("to insert a variable, use `template`, and {help}"))
+        let why = "which secrets-exec doesn't expand";
+        let text = format!("the value of {subject} contains ${{{name}}}, {why}");
+        Record::warning(text).help(format!("to insert a variable, use `template`, and {help}"))
     })
 }
 
@@ -228,10 +226,9 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
 pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let path = subject.as_written(&path.display().to_string());
     let origin = &subject.origin;
-    Record::warning(format!(
-        "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
-    ))
-    .help("use a path on tmpfs, for example under /run")
+    let why = "so the value may stay there after the command ends";
+    let text = format!("\"{path}\" ({origin}) is on a disk, {why}");
+    Record::warning(text).help("use a path on tmpfs, for example under /run")
 }
 
 /// Returns the warning about values that were read and are empty, or `None` if there aren't any.
@@ -326,9 +323,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
             true => (format!("$({name})"), format!(" with ${name}")),
             false => (format!("${name}"), String::new()),
         };
-        Some(Record::warning(format!(
-            "\"{shown}\" in an argument {LITERAL}{end_of_remedy}"
-        )))
+        let text = format!("\"{shown}\" in an argument {LITERAL}{end_of_remedy}");
+        Some(Record::warning(text))
     });
     let mut words = command.arguments().filter_map(OsStr::to_str);
     // Other operators, such as `;` and `>`, can be meant for the command.

@@ -241,10 +241,8 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {
-    match object.reference.locator.is_path() {
-        true => "parameter",
-        false => "key",
-    }
+    let is_path = object.reference.locator.is_path();
+    if is_path { "parameter" } else { "key" }
 }
 
 /// Returns the error for two keys that set the same variable.
@@ -252,10 +250,8 @@ fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedO
     if !is_quotable(earlier) || !is_quotable(key) {
         return hidden_key_problem("would set the same variable as another key").code("same-name");
     }
-    let what = member_noun(object);
-    let text = format!(
-        "has the {what}s {earlier:?} and {key:?}, which would both set the variable {name}"
-    );
+    let keys = format!("{}s {earlier:?} and {key:?}", member_noun(object));
+    let text = format!("has the {keys}, which would both set the variable {name}");
     let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
     Problem::configuration(text).code("same-name").help(help)
 }
@@ -281,18 +277,16 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
-    let (text, help) = match why {
+    let (defect, help) = match why {
         NamingError::Illegal(name) => {
-            let text = format!(
-                "has the {what} {key:?}, but {name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)"
-            );
+            let defect = format!("{name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)");
             // The name begins with a digit, or is empty, so `_` makes it legal.
             let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            (text, format!("{renamed}, or use except: [{key:?}] instead"))
+            let help = format!("{renamed}, or use except: [{key:?}] instead");
+            (defect, help)
         }
         NamingError::Unsafe { name, effect } => {
-            let text =
-                format!("has the {what} {key:?}, but env-from doesn't set {name}, which {effect}");
+            let defect = format!("env-from doesn't set {name}, which {effect}");
             let help = match reference_to_key(key, object, subject) {
                 // No entry can read PATH from a secret.
                 Some(reference) if name.as_str() != "PATH" => {
@@ -301,9 +295,10 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
                 }
                 Some(_) | None => written_with(&format!("except: [{key:?}]")),
             };
-            (text, help)
+            (defect, help)
         }
     };
+    let text = format!("has the {what} {key:?}, but {defect}");
     let problem = Problem::configuration(text).code("variable-name");
     problem.help(help)
 }

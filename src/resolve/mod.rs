@@ -116,12 +116,10 @@ impl<'a> Walk<'a> {
                 selected.map_err(|reason| vec![reason])
             }
             Source::Composed(items) => answers.composed_value(items, subject),
-            Source::Template(template, inputs) => {
-                answers.rendered_template(template, inputs, subject)
-            }
+            Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
-        let result = match read.and_then(|value| answers.transformed_value(value, entry)) {
+        let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
             Err(reasons) => outcome_without_value(entry, reasons),
         };
@@ -232,11 +230,7 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// If the value can't be used.
-    fn transformed_value(
-        &mut self,
-        read: SecretValue,
-        entry: &Planned,
-    ) -> ResolvedAll<SecretValue> {
+    fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
@@ -379,7 +373,7 @@ impl<'a> ParsedAnswers<'a> {
     /// # Errors
     /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
     /// [`Rendering::render`] fails, with its reasons.
-    fn rendered_template(
+    fn rendered_value(
         &mut self,
         template: &Template,
         references: &'a TemplateInputs,

@@ -74,9 +74,8 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
 /// for the path.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
-    if error.kind() == io::ErrorKind::PermissionDenied
-        && let Ok(file) = path.metadata()
-    {
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    if is_denied && let Ok(file) = path.metadata() {
         let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
         return format!(
             "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"

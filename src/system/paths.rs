@@ -182,8 +182,7 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
     let shortened: Vec<u8> = start.as_bytes().iter().take(200).copied().collect();
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     loop {
-        let letters = std::iter::repeat_with(|| fastrand::alphanumeric() as u8);
-        let random: Vec<u8> = letters.take(8).collect();
+        let random: [u8; 8] = std::array::from_fn(|_| fastrand::alphanumeric() as u8);
         let name = OsString::from_vec([b".", shortened.as_slice(), b".", &random].concat());
         match openat(directory, name.as_os_str(), flags, mode) {
             Ok(descriptor) => return Ok((File::from(descriptor), name)),

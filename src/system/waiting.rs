@@ -48,6 +48,7 @@ use std::{io, mem, ptr, thread};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
@@ -56,12 +57,7 @@ use super::{streams, systemd};
 use crate::model::problem::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process.
-const TERMINATION: [Signal; 4] = [
-    Signal::SIGQUIT,
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGTERM,
-];
+const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 
 /// True if SIGPIPE had its default action when the process started.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);

@@ -305,11 +305,10 @@ impl Naming {
         let (unsafe_patterns, safe_patterns) = &*PATTERNS;
         let upper = name.as_str().to_ascii_uppercase();
         let mut effects = unsafe_patterns.iter();
-        match effects.find(|(_, patterns)| matches_any(patterns, &upper)) {
-            Some((effect, _)) if !matches_any(safe_patterns, &upper) => {
-                Err(NamingError::Unsafe { name, effect })
-            }
-            Some(_) | None => Ok(name),
+        let found = effects.find(|(_, patterns)| matches_any(patterns, &upper));
+        match found.filter(|_| !matches_any(safe_patterns, &upper)) {
+            Some((effect, _)) => Err(NamingError::Unsafe { name, effect }),
+            None => Ok(name),
         }
     }
 

@@ -56,9 +56,8 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
-            return Err(Fault::new(format!(
-                "the template has {length} bytes, but at most {LONGEST} are allowed"
-            )));
+            let why = format!("the template has {length} bytes, but at most {LONGEST} are allowed");
+            return Err(Fault::new(why));
         }
 
         let environment = environment();
@@ -69,10 +68,9 @@ impl Template {
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
         // `{% raw %}`, they are only text, so `names` doesn't have them.
-        let is_called =
-            |name: &String| expressions(text).any(|part| part.starts_with(&format!("{name}(")));
-        let mut readers = names.iter().filter(|name| name.ends_with("env"));
-        if readers.any(is_called) {
+        let readers = names.iter().filter(|name| name.ends_with("env"));
+        let mut calls = readers.map(|name| format!("{name}("));
+        if calls.any(|call| expressions(text).any(|part| part.starts_with(&call))) {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
             return Err(fault.help("for a variable, write {{ env.HOME }}"));
         }

@@ -258,9 +258,8 @@ impl TypedOptions {
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
-                if higher.is_on(on)
-                    && let Some(name) = self.turn_off(off)
-                {
+                let is_excluded = higher.is_on(on);
+                if is_excluded && let Some(name) = self.turn_off(off) {
                     let text = format!("{name} has no effect, because --{on} is set, and {why}");
                     self.turned_off.push(text);
                 }
@@ -271,20 +270,18 @@ impl TypedOptions {
             self.turn_off(OptionId::Quiet);
         }
         for (companion, option) in COMPANIONS {
-            if higher.is_on(option)
-                && let Some(name) = self.turn_off(companion)
-            {
+            let is_overridden = higher.is_on(option);
+            if is_overridden && let Some(name) = self.turn_off(companion) {
                 self.ignored.push(format!(
                     "{name} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
                 ));
             }
         }
+        let is_linux = cfg!(target_os = "linux");
         for option in NEEDS_LINUX {
-            if cfg!(not(target_os = "linux"))
-                && let Some(name) = self.turn_off(option)
-            {
-                self.turned_off
-                    .push(format!("{name} has no effect, because it requires Linux"));
+            if !is_linux && let Some(name) = self.turn_off(option) {
+                let text = format!("{name} has no effect, because it requires Linux");
+                self.turned_off.push(text);
             }
         }
     }

@@ -201,9 +201,9 @@ options! {
             "Read secrets from a YAML or JSON file instead of AWS");
         cache: PathBuf = set_value(Cache "cache", Requests, Takes::Text("DIR"), parse_path,
             "Cache AWS's responses for later launches in this directory, which must be in memory (tmpfs)");
-        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Requests, Takes::Text("DURATION"), text(parse_duration_or_zero),
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
-        cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), parse_duration_or_zero,
+        cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), text(parse_duration_or_zero),
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
         notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, "1 or 0"),
             "When the command starts, tell systemd that the service is ready (Type=notify)");
@@ -223,11 +223,11 @@ options! {
             "When a secret changes: restart, signal=NAME or exit");
         poll_interval: Duration = set_value(PollInterval "poll-interval", Running, Takes::Text("DURATION"), parse_poll_interval,
             "How long to wait before reading the secrets again, at least 10s [default: 5m]");
-        splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), parse_duration_or_zero,
+        splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), text(parse_duration_or_zero),
             "The maximum random delay before acting on a change, so that hosts don't all act at the same time [default: 0s]");
         stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), text(SignalNumber::parse),
             "The signal that stops the command [default: TERM]");
-        grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), parse_duration_or_zero,
+        grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), text(parse_duration_or_zero),
             "How long the command may take to stop before it is killed [default: 30s]");
         poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), text(parse_poll_signal),
             "The signal that makes secrets-exec read the secrets immediately");
@@ -348,13 +348,9 @@ impl Display for SignalNumber {
     }
 }
 
-fn utf8(value: &OsStr) -> Result<&str, Expected> {
-    value.to_str().ok_or("text in UTF-8")
-}
-
 /// Makes a parser of values from a parser of text. The new parser refuses values that aren't UTF-8.
 fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
-    move |value| parse(utf8(value)?)
+    move |value| parse(value.to_str().ok_or("text in UTF-8")?)
 }
 
 /// Parses a path, which doesn't have to be UTF-8, but must not be empty.
@@ -419,8 +415,8 @@ pub fn parse_region(code: &str) -> Result<Region, Expected> {
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Parses a duration, which can be zero. A duration longer than a century becomes a century.
-fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
-    match humantime::parse_duration(utf8(value)?) {
+fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
+    match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration.min(LONGEST)),
         Err(_) => Err("a duration with a unit, such as 30s, 1m30s or 0s"),
     }
@@ -428,10 +424,10 @@ fn parse_duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
 
 /// Parses a duration that isn't zero.
 fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
-    match parse_duration_or_zero(value) {
-        Ok(Duration::ZERO) => Err("longer than 0s"),
-        Ok(duration) => Ok(duration),
-        Err(_) => Err("a duration with a unit, such as 30s or 1m30s"),
+    match value.to_str().map(parse_duration_or_zero) {
+        Some(Ok(Duration::ZERO)) => Err("longer than 0s"),
+        Some(Ok(duration)) => Ok(duration),
+        Some(Err(_)) | None => Err("a duration with a unit, such as 30s or 1m30s"),
     }
 }
 

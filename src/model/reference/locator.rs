@@ -417,7 +417,7 @@ impl Version {
         use Store::{ParameterStore, SecretsManager};
         // AWS stores the number in a signed integer of 64 bits. `parse` also accepts a plus sign.
         let is_number = |id: &str| id.parse::<i64>().is_ok_and(|n| n > 0) && !id.starts_with('+');
-        let defect = match (store, self.stage(), self.id()) {
+        Err(match (store, self.stage(), self.id()) {
             (_, Some(stage), _) if stage.chars().count() > MAX_STAGE_LENGTH => {
                 "has a staging label that is longer than 256 characters"
             }
@@ -434,8 +434,7 @@ impl Version {
                 "has a version that isn't a positive number"
             }
             (SecretsManager | ParameterStore, _, _) => return Ok(()),
-        };
-        Err(defect)
+        })
     }
 
     /// Creates a version from STAGE and VERSION-ID. If there isn't a VERSION-ID, and STAGE is

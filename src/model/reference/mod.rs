@@ -91,9 +91,8 @@ impl Reference {
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
         // `is_ordinary` only saves time: `misread_text` finds nothing in an ordinary reference.
-        if !is_ordinary(text)
-            && let Some(fault) = misread_text(text, [secret, key, stage, version])
-        {
+        let may_be_misread = !is_ordinary(text);
+        if may_be_misread && let Some(fault) = misread_text(text, [secret, key, stage, version]) {
             return Err(fault);
         }
         validate_secret(secret)?;
@@ -262,12 +261,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
         let value = variable_value(name, default, inherited).map_err(|fault| {
-            match inherited.get(name) {
-                None if is_only_variable => {
-                    fault.help(format!("set {name} to the name of a secret"))
-                }
-                Some(_) | None => fault,
-            }
+            let is_id_unset = is_only_variable && inherited.get(name).is_none();
+            let help = format!("set {name} to the name of a secret");
+            if is_id_unset { fault.help(help) } else { fault }
         })?;
         // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
         // set".

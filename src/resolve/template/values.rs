@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -306,9 +305,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             out.push('}');
         }
         (None, _) => {
-            return Err(own_error(
-                "a function such as range needs parentheses, as in {{ range(3) }}",
-            ));
+            let text = "a function such as range needs parentheses, as in {{ range(3) }}";
+            return Err(own_error(text));
         }
     }
     Ok(())
@@ -391,13 +389,12 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
         // The filter itself fails without an input.
         return Ok(());
     };
+    let is_join = filter == "join";
     let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
         // This fails for a missing key, but not for a missing `else`.
         state.format(input.clone())?;
-    } else if filter == "join"
-        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
-    {
+    } else if is_join && let Some(item) = input.try_iter()?.find(Value::is_undefined) {
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
