@@ -11,7 +11,7 @@
 //! One pass through this picture is a *round*. Most launches need only one. The failure of a single
 //! value is an outcome, not an error, so that the report has every failure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -393,10 +393,12 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
         return;
     }
 
-    let subjects = plan.entries.iter().map(|entry| &entry.subject);
-    let overridden = plan.overridden.iter().map(|(entry, _)| &entry.subject);
-    let mut origins = subjects.chain(overridden).map(|subject| &subject.origin);
-    let directory = origins.find_map(|origin| match origin {
+    let (entries, overridden) = (plan.entries.iter(), plan.overridden.iter());
+    let entries = entries.map(|entry| (entry.id, &entry.subject));
+    let overridden = overridden.map(|(entry, _)| (entry.id, &entry.subject));
+    // The latest layer has the smallest ids.
+    let subjects = BTreeMap::from_iter(entries.chain(overridden));
+    let directory = subjects.values().find_map(|subject| match &subject.origin {
         Origin::File { path, .. } => path.parent(),
         Origin::Argument(_) | Origin::Inherited => None,
     });

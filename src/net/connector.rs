@@ -192,7 +192,7 @@ impl Connector {
         let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        // The system resolves `127.1`, for example, but TLS doesn\'t allow it.
+        // The system resolves `127.1`, for example, but TLS doesn't allow it.
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
 
