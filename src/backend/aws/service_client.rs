@@ -453,9 +453,7 @@ impl Endpoints {
     /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
-        if let Some(url) = self.url(api)
-            && !is_variant
-        {
+        if !is_variant && let Some(url) = self.url(api) {
             return Ok(url.uri().clone());
         }
         let area = region.area();
