@@ -390,6 +390,8 @@ pub enum Api {
 }
 
 impl Api {
+    pub const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
+
     /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
@@ -403,10 +405,7 @@ impl Api {
 
 /// Each service, and the variable that sets its endpoint.
 pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
-    (
-        Api::Store(Store::SecretsManager),
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-    ),
+    (Api::SECRETS_MANAGER, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     (Api::Store(Store::ParameterStore), "AWS_ENDPOINT_URL_SSM"),
     (Api::Sts, "AWS_ENDPOINT_URL_STS"),
     (Api::Sso, "AWS_ENDPOINT_URL_SSO"),
@@ -484,7 +483,7 @@ impl Endpoints {
                 DefaultResolver::new().resolve_endpoint(&parameters).await?
             }};
         }
-        if api == Api::Store(Store::SecretsManager) {
+        if api == Api::SECRETS_MANAGER {
             return Ok(by_rules!(aws_sdk_secretsmanager).url().parse()?);
         }
         let own_start = format!("https://{}", api.name());

@@ -34,7 +34,7 @@ use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
@@ -450,8 +450,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
     // The option is only for Secrets Manager, and is never ignored.
     if let Some(url) = &options.endpoint_url {
-        let secrets_manager = Api::Store(Store::SecretsManager);
-        configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
+        configured.insert(Api::SECRETS_MANAGER, ("--endpoint-url", url.clone()));
     }
     Endpoints {
         configured,
