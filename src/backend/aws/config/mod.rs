@@ -137,7 +137,9 @@ impl Settings {
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        let mut remedies = ROLE_REMEDIES.iter();
+        let mut remedies = ROLE_REMEDIES
+            .lines()
+            .filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
             options: options.aws.clone(),
@@ -149,7 +151,7 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: role_remedy.map(|(_, remedy)| *remedy),
+            role_remedy: role_remedy.map(|(_, remedy)| remedy),
             is_unattended: options.rotation.is_some(),
             ..Self::default()
         };
@@ -397,20 +399,10 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
 
 /// Variables that show which service runs this process, and how that service gives its processes a
 /// role.
-const ROLE_REMEDIES: [(&str, &str); 3] = [
-    (
-        "ECS_CONTAINER_METADATA_URI_V4",
-        "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
-    ),
-    (
-        "KUBERNETES_SERVICE_HOST",
-        "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
-    ),
-    (
-        "AWS_LAMBDA_RUNTIME_API",
-        "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
-    ),
-];
+const ROLE_REMEDIES: &str = "\
+ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executionRoleArn is used only to start the task)
+KUBERNETES_SERVICE_HOST => give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn
+AWS_LAMBDA_RUNTIME_API => don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
 
 /// Reads the default region. Returns it together with the option, variable or file that names it.
 /// Adds an error for each invalid value.
