@@ -413,7 +413,7 @@ impl Line<'_> {
             return Problem::usage(format!("argument {number} begins with a long dash"))
                 .help("use hyphens, as in --env DB_PASSWORD=prod/db:password -- COMMAND");
         }
-        if word.ends_with(".yaml") || word.ends_with(".yml") {
+        if is_yaml(word) {
             let text = format!("argument {number} is a file, so it needs -f before it");
             let file = Some(word).filter(|word| reads_like_a_name(word));
             return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
