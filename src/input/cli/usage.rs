@@ -480,9 +480,8 @@ impl Line<'_> {
         }
 
         // `run node app.js`: a subcommand of another tool.
-        if number == 1
-            && let Some(replacement) = replacement(word)
-        {
+        let is_first = number == 1;
+        if is_first && let Some(replacement) = replacement(word) {
             // `run -f app.yaml -- app`: the options are right.
             let next = self.words.get(1).copied().unwrap_or_default();
             let has_options = next == "--" || has_option(self.command, next);
