@@ -271,11 +271,9 @@ impl Line<'_> {
     /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or
     /// `<REF>`.
     fn missing_argument(&self, argument: &str) -> Problem {
-        let name = argument_name(argument);
+        let (name, program) = (argument_name(argument), self.first_words());
         let text = match self.possible_values(name) {
-            _ if !name.starts_with('-') => {
-                format!("{} needs an argument: {name}", self.first_words())
-            }
+            _ if !name.starts_with('-') => format!("{program} needs an argument: {name}"),
             Some(values) => format!("{name} is missing: it must be one of {values}"),
             None => format!("{name} is missing"),
         };
