@@ -134,9 +134,8 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             problems.extend(misread_option_problem(number, &text, command));
         }
         // Plain ASCII doesn't have such a character. The condition only saves time.
-        if !is_plain_ascii(&text)
-            && let Some(found) = overlooked_in_argument(&text)
-        {
+        let is_plain = is_plain_ascii(&text);
+        if !is_plain && let Some(found) = overlooked_in_argument(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }
