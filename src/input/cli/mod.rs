@@ -400,15 +400,11 @@ impl Inputs {
                 self.warnings.extend(misspelling_warning(name));
                 continue;
             };
-            let values = match (option.takes, value.to_str()) {
-                (_, Some("")) => Vec::new(),
-                (Takes::Texts(_), Some(text)) => {
-                    text.split(',').map(|part| part.trim().into()).collect()
-                }
-                (Takes::Texts(_), None)
-                | (Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
-                    vec![value.to_owned()]
-                }
+            let is_list = matches!(option.takes, Takes::Texts(_));
+            let values = match value.to_str() {
+                Some("") => Vec::new(),
+                Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
+                Some(_) | None => vec![value.to_owned()],
             };
             self.set_option(&mut options, option, &values, name);
             options.in_variables.insert(option.id);
