@@ -36,9 +36,8 @@ const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
-        if !key.refuse_key_if_overlooked(name)
-            && let Err(why) = validate_alias_name(name)
-        {
+        let is_refused = key.refuse_key_if_overlooked(name);
+        if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
