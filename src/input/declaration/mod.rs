@@ -376,9 +376,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     // If the type is wrong, `option_texts` has added the mistake, and there is nothing to set.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
-        if !value.refuse_if_overlooked(&text)
-            && let Err(expected) = (spec.set)(options, text.as_ref())
-        {
+        let is_refused = value.refuse_if_overlooked(&text);
+        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
             value.refuse_value(&text, expected);
         }
     }
