@@ -214,11 +214,9 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let file = File::options()
-        .read(true)
-        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(name)
-        .map_err(failed)?;
+    let flags = O_NOFOLLOW | O_NONBLOCK;
+    let opened = File::options().read(true).custom_flags(flags).open(name);
+    let file = opened.map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
