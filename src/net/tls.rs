@@ -215,9 +215,8 @@ impl ServerCertVerifier for Verifier {
 
         let first = &self.first;
         let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
-        if is_unknown_issuer(&result)
-            && let Some(Some(verifier)) = self.system.as_deref()
-        {
+        let is_unknown_to_first = is_unknown_issuer(&result);
+        if is_unknown_to_first && let Some(Some(verifier)) = self.system.as_deref() {
             result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
         }
         if is_unknown_issuer(&result) {
