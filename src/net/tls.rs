@@ -281,10 +281,9 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
+            let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // The help comes from the kind of the outage, `EarlyCertificate`.
-            Fault::new(format!(
-                "isn't valid before {begin} (this machine's clock says {now})"
-            ))
+            Fault::new(text)
         }
         CertificateError::NotValidForNameContext {
             expected,
