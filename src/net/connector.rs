@@ -275,16 +275,12 @@ impl Proxy {
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
     pub fn authentication_required(&self) -> FetchError {
-        let (what, remedy) = match self.intercept.basic_auth() {
-            Some(_) => (
-                "rejects the user name and password in its URL",
-                format!("correct them in {}", self.variable),
-            ),
-            None => (
-                "requires a user name and a password",
-                self.assignment_remedy("USER:PASSWORD@"),
-            ),
-        };
+        let mut what = "requires a user name and a password";
+        let mut remedy = self.assignment_remedy("USER:PASSWORD@");
+        if self.intercept.basic_auth().is_some() {
+            what = "rejects the user name and password in its URL";
+            remedy = format!("correct them in {}", self.variable);
+        }
         let text = format!("{self} {what} (HTTP status 407)");
         let help = format!("{remedy}, with special characters as %XX");
         FetchError::refused(Refusal::Proxy, text).help(help)
