@@ -329,11 +329,8 @@ impl ProxySettings {
             return None;
         }
 
-        let intercept = Matcher::builder()
-            .all(proxy.as_str())
-            .no(hosts.join(","))
-            .build()
-            .intercept(to)?;
+        let matcher = Matcher::builder().all(proxy.as_str()).no(hosts.join(","));
+        let intercept = matcher.build().intercept(to)?;
         conceal_authorization(intercept.basic_auth());
         Some(Proxy {
             intercept,
