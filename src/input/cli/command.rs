@@ -529,10 +529,10 @@ pub struct MigrateArguments {
     /// values that aren't secret (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
+    /// With --values or --for-local, leave out the variables that are literals in this declaration
+    /// [default: secrets-exec.yaml, .yml or .json in the working directory]
+    /// [env: SECRETS_EXEC_FILE]
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
-    #[arg(
-        help = "With --values or --for-local, leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
-    )]
     pub declarations: Vec<PathBuf>,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
