@@ -568,9 +568,8 @@ pub struct InstallArguments {
 /// If the text isn't such an id. The error follows "must be" in the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account
-        .then(|| text.to_owned())
-        .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
+    let account = is_account.then(|| text.to_owned());
+    account.ok_or("an account id of 12 digits without hyphens, such as 123456789012")
 }
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
