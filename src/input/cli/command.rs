@@ -394,10 +394,8 @@ fn entry_options() -> [Arg; 4] {
 
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
-    let arg = arg
-        .help(option.help)
-        .help_heading(option.heading)
-        .hide_short_help(!is_common(option.name));
+    let arg = arg.help(option.help).help_heading(option.heading);
+    let arg = arg.hide_short_help(!is_common(option.name));
     match option.takes {
         Takes::Text(name) => with_text(arg, name),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
@@ -419,9 +417,8 @@ fn with_text(arg: Arg, name: &'static str) -> Arg {
         "DIR" => ValueHint::DirPath,
         _ => ValueHint::Other,
     };
-    arg.value_name(name)
-        .value_parser(ValueParser::os_string())
-        .value_hint(hint)
+    let arg = arg.value_name(name).value_hint(hint);
+    arg.value_parser(ValueParser::os_string())
 }
 
 #[derive(Args, Clone, Copy, Debug)]
