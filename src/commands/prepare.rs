@@ -316,9 +316,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             };
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = others()
-                .find(begins_with)
-                .or_else(|| others().find(has_words));
+            let longer = others().find(begins_with);
+            let similar = longer.or_else(|| others().find(has_words));
             let similar = similar.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
