@@ -413,10 +413,9 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         return Ok(request.unit.clone());
     }
 
-    let mut patterns: Vec<&str> = units.iter().copied().collect();
-    patterns.retain(
-        |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
-    );
+    let matches = |pattern: glob::Pattern| pattern.matches(&request.unit);
+    let is_match = |unit: &&str| parse_unit(unit).ok().flatten().is_some_and(matches);
+    let patterns = Vec::from_iter(units.iter().copied().filter(is_match));
     match &patterns[..] {
         [pattern] => Ok((*pattern).to_owned()),
         [] => {
