@@ -6,9 +6,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
