@@ -111,7 +111,6 @@ impl Clients {
     }
 }
 
-#[derive(Clone)]
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
