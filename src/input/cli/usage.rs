@@ -404,6 +404,7 @@ impl Line<'_> {
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
     fn stray_word(&self, word: &str) -> Problem {
+        use SubcommandId::{Check, Credential, Get};
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
@@ -450,17 +451,15 @@ impl Line<'_> {
 
         match self.subcommand.map(|row| row.id) {
             None => self.misplaced_word(word, number),
-            Some(SubcommandId::Get) => {
+            Some(Get) => {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help(match word.contains([':', '/']) {
                     true => "run it once for each reference",
                     false => "put a colon before the key, as in secrets-exec get prod/db:password",
                 })
             }
-            Some(SubcommandId::Check) if !self.words.contains(&"--") => {
-                self.missing_separator_problem(number)
-            }
-            Some(SubcommandId::Credential) => unexpected_argument_problem(number)
+            Some(Check) if !self.words.contains(&"--") => self.missing_separator_problem(number),
+            Some(Credential) => unexpected_argument_problem(number)
                 .help("to test a service, use secrets-exec check with its options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
