@@ -160,10 +160,8 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        match places.errors.is_empty() {
-            true => Ok(settings),
-            false => Err(places.errors),
-        }
+        let errors = places.errors;
+        errors.is_empty().then_some(settings).ok_or(errors)
     }
 
     /// Sets the settings that can be in a variable or in the profile. Once the profile has been
