@@ -94,9 +94,8 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
     // Anything other than `credential` would leave systemd without an answer.
-    if let Some(connection) = CONNECTION.get()
-        && !matches!(invocation, Invocation::Credential(_))
-    {
+    let is_answered = matches!(invocation, Invocation::Credential(_));
+    if !is_answered && let Some(connection) = CONNECTION.get() {
         return Err(unanswered_request(connection).into());
     }
 

@@ -254,12 +254,12 @@ impl<'r> RetryBudget<'r> {
         last: &mut Option<FetchError>,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let (begun, mut attempts) = (Instant::now(), 0);
-        let mut malformed_answers = 0;
+        let (begun, is_named) = (Instant::now(), self.request.is_some());
+        let (mut attempts, mut malformed_answers) = (0, 0);
         loop {
             attempts += 1;
             let attempt_begun = Instant::now();
-            if self.request.is_some() {
+            if is_named {
                 self.progress().with_state(|state| state.attempts += 1);
             }
             let result = self.within(attempt()).await;
@@ -287,9 +287,7 @@ impl<'r> RetryBudget<'r> {
         let mut error = last.clone().unwrap_or_else(|| self.unanswered());
         // Any outage except a missing answer already says what went wrong, and its detail can have
         // the request id.
-        if let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause
-            && self.request.is_some()
-        {
+        if is_named && let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
             error.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");

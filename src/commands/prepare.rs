@@ -316,9 +316,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             };
             let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
             let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let similar = others()
-                .find(begins_with)
-                .or_else(|| others().find(has_words));
+            let longer = others().find(begins_with);
+            let similar = longer.or_else(|| others().find(has_words));
             let similar = similar.or_else(|| one_letter_away(&stem, others()));
             warnings.extend(similar.map(|name| format!("{text} {name} is set")));
         }
@@ -414,10 +413,9 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         return Ok(request.unit.clone());
     }
 
-    let mut patterns: Vec<&str> = units.iter().copied().collect();
-    patterns.retain(
-        |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
-    );
+    let matches = |pattern: glob::Pattern| pattern.matches(&request.unit);
+    let is_match = |unit: &&str| parse_unit(unit).ok().flatten().is_some_and(matches);
+    let patterns = Vec::from_iter(units.iter().copied().filter(is_match));
     match &patterns[..] {
         [pattern] => Ok((*pattern).to_owned()),
         [] => {

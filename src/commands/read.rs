@@ -86,9 +86,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
                 values.cached = cached.ages(values.fetched.keys());
             }
             values.caller = backend.caller();
-            if let Some(aws) = backend.aws()
-                && describes
-            {
+            if describes && let Some(aws) = backend.aws() {
                 // The descriptions get a `--timeout` of their own. A secret that can't be read must
                 // not use up their time.
                 deadline.restart_after(Duration::ZERO);

@@ -338,9 +338,8 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
     // The set sorts the parts by their positions in the value.
     let mut parts = BTreeSet::new();
     for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
-        if let Some(at) = value.find(&format!("${{{name}}}"))
-            && *name != variable.name
-        {
+        let is_own = *name == variable.name;
+        if !is_own && let Some(at) = value.find(&format!("${{{name}}}")) {
             parts.insert((at, format!("…{{{{ app.{name} }}}}…")));
         }
     }

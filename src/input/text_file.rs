@@ -67,7 +67,6 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-#[derive(Clone, Copy)]
 pub enum FileKind {
     Declaration,
     LocalSecrets,

@@ -5,13 +5,12 @@
 //! cancelled, so each lookup runs on its own thread.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -330,11 +329,8 @@ impl ProxySettings {
             return None;
         }
 
-        let intercept = Matcher::builder()
-            .all(proxy.as_str())
-            .no(hosts.join(","))
-            .build()
-            .intercept(to)?;
+        let matcher = Matcher::builder().all(proxy.as_str()).no(hosts.join(","));
+        let intercept = matcher.build().intercept(to)?;
         conceal_authorization(intercept.basic_auth());
         Some(Proxy {
             intercept,

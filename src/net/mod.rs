@@ -312,9 +312,8 @@ impl HttpClient {
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // A proxy sees neither the target nor the headers of an `https` request, which goes through
         // a tunnel.
-        if uri.scheme() != Some(&Scheme::HTTPS)
-            && let Some(proxy) = self.connector.proxies.proxy(uri)
-        {
+        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
+        if !is_https && let Some(proxy) = self.connector.proxies.proxy(uri) {
             if let Some(authorization) = proxy.intercept.basic_auth() {
                 let headers = request.headers_mut();
                 headers.insert(PROXY_AUTHORIZATION, authorization.clone());

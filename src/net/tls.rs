@@ -215,9 +215,8 @@ impl ServerCertVerifier for Verifier {
 
         let first = &self.first;
         let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
-        if is_unknown_issuer(&result)
-            && let Some(Some(verifier)) = self.system.as_deref()
-        {
+        let is_unknown_to_first = is_unknown_issuer(&result);
+        if is_unknown_to_first && let Some(Some(verifier)) = self.system.as_deref() {
             result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
         }
         if is_unknown_issuer(&result) {
@@ -282,10 +281,9 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
+            let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // The help comes from the kind of the outage, `EarlyCertificate`.
-            Fault::new(format!(
-                "isn't valid before {begin} (this machine's clock says {now})"
-            ))
+            Fault::new(text)
         }
         CertificateError::NotValidForNameContext {
             expected,

@@ -90,11 +90,9 @@ pub enum Poll {
     /// There isn't a trial. The last poll found a change, which `--splay` delays. The next poll
     /// begins after this delay or on request, and its change takes effect.
     Splayed,
-    /// The trial is resolving the values.
-    Polling {
-        /// True if `--splay` has delayed a change until this poll.
-        is_delayed: bool,
-    },
+    /// The trial is resolving the values. `is_delayed` is true if `--splay` has delayed a change
+    /// until this poll.
+    Polling { is_delayed: bool },
     /// The gate is open, and the trial is replacing the files.
     Delivering,
 }

@@ -111,7 +111,6 @@ impl Clients {
     }
 }
 
-#[derive(Clone)]
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
@@ -209,11 +208,9 @@ impl Client {
     /// status is less than 500, the error is about the connection.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
-        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
-            let host = host_and_port(&self.endpoint);
-            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
-        });
-        let (head, body) = match received {
+        let received = timeout(ATTEMPT_TIMEOUT, sending).await;
+        let late = || FetchError::late(host_and_port(&self.endpoint), ATTEMPT_TIMEOUT);
+        let (head, body) = match received.unwrap_or_else(|_| Err(late())) {
             Ok(response) => response,
             // Boxed, so that the many requests that succeed don't reserve space for this future.
             Err(failure) => return Err(Box::pin(self.without_response(failure)).await),
@@ -390,6 +387,8 @@ pub enum Api {
 }
 
 impl Api {
+    pub const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
+
     /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
@@ -403,10 +402,7 @@ impl Api {
 
 /// Each service, and the variable that sets its endpoint.
 pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
-    (
-        Api::Store(Store::SecretsManager),
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-    ),
+    (Api::SECRETS_MANAGER, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     (Api::Store(Store::ParameterStore), "AWS_ENDPOINT_URL_SSM"),
     (Api::Sts, "AWS_ENDPOINT_URL_STS"),
     (Api::Sso, "AWS_ENDPOINT_URL_SSO"),
@@ -453,9 +449,7 @@ impl Endpoints {
     /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
-        if let Some(url) = self.url(api)
-            && !is_variant
-        {
+        if !is_variant && let Some(url) = self.url(api) {
             return Ok(url.uri().clone());
         }
         let area = region.area();
@@ -486,7 +480,7 @@ impl Endpoints {
                 DefaultResolver::new().resolve_endpoint(&parameters).await?
             }};
         }
-        if api == Api::Store(Store::SecretsManager) {
+        if api == Api::SECRETS_MANAGER {
             return Ok(by_rules!(aws_sdk_secretsmanager).url().parse()?);
         }
         let own_start = format!("https://{}", api.name());

@@ -58,7 +58,6 @@ const ABOUT_KMS: [&str; 4] = [
     "customer master key",
 ];
 
-#[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
     pub status: u16,
     pub code: Option<&'a str>,

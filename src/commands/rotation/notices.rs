@@ -156,10 +156,8 @@ impl Notices<'_> {
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
-                Record {
-                    label: Label::Warning,
-                    ..record.help(help)
-                }
+                let (label, note) = (Label::Warning, record.help(help));
+                Record { label, ..note }
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),
         }

@@ -342,14 +342,12 @@ impl Trials<'_> {
             if let Some(process) = &self.process
                 && process.descriptor().is_none()
             {
-                return match process.wait() {
-                    ExitStatus::Exited(status) => Ok(Some(status)),
-                    ExitStatus::Killed(signal) => {
-                        let why =
-                            format!("the process that reads the values was killed by {signal}");
-                        Err(Problem::nothing_resolved(&why).into())
-                    }
+                let signal = match process.wait() {
+                    ExitStatus::Exited(status) => return Ok(Some(status)),
+                    ExitStatus::Killed(signal) => signal,
                 };
+                let why = format!("the process that reads the values was killed by {signal}");
+                return Err(Problem::nothing_resolved(&why).into());
             }
         }
         Ok(None)

@@ -394,10 +394,8 @@ fn entry_options() -> [Arg; 4] {
 
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
-    let arg = arg
-        .help(option.help)
-        .help_heading(option.heading)
-        .hide_short_help(!is_common(option.name));
+    let arg = arg.help(option.help).help_heading(option.heading);
+    let arg = arg.hide_short_help(!is_common(option.name));
     match option.takes {
         Takes::Text(name) => with_text(arg, name),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
@@ -419,9 +417,8 @@ fn with_text(arg: Arg, name: &'static str) -> Arg {
         "DIR" => ValueHint::DirPath,
         _ => ValueHint::Other,
     };
-    arg.value_name(name)
-        .value_parser(ValueParser::os_string())
-        .value_hint(hint)
+    let arg = arg.value_name(name).value_hint(hint);
+    arg.value_parser(ValueParser::os_string())
 }
 
 #[derive(Args, Clone, Copy, Debug)]
@@ -529,10 +526,10 @@ pub struct MigrateArguments {
     /// values that aren't secret (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
+    /// With --values or --for-local, leave out the variables that are literals in this declaration
+    /// [default: secrets-exec.yaml, .yml or .json in the working directory]
+    /// [env: SECRETS_EXEC_FILE]
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
-    #[arg(
-        help = "With --values or --for-local, leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
-    )]
     pub declarations: Vec<PathBuf>,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
@@ -568,9 +565,8 @@ pub struct InstallArguments {
 /// If the text isn't such an id. The error follows "must be" in the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account
-        .then(|| text.to_owned())
-        .ok_or("an account id of 12 digits without hyphens, such as 123456789012")
+    let account = is_account.then(|| text.to_owned());
+    account.ok_or("an account id of 12 digits without hyphens, such as 123456789012")
 }
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a

@@ -134,9 +134,8 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
             problems.extend(misread_option_problem(number, &text, command));
         }
         // Plain ASCII doesn't have such a character. The condition only saves time.
-        if !is_plain_ascii(&text)
-            && let Some(found) = overlooked_in_argument(&text)
-        {
+        let is_plain = is_plain_ascii(&text);
+        if !is_plain && let Some(found) = overlooked_in_argument(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }
@@ -401,15 +400,11 @@ impl Inputs {
                 self.warnings.extend(misspelling_warning(name));
                 continue;
             };
-            let values = match (option.takes, value.to_str()) {
-                (_, Some("")) => Vec::new(),
-                (Takes::Texts(_), Some(text)) => {
-                    text.split(',').map(|part| part.trim().into()).collect()
-                }
-                (Takes::Texts(_), None)
-                | (Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
-                    vec![value.to_owned()]
-                }
+            let is_list = matches!(option.takes, Takes::Texts(_));
+            let values = match value.to_str() {
+                Some("") => Vec::new(),
+                Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
+                Some(_) | None => vec![value.to_owned()],
             };
             self.set_option(&mut options, option, &values, name);
             options.in_variables.insert(option.id);

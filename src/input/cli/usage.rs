@@ -274,11 +274,9 @@ impl Line<'_> {
     /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or
     /// `<REF>`.
     fn missing_argument(&self, argument: &str) -> Problem {
-        let name = argument_name(argument);
+        let (name, program) = (argument_name(argument), self.first_words());
         let text = match self.possible_values(name) {
-            _ if !name.starts_with('-') => {
-                format!("{} needs an argument: {name}", self.first_words())
-            }
+            _ if !name.starts_with('-') => format!("{program} needs an argument: {name}"),
             Some(values) => format!("{name} is missing: it must be one of {values}"),
             None => format!("{name} is missing"),
         };
@@ -409,6 +407,7 @@ impl Line<'_> {
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
     fn stray_word(&self, word: &str) -> Problem {
+        use SubcommandId::{Check, Credential, Get};
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
@@ -416,7 +415,7 @@ impl Line<'_> {
             return Problem::usage(format!("argument {number} begins with a long dash"))
                 .help("use hyphens, as in --env DB_PASSWORD=prod/db:password -- COMMAND");
         }
-        if word.ends_with(".yaml") || word.ends_with(".yml") {
+        if is_yaml(word) {
             let text = format!("argument {number} is a file, so it needs -f before it");
             let file = Some(word).filter(|word| reads_like_a_name(word));
             return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
@@ -455,17 +454,15 @@ impl Line<'_> {
 
         match self.subcommand.map(|row| row.id) {
             None => self.misplaced_word(word, number),
-            Some(SubcommandId::Get) => {
+            Some(Get) => {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help(match word.contains([':', '/']) {
                     true => "run it once for each reference",
                     false => "put a colon before the key, as in secrets-exec get prod/db:password",
                 })
             }
-            Some(SubcommandId::Check) if !self.words.contains(&"--") => {
-                self.missing_separator_problem(number)
-            }
-            Some(SubcommandId::Credential) => unexpected_argument_problem(number)
+            Some(Check) if !self.words.contains(&"--") => self.missing_separator_problem(number),
+            Some(Credential) => unexpected_argument_problem(number)
                 .help("to test a service, use secrets-exec check with its options"),
             Some(_) => unexpected_argument_problem(number).help(self.example()),
         }
@@ -483,9 +480,8 @@ impl Line<'_> {
         }
 
         // `run node app.js`: a subcommand of another tool.
-        if number == 1
-            && let Some(replacement) = replacement(word)
-        {
+        let is_first = number == 1;
+        if is_first && let Some(replacement) = replacement(word) {
             // `run -f app.yaml -- app`: the options are right.
             let next = self.words.get(1).copied().unwrap_or_default();
             let has_options = next == "--" || has_option(self.command, next);

@@ -214,11 +214,9 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let file = File::options()
-        .read(true)
-        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(name)
-        .map_err(failed)?;
+    let flags = O_NOFOLLOW | O_NONBLOCK;
+    let opened = File::options().read(true).custom_flags(flags).open(name);
+    let file = opened.map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
@@ -376,9 +374,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     // If the type is wrong, `option_texts` has added the mistake, and there is nothing to set.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
-        if !value.refuse_if_overlooked(&text)
-            && let Err(expected) = (spec.set)(options, text.as_ref())
-        {
+        let is_refused = value.refuse_if_overlooked(&text);
+        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
             value.refuse_value(&text, expected);
         }
     }

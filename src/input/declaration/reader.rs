@@ -403,10 +403,9 @@ impl<'a> Fields<'a> {
         if self.item.is_whole_file {
             return Some(value.named(format!("{name:?}")));
         }
-        Some(Item {
-            key: name,
-            ..value.named(&self.item.subject)
-        })
+        let mut item = value.named(&self.item.subject);
+        item.key = name;
+        Some(item)
     }
 
     /// Takes out the value of a key that the mapping must have. `expected` describes the value. If

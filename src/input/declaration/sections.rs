@@ -36,9 +36,8 @@ const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
-        if !key.refuse_key_if_overlooked(name)
-            && let Err(why) = validate_alias_name(name)
-        {
+        let is_refused = key.refuse_key_if_overlooked(name);
+        if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
@@ -477,7 +476,10 @@ fn source(fields: &mut Fields<'_>) -> Option<Source> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(Source::Reference),
         [None, Some(value), None] => Some(Source::Literal(value.expect_text(TEXT)?.to_owned())),
-        [None, None, Some(text)] => template(&text),
+        [None, None, Some(text)] => {
+            let template = text.parsed_or_refused(Template::parse(text.expect_text(TEXT)?))?;
+            Some(Source::Template(template, TemplateInputs::new()))
+        }
         [None, None, None] if fields.has_unknown => None,
         [..] => {
             let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
@@ -560,10 +562,4 @@ fn regular_expression(item: Item<'_>) -> Option<Regex> {
         }
     }
     pattern.ok()
-}
-
-/// Reads the text of `template` and parses it, or adds the mistake in it.
-fn template(item: &Item<'_>) -> Option<Source> {
-    let template = item.parsed_or_refused(Template::parse(item.expect_text(TEXT)?))?;
-    Some(Source::Template(template, TemplateInputs::new()))
 }

@@ -34,7 +34,7 @@ use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::Inherited;
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
@@ -137,7 +137,9 @@ impl Settings {
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        let mut remedies = ROLE_REMEDIES.iter();
+        let mut remedies = ROLE_REMEDIES
+            .lines()
+            .filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
         let mut settings = Self {
             options: options.aws.clone(),
@@ -149,7 +151,7 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: role_remedy.map(|(_, remedy)| *remedy),
+            role_remedy: role_remedy.map(|(_, remedy)| remedy),
             is_unattended: options.rotation.is_some(),
             ..Self::default()
         };
@@ -158,10 +160,8 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        match places.errors.is_empty() {
-            true => Ok(settings),
-            false => Err(places.errors),
-        }
+        let errors = places.errors;
+        errors.is_empty().then_some(settings).ok_or(errors)
     }
 
     /// Sets the settings that can be in a variable or in the profile. Once the profile has been
@@ -397,20 +397,10 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
 
 /// Variables that show which service runs this process, and how that service gives its processes a
 /// role.
-const ROLE_REMEDIES: [(&str, &str); 3] = [
-    (
-        "ECS_CONTAINER_METADATA_URI_V4",
-        "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
-    ),
-    (
-        "KUBERNETES_SERVICE_HOST",
-        "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
-    ),
-    (
-        "AWS_LAMBDA_RUNTIME_API",
-        "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
-    ),
-];
+const ROLE_REMEDIES: &str = "\
+ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executionRoleArn is used only to start the task)
+KUBERNETES_SERVICE_HOST => give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn
+AWS_LAMBDA_RUNTIME_API => don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
 
 /// Reads the default region. Returns it together with the option, variable or file that names it.
 /// Adds an error for each invalid value.
@@ -450,8 +440,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
     // The option is only for Secrets Manager, and is never ignored.
     if let Some(url) = &options.endpoint_url {
-        let secrets_manager = Api::Store(Store::SecretsManager);
-        configured.insert(secrets_manager, ("--endpoint-url", url.clone()));
+        configured.insert(Api::SECRETS_MANAGER, ("--endpoint-url", url.clone()));
     }
     Endpoints {
         configured,

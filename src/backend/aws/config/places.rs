@@ -361,9 +361,8 @@ impl Profiles {
             if let Some(intended) = intended_name(header)
                 && (intended == name || all_have_the_word)
             {
-                return Some(format!(
-                    "in the credentials file, name the section [{intended}]"
-                ));
+                let advice = format!("in the credentials file, name the section [{intended}]");
+                return Some(advice);
             }
         }
         let section = self.profile(name)?.section;

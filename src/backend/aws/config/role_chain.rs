@@ -20,7 +20,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 
 /// How a profile gets its credentials.
-#[derive(Clone, Debug)]
 pub struct RoleChain {
     pub source: RoleSource,
     /// The name of the profile that has the settings of the source.

@@ -194,10 +194,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         }
     }
     let last = looked_at.pop().unwrap_or_default();
-    let mut note = format!(
-        "secrets-exec looked for {} and {last}",
-        looked_at.join(", ")
-    );
+    let others = looked_at.join(", ");
+    let mut note = format!("secrets-exec looked for {others} and {last}");
     // The status is temporary if the metadata service hasn't answered. If the instance's hop limit
     // is 1, the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {

@@ -6,9 +6,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
@@ -307,10 +306,8 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
         }
         CredentialsFault::Unrecognized if is_token_missing => {
             let token = origin.name_of("AWS_SESSION_TOKEN");
-            (
-                format!("the temporary {key} from {origin} needs {token}, which is missing"),
-                "copy the session token, too",
-            )
+            let text = format!("the temporary {key} from {origin} needs {token}, which is missing");
+            (text, "copy the session token, too")
         }
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
