@@ -461,14 +461,15 @@ impl Trials<'_> {
         }
     }
 
-    /// Acts on the end of a trial whose gate was opened. Unless a delivery has failed, notes that the
-    /// command has the latest values. Prints what has happened to the command. Returns the event
-    /// that follows from a delivery, and `None` for the other tasks.
+    /// Acts on the end of a trial whose gate was opened. Unless a delivery has failed, notes that
+    /// the command has the latest values. Prints what has happened to the command. Returns the
+    /// event that follows from a delivery, and `None` for the other tasks.
     fn note_end(&mut self, task: Task) -> Option<Event> {
         self.process = None;
         // If execve had failed, a different message would have followed `Placed`.
         let has_succeeded = self.is_placed_last;
-        // For the state machine, a trial that starts or restarts the command is already the command.
+        // For the state machine, a trial that starts or restarts the command is already the
+        // command.
         if has_succeeded || !matches!(task, Task::Deliver(_)) {
             self.baseline.adopt_latest_values();
         }
