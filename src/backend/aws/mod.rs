@@ -439,7 +439,7 @@ async fn read_with_failover(
         let budget = session.budget.share(begun, index, regions.len());
         let results = match session.client(caller, api, region).await {
             Ok(client) => read_in_region(&client, &unanswered, &budget).await,
-            // There is no endpoint.
+            // This service doesn't have an endpoint in the region.
             Err(error) => vec![Err(error); unanswered.len()],
         };
         let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));

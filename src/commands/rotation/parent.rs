@@ -284,7 +284,7 @@ struct Trials<'a> {
     /// The trial that is under way. `None` before the first one, and once a trial has executed the
     /// command or has ended.
     process: Option<TrialProcess>,
-    /// What the trial was told to do when its gate was opened. `None` before that.
+    /// The task that the trial got when its gate was opened. `None` before that.
     task: Option<Task>,
     /// True if the last message of the trial is [`Message::Placed`].
     is_placed_last: bool,
