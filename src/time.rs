@@ -235,7 +235,8 @@ impl<'r> RetryBudget<'r> {
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
     /// first one ended in time, it is an outage that says so.
     pub async fn retry<T>(&self, attempt: impl AsyncFn() -> FetchResult<T>) -> FetchResult<T> {
-        self.retry_with_last(&mut None, attempt).await
+        let unanswered = || self.unanswered();
+        self.retry_with_last(&mut None, unanswered, attempt).await
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
@@ -248,10 +249,11 @@ impl<'r> RetryBudget<'r> {
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
-    /// first one ended in time, it is `last` or, without one, an outage that says so.
+    /// first one ended in time, it is `last` or, without one, the result of `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         last: &mut Option<FetchError>,
+        unanswered: impl Fn() -> FetchError,
         attempt: impl AsyncFn() -> FetchResult<T>,
     ) -> FetchResult<T> {
         let (begun, is_named) = (Instant::now(), self.request.is_some());
@@ -284,7 +286,7 @@ impl<'r> RetryBudget<'r> {
             tokio::time::sleep(pause).await;
         }
 
-        let mut error = last.clone().unwrap_or_else(|| self.unanswered());
+        let mut error = last.clone().unwrap_or_else(unanswered);
         // Any outage except a missing answer already says what went wrong, and its detail can have
         // the request id.
         if is_named && let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause {

@@ -132,16 +132,19 @@ fn merge_inputs(
     asker: &Asker,
     inherited: &Inherited,
 ) -> (Options, Vec<Layer>, Vec<String>) {
-    // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-    let sections = match matches!(asker, Asker::Get) {
-        true => Sections::OptionsAndAliases,
-        false => Sections::All,
-    };
-    let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
-    inputs.errors.extend(declarations.errors);
-    // Options on the command line and in variables win over every declaration.
-    inputs.options = take(&mut inputs.options).over(declarations.options);
-    let mut layers = declarations.layers;
+    let (mut layers, mut names) = (Vec::new(), Vec::new());
+    if inputs.find_file || !inputs.files.is_empty() {
+        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
+        let sections = match matches!(asker, Asker::Get) {
+            true => Sections::OptionsAndAliases,
+            false => Sections::All,
+        };
+        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+        inputs.errors.extend(declarations.errors);
+        // Options on the command line and in variables win over every declaration.
+        inputs.options = take(&mut inputs.options).over(declarations.options);
+        (layers, names) = (declarations.layers, declarations.names);
+    }
     if !inputs.resolve_env.is_empty() {
         let layer = inherited_layer(inherited, &inputs.resolve_env);
         layers.extend(value_or_add(layer, &mut inputs.errors));
@@ -154,7 +157,7 @@ fn merge_inputs(
     if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;
     }
-    (options, layers, declarations.names)
+    (options, layers, names)
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about

@@ -231,12 +231,15 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let why = format!("the AWS credentials from {origin} didn't arrive in time");
-    let mut last_outage = Some(FetchError::outage(OutageKind::Timeout, why));
+    let timed_out = || {
+        let why = format!("the AWS credentials from {origin} didn't arrive in time");
+        FetchError::outage(OutageKind::Timeout, why)
+    };
+    let mut last_outage = None;
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let mut context = context.clone();
         context.region = region;
-        let asking = budget.retry_with_last(&mut last_outage, async || {
+        let asking = budget.retry_with_last(&mut last_outage, timed_out, async || {
             let found = ask(origin, &context).await?;
             checked_credentials(found, origin.clone(), Some(&context.settings.endpoints))
         });
