@@ -78,7 +78,6 @@ impl DiskFile {
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
-        // Until the file is renamed, `name_to_remove` is the temporary name.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
@@ -165,7 +164,7 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// Returns `None` if `account` is `None`. For messages, `kind` is `user` or `group`.
+/// For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
 /// If `find` doesn't return an id, because `file` doesn't have the name.
@@ -213,7 +212,6 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
-        // If the directory doesn't exist, the help shows this command.
         let directory = open_directory(parent, "mkdir -p")?;
         Ok(Self {
             path: path.to_owned(),
@@ -388,8 +386,7 @@ pub enum NamedBy {
     Runner,
 }
 
-/// A regular file that is open for appending. Other programs may write to it, too, for example if
-/// GITHUB_ENV names it.
+/// A regular file that is open for appending. Other programs may write to it, too.
 pub struct AppendedFile {
     file: File,
     path: PathBuf,
@@ -450,7 +447,6 @@ impl AppendedFile {
     }
 }
 
-/// Returns the problem for a file that can't be opened or written.
 fn not_appended(error: &io::Error, path: &Path) -> Problem {
     let (path, why) = (path.display(), io_error_text(error));
     Problem::configuration(format!("the file {path} can't be written: {why}"))
@@ -508,7 +504,6 @@ mod tests {
         assert_eq!(directory.names(), ["file"]);
     }
 
-    /// True if `path` leads to `directory`, as the kernel resolves it.
     fn leads_to(path: &Path, directory: &Path) -> bool {
         let expected = stat(directory).unwrap();
         id_of_directory(path) == (expected.st_dev, expected.st_ino)

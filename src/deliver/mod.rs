@@ -89,8 +89,7 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
-    /// messages. Leaves out files in memory, and files that can't be delivered, which are reported
-    /// as errors.
+    /// messages. Leaves out files in memory and files that can't be delivered.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;

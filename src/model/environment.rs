@@ -40,16 +40,15 @@ pub fn is_name(text: &str) -> bool {
     !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
 }
 
-/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command,
-/// or `None` for any other word. The value may be a password, so messages show only the name.
+/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command.
+/// The value may be a password, so messages show only the name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     is_name(name).then_some(name)
 }
 
 /// Returns the first name in a .env file: NAME if the first line that is neither empty nor a
-/// comment is `NAME=value` or `export NAME=value`. Returns `None` for any other text, such as a
-/// YAML file.
+/// comment is `NAME=value` or `export NAME=value`.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
@@ -115,7 +114,6 @@ impl Inherited {
         variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the inherited variables that the command gets.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));

@@ -57,7 +57,7 @@ impl<T: Into<String>> From<T> for Fault {
 /// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Returns the most similar candidate, or `None` if none of them is similar. Case doesn't matter.
+/// Returns the most similar candidate, if there is a similar one. Case doesn't matter.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
 /// shorter name, and at most a third (rounded) of the length of the longer one. If several
@@ -111,13 +111,12 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
 }
 
 /// Returns the fault of a text that is empty or has a character that people overlook, such as a
-/// space at its end or a curly quote. Returns `None` for any other text.
+/// space at its end or a curly quote.
 pub fn overlooked(text: &str) -> Option<Fault> {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
-    // Only saves time, because the checks below find nothing in such a text.
     if is_plain_ascii(text) {
         return None;
     }
@@ -157,15 +156,14 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
-/// Line feeds at the ends of the text don't count. Returns `None` for any other text.
+/// Line feeds at the ends of the text don't count.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let is_multiline = text.trim().contains('\n');
     is_multiline.then(|| Fault::new("has several lines").help(remedy))
 }
 
 /// Returns the fault of a text that is a URL or the content of a file, although a path is expected.
-/// Both may contain a password, so the fault doesn't quote the text. Returns `None` for any other
-/// text.
+/// Both may contain a password, so the fault doesn't quote the text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // The marks of a URL, a key or certificate, YAML, and JSON. `NAME=VALUE` is from a .env file.
     let marks = ["://", "-----BEGIN ", ": ", "\":"];
@@ -175,7 +173,7 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a command-line argument that has several lines, is empty, or has a
-/// character that people overlook ([`overlooked`]). Returns `None` for any other argument.
+/// character that people overlook ([`overlooked`]).
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
     // A space or carriage return that follows the backslash of a continued line becomes an
@@ -197,7 +195,7 @@ pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
 }
 
 /// Returns the fault of a line of YAML whose indentation, or gap after the colon, has a character
-/// that only looks like a space. In the gap, YAML allows a tab. Returns `None` for any other line.
+/// that only looks like a space. In the gap, YAML allows a tab.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -322,22 +320,21 @@ fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str
 }
 
 /// Returns what to write instead of another tool's subcommand or option: `--pristine` →
-/// `--clean-env`. Returns `None` for any other word.
+/// `--clean-env`.
 pub fn replacement(word: &str) -> Option<&'static str> {
     let (_, ours) = rows(COMMAND_LINE).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
 /// Returns our key for a key of another tool: `exclude` → `except`. Skips the rows of [`KEYS`] in
-/// which one of our keys isn't `known`. Returns `None` if no other row has the key.
+/// which one of our keys isn't `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
     ours.split(' ').next()
 }
 
-/// If a file has a key in [`FILES`], returns what the file is, and the help. Otherwise returns
-/// `None`.
+/// If a file has a key in [`FILES`], returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
     file.split_once(" = ")
@@ -366,7 +363,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// If `text` is a reference in the syntax of another tool, returns its prefix, and what to write
 /// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
 /// in AWS, the text to write is empty. Such a prefix is recognized only if `text` has a slash
-/// ([`PREFIXES`]). Returns `None` for any other text.
+/// ([`PREFIXES`]).
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
     // the table is rarely searched.
@@ -380,7 +377,6 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
 /// For a reference in the syntax of another tool, a damaged ARN or the address of a page in AWS's
 /// console, returns what is wrong, as a predicate, and our reference, such as `prod/db:password`.
 /// The reference is empty if the secret isn't in AWS, or if the page isn't about one secret.
-/// Returns `None` for any other text.
 pub fn foreign_reference(text: &str) -> Option<(String, String)> {
     if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -437,8 +433,8 @@ fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
     Some(ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'))
 }
 
-/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`.
-/// Returns `None` if there isn't such a row. A row has a pattern, ` => ` and the hint.
+/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`. A row
+/// has a pattern, ` => ` and the hint.
 ///
 /// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
 /// two things in a hint: a reference between « and » with what the user has to write, and `CHECK`
@@ -456,7 +452,7 @@ pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -
 }
 
 /// Returns the fault for an expression in the text that another tool should have replaced, such as
-/// Terraform's `${var.db}`, or `None` without one.
+/// Terraform's `${var.db}`.
 pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
@@ -472,7 +468,7 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Returns the fault for a Helm expression in the text, or `None` without one.
+/// Returns the fault for a Helm expression in the text.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));

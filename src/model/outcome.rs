@@ -109,7 +109,7 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value that was read or the text of `default`, or `None` for any other outcome.
+    /// Returns the value that was read, or the text of `default`.
     pub fn value(&self) -> Option<&SecretValue> {
         let (Outcome::Value(value) | Outcome::Default(value)) = &self.result else {
             return None;
@@ -117,8 +117,7 @@ impl EntryOutcome {
         Some(value)
     }
 
-    /// Returns the variable that gets the value, or `None` if the target isn't a variable, or if
-    /// there isn't a value.
+    /// Returns the variable that gets the value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -130,8 +129,7 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that gets the value, or `None` if the target isn't a file, or if there
-    /// isn't a value.
+    /// Returns the file that gets the value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -155,15 +153,14 @@ impl EntryOutcome {
     }
 
     /// Returns the name of a variable that should name a secret, but is empty, so that the value is
-    /// absent, or is the text of `default`. Returns `None` if every secret has a name.
+    /// absent, or is the text of `default`.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut reads = self.reads.iter();
         reads.find_map(|read| read.locator.empty_variable())
     }
 
     /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline but isn't PEM, or is an OpenSSH key without its final newline. Returns `None` for
-    /// any other value, and if there isn't a value.
+    /// newline but isn't PEM, or is an OpenSSH key without its final newline.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -265,7 +262,6 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of all outcomes whose result `is_match` accepts.
     fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
         let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
         let reads = matching.flat_map(|outcome| &outcome.reads);
@@ -321,7 +317,7 @@ impl Values {
 }
 
 /// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long. Returns `None` for any other variable.
+/// is too long.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

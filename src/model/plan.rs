@@ -181,8 +181,7 @@ impl Plan {
         entries.any(|entry| matches!(&entry.target, Target::File(file) if file.path.is_some()))
     }
 
-    /// Returns the text of a variable that is set to a literal. The result is `None` if no entry
-    /// sets the variable, or if its value comes from a secret or a template.
+    /// Returns the text of a variable that is set to a literal.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut entries = self.entries.iter();
         let is_named = |target: &Target| matches!(target, Target::Env(env) if env.as_str() == name);
@@ -244,7 +243,7 @@ impl Lookup<'_, '_> {
         for (number, id) in ids.chain(overridden_ids).enumerate() {
             (id.layer, id.number) = (self.layer_number, number);
         }
-        // The objects come last in a layer. The latest one has the highest precedence.
+        // The latest object has the highest precedence.
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
         (planned, overridden)
@@ -401,8 +400,7 @@ impl Lookup<'_, '_> {
     }
 
     /// Returns the error of a reference that Jinja reads as a calculation, such as
-    /// `prod/db:password`, or `None` without one. An expression in which every name is an alias
-    /// isn't a reference.
+    /// `prod/db:password`. An expression in which every name is an alias isn't a reference.
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);

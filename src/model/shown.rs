@@ -116,7 +116,7 @@ fn is_separator(c: char) -> bool {
 }
 
 /// Returns the index of the part of a name that is the number of a region, such as `1` in
-/// `us-east-1`, or `None` if there isn't one.
+/// `us-east-1`.
 fn index_of_region_number(name: &str) -> Option<usize> {
     let parts = name.split(is_separator);
     let mut triples = parts.clone().zip(parts.clone().skip(1)).zip(parts.skip(2));

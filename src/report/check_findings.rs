@@ -78,8 +78,7 @@ impl Findings {
     }
 }
 
-/// Returns the row of the command. `found` is the file that would be executed, or the reason why
-/// there isn't one.
+/// `found` is the file that would be executed, or the reason why there isn't one.
 pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(program) => (Some(program.as_path().display().to_string()), "ok"),

@@ -191,8 +191,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the remark for a value that reads a version or a label of a parameter, which
-    /// `--metadata` doesn't check. The result is `None` for any other value, and without
-    /// `--metadata`.
+    /// `--metadata` doesn't check.
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
@@ -271,7 +270,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the age in seconds of the answer in the cache, and true if the value was read from
-    /// the cache. The result is `None` if the cache doesn't have an answer.
+    /// the cache.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         let used = document.and_then(|document| document.cached.as_ref());
         let age = match used {

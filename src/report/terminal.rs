@@ -272,7 +272,6 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns a JSON object for each record.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
@@ -511,7 +510,7 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal on standard output, or `None` if standard output isn't a terminal.
+/// Returns the terminal on standard output.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {

@@ -139,7 +139,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 
 /// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: the first expression
 /// that is the password of a URL, if it inserts a secret or its key without a filter such as
-/// `urlencode`. Otherwise, returns `None`.
+/// `urlencode`.
 fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let (_, authority) = template.split_once("://")?;
     let (before_host, _) = authority.split_once("}}@")?;
@@ -231,7 +231,7 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     Record::warning(text).help("use a path on tmpfs, for example under /run")
 }
 
-/// Returns the warning about values that were read and are empty, or `None` if there aren't any.
+/// Returns the warning about values that were read and are empty.
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let all = outcomes.list.iter();
     let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
@@ -334,8 +334,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command is a shell
-/// or a script (`is_script`), which may start several programs. The result is `None` for any other
-/// command, and if there aren't such files.
+/// or a script (`is_script`), which may start several programs.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -437,7 +436,6 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 /// Returns the description of a secret or parameter with its version and where it was read: `the
 /// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
 fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Document) -> String {
-    // A parameter below a path has a version of its own.
     let versioned = document.versioned(parameter_name).unwrap_or(document);
     let mut facts = Vec::new();
     let version_id = versioned.version_id.as_ref();

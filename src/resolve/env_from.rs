@@ -42,8 +42,7 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns all keys of a JSON object. The value of a key is `None` if the entry doesn't select the
-/// key, or if the value is null.
+/// Returns all keys of a JSON object.
 ///
 /// # Errors
 /// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
@@ -69,8 +68,7 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns the names of all parameters below a path. The value is `None` if the entry doesn't
-/// select the parameter.
+/// Returns the names of all parameters below a path.
 pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -223,7 +221,7 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
 
 /// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist: a similar key
 /// that exists, the two sides of `rename` in the right order, or the remark that patterns don't
-/// work here. Returns `None` if none of them applies.
+/// work here.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));
@@ -245,7 +243,6 @@ fn member_noun(object: &PlannedObject) -> &'static str {
     if is_path { "parameter" } else { "key" }
 }
 
-/// Returns the error for two keys that set the same variable.
 fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedObject) -> Problem {
     if !is_quotable(earlier) || !is_quotable(key) {
         return hidden_key_problem("would set the same variable as another key").code("same-name");
@@ -271,7 +268,6 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
     let what = member_noun(object);
     let subject = &entry.subject.revealed_by(&object.reference);
     let is_argument = matches!(subject.origin, Origin::Argument(_));
-    // If the reference must not be shown, the help has an ellipsis.
     let written = subject.reference().unwrap_or("…");
     let written_with = |setting: &str| match is_argument {
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),

@@ -260,7 +260,6 @@ fn not_json(
 }
 
 /// Returns the hint that shows how to get the whole value. `write` is what to write for that.
-/// Returns `None` if `write` is `None`.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
@@ -273,8 +272,7 @@ pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Probl
     problem.help_if_some(help)
 }
 
-/// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`, or
-/// `None` for any other value.
+/// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`.
 pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
     let help = "the string contains JSON, so it was encoded twice: store the object itself";
@@ -329,7 +327,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
 }
 
 /// Returns the hint for the end of a path that exists: a shell may have removed `$db` from
-/// `"prod/app:$db.password"`, so that KEY is `.password`. Returns `None` for any other key.
+/// `"prod/app:$db.password"`, so that KEY is `.password`.
 fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.starts_with(['.', '[']) {
         return None;
@@ -353,7 +351,7 @@ fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String>
 }
 
 /// Returns the hint for a key that stands for the whole value or is a version id, or for any key if
-/// the secret is a whole response of AWS. Returns `None` if none of these applies.
+/// the secret is a whole response of AWS.
 fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let whole_value = whole_value_hint(rewrite(""));
     match key {
@@ -386,7 +384,7 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
 /// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
 /// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns
-/// `None` for any other KEY, and if the reference must not be shown.
+/// `None` if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
     let key = reference.selector.to_string();
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
@@ -406,7 +404,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Opti
 }
 
 /// Returns the hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or
-/// `db[host]`, the hint is to write `$.db.host`. Returns `None` for any other key.
+/// `db[host]`, the hint is to write `$.db.host`.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
     find_node(json, &path).ok()?;
@@ -441,7 +439,7 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 }
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see. Returns `None` if there isn't such a key.
+/// see.
 pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. Messages don't show a key

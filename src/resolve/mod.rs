@@ -71,7 +71,6 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
     walk.outcomes.list.extend(overridden);
 
-    // An earlier claim wins, so the order in which the entries are visited is their precedence.
     for entry in &plan.entries {
         walk.add_outcomes(entry);
     }
@@ -477,8 +476,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. Returns outcomes in which only these templates have failed and no entry has a value, or
-/// `None` if there aren't such templates.
+/// read. Returns outcomes in which only these templates have failed and no entry has a value.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {

@@ -220,13 +220,13 @@ pub fn adopt_orphans() {
 }
 
 /// Returns a child whose state has changed, and the change. Reaps the child if it has ended.
-/// Returns `None` if no child's state has changed. Doesn't wait.
+/// Doesn't wait.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
 /// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns the child and the
-/// change of its state, or `None` if no state has changed or there isn't such a child.
+/// change of its state.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.

@@ -39,7 +39,6 @@ fn running(poll: Poll) -> RunningState {
     }
 }
 
-/// Returns the state after SIGKILL.
 fn killed(next: Next) -> Stopping {
     Stopping {
         ended: None,

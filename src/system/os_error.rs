@@ -28,8 +28,7 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// Returns the problem for a system call that failed. `what` is the beginning of the message, such
-/// as `the file can't be written`.
+/// `what` is the beginning of the message, such as `the file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -38,8 +37,7 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
-/// is one.
+/// The help is the remedy for the path of the file, if there is one.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let target = fs::read_link(&file).ok();
@@ -56,7 +54,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 }
 
 /// Returns the remedy for a path that can't be opened, if it begins with `$`, `~` or a quote, or is
-/// an empty directory, which Docker has probably created. Returns `None` for any other path.
+/// an empty directory, which Docker has probably created.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {

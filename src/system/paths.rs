@@ -215,7 +215,7 @@ pub fn is_foreign(owner: u32) -> bool {
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why a different user could change a file, or the entries of a directory, with
-/// the beginning of the help ([`Distrust`]). Returns `None` if nobody else can.
+/// the beginning of the help ([`Distrust`]).
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let help_start = "change the mode with chmod go-w or, ";
     if is_foreign(metadata.uid()) {

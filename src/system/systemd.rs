@@ -58,7 +58,7 @@ impl Notifier {
     }
 }
 
-/// Returns the address for a value of NOTIFY_SOCKET, or `None` if the value isn't an address.
+/// Returns the address for a value of NOTIFY_SOCKET.
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
@@ -168,7 +168,7 @@ impl CredentialConnection {
     }
 }
 
-/// Returns the credential that an address names, or `None` if it isn't a `LoadCredential=` address.
+/// Returns the credential that an address names.
 #[cfg(target_os = "linux")]
 fn credential_named_by(address: &UnixAddr) -> Option<SystemdCredential> {
     SystemdCredential::from_address(address.as_abstract().unwrap_or_default())
@@ -221,7 +221,6 @@ fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 }
 
 /// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
-/// Returns `None` if journald isn't running.
 ///
 /// The header has the identifier, the unit (empty, because journald finds it out), the priority,
 /// and whether to parse priorities and to forward the lines to syslog, to the kernel's log and to

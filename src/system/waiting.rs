@@ -129,7 +129,7 @@ pub fn restore_signals() {
     }
 }
 
-/// Returns a held signal that is pending, or `None` if there isn't one. The signal stays pending.
+/// Returns a held signal that is pending. The signal stays pending.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
     let mut held = INHERITED.get()?.to_hold.iter();
@@ -294,7 +294,6 @@ pub fn while_working<T: Send>(
 /// thread calls this, a held signal ends the process during the work. If another thread calls it,
 /// the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
-    // Signals are only held on Linux.
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");

@@ -105,8 +105,7 @@ impl FetchFailure {
         self.local_file.is_none() && self.errors().any(has_answer)
     }
 
-    /// Returns the problem for an entry whose request has failed. If `--wait` didn't help, the
-    /// failure is temporary.
+    /// If `--wait` didn't help, the problem is temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // Even if the secret exists, a field after its name may be a password.
@@ -234,7 +233,7 @@ impl FailedRequest<'_> {
 
     /// Returns the first hint that applies: one that depends on the request, the help of this
     /// failure, the permission that the caller needs, or the remedy for every failure with this
-    /// cause. Returns `None` if none of them applies.
+    /// cause.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {
@@ -253,7 +252,6 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
     }
 
-    /// Returns the most specific hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
         let is_in_aws = self.failure.local_file.is_none();
         let hint = match missing {
@@ -322,7 +320,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a name whose first variable is empty, such as `${STAGE}/db`, which
-    /// became `/db`. Returns `None` for any other name, and if the reference isn't shown.
+    /// became `/db`. Returns `None` if the reference isn't shown.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -332,8 +330,8 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for
-    /// any other label, for a hidden reference, and for a parameter, whose labels the user chooses.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for a
+    /// hidden reference, and for a parameter, whose labels the user chooses.
     fn stage_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || self.locator.is_hidden() {
             return None;
@@ -347,7 +345,7 @@ impl FailedRequest<'_> {
     /// Returns the hint for a name that is similar to an existing one. Usually the reference is
     /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
     /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file. If
-    /// the reference isn't shown, the hint doesn't quote it. Returns `None` without a similar name.
+    /// the reference isn't shown, the hint doesn't quote it.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
@@ -371,9 +369,8 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
     /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
-    /// Returns `None` for any other entry, and for a word that may be a password. But if the word
-    /// begins with a digit and was sent to AWS, it is probably a number, so the hint is returned
-    /// without the word.
+    /// Returns `None` for a word that may be a password. But if the word begins with a digit and
+    /// was sent to AWS, it is probably a number, so the hint is returned without the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
         let (written, shown) = match &self.subject.written {
@@ -392,9 +389,8 @@ impl FailedRequest<'_> {
         (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
     }
 
-    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
-    /// or `None` if no row does, or if the entry doesn't have a reference. If the reference isn't
-    /// shown, only rows that don't quote a part of it apply.
+    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference.
+    /// If the reference isn't shown, only rows that don't quote a part of it apply.
     fn hint_of_table(&self, table: &'static str) -> Option<String> {
         let (text, is_hidden) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (text, false),
@@ -409,7 +405,7 @@ impl FailedRequest<'_> {
         // A hint with `$1` or `$2` quotes a part of the reference, which may be hidden.
         let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
         let found = hint_of_rows(table, written, is_usable)?;
-        // `hint_of_rows` leaves `CHECK` and «…» to its caller. Pieces with odd numbers were in «…».
+        // Pieces with odd numbers were in «…».
         let hint = found.replace("CHECK", &self.name_hint());
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
@@ -462,8 +458,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
-    /// for the denial can also be that the secret doesn't exist, the hint says so first. The result
-    /// is `None` if a missing permission isn't the cause.
+    /// for the denial can also be that the secret doesn't exist, the hint says so first.
     fn permission_hint(&self) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};

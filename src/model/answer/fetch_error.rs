@@ -370,13 +370,11 @@ const GENERAL: CauseFacts = CauseFacts {
     remedy: "",
 };
 
-/// A failure that is about one secret.
 const OF_SECRET: CauseFacts = CauseFacts {
     mention: Mention::InHeadline("", ReasonScope::OneSecret),
     ..GENERAL
 };
 
-/// A failure that is about a server rather than a secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL

@@ -46,14 +46,12 @@ pub struct Document {
     pub version_id: Option<String>,
     /// The staging labels of the version or, for a parameter or a local file, the requested label.
     pub stages: Vec<String>,
-    /// The time at which the version was created, if the answer has it.
     pub created: Option<SystemTime>,
     /// The region that the document was read from. `None` for a local file, and if it isn't known.
     pub region: Option<Region>,
     /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
-    /// Details about the cached answer. `None` if the document isn't from the cache.
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
@@ -122,8 +120,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64, or returns `None` if it isn't base64. The padding may be
-    /// missing. White space is ignored, because base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64. The padding may be missing. White space is ignored, because
+    /// base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -147,8 +145,7 @@ impl SecretValue {
     }
 }
 
-/// The standard alphabet of RFC 4648. The padding can be left out, because some tools don't write
-/// it.
+/// The standard alphabet of RFC 4648. The padding is optional, because some tools leave it out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),

@@ -131,7 +131,6 @@ impl Source {
 }
 
 impl Source<SecretRef> {
-    /// Returns the references to everything that the entry reads.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
             Self::Reference(reference) => vec![reference],
@@ -148,8 +147,7 @@ impl Source<SecretRef> {
         }
     }
 
-    /// Returns the name of an empty variable that should name one of the secrets, or `None` if
-    /// every secret has a name.
+    /// Returns the name of an empty variable that should name one of the secrets.
     pub fn empty_variable(&self) -> Option<&str> {
         let mut references = self.references().into_iter();
         references.find_map(|reference| reference.locator.empty_variable())

@@ -57,8 +57,7 @@ impl Default for Mode {
 impl Mode {
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
-    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777. Returns
-    /// `None` for any other text.
+    /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777.
     pub fn parse(text: &str) -> Option<Self> {
         // `from_str_radix` also accepts a plus sign.
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
@@ -89,7 +88,7 @@ pub enum Account {
 }
 
 impl Owner {
-    /// Parses `USER`, `USER:GROUP` or `:GROUP`. Returns `None` for any other text.
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`.
     pub fn parse(text: &str) -> Option<Self> {
         let (user, group) = match text.split_once(':') {
             Some(("", group)) => (None, Some(Account::parse(group)?)),
@@ -148,8 +147,7 @@ impl Target {
         self.claims().any(|claim| claims.contains(&claim))
     }
 
-    /// Returns the variable that gets the value or, for a file, the path. The result is `None` for
-    /// any other target, and for a file without a variable.
+    /// Returns the variable that gets the value or, for a file, the path.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -201,8 +199,7 @@ pub struct SystemdCredential {
 impl SystemdCredential {
     /// Parses the requested credential from the address of the abstract socket from which systemd
     /// connects: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
-    /// LoadCredential=). Returns `None` for any other address. None of the four fields can contain
-    /// a slash, or be empty.
+    /// LoadCredential=). None of the four fields can contain a slash, or be empty.
     pub fn from_address(address: &[u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
         match fields[..] {
@@ -421,8 +418,8 @@ impl Subject {
         }
     }
 
-    /// Returns the reference as written, or `None` for an entry without a reference, and for a
-    /// reference that isn't shown.
+    /// Returns the reference as written, or `None` if there isn't one, or if messages may not show
+    /// it.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -431,7 +428,7 @@ impl Subject {
     }
 
     /// Returns the remedy for a variable that is only passed on, as in `TOKEN: ${TOKEN}`: its value
-    /// is probably a password, not the name of a secret. Returns `None` for any other reference.
+    /// is probably a password, not the name of a secret.
     pub fn passing_hint(&self) -> Option<String> {
         let name = &self.label;
         let hint = format!("set {name} to a secret's name, or remove this entry to pass {name} on");

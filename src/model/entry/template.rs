@@ -127,9 +127,8 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 }
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
-/// closed. The result is `None` without such an expression. The braces only matter if MiniJinja has
-/// found an expression that isn't closed (`is_unclosed`). The help corrects the expression if it is
-/// only a key with its filters.
+/// closed. The braces only matter if MiniJinja has found an expression that isn't closed
+/// (`is_unclosed`). The help corrects the expression if it is only a key with its filters.
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
         let (expression, closing) = match rest.split_once('}') {
@@ -172,9 +171,8 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
 /// `prod/db:password` or `db.pass-word`. The help corrects the expression, and says to declare its
-/// alias if `aliases` doesn't have that alias. The result is `None` for any other expression. A
-/// real calculation, such as `a-b`, looks the same, so callers only ask about an expression that is
-/// known to be wrong.
+/// alias if `aliases` doesn't have that alias. A real calculation, such as `a-b`, looks the same,
+/// so callers only ask about an expression that is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     // Any other text may be a value, so it isn't quoted.

@@ -154,7 +154,6 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
     (OptionId::ExternalId, OptionId::RoleArn),
 ];
 
-/// Options that only exist on Linux.
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {

@@ -35,7 +35,6 @@ pub struct OptionSpec {
     /// field.
     pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
     pub help: &'static str,
-    /// The heading in `--help`.
     pub heading: &'static str,
 }
 
@@ -337,8 +336,7 @@ impl SignalNumber {
     }
 }
 
-/// Writes the name, such as `SIGTERM`. A real-time signal doesn't have a name here, and is written
-/// as `signal 34`.
+/// Writes the name, such as `SIGTERM`, or `signal 34` for a real-time signal.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match Signal::try_from(self.0) {

@@ -267,7 +267,7 @@ pub enum Selector {
 impl Selector {
     /// Returns the KEY for messages about a secret that exists. Such messages may show a short
     /// identifier (most API tokens have at least 16 characters), a JSONPath, and what reads like a
-    /// name. The result is `None` for any other KEY, and without a KEY.
+    /// name.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -475,8 +475,7 @@ impl Version {
         self.id().is_none_or(has_id) && self.stage().is_none_or(has_stage)
     }
 
-    /// Returns the version id to request, or the number of a parameter's version. The result is
-    /// `None` for the current version, and for a version that is named only by its label.
+    /// Returns the version id to request, or the number of a parameter's version.
     pub fn id(&self) -> Option<&str> {
         let (Self::Id(id) | Self::Both { id, .. }) = self else {
             return None;

@@ -90,7 +90,7 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        // `is_ordinary` only saves time: `misread_text` finds nothing in an ordinary reference.
+        // `is_ordinary` only saves time.
         let may_be_misread = !is_ordinary(text);
         if may_be_misread && let Some(fault) = misread_text(text, [secret, key, stage, version]) {
             return Err(fault);
@@ -129,7 +129,7 @@ impl Reference {
         is_arn || text.contains("{{resolve:s")
     }
 
-    /// Returns the SECRET field if the reference consists of nothing else, and otherwise `None`.
+    /// Returns the SECRET field if the reference consists of nothing else.
     pub fn only_secret(&self) -> Option<&str> {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
@@ -207,8 +207,7 @@ fn is_ordinary(text: &str) -> bool {
 }
 
 /// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
-/// URL or a template, or that has a character that people overlook. The result is `None` for any
-/// other text.
+/// URL or a template, or that has a character that people overlook.
 fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
     // A JSONPath isn't searched, because its brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
@@ -410,7 +409,7 @@ fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
 }
 
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
-/// returns the text after the colon that follows SECRET, or `None` if there isn't a colon.
+/// returns the text after the colon that follows SECRET.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields_of_secret = match text {
         _ if text.starts_with("ssm:") => 2,
@@ -438,7 +437,7 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
 
 /// Splits off KEY. A JSONPath can have colons in its brackets, so it ends at the first colon before
 /// which the path is complete. Any other KEY ends at the first colon. Also returns the text after
-/// the colon that follows KEY, or `None` if there isn't a colon.
+/// the colon that follows KEY.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     let colons = text.match_indices(':').map(|(at, _)| at);
     for end in colons.chain([text.len()]) {
@@ -495,8 +494,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 
 /// Returns the error for a text that [`foreign_reference`] recognizes, such as a reference in the
 /// syntax of another tool, and for `ssm:` before an ARN. If the text can be corrected and messages
-/// may show the result, the error's help has the corrected reference. Returns `None` for any other
-/// text.
+/// may show the result, the error's help has the corrected reference.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let after_prefix = text.strip_prefix("ssm:");
     let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
@@ -612,7 +610,7 @@ fn variable_value<'a>(
     }
 }
 
-/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
+/// `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
     let fault: Fault = defect.into();
     fault.about(&format!("uses the variable {name}, whose value"))

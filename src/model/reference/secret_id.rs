@@ -183,7 +183,6 @@ pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
 
-/// Returns the fault of text that begins like an ARN, but doesn't have all parts of one.
 fn incomplete_arn() -> Fault {
     Fault::new("is an incomplete ARN").help("copy the whole ARN from AWS")
 }
@@ -275,7 +274,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Returns the store that has this service in its ARNs, or `None` for a different service.
+    /// Returns the store that has this service in its ARNs.
     pub fn from_service(service: &str) -> Option<Self> {
         let mut stores = [Self::SecretsManager, Self::ParameterStore].into_iter();
         stores.find(|store| store.service() == service)
@@ -322,8 +321,7 @@ impl fmt::Display for Store {
 pub struct Arn(String);
 
 impl Arn {
-    /// Parses an ARN. Returns `None` for text that doesn't begin with `arn:` or doesn't have six
-    /// fields. The content of the fields isn't checked.
+    /// Parses an ARN. The content of the fields isn't checked.
     pub fn parse(text: &str) -> Option<Self> {
         (Self::has_prefix(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
@@ -383,9 +381,8 @@ impl Arn {
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
     }
 
-    /// Returns the resource if both ARNs have the same partition, region and account, and otherwise
-    /// `None`. The services can differ, because a secret that is read through Parameter Store keeps
-    /// its own ARN.
+    /// Returns the resource if both ARNs have the same partition, region and account. The services
+    /// can differ, because a secret that is read through Parameter Store keeps its own ARN.
     pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
         let is_equal = |index| self.field(index) == other.field(index);
         (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
@@ -419,7 +416,7 @@ impl Region {
     pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
 
     /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
-    /// of regions would exclude new ones. Returns `None` for any other text.
+    /// of regions would exclude new ones.
     pub fn parse(text: &str) -> Option<Self> {
         let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let is_trimmed = text.trim_matches('-') == text;
@@ -433,7 +430,7 @@ impl Region {
 
     /// Returns `us` for `us-east-1`, and `us-gov` for `us-gov-east-1`. All of AWS's codes have the
     /// form AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
-    /// zone or the name that a simulation uses.
+    /// zone.
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;
@@ -455,9 +452,8 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// Returns the remedy for a code that doesn't have the form of AWS's codes, or `None` if it
-    /// does. An availability zone, such as `us-east-1a`, is recognized by its beginning, which is a
-    /// region.
+    /// Returns the remedy for a code that doesn't have the form of AWS's codes. An availability
+    /// zone is recognized by its beginning, which is a region.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
             return None;
@@ -495,9 +491,8 @@ impl Role {
     /// A description of valid external ids.
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
-    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name.
-    /// Returns `None` for any other text. An asterisk isn't accepted, because it would be a
-    /// wildcard in a policy.
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An
+    /// asterisk isn't accepted, because it would be a wildcard in a policy.
     pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let name = arn.resource().strip_prefix("role/")?;

@@ -272,9 +272,8 @@ impl Rendering<'_> {
         })
     }
 
-    /// Returns the problem for the lookup of a key in a value that is neither an object nor null,
-    /// or `None` for any other lookup. `input` is the secret of `alias` or, for `env`, the
-    /// inherited variables.
+    /// Returns the problem for the lookup of a key in a value that is neither an object nor null.
+    /// `input` is the secret of `alias` or, for `env`, the inherited variables.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();

@@ -49,11 +49,9 @@ impl Object for Names {
 #[derive(Default)]
 pub struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
-    /// The undefined value that [`super::MARK`] creates. The failed lookup with the number `marked`
-    /// returns it.
+    /// The undefined value that [`super::MARK`] creates.
     pub mark: OnceLock<Value>,
-    /// The index in `lookups` of the failed lookup that returns `mark`. `None` if no lookup is
-    /// marked.
+    /// The index in `lookups` of the failed lookup that returns `mark`.
     marked: Option<usize>,
     /// The lookups whose result is an empty text. They aren't noted.
     pub empty: Vec<FailedLookup>,
@@ -220,7 +218,7 @@ impl Object for UnreadSecret {
     }
 }
 
-/// Returns the value at a path of keys and indexes, or `None` if it doesn't exist.
+/// Returns the value at a path of keys and indexes.
 pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
