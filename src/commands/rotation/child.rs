@@ -338,8 +338,7 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The labels of the values that differ from the command's, and their secrets. Both are empty if no
-/// value differs.
+/// The labels of the values that differ from the command's, and their secrets.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,
