@@ -29,8 +29,7 @@ mod aws_lc_memory {
         }
     }
 
-    /// Returns the layout of an allocation of this length, header included. Returns `None` if the
-    /// allocation would be too long.
+    /// Returns the layout of an allocation of this length, header included.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }

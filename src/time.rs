@@ -398,8 +398,7 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Returns the maximum length of the pause after this number of failed attempts. The maximum grows
-/// from pause to pause, up to a limit.
+/// Returns the maximum length of the pause after this number of failed attempts.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
 /// fleet (docs/ecs.md, "Many services that start at once"). Other outages can be over in a moment,
@@ -433,13 +432,11 @@ pub struct Waiting {
 /// The maximum number of requests and files that a [`Waiting`] lists.
 pub const LISTED: usize = 3;
 
-/// The state that all clones of a [`Progress`] share.
 #[derive(Debug, Default)]
 struct ProgressState {
     /// The number of the latest request or file.
     last_number: u64,
-    /// The requests and files that are awaited now. The one with the lowest number has been awaited
-    /// for the longest time.
+    /// The requests and files that are awaited now.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     attempts: usize,

@@ -178,8 +178,7 @@ impl Agent {
         distribute(grouped, answered)
     }
 
-    /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent,
-    /// or `None` for a locator that the agent supports.
+    /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
@@ -263,7 +262,7 @@ impl Agent {
 
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent. An error that isn't an outage is returned unchanged.
+/// agent.
 fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {

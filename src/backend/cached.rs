@@ -324,8 +324,7 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
 /// denied or absent. If a fallback region says so, only the replica there is affected, and the
-/// entry is removed only if its answer came from that region. `entry` is `None` if no entry could
-/// be read.
+/// entry is removed only if its answer came from that region.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();

@@ -79,9 +79,8 @@ impl LocalFile {
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`, or `None` if no id is
-    /// similar. Tries the last name first, because the earlier names can be a whole ARN, or end
-    /// with AWS's random characters.
+    /// Returns the id in the file that is most similar to one of `names`. Tries the last name
+    /// first, because the earlier names can be a whole ARN, or end with AWS's random characters.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let keys = self.secrets.keys().map(String::as_str);
@@ -98,8 +97,7 @@ impl LocalFile {
         None
     }
 
-    /// Returns a document with the current values of the parameters below a path, or `None` if
-    /// there aren't any.
+    /// Returns a document with the current values of the parameters below a path.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));

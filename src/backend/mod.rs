@@ -41,9 +41,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
-    /// backend. What the agent can read depends on the profile, so if `plan` has any locators, this
-    /// reads AWS's configuration files. Doesn't send a request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it. What the agent can read
+    /// depends on the profile, so if `plan` has any locators, this reads AWS's configuration files.
+    /// Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -101,9 +101,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]), or `None` if it isn't
-    /// known. Always returns `None` with `--local`, and with the agent. The agent has its own
-    /// credentials, and the identity of its fallback isn't reported either. Doesn't send a request.
+    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Always returns `None`
+    /// with `--local`, and with the agent. The agent has its own credentials, and the identity of
+    /// its fallback isn't reported either. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

@@ -376,7 +376,7 @@ impl Fetching<'_> {
 }
 
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
-/// next to the first declaration, or in the working directory if no entry is declared. Each such
+/// next to the latest declaration, or in the working directory if no entry is declared. Each such
 /// failure then advises the use of this file, if there is one.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();

@@ -57,8 +57,8 @@ pub trait Reporter {
         failures.print()
     }
 
-    /// Returns the pipe or connection on which somebody waits for the result, or `None` if there
-    /// isn't one. When its other end closes, this process ends.
+    /// Returns the pipe or connection on which somebody waits for the result. When its other end
+    /// closes, this process ends.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
@@ -75,9 +75,9 @@ impl Reporter for Notifier {
 }
 
 /// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
-/// [`run_with`] does, with the options from the command line and from variables. For example,
-/// `--timeout` limits the time for reading a declaration. Once `work` has read the declarations,
-/// `prepare` resolves the options again, together with the options in the declarations.
+/// [`run_with`] does, with the options from the command line and from variables. Once `work` has
+/// read the declarations, `prepare` resolves the options again, together with the options in the
+/// declarations.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -152,8 +152,7 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
-/// counts from the creation of the deadline.
+/// Applies the options for messages and the deadline (`--timeout` and `--wait`).
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {

@@ -57,8 +57,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem of a variable whose request for `id` has failed with this error, or `None`
-/// if `id` is not a reference.
+/// Returns the problem of a variable whose request for `id` has failed with this error.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id)
@@ -71,7 +70,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
 /// The status, the headers and the body of a response.
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
-/// Splits `data` into status, headers and body. Returns `None` if it doesn't have this form.
+/// Splits `data` into status, headers and body.
 fn parts(data: &[u8]) -> Option<Parts<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -90,7 +89,7 @@ fn parts(data: &[u8]) -> Option<Parts<'_>> {
     }
 }
 
-/// Splits bytes at their first line feed. Returns `None` if there isn't one.
+/// Splits bytes at their first line feed.
 fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((&text[..end], &text[end + 1..]))
@@ -122,7 +121,7 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
 /// A JSON object whose values are only parsed when they are needed, so any type is possible.
 type RawObject<'a> = HashMap<String, &'a RawValue>;
 
-/// Returns the value of a key, or `None` if the key is missing or its value has a different type.
+/// Returns the value of a key, if it has the type `T`.
 fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }

@@ -108,8 +108,7 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Returns the plan of a reference with this KEY, and the selector of the reference. The result is
-/// `None` if the reference is malformed.
+/// Returns the plan of a reference with this KEY, and the selector of the reference.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference

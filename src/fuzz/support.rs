@@ -80,8 +80,7 @@ pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
     problems.into_iter().map(|(_, problem)| problem).collect()
 }
 
-/// Resolves a plan with one variable, and returns its value. Returns `None` if the value is
-/// missing. Every secret has the value `body`.
+/// Resolves a plan with one variable, and returns its value. Every secret has the value `body`.
 ///
 /// Asserts that there is either a value or an error with a message.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {

@@ -186,7 +186,6 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
 }
 
 /// Returns the error about a file that isn't a .env file: JSON, a declaration or other YAML.
-/// Returns `None` for any other file.
 ///
 /// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
 /// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
@@ -331,8 +330,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 
 /// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
 /// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
-/// may be secret. `app` is the secret's alias in the warning. The result is `None` if the value
-/// doesn't refer to such a variable.
+/// may be secret. `app` is the secret's alias in the warning.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = variable.text();
     // The set sorts the parts by their positions in the value.
@@ -445,7 +443,7 @@ impl<'t> DotenvReader<'t> {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// Reads the value after `=`. The result is `None` if the quote of the value is never closed.
+    /// Reads the value after `=`.
     fn read_value(&mut self) -> Option<DotenvValue> {
         let before = self.rest.len();
         self.skip(is_blank);

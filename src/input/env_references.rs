@@ -107,7 +107,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Returns the mistake in a value that looks like a reference but isn't one: an ARN in quotes or
-/// spaces, a reference of another tool, or `ssm:/NAME`. Returns `None` for any other value.
+/// spaces, a reference of another tool, or `ssm:/NAME`.
 fn misread_reference(text: &str) -> Option<Defect> {
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
@@ -127,8 +127,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
     ))
 }
 
-/// Returns the entry for a variable whose value contains a reference. The result is `None` for any
-/// other variable, which the command inherits unchanged.
+/// Returns the entry for a variable whose value contains a reference.
 ///
 /// # Errors
 /// When the reference is malformed, or when the variable can't get a value from a secret. A value

@@ -32,8 +32,7 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file with the most similar name in the directory of `path`. The result
-/// is `None` if none of the names is similar, or if the directory can't be read.
+/// Returns the path of the file with the most similar name in the directory of `path`.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
@@ -144,7 +143,7 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
 ];
 
 /// Returns the tool that encrypted a file or the values in it, and the command that decrypts the
-/// file, without the path, if such a command exists. Returns `None` if nothing is encrypted.
+/// file, without the path, if such a command exists.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
     // UTF-8 text can't begin with such a byte.

@@ -68,7 +68,6 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
-    /// Returns the entries of a mapping, or `None` for any other node.
     pub fn entries(&self) -> Option<&[(Key, Self)]> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
@@ -76,7 +75,6 @@ impl Node {
         Some(entries)
     }
 
-    /// Returns the value of a key, or `None` if the node isn't a mapping with this key.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)
@@ -496,7 +494,7 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
 }
 
 /// Returns the error for the first line that Git has written into the file because a merge had a
-/// conflict, or `None` if there isn't one.
+/// conflict.
 fn conflict_error(text: &str) -> Option<SyntaxError> {
     let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
     let above = text.lines().position(|line| marker.is_match(line))?;
@@ -505,8 +503,8 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the error for the first JavaScript comment in a JSON file, or `None` if there isn't one.
-/// Inside quotes, `//` and `/*` don't begin a comment.
+/// Returns the error for the first JavaScript comment in a JSON file. Inside quotes, `//` and `/*`
+/// don't begin a comment.
 fn comment_error(text: &str) -> Option<SyntaxError> {
     let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();

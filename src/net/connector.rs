@@ -243,7 +243,7 @@ impl fmt::Display for Proxy {
 
 impl Proxy {
     /// Adds the remedy to an outage, unless it already has one: correct the variable, or reach `to`
-    /// without the proxy. Leaves any other failure unchanged.
+    /// without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let (variable, advice) = (self.variable, advice_without_proxy(to));
         failure.or_outage_help(format!("correct {variable}, or {advice}"))
@@ -251,7 +251,7 @@ impl Proxy {
 
     /// If a TLS handshake with the proxy has failed, sets the remedy to write `http://` instead of
     /// `https://`, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't speak
-    /// TLS, the failure becomes a refusal. Leaves any other failure unchanged.
+    /// TLS, the failure becomes a refusal.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -313,8 +313,7 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request, or `None` for a direct connection. Keeps the proxy's
-    /// password out of messages.
+    /// Returns the proxy for a request. Keeps the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -356,7 +355,7 @@ fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
 
 /// Keeps the token in an authorization header out of messages. If the token is a user name and a
 /// password in base64 (Basic), also keeps the password out. The scheme before the token may be
-/// missing. Does nothing without a header.
+/// missing.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;

@@ -112,8 +112,7 @@ impl FetchError {
 
     /// Turns the failure of a host that doesn't speak TLS into a refusal, with the remedy to write
     /// `http://`. A later attempt can't succeed, because the user has named this host in `setting`.
-    /// Without such a setting, a captive portal may have answered instead of AWS. Any other failure
-    /// is returned unchanged.
+    /// Without such a setting, a captive portal may have answered instead of AWS.
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -167,8 +166,7 @@ impl FetchError {
         error
     }
 
-    /// Adds the remedy to an outage, unless the outage already has one. Leaves any other failure
-    /// unchanged.
+    /// Adds the remedy to an outage, unless the outage already has one.
     pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());

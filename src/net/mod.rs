@@ -151,8 +151,7 @@ const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client, which doesn't have any connections yet. The two limits are
-    /// [`Connector::limit`] and [`Self::read_limit`].
+    /// Creates a client. The two limits are [`Connector::limit`] and [`Self::read_limit`].
     pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.

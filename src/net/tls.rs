@@ -115,8 +115,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
     builder.build().map_err(unusable)
 }
 
-/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
-/// it isn't an error if one of several directories is missing.
+/// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
+/// directories is missing.
 ///
 /// # Errors
 /// When no root can be read.

@@ -55,7 +55,7 @@ pub fn policy(
 
 /// The identity whose policy is printed.
 struct PolicyOwner<'a> {
-    /// The role that `--for-role` names, or `None` without this option.
+    /// The role that `--for-role` names.
     named: Option<&'a Arn>,
     /// True if this is the caller, which reads the locators without a role. `--for-role` may name
     /// the caller's own role.

@@ -491,7 +491,7 @@ async fn read_in_region(
 
 /// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
 /// authorized …`. This may send a request to STS. If AWS refused the credentials, the error says
-/// which ones and where they come from. Any other error is returned unchanged.
+/// which ones and where they come from.
 async fn explained(
     session: &Session,
     request: &Request,

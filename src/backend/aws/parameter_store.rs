@@ -268,8 +268,7 @@ impl Parameter {
     }
 
     /// True if the response is about the parameter `id`: it has a name or an ARN, and neither
-    /// belongs to a different parameter. Leading slashes don't matter. A secret that is read
-    /// through Parameter Store may be returned with the secret's own name or ARN.
+    /// belongs to a different parameter. Leading slashes don't matter.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
@@ -329,7 +328,7 @@ pub fn bare_name(name: &str) -> &str {
 }
 
 /// Returns the name of the secret that Parameter Store reads for a parameter below
-/// `/aws/reference/secretsmanager/`. Returns `None` for any other parameter.
+/// `/aws/reference/secretsmanager/`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {

@@ -51,7 +51,6 @@ pub async fn get_secret(
     Ok(document)
 }
 
-/// The input of GetSecretValue.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueRequest<'a> {

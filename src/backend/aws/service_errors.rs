@@ -212,8 +212,8 @@ impl<'a> ServiceError<'a> {
 }
 
 /// Returns the remedy if a policy explicitly denies the request, or if a policy other than the
-/// caller's own doesn't allow it. Otherwise, returns `None`. AWS's message names the policy (IAM
-/// User Guide, "Troubleshoot access denied error messages").
+/// caller's own doesn't allow it. AWS's message names the policy (IAM User Guide, "Troubleshoot
+/// access denied error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.

@@ -64,7 +64,7 @@ pub struct Session {
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
-    /// The codes that the user has typed. The key is the serial number of the MFA device.
+    /// The codes that the user has typed.
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
@@ -81,8 +81,8 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
     /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
-    /// `codes`, and adds it there. Waits for the user without a time limit. If the user doesn't
-    /// type a code, every request fails for lack of credentials.
+    /// `codes`, and adds it there. If the user doesn't type a code, every request fails for lack of
+    /// credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -271,8 +271,7 @@ impl Session {
     }
 
     /// If `error` means that AWS refused the credentials for a role or, without a role, the base
-    /// credentials, returns an error that says where these credentials come from. Returns any other
-    /// error unchanged.
+    /// credentials, returns an error that says where these credentials come from.
     pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -306,8 +305,7 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// Returns `None` if these credentials weren't found. The provider is always that of the base
-    /// credentials. Doesn't send a request.
+    /// The provider is always that of the base credentials. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -328,7 +326,7 @@ impl Session {
     /// role. Without a role, the text names the origin of the credentials instead.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if there is neither a role nor credentials.
+    /// apply to it.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;

@@ -70,8 +70,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Notes that the command has the latest values: it was just started with them, or a poll has
-    /// found the same values, perhaps with new version ids. Without latest values, changes nothing.
+    /// Notes that the command has the latest values, which may be the same values with new version
+    /// ids. Without latest values, changes nothing.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -338,8 +338,7 @@ struct Change<'a> {
     labels: Vec<String>,
 }
 
-/// The labels of the values that differ from the command's, and their secrets. Both are empty if no
-/// value differs.
+/// The labels of the values that differ from the command's, and their secrets.
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,

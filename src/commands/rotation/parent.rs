@@ -103,7 +103,7 @@ struct Parent<'a> {
     trials: Trials<'a>,
     signals: Signals,
     job: Job,
-    /// The time at which the timer elapses, or `None` if it isn't set.
+    /// The time at which the timer elapses.
     timer: Option<Instant>,
     /// The time before which no poll may begin.
     earliest_poll: Instant,
@@ -463,7 +463,7 @@ impl Trials<'_> {
 
     /// Acts on the end of a trial whose gate was opened. Unless a delivery has failed, notes that
     /// the command has the latest values. Prints what has happened to the command. Returns the
-    /// event that follows from a delivery, and `None` for the other tasks.
+    /// event that follows from a delivery.
     fn note_end(&mut self, task: Task) -> Option<Event> {
         self.process = None;
         // If execve had failed, a different message would have followed `Placed`.
@@ -489,7 +489,7 @@ impl Trials<'_> {
     }
 
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
-    /// the trial, and `None` for any other child.
+    /// the trial.
     ///
     /// First receives the trial's last messages. They decide the event if the values are unchanged
     /// or, with `signal=NAME`, if the gate was opened. Otherwise, the poll has failed.

@@ -170,7 +170,7 @@ impl Subcommand {
             .defer(with_arguments)
     }
 
-    /// Returns the purpose of the subcommand, which is the first line of its help.
+    /// Returns the purpose: the first line of the help.
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
     }
@@ -189,11 +189,10 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word that clap would misread, or `None` for any other word. `number`
-/// is the word's position, from 1. A misread word can be several arguments in one: `"-f app.yaml"`
-/// would be `-f` with the value " app.yaml". Or it can be a long option, ours or another tool's,
-/// with only one hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as
-/// `-h`.
+/// Returns the problem for a word that clap would misread. `number` is the word's position, from 1.
+/// A misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space
+/// before the value. Or it can be a long option, ours or another tool's, with only one hyphen:
+/// `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");

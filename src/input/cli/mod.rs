@@ -299,8 +299,7 @@ impl Inputs {
         inputs
     }
 
-    /// Reads what all inputs have in common: the options, and which declarations to read. A
-    /// subcommand whose entries are all in declarations needs nothing else.
+    /// Reads what all inputs have in common: the options, and which declarations to read.
     fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
@@ -492,8 +491,8 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     paths.collect()
 }
 
-/// Returns the warning about a variable that doesn't set any of the [`OPTIONS`], or `None` if its
-/// name is right or doesn't look like one of these mistakes:
+/// Returns the warning about a variable that doesn't set any of the [`OPTIONS`], if its name looks
+/// like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - an option of another tool
@@ -518,7 +517,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     Some(format!("secrets-exec ignores {name}: use {instead}"))
 }
 
-/// Takes the values of an option out of `matches`. The list is empty if the option isn't given.
+/// Takes the values of an option out of `matches`.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }

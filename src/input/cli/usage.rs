@@ -21,7 +21,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
-/// Turns clap's error about these arguments into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
@@ -69,8 +68,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of this kind that clap has added to an error. The result is empty if
-/// there isn't one.
+/// Returns the first text of this kind that clap has added to an error, or an empty text.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -130,8 +128,7 @@ impl Line<'_> {
     }
 
     /// Returns the value of an option, which may be another tool's. The result is `None` if the
-    /// line doesn't have the option, if the option is followed by a different one, or if messages
-    /// may not show the value.
+    /// option is followed by a different one, or if messages may not show the value.
     fn value_of(&self, option: &str) -> Option<&str> {
         let value = self.word_after(option)?;
         (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
@@ -203,7 +200,7 @@ impl Line<'_> {
     }
 
     /// Returns an example with the user's declaration instead of a variable. The example doesn't
-    /// change for a launch, or if the line doesn't have a declaration.
+    /// change for a launch.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
         match file.filter(|_| self.subcommand.is_some()) {
@@ -313,7 +310,6 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -361,9 +357,9 @@ impl Line<'_> {
     }
 
     /// Returns the help for an option of another tool: what replaces it. `value` is the option's
-    /// value, or `…`. The result is `None` for any other option, for one that probably belongs to
-    /// the program that is started, for a declaration that is given as a .env file, and if the
-    /// subcommand doesn't have the replacing option.
+    /// value, or `…`. The result is `None` for an option that probably belongs to the program that
+    /// is started, for a declaration that is given as a .env file, and if the subcommand doesn't
+    /// have the replacing option.
     fn replacement(&self, option: &str, value: &str) -> Option<String> {
         let ours = replacement(option)?;
         let word = self.word_after(option).unwrap_or_default();
@@ -394,7 +390,7 @@ impl Line<'_> {
 
     /// Returns our option that an unknown one probably means. Its name is similar, or has a part
     /// that begins with the unknown name, as in `--kms` for `--kms-key`. Or its name is the value:
-    /// `check --output json` means `--json`. The result is `None` without such an option.
+    /// `check --output json` means `--json`.
     fn similar_option(&self, option: &str, value: &str) -> Option<&str> {
         // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
@@ -525,7 +521,7 @@ impl Line<'_> {
     }
 
     /// Returns the problem for the word with this number if it is an option's second value, as in
-    /// `--timeout 5 min` and `-e PASSWORD= prod/db:password`. Returns `None` for any other word.
+    /// `--timeout 5 min` and `-e PASSWORD= prod/db:password`.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
@@ -578,8 +574,7 @@ fn is_yaml(file: &str) -> bool {
 }
 
 /// Returns what an option accepts, such as `a duration with a unit`. This is the error of the
-/// option's parser for an empty text, which no option accepts. The result is `None` if the option
-/// doesn't have a value, or isn't in the table of options.
+/// option's parser for an empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -632,7 +627,6 @@ fn variable_for(reference: &str) -> Option<String> {
 }
 
 /// Returns the problem for a reference, or a variable and its reference, without an option.
-/// `number` is the word's position, from 1. Returns `None` for any other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),

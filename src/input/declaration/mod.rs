@@ -74,8 +74,7 @@ pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections
 }
 
 impl Declarations {
-    /// Adds what the next declaration sets, and its errors. If `text` is an error, adds only this
-    /// error.
+    /// Adds what the next declaration sets, and its errors.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         match text {
             Ok(text) => {
@@ -111,8 +110,7 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
 }
 
 /// Returns the help for a path that can't be read because it is a directory with secrets-exec.yaml,
-/// a list of files, or the value of a different option, as in `--file KEY=prod/tls:key`. The result
-/// is `None` for any other path.
+/// a list of files, or the value of a different option, as in `--file KEY=prod/tls:key`.
 fn unreadable_path_help(path: &Path) -> Option<String> {
     if let Some((name, reference)) = path.to_str()?.split_once('=')
         && is_name(name)
@@ -161,8 +159,7 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
-/// has named `files`. The result is `None` if there isn't such a declaration, or if it can't be
-/// opened or is one of `files`.
+/// has named `files`. The result is `None` if the declaration can't be opened or is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -172,8 +169,7 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. The help names the declaration
 /// in a directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. The result is `None` without any of these files. A file for `--local` isn't
-/// suggested.
+/// declaration. A file for `--local` isn't suggested.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -254,8 +250,7 @@ pub fn parse_declaration(
 }
 
 /// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
-/// whose keys are the names of secrets. Returns what the file is, and the help, or `None` for any
-/// other file.
+/// whose keys are the names of secrets. Returns what the file is, and the help.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let members = node.entries()?;
     let has_key = |key: &str| node.value_of(key).is_some();
@@ -286,8 +281,8 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
 }
 
-/// Reads the sections of a declaration from its tree. Returns the options under `defaults`, and the
-/// entries and aliases. For a file of a different kind, adds a mistake, and returns empty values.
+/// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
+/// mistake, and returns empty values.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,

@@ -167,8 +167,8 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake with `help`, and returns no entries. For text such as `NAME:value`, the
-    /// mistake is the missing space instead.
+    /// adds a mistake with `help`. For text such as `NAME:value`, the mistake is the missing space
+    /// instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
@@ -324,13 +324,13 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
-    /// not `expected`, and returns `None`.
+    /// not `expected`.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
     /// Returns the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
-    /// returns `None`, adds the mistake that the node is not `expected`, and returns `None`.
+    /// returns `None`, adds the mistake that the node is not `expected`.
     pub fn expect_parsed<T>(
         &self,
         expected: &str,
@@ -345,7 +345,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
-    /// `expected`, with `help`, and returns `None`.
+    /// `expected`, with `help`.
     pub fn expect_list(&self, expected: &str, help: Option<&str>) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, help);
@@ -355,16 +355,14 @@ impl<'a> Item<'a> {
         Some(items.collect())
     }
 
-    /// Returns the items of a list of strings. Adds a mistake, and returns `None`, if the node is
-    /// not a list or an item is not text.
+    /// Returns the items of a list of strings. If an item is not text, adds a mistake, and returns
+    /// `None`.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings", None)?;
         let texts = items.iter().map(|item| item.expect_text(TEXT));
         texts.map(|text| text.map(str::to_owned)).collect()
     }
 
-    /// Returns the value of a boolean. If the node is not a boolean, adds a mistake, and returns
-    /// `None`.
     pub fn expect_boolean(&self) -> Option<bool> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
@@ -378,7 +376,7 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds a mistake at this node, and returns `None`.
+    /// valid, adds a mistake at this node.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
@@ -419,9 +417,9 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the value of a key, and returns what `parse` makes of its text. Returns `None`
-    /// without the key. If the value isn't text, or if `parse` returns `None`, adds the mistake
-    /// that the value isn't `expected`, and returns `None`.
+    /// Takes out the value of a key, and returns what `parse` makes of its text. If the value isn't
+    /// text, or if `parse` returns `None`, adds the mistake that the value isn't `expected`, and
+    /// returns `None`.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,
@@ -520,7 +518,6 @@ impl SourceFile {
 }
 
 /// Returns the note about other entries with the same mistake: `the same applies to A, B and C`.
-/// Returns `None` if there aren't any.
 fn same_mistake_note(others: &[String]) -> Option<String> {
     let (last, first) = others.split_last()?;
     Some(match first.is_empty() {
@@ -530,8 +527,8 @@ fn same_mistake_note(others: &[String]) -> Option<String> {
 }
 
 /// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`. Returns `None` for a key that no level has. A `region` in an entry belongs in an
-/// alias, because under `defaults`, it would apply to all entries.
+/// "defaults"`. A `region` in an entry belongs in an alias, because under `defaults`, it would
+/// apply to all entries.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
     let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));

@@ -126,7 +126,7 @@ fn label(item: Item<'_>) -> Option<String> {
 }
 
 /// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
-/// mistake. The result is `None` without a valid role.
+/// mistake.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -521,7 +521,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text. Messages call the allowed value `expected`. The result is `None` after a mistake.
+/// text. Messages call the allowed value `expected`.
 fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     // An empty text gets the error of `Reference::parse`.

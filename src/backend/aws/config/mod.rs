@@ -184,7 +184,6 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
     }
 
-    /// Returns the default region, if one is configured.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref().map(|(region, _)| region)
     }
@@ -328,7 +327,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
 /// Returns the advice to correct a misspelling ([`Profiles::spelling_advice`]) or, if nothing
 /// chooses a profile, to choose one. If the region is missing, only profiles with a region are
-/// named. Returns `None` if neither would help.
+/// named.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
@@ -402,8 +401,8 @@ ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executi
 KUBERNETES_SERVICE_HOST => give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn
 AWS_LAMBDA_RUNTIME_API => don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
 
-/// Reads the default region. Returns it together with the option, variable or file that names it.
-/// Adds an error for each invalid value.
+/// Reads the default region, and which option, variable or file names it. Adds an error for each
+/// invalid value.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {

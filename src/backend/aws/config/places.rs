@@ -77,16 +77,15 @@ impl<'a> Places<'a> {
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Returns the value of a setting in the profile, or `None` if there isn't a profile or the
-    /// setting is unset or invalid. An invalid value adds an error.
+    /// Returns the value of a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
         parsed.map_err(|error| self.errors.push(error)).ok()?
     }
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
-    /// the variable AWS_ENDPOINT_URL_SSM, this is the `endpoint_url` below `ssm`. Returns `None` if
-    /// it isn't set or isn't valid. An invalid URL adds an error.
+    /// the variable AWS_ENDPOINT_URL_SSM, this is the `endpoint_url` below `ssm`. An invalid URL
+    /// adds an error.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
@@ -260,7 +259,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting, or `None` if it isn't set.
+    /// Returns the parsed value of a setting.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -342,8 +341,7 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice about one of two mistakes in the spelling of the profile `name`, or
-    /// `None` without such a mistake:
+    /// Returns the advice about one of two mistakes in the spelling of the profile `name`:
     ///
     /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
     ///   if all profiles have such a header, the advice is to remove the word `profile`.

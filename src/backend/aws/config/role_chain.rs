@@ -173,8 +173,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that is in the profile itself, not in a different profile.
-/// Returns `None` if the profile doesn't have one.
+/// Returns the source of credentials that is in the profile itself.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.

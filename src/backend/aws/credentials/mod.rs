@@ -331,7 +331,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 
 /// Makes a failure of the profile's source end the search, because the profile is configured. A
 /// failure after which the next provider would be asked is replaced by one without a remedy. If the
-/// source hasn't answered, it is asked again first. Any other failure is returned unchanged.
+/// source hasn't answered, it is asked again first.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -131,8 +131,7 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire. Returns `None` if the output isn't a
-/// valid [`ProcessOutput`].
+/// program wrote it, or an empty text if they don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
@@ -147,7 +146,7 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
 }
 
 /// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
-/// optional. Returns `None` for any other text.
+/// optional.
 pub fn parse_time(text: &str) -> Option<SystemTime> {
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {

@@ -90,7 +90,7 @@ EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSe
 account token => start the pod again to get a new token
 CredentialsV2Request => start the task again";
 
-/// Returns the remedy for AWS's reason for refusing credentials, or `None` for an unknown reason.
+/// Returns the remedy for AWS's reason for refusing credentials.
 pub fn known_remedy(reason: &str) -> Option<String> {
     hint_of_rows(REMEDIES, reason, |_| true)
 }
@@ -125,7 +125,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
 }
 
 /// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one. Any
-/// other error, such as an outage, is returned unchanged. Does nothing if `help` is `None`.
+/// other error, such as an outage, is returned unchanged.
 pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
@@ -184,8 +184,7 @@ impl fmt::Display for CredentialsOrigin {
 
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Returns the sentence about an access key id and a secret access key that look swapped, or `None`
-/// if they don't.
+/// Returns the sentence about an access key id and a secret access key that look swapped.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
@@ -242,8 +241,7 @@ pub fn checked_credentials(
 }
 
 /// Returns what is wrong with a part of the credentials, as a predicate: a quote, base64, no text
-/// at all, a character that people overlook, or one that a header of a request can't have. Returns
-/// `None` if the part can be used.
+/// at all, a character that people overlook, or one that a header of a request can't have.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -258,8 +256,7 @@ fn credential_defect(text: &str) -> Option<String> {
 }
 
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
-/// ([`fault_and_remedy`]). Any other error is returned unchanged. If `credentials` is `None`,
-/// returns every error unchanged.
+/// ([`fault_and_remedy`]). If `credentials` is `None`, returns every error unchanged.
 ///
 /// The new error has a remedy only for credentials from variables or from a profile, because
 /// somebody may have copied them there.

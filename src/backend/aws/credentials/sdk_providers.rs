@@ -409,7 +409,6 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure of a request, or `None` if it has succeeded.
 fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     match response {
         Ok(response) if response.status().is_success() => None,
@@ -438,9 +437,8 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the HTTP status in an error from the SDK: that of a response that
-/// [`link_local_config`] has hidden, or the one in the error itself. Returns `None` if there was
-/// no response, or if the error doesn't have its status.
+/// Returns the HTTP status in an error from the SDK: that of a response that [`link_local_config`]
+/// has hidden, or the one in the error itself.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);

@@ -274,7 +274,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret. Returns `None` if the token isn't a JWT with these claims.
+/// They aren't secret.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
