@@ -268,7 +268,8 @@ impl Parameter {
     }
 
     /// True if the response is about the parameter `id`: it has a name or an ARN, and neither
-    /// belongs to a different parameter. Leading slashes don't matter.
+    /// belongs to a different parameter. Leading slashes don't matter. A secret that is read
+    /// through Parameter Store may be returned with the secret's own name or ARN.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }

@@ -64,7 +64,7 @@ pub struct Session {
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
-    /// The codes that the user has typed.
+    /// The codes that the user has typed, each under the serial number of its MFA device.
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
@@ -81,8 +81,8 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
     /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
-    /// `codes`, and adds it there. If the user doesn't type a code, every request fails for lack of
-    /// credentials.
+    /// `codes`, and adds it there. Waits for the user without a time limit. If the user doesn't
+    /// type a code, every request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would

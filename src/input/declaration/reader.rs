@@ -355,8 +355,8 @@ impl<'a> Item<'a> {
         Some(items.collect())
     }
 
-    /// Returns the items of a list of strings. If an item is not text, adds a mistake, and returns
-    /// `None`.
+    /// Returns the items of a list of strings. If the node isn't a list, or if an item isn't text,
+    /// adds a mistake, and returns `None`.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings", None)?;
         let texts = items.iter().map(|item| item.expect_text(TEXT));
@@ -527,7 +527,8 @@ fn same_mistake_note(others: &[String]) -> Option<String> {
 }
 
 /// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`. A `region` in an entry belongs in an alias, because under `defaults`, it would
+/// "defaults"`. Returns `None` if it doesn't belong anywhere. A key such as `region` can be in an
+/// alias and under `defaults`. For an entry, the alias is right, because under `defaults`, it would
 /// apply to all entries.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
