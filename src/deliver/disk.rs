@@ -110,7 +110,7 @@ pub struct Access {
 
 impl Access {
     /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
-    /// /etc/group.
+    /// /etc/group, or asks nscd.
     ///
     /// # Errors
     /// If the user or the group doesn't exist.
@@ -118,8 +118,8 @@ impl Access {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
-        // In the static binary, getpwnam(3) and getgrnam(3) don't load an NSS module, so they only
-        // read /etc/passwd and /etc/group.
+        // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module. They read
+        // /etc/passwd and /etc/group and, for a name that isn't there, ask nscd if it is running.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
         let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;

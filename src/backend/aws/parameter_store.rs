@@ -49,8 +49,8 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 ///
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
 /// AWS may also refuse the batch because one parameter does not exist. In these cases, the
-/// parameters are requested one by one, so that each gets its own result. They are not requested at
-/// the same time, in order to keep the limit on requests in flight.
+/// parameters are requested one by one, so that each gets its own result. Each request waits for
+/// the one before it. Otherwise, there could be more requests in flight than the limit allows.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],

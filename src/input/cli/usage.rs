@@ -83,7 +83,7 @@ fn argument_name(argument: &str) -> &str {
     name.trim_matches(['<', '>'])
 }
 
-/// The arguments that clap could not parse, and clap's definitions of the commands.
+/// A command line that clap could not parse, and clap's definitions of the commands.
 struct Line<'a> {
     words: Vec<&'a str>,
     /// The subcommand that the first argument names. It is `None` for a launch.
@@ -174,10 +174,14 @@ impl Line<'_> {
         format!("--format {}", format.unwrap_or("shell"))
     }
 
-    /// Returns an example with the user's own reference and variable or, without a reference, the
-    /// user's declaration: `get --env KEY=prod/stripe:key` → `use secrets-exec get
-    /// prod/stripe:key`. For a path, which `get` can't read, the result is a command with `export`.
-    /// An example with a path only gets a parameter.
+    /// Replaces the sample reference in `example` with the user's own, and the sample variable with
+    /// the user's own: after `get --env KEY=prod/stripe:key`, the example `use secrets-exec get
+    /// prod/db:password` becomes `use secrets-exec get prod/stripe:key`. Without a reference of the
+    /// user, inserts the user's declaration.
+    ///
+    /// There are two exceptions. `get` can't read a path, so for a path, the result is an `export`
+    /// command. And a sample path of parameters is replaced only if the user's reference is in
+    /// Parameter Store.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.map(|row| row.id) == Some(SubcommandId::Migrate);
@@ -395,6 +399,8 @@ impl Line<'_> {
         // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let options = || self.command.get_arguments().filter_map(Arg::get_long);
+        // Too many options have a part that begins with one or two letters. An option of another
+        // tool has a meaning of its own: `get --key` doesn't mean `--key-exchange`.
         let may_be_part = name.len() > 2 && replacement(option).is_none();
         let has_part = |long: &str| long.split('-').any(|part| part.starts_with(name));
         let is_meant = |long: &&str| (may_be_part && has_part(long)) || *long == value;

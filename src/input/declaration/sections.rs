@@ -330,6 +330,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
+            // Messages about a name that may be a password keep the subject "this entry".
             let named_value = match quotable_name(name) {
                 Some(_) => value.named(target.to_string()),
                 None => value,

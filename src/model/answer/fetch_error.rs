@@ -353,8 +353,8 @@ pub struct CauseFacts {
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
-    /// The remedy for a failure with this cause that doesn't have a more specific one. May be
-    /// empty.
+    /// The remedy for a failure with this cause, unless the failure has a more specific remedy.
+    /// Empty if no remedy fits every such failure.
     pub remedy: &'static str,
 }
 

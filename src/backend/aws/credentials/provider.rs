@@ -202,10 +202,10 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 /// is `None` for credentials that come from STS, whose keys can't be swapped.
 ///
 /// # Errors
-/// When a part is empty, has a character that people overlook, or isn't valid in a header, because
-/// signing would panic on a line break. When a part was copied with quotes or in base64, or when
-/// the access key id may contain both keys. When the two keys look swapped, unless an endpoint is
-/// configured, because a simulation of AWS accepts any keys.
+/// When a part is empty, was copied with quotes or in base64, or has a character that people
+/// overlook. When a part isn't valid in a header: signing would panic on a line break, for example.
+/// When the access key id may contain both keys. When the two keys look swapped, unless an endpoint
+/// is configured, because a simulation of AWS accepts any keys.
 pub fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
