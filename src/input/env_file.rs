@@ -209,9 +209,9 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
 }
 
 /// Returns the warnings about values that contain `$`, which some readers of .env files expand. A
-/// value that needs a template or the text of a literal gets its own warnings, and one warning
-/// lists the other values. Templates are only suggested if the declaration is printed, because no
-/// other output has them.
+/// value with `${NAME}` gets its own warning if NAME is a literal, whose text should replace it, or
+/// if a template can insert NAME. One warning lists all other values. Templates are only suggested
+/// if the declaration is printed, because no other output has them.
 fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
     let prints_declaration = !arguments.values && !arguments.for_local;
     let (mut warnings, mut others) = (Vec::new(), Vec::new());

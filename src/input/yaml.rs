@@ -181,8 +181,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// copy is kept for the aliases of the anchor.
     ///
     /// # Errors
-    /// If there is an error within the node (only the first one), or if the node is nested too
-    /// deeply.
+    /// If there is an error within the node (only the first one), if the node is nested too deeply,
+    /// or if anchors and aliases copy too many nodes.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -314,11 +314,18 @@ fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxErro
 }
 
 /// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
-/// help shows the template, unless it has text that may be a password next to its expressions.
+/// help shows how to write the template, but leaves out its text if there may be a password next to
+/// its expressions. For a reference, the help only asks for quotes.
 fn unquoted_template_fault(line: &str) -> Fault {
-    // Expressions with only punctuation before each one. A port and the name of a database may
-    // follow: `{{ db.host }}:5432/app`. Any other text may be a password, so only the key is found.
-    let form = r"(?<key>\w+): *(?:(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+(?::\d{1,5})?(?:/[a-z]{1,15})*)[ ,}]*$|\{\{)";
+    let form = concat!(
+        r"(?<key>\w+): *(?:",
+        // Expressions with only punctuation before each one.
+        r"(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+",
+        // A port and the name of a database may follow: `{{ db.host }}:5432/app`.
+        r"(?::\d{1,5})?(?:/[a-z]{1,15})*)[ ,}]*$",
+        // Any other text may be a password, so only the key is found.
+        r"|\{\{)",
+    );
     let found = Regex::new(form).ok().and_then(|form| form.captures(line));
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 

@@ -214,7 +214,8 @@ impl Problem {
 
     /// Returns the headline of problems with the same reason that are about several secrets: `3
     /// secrets don't exist in us-east-1`, `access to 3 secrets was denied`. `secrets` is `3
-    /// secrets`. Only "does" has secrets as its subject, so only it becomes plural.
+    /// secrets`. Only "does" becomes plural: "can't" has the same form in the plural, and the
+    /// subject of "was denied" is the access.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.text.strip_prefix("does") {
             Some(rest) => self.headline(secrets, &format!("do{rest}")),

@@ -212,6 +212,7 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
+/// Returns the program of a command in double quotes, without what may be a password.
 pub fn quoted_program(command: &CommandLine) -> String {
     let shown = shown_program(&command.program().to_string_lossy());
     format!("\"{shown}\"")

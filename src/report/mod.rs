@@ -133,8 +133,8 @@ impl Report {
         records
     }
 
-    /// Returns the highest exit status of the problems. An empty report doesn't end anything, so
-    /// its status is that of a bug.
+    /// Returns the highest exit status of the problems. An empty report has the status of a bug,
+    /// because callers only ask a report with problems.
     pub fn exit_status(&self) -> u8 {
         let status = self.problems.iter().map(|problem| problem.status).max();
         status.unwrap_or_default() as u8

@@ -83,7 +83,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
 }
 
 /// Lets messages about an outcome show the names of its secrets that exist. The references to these
-/// secrets are shown, too, unless a label or the KEY may be a password.
+/// secrets are shown, too, unless the version or the KEY may be a password.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
     for reference in &mut outcome.reads {
         let exists = match fetched.get(&reference.locator) {
@@ -160,8 +160,10 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry, with the texts of secrets that `export` masks in logs: the
-    /// parts of the value that was resolved last.
+    /// Adds the outcome of an entry. The outcome also gets the texts of secrets in the entry's
+    /// value, which `export` masks in logs: `answers.parts`, because this value was resolved last.
+    /// Each call takes them out, so an entry that wasn't resolved doesn't get those of an earlier
+    /// one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -341,8 +343,8 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Returns a value that consists of text and of the values of references. Adds these values to
-    /// `parts`.
+    /// Returns a value that consists of text and of the values of references. Passes each of these
+    /// values to [`Self::add_part`].
     ///
     /// # Errors
     /// If a reference doesn't give a value. The list has every reason.

@@ -204,7 +204,7 @@ impl Parent<'_> {
     /// Sleeps until something happens, the timer elapses or the group has to be checked. Reaps
     /// children and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
-        // The command has ended, but processes in its group may still be running.
+        // After the command has ended, processes in its group may still be running.
         let awaits_group =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let signals = [self.signals.0.as_fd()].into_iter();

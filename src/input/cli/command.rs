@@ -75,8 +75,8 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// Returns the man page: the sections of a launch, a section for each subcommand with its own
-/// options, and the sections written by hand.
+/// Returns the man page: the sections about starting a program, one section about all subcommands
+/// and the options that only they have, and the sections written by hand.
 pub fn man_page() -> String {
     let mut page = Vec::new();
     // Writing to memory doesn't fail.

@@ -32,7 +32,7 @@ pub struct FetchFailure {
     pub local_file: Option<PathBuf>,
     /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time that secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
+    /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
     pub waited: Option<Duration>,
     /// The sources of the region and of the account, if the reference doesn't name them: `the
     /// region (from AWS_REGION) and the account`.

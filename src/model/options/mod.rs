@@ -248,12 +248,12 @@ impl TypedOptions {
         exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
-    /// Turns off each option that can't apply because of `higher`, which is a place with higher
-    /// precedence. On systems other than Linux, also turns off the options that need Linux. The
-    /// options that need an option are turned off together with it.
+    /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
+    /// On systems other than Linux, also turns off the options that need Linux. Turning off an
+    /// option also turns off the options that need it.
     ///
-    /// Adds a text about each option to `turned_off` or `ignored`. There is no text about `quiet`,
-    /// and none about an option that is turned off only because it needs another one.
+    /// Adds a text to `turned_off` or `ignored` for each option that is turned off, except for
+    /// `quiet`, and for options that are turned off only because they need another one.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {

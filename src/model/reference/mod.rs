@@ -475,15 +475,19 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        // KEY may be a part of a password, so the help repeats only a name or a valid JSONPath:
-        // `$password`, `$.hosts[]`, `$$.password`.
+        let is_path = |path: &str| JsonPath::parse(&format!("${path}")).is_some();
+        // KEY may be a part of a password, so the help repeats it only if it reads like a name, or
+        // if it is a valid JSONPath after a second `$`: `$password`, `$.hosts[]`, `$$.password`.
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
-            path if path.contains("[]") && reads_like_a_name(&path.replace("[]", "")) => {
+            path if path.contains("[]")
+                && reads_like_a_name(&path.replace("[]", ""))
+                && is_path(&path.replace("[]", "[0]")) =>
+            {
                 let path = path.replace("[]", "[0]");
                 format!("write ${path}, with the index of one element")
             }
-            path if key == format!("$${path}") && JsonPath::parse(&key[1..]).is_some() => {
+            path if key == format!("$${path}") && is_path(path) => {
                 format!("write ${path} (only systemd and Compose files need \"$$\")")
             }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),

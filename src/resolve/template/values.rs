@@ -406,7 +406,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 /// the width or precision in a format such as `%10000d`, or as the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
-    // In a format, the number can follow flags, as in `%-10000d` and `%(name)10000s`.
+    // In a format, flags or a name may come before the number: `%-10000d`, `%(name)10000s`.
     let (large_number, text) = match filter {
         "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
         "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),

@@ -348,8 +348,8 @@ impl Profiles {
     /// - If the profile has a setting with `key` in its name, but no `aws_access_key_id`, the
     ///   advice is to write `aws_access_key_id`.
     pub fn spelling_advice(&self, name: &str) -> Option<String> {
-        // The name that was meant by a header with the word `profile`. `split_header` also accepts
-        // `default`, which is right without the word.
+        // Returns `app` for the header `profile app`, and `None` for a header without the word. For
+        // `default`, `split_header` returns the header itself, which is right as it is.
         let intended_name = |header: &str| {
             let (kind, intended) = split_header(header)?;
             (kind == PROFILE && intended != header).then_some(intended)

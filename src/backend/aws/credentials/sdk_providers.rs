@@ -437,8 +437,9 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the HTTP status in an error from the SDK: that of a response that [`link_local_config`]
-/// has hidden, or the one in the error itself.
+/// Returns the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or
+/// of a response to the instance metadata client. Returns `None` for any other error, such as one
+/// without a response.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
