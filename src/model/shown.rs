@@ -416,9 +416,10 @@ fn without_credentials(text: &str) -> String {
 }
 
 /// Returns the forms in which a credential is searched for: its letters and digits, and those of
-/// its three encodings in base64. The encodings differ because zero, one or two bytes may be
-/// encoded together with the first bytes of the credential. Characters that also depend on other
-/// bytes are left out, and so are forms shorter than [`MIN_LETTERS`].
+/// its three encodings in base64. All other characters may be escaped in the text
+/// ([`without_credentials`]). The encodings differ because zero, one or two bytes may be encoded
+/// together with the first bytes of the credential. Characters that also depend on other bytes are
+/// left out, and so are forms shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {

@@ -518,8 +518,8 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, if a name in it may be a value, or if a segment can't be followed, such as
-/// `[*]`, an index of an object, or a name in a number.
+/// the path exists, if a name in it may be a value, or if a segment can't be followed: for example,
+/// `[*]`, an index where the JSON has an object, or a name where it has a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {

@@ -94,7 +94,8 @@ impl World {
                 ExitStatus::Exited(status)
             };
             events.extend([Event::Suspended(USR1), Event::Continued]);
-            // A command rarely ends by itself, so that histories have restarts.
+            // A command that was asked to end can end with any status. Any other command can only
+            // be killed. Otherwise, it would usually end by itself before a restart.
             if is_killed || !self.is_running() {
                 events.push(self.end(exit_status));
             }

@@ -180,7 +180,9 @@ impl InheritedSignals {
         }
     }
 
-    /// Sets the action of the signals to hold if this process is PID 1. Does nothing otherwise.
+    /// If this process is PID 1, sets the action of each signal in `to_hold`. Otherwise, does
+    /// nothing. The kernel drops a signal of PID 1 that is neither blocked nor handled, so
+    /// [`restore_signals`] sets a handler before it unblocks these signals.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.to_hold {

@@ -431,7 +431,7 @@ async fn read_with_failover(
     let _awaited = Vec::from_iter(requests.iter().map(awaits));
 
     let mut answers = RequestAnswers::with_capacity(requests.len());
-    // The outages of each unanswered request in the regions so far.
+    // For each request in `unanswered`, the regions that were tried so far, with their outages.
     let mut outages = vec![Vec::new(); requests.len()];
     let mut unanswered = requests;
     for (index, region) in regions.iter().enumerate() {

@@ -108,7 +108,10 @@ impl FetchFailure {
         self.local_file.is_none() && self.errors().any(has_answer)
     }
 
-    /// If `--wait` didn't help, the problem is temporary.
+    /// Returns the problem of an entry whose request for `reference` has failed: the error, the
+    /// most specific hint, and notes about the regions, the role and `--wait`. If the failure
+    /// proves that the secret exists, the problem shows the secret's name. If `--wait` didn't help,
+    /// the problem is temporary.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // Even if the secret exists, a field after its name may be a password.
@@ -127,8 +130,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // Only the literal hint has the label of the entry. The flag keeps this label from
-        // splitting a group of problems. Without any hint, the flag doesn't matter.
+        // The literal hint contains the label of the entry, so it differs between entries. The flag
+        // lets problems that differ only in this hint form one group.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));

@@ -41,7 +41,8 @@ use crate::model::mistakes::{
 };
 use crate::model::shown::{StandIn, is_quotable_value, reads_like_a_name};
 
-/// A reference as it was written, split into fields. SECRET hasn't been looked up.
+/// A reference as it was written, split into fields. If SECRET is an alias, it hasn't been replaced
+/// by the secret that it stands for.
 ///
 /// The printed form of a reference parses to the same reference again.
 #[derive(Clone, Debug, PartialEq)]
