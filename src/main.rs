@@ -29,7 +29,8 @@ mod aws_lc_memory {
         }
     }
 
-    /// Returns the layout of an allocation of this length, header included.
+    /// Returns the layout of an allocation. `length` includes the header. Returns `None` if the
+    /// length is so close to `isize::MAX` that no such layout exists.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }

@@ -344,10 +344,10 @@ fn unquoted_template_fault(line: &str) -> Fault {
     Fault::new("a value that starts with \"{{\" needs quotes").help(help)
 }
 
-/// Copies a node, and adds the number of its nodes to `copied_nodes`.
+/// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
 ///
 /// # Errors
-/// If too many nodes have been copied.
+/// If the total exceeds [`MAX_COPIED_NODES`]. The error is reported at `position`.
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {

@@ -228,22 +228,23 @@ impl Lookup<'_, '_> {
                 overridden.push((entry, holder));
                 continue;
             }
-            // An optional entry may be absent, and an object doesn't have claims of its own, so
-            // neither overrides anything here.
+            // An optional entry may be absent, so it doesn't override anything yet. For an object,
+            // `add` does nothing, because an object doesn't have claims of its own.
             if entry.on_missing != OnMissing::Optional {
                 self.claims.add(&entry.target, &entry.subject);
             }
             planned.extend(self.planned_entry(entry));
         }
 
-        // `check` sorts the entries of a layer by line, and keeps the order of the ids on one line
-        // and for entries without a line: as written, and the overridden entries last.
+        // The ids follow the order in which the entries are written, with the overridden entries
+        // last. `check` sorts by line, and uses the ids for entries on the same line or without
+        // one.
         let ids = planned.iter_mut().map(|entry| &mut entry.id);
         let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
         for (number, id) in ids.chain(overridden_ids).enumerate() {
             (id.layer, id.number) = (self.layer_number, number);
         }
-        // The latest object has the highest precedence.
+        // The objects come last, and the latest of them has the highest precedence.
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
         (planned, overridden)
@@ -409,23 +410,25 @@ impl Lookup<'_, '_> {
         misread.find_map(|expression| calculation_error(expression, self.aliases))
     }
 
-    /// Returns the error for a name in a template that isn't an alias.
+    /// Returns the error for a name in a template that isn't an alias, with the first help that
+    /// applies. The error quotes the name only if a help recognizes it, or if messages may show it.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
         // A suggestion compares all aliases, so only the first errors get one.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str);
 
-        // `{{ prod.db.host }}` has the id `prod/db` instead of its alias.
+        // `{{ prod.db.host }}` begins with the id of the alias `db`, `prod/db`, as if the slash
+        // were a dot.
         let folder = format!("{name}/");
         let aliases = self.aliases.iter();
         let in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
-        let mut ids = in_folder.map(|(alias, _)| format!("{name}.{alias}"));
+        let mut misplaced = in_folder.map(|(alias, _)| format!("{name}.{alias}"));
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early && ids.any(|id| template.text.contains(&id)) {
+        } else if is_early && misplaced.any(|text| template.text.contains(&text)) {
             format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")

@@ -223,8 +223,10 @@ impl Problem {
         }
     }
 
-    /// Returns the headline with this predicate, after `secret` if the headline names the secret.
-    /// The detail follows, unless it belongs after AWS's message.
+    /// Returns a headline. If the headline names the secret ([`About::before`]), it consists of the
+    /// text before the secret, `secret` and `predicate`. Otherwise, it is only `predicate`. The
+    /// detail comes at the end, unless there is a message from AWS, which the detail follows
+    /// instead.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

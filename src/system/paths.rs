@@ -294,9 +294,10 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
 
 /// Reads a symbolic link.
 ///
-/// macOS doesn't have O_PATH, so the owner is read first. Only a user with write access to the
-/// directory can replace the link between the two calls, and that user could replace everything in
-/// the directory anyway.
+/// macOS doesn't have O_PATH, so the owner and the target are read by two calls, and the link could
+/// be replaced between them. In a sticky directory such as /tmp, only the owner of the link, the
+/// owner of the directory and root can do that. In any other directory, a user who can replace the
+/// link can also replace the directory's other entries.
 ///
 /// # Errors
 /// If the name doesn't exist, isn't that of a link (ENOTDIR), or can't be read.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
-use crate::input::yaml::{Node, parse_yaml};
+use crate::input::yaml::{Key, Node, parse_yaml};
 use crate::model::entry::shell_quoted;
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
@@ -250,10 +250,40 @@ pub fn parse_declaration(
 }
 
 /// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
-/// whose keys are the names of secrets. Returns what the file is, and the help.
+/// whose keys are the names of secrets. Returns what the file is, and the help. Returns `None` if
+/// the file may be a declaration.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let members = node.entries()?;
+    let (first_key, _) = members.first()?;
     let has_key = |key: &str| node.value_of(key).is_some();
+    let foreign = foreign_file(has_key);
+    if foreign.is_some() {
+        return foreign;
+    }
+
+    // `env:{ A: prod/db }` is a key that contains a colon.
+    let begins_like = |key: &str| first_key.text.starts_with(&format!("{key}:"));
+    let mut sections = TOP_KEYS.split(' ');
+    let is_declaration = sections.any(|key| has_key(key) || begins_like(key));
+    // `--local` doesn't read standard input.
+    if is_declaration || path == Path::new("-") || !holds_secrets(members) {
+        return None;
+    }
+
+    let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
+    let name = shown_key.unwrap_or("prod/db");
+    let file = shell_quoted(&path.to_string_lossy());
+    let is_default = DEFAULT_NAMES.iter().any(|name| path == Path::new(name));
+    let help = match is_default {
+        true => format!("use --no-file --local {file} --env NAME={name}"),
+        false => format!("use --local {file}, and -f only with a declaration"),
+    };
+    Some(("a set of values", help))
+}
+
+/// True for keys and values like those of a file for `--local`: a key has a slash, as most names of
+/// secrets do, or the values are texts, at least one of which can only be a value.
+fn holds_secrets(members: &[(Key, Node)]) -> bool {
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());
     let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
@@ -262,23 +292,7 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
     let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
     let has_value = texts.iter().any(is_value) && !texts.iter().any(is_reference);
-    let has_secret_name = members.iter().any(|(key, _)| key.text.contains('/'));
-    let (first_key, _) = members.first()?;
-    // `env:{ A: prod/db }` is a key that contains a colon.
-    let begins_like = |key: &str| first_key.text.starts_with(&format!("{key}:"));
-    let mut sections = TOP_KEYS.split(' ');
-    let is_declaration = sections.any(|key| has_key(key) || begins_like(key));
-    // `--local` doesn't read standard input.
-    let is_for_local = (has_secret_name || has_value) && !is_declaration && path != Path::new("-");
-    let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
-    let name = shown_key.unwrap_or("prod/db");
-    let file = shell_quoted(&path.to_string_lossy());
-    let is_default = DEFAULT_NAMES.iter().any(|name| path == Path::new(name));
-    let local = match is_default {
-        true => format!("use --no-file --local {file} --env NAME={name}"),
-        false => format!("use --local {file}, and -f only with a declaration"),
-    };
-    foreign_file(has_key).or_else(|| is_for_local.then_some(("a set of values", local)))
+    has_value || members.iter().any(|(key, _)| key.text.contains('/'))
 }
 
 /// Reads the sections of a declaration from its tree. For a file of a different kind, adds a

@@ -367,7 +367,8 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
     // Hints with « and » are only for the reference of a failed request.
     let hint = hint.filter(|hint| is_shown && !hint.contains('«'))?;
-    // The rows are about one item of the list.
+    // The hint describes one item, such as `{ from: prod/app, prefix: APP_ }`. A section is a list,
+    // so brackets are added.
     Some(hint.replace('{', "[{").replace('}', "}]"))
 }
 

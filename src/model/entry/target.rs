@@ -397,9 +397,9 @@ impl Subject {
         }
     }
 
-    /// Returns the subject for messages about the secret of `reference`. Because the secret exists,
-    /// these messages may show a hidden reference, unless a field after the secret may be a
-    /// password.
+    /// Returns the subject for messages about the secret of `reference`, which must be known to
+    /// exist: the name of an existing secret isn't a password, so these messages may show a hidden
+    /// reference. The reference stays hidden if its version or its KEY may be a password.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();

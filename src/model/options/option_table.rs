@@ -51,7 +51,8 @@ pub enum Topic {
     Running,
 }
 
-/// The kind of value that an option takes. The text is the name of the value in `--help`.
+/// The kind of value that an option takes. The string in a variant is the placeholder for the value
+/// in `--help`, such as `FORMAT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// One piece of text.

@@ -211,7 +211,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_help = settings.metadata.may_exist;
     let again = if may_help { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // If no provider has a remedy, the report may advise the user to choose a profile.
+    // Without a more specific help, the report may use the failure's advice instead: to choose a
+    // profile, or to use a local file. `Unconfigured` allows that.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
