@@ -97,8 +97,8 @@ fn interpreter(file: &str) -> Option<&'static str> {
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
 }
 
-/// The problem has help only if access was denied (EACCES) and messages may show the whole path,
-/// which the help can repeat.
+/// Returns the problem for a file that exists but can't be executed. It has help only if access was
+/// denied (EACCES) and messages may show the whole path, which the help can repeat.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -122,8 +122,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
 }
 
-/// `search_path` is the PATH in which the command's name was looked up. `None` means that the
-/// command is a path, so PATH wasn't searched.
+/// Returns the problem for a command that doesn't exist. `search_path` is the PATH in which its
+/// name was looked up. `None` means that the command is a path, so PATH wasn't searched.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);

@@ -436,7 +436,8 @@ pub const LISTED: usize = 3;
 struct ProgressState {
     /// The number of the latest request or file.
     last_number: u64,
-    /// The requests and files that are awaited now.
+    /// The requests and files that are awaited now. The one with the lowest number has been awaited
+    /// for the longest time.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     attempts: usize,

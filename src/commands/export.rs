@@ -117,11 +117,13 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     }
     let by_user = output.map(|path| (path, NamedBy::User));
     let by_runner = || Some((inherited.non_empty("GITHUB_ENV")?.into(), NamedBy::Runner));
-    let text = "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
-    let help =
-        "name the file with --output FILE, or print only the masks with --format github-masks";
-    let unnamed = || Problem::usage(text).help(help);
-    let file = by_user.or_else(by_runner).ok_or_else(unnamed)?;
+    let Some(file) = by_user.or_else(by_runner) else {
+        let text =
+            "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
+        let help =
+            "name the file with --output FILE, or print only the masks with --format github-masks";
+        return Err(Problem::usage(text).help(help));
+    };
     Ok(Destination::Github(Some(file)))
 }
 

@@ -416,9 +416,10 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
         return Ok(request.unit.clone());
     }
 
-    let matches = |pattern: glob::Pattern| pattern.matches(&request.unit);
-    let is_match = |unit: &&str| parse_unit(unit).ok().flatten().is_some_and(matches);
-    let patterns = Vec::from_iter(units.iter().copied().filter(is_match));
+    let mut patterns = Vec::from_iter(units.iter().copied());
+    patterns.retain(
+        |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
+    );
     match &patterns[..] {
         [pattern] => Ok((*pattern).to_owned()),
         [] => {

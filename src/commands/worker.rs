@@ -152,7 +152,8 @@ pub fn run_with<T: Send>(
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
 }
 
-/// Applies the options for messages and the deadline (`--timeout` and `--wait`).
+/// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
+/// counts from the creation of the deadline.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {

@@ -78,6 +78,7 @@ impl DiskFile {
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
     /// to rename the file.
     pub fn rename_into_place(&mut self) -> Result<(), Problem> {
+        // Until the file is renamed, `name_to_remove` is the temporary name.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
@@ -212,6 +213,7 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(path)?;
+        // If the directory doesn't exist, the help shows this command.
         let directory = open_directory(parent, "mkdir -p")?;
         Ok(Self {
             path: path.to_owned(),

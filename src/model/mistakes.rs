@@ -156,7 +156,7 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
-/// Line feeds at the ends of the text don't count.
+/// Ignores line feeds at the ends of the text.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let is_multiline = text.trim().contains('\n');
     is_multiline.then(|| Fault::new("has several lines").help(remedy))

@@ -256,8 +256,9 @@ impl Lookup<'_, '_> {
         let source = self.planned_source(entry.source, &entry.subject)?;
         let is_required = entry.on_missing == OnMissing::Fail;
         if is_required && let Some(name) = source.empty_variable() {
-            let optional = "set optional: true in a declaration to start without the secret";
-            let help = format!("set {name}, or {optional}");
+            let help = format!(
+                "set {name}, or set optional: true in a declaration to start without the secret"
+            );
             let fault = Fault::new(format!("uses the variable {name}, which is empty"));
             self.refuse(&entry.subject, fault.help(help));
         }

@@ -334,12 +334,13 @@ fn caller_sentence(caller: &Caller) -> String {
     let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
     // An ARN has six fields. The last one is the name, such as `assumed-role/app/session`.
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
-    let unknown = "The caller is unknown, because STS didn't answer.";
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(
             "The caller is {name} in account {account}, using credentials from the {provider}."
         ),
-        None => format!("{unknown} The credentials come from the {provider}."),
+        None => format!(
+            "The caller is unknown, because STS didn't answer. The credentials come from the {provider}."
+        ),
     };
     escaped(&sentence) + "\n"
 }

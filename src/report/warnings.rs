@@ -55,9 +55,10 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
     /// PIPE_BUF (4,096 bytes) takes the line without blocking.
     const LONGEST: usize = 1_000;
-    let seconds = after.as_secs_f64();
-    let activity = format!("while it was waiting for {}", awaited_text(status));
-    let mut text = format!("{signal} ended secrets-exec after {seconds:.1}s, {activity}");
+    let (seconds, awaited) = (after.as_secs_f64(), awaited_text(status));
+    let mut text = format!(
+        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
+    );
     if let Some(why) = &status.reason {
         text += &format!("; the last error was: {why}");
     }
@@ -103,8 +104,9 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
             Some(variable) => (name, variable_help(variable, &plan.aliases)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
         };
-        let why = "which secrets-exec doesn't expand";
-        let text = format!("the value of {subject} contains ${{{name}}}, {why}");
+        let text = format!(
+            "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
+        );
         Record::warning(text).help(format!("to insert a variable, use `template`, and {help}"))
     })
 }
@@ -226,8 +228,9 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
 pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let path = subject.as_written(&path.display().to_string());
     let origin = &subject.origin;
-    let why = "so the value may stay there after the command ends";
-    let text = format!("\"{path}\" ({origin}) is on a disk, {why}");
+    let text = format!(
+        "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
+    );
     Record::warning(text).help("use a path on tmpfs, for example under /run")
 }
 

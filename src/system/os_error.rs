@@ -28,7 +28,8 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// `what` is the beginning of the message, such as `the file can't be written`.
+/// Returns the problem for a system call that failed. `what` is the beginning of the message, such
+/// as `the file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -37,7 +38,8 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// The help is the remedy for the path of the file, if there is one.
+/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
+/// is one.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let target = fs::read_link(&file).ok();

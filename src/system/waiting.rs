@@ -296,6 +296,7 @@ pub fn while_working<T: Send>(
 /// thread calls this, a held signal ends the process during the work. If another thread calls it,
 /// the main thread is waiting for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    // Signals are only held on Linux.
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");

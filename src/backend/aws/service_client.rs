@@ -208,9 +208,11 @@ impl Client {
     /// status is less than 500, the error is about the connection.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
-        let received = timeout(ATTEMPT_TIMEOUT, sending).await;
-        let late = || FetchError::late(host_and_port(&self.endpoint), ATTEMPT_TIMEOUT);
-        let (head, body) = match received.unwrap_or_else(|_| Err(late())) {
+        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
+            let host = host_and_port(&self.endpoint);
+            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
+        });
+        let (head, body) = match received {
             Ok(response) => response,
             // Boxed, so that the many requests that succeed don't reserve space for this future.
             Err(failure) => return Err(Box::pin(self.without_response(failure)).await),

@@ -156,8 +156,10 @@ impl Notices<'_> {
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
-                let (label, note) = (Label::Warning, record.help(help));
-                Record { label, ..note }
+                Record {
+                    label: Label::Warning,
+                    ..record.help(help)
+                }
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),
         }

@@ -282,7 +282,7 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
 }
 
 /// True for keys and values like those of a file for `--local`: a key has a slash, as most names of
-/// secrets do, or the values are texts, at least one of which can only be a value.
+/// secrets do, or all values are texts, and one of them can't be a reference.
 fn holds_secrets(members: &[(Key, Node)]) -> bool {
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());

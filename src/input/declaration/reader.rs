@@ -401,9 +401,10 @@ impl<'a> Fields<'a> {
         if self.item.is_whole_file {
             return Some(value.named(format!("{name:?}")));
         }
-        let mut item = value.named(&self.item.subject);
-        item.key = name;
-        Some(item)
+        Some(Item {
+            key: name,
+            ..value.named(&self.item.subject)
+        })
     }
 
     /// Takes out the value of a key that the mapping must have. `expected` describes the value. If

@@ -227,14 +227,16 @@ impl FailedRequest<'_> {
     /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
         let label = self.locator.store.label_noun();
-        Some(match &self.locator.version {
-            Version::Current => return None,
+        match &self.locator.version {
+            Version::Current => None,
             // The version may be a password, too.
-            _ if self.locator.is_hidden() => "no matching version".to_owned(),
-            Version::Stage(stage) => format!("no version with the {label} {stage:?}"),
-            Version::Id(id) => format!("no version {id}"),
-            Version::Both { stage, id } => format!("no version {id} with the {label} {stage:?}"),
-        })
+            _ if self.locator.is_hidden() => Some("no matching version".to_owned()),
+            Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
+            Version::Id(id) => Some(format!("no version {id}")),
+            Version::Both { stage, id } => {
+                Some(format!("no version {id} with the {label} {stage:?}"))
+            }
+        }
     }
 
     /// Returns the first hint that applies: one that depends on the request, the help of this

@@ -93,7 +93,7 @@ impl Entry {
     }
 }
 
-/// The source of an entry: of a single value, except for [`Source::Object`].
+/// The source of an entry's value or, for [`Source::Object`], of several variables.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
     Reference(R),

@@ -615,7 +615,7 @@ fn variable_value<'a>(
     }
 }
 
-/// `defect` must not quote the value.
+/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
     let fault: Fault = defect.into();
     fault.about(&format!("uses the variable {name}, whose value"))

@@ -160,8 +160,10 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        let errors = places.errors;
-        errors.is_empty().then_some(settings).ok_or(errors)
+        match places.errors.is_empty() {
+            true => Ok(settings),
+            false => Err(places.errors),
+        }
     }
 
     /// Sets the settings that can be in a variable or in the profile. Once the profile has been
@@ -208,7 +210,7 @@ impl Settings {
     }
 
     /// Checks the codes of the default region, of the fallback regions, and of the regions in
-    /// locators that are read from AWS's own endpoints. If there are no such locators, only refuses
+    /// locators that are read from AWS's own endpoints. If nothing is read from there, only refuses
     /// availability zones.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep

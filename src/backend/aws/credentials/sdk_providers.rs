@@ -302,7 +302,7 @@ pub async fn instance_region(
     let path = "/latest/meta-data/placement/region";
     let found = budget.retry(async || read_region(client.get(path).await));
     found.await.map_err(|error| {
-        // Outside EC2, there may be no response.
+        // Outside EC2, a response may never arrive.
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
