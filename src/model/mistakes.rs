@@ -117,6 +117,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
+    // This only saves time.
     if is_plain_ascii(text) {
         return None;
     }
@@ -457,10 +458,10 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let is_whole = compact.find("}}") == Some(compact.len().saturating_sub(2));
+    let is_whole = compact.starts_with(beginning) && compact.find("}}") == Some(compact.len() - 2);
     let help = match beginning {
         // GitHub replaces the whole reference with the value of a secret, not with its name.
-        "${{secrets." if compact.starts_with(beginning) && is_whole => {
+        "${{secrets." if is_whole => {
             "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),

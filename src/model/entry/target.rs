@@ -17,7 +17,6 @@ use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 
-/// The thing that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Env(EnvName),
@@ -353,7 +352,6 @@ pub enum SubjectKind {
     GetArgument,
 }
 
-/// The source of a value, as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(Arc<str>),
