@@ -388,8 +388,7 @@ const QUOTES: &str = "put the whole value in quotes";
 /// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause
 /// is one of the frequent mistakes.
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
-    let marker = scan.marker();
-    let position = position(marker.line(), marker.col());
+    let position = position(scan.marker().line(), scan.marker().col());
     // The parser may report such a mistake many lines later, so the whole file is searched.
     let not_yaml = conflict_error(text).or_else(|| comment_error(text));
     let known = not_yaml.or_else(|| overlooked_error(text, position.line));
@@ -429,7 +428,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
         ),
-        // A value can't start with this character: `@home`.
+        // A value can't start with this character: `@home`, `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName

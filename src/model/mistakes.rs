@@ -338,8 +338,8 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 /// If a file has a key in [`FILES`], returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
-    file.split_once(" = ")
-        .map(|(what, help)| (what, help.to_owned()))
+    let (what, help) = file.split_once(" = ")?;
+    Some((what, help.to_owned()))
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text

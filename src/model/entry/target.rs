@@ -28,7 +28,6 @@ pub enum Target {
     Output,
 }
 
-/// A file that holds a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
     /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
