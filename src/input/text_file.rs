@@ -33,7 +33,7 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file with the most similar name in the directory of `path`.
+/// Returns the path with the most similar name in the directory of `path`, if one is similar.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
