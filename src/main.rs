@@ -78,7 +78,8 @@ mod aws_lc_memory {
         if memory.is_null() {
             return;
         }
-        // SAFETY: `allocate` has written the length of the allocation before the memory.
+        // SAFETY: `allocate` has written the length of the allocation before the memory, and has
+        // made the same layout.
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();

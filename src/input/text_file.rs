@@ -1,6 +1,7 @@
 //! Opens the files that the user names, reads declarations and files for `--local`, and finds files
 //! with similar names. Errors never show a line of a file.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -12,12 +13,12 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, reads_like_a_name};
 use crate::system::os_error::{read_file, unreadable};
 
-/// Opens a file for reading. `option` is what messages call the path: `-f or SECRETS_EXEC_FILE`.
+/// Opens a file for reading.
 ///
 /// # Errors
 /// If the file can't be opened. If the file doesn't exist, the help suggests a file with a similar
 /// name in the same directory, if there is one. If `path` is a URL or the content of a file, the
-/// error doesn't show it.
+/// error doesn't show it, but calls it `option`, such as `-f or SECRETS_EXEC_FILE`.
 pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -32,7 +33,7 @@ pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     })
 }
 
-/// Returns the path of the file with the most similar name in the directory of `path`.
+/// Returns the path with the most similar name in the directory of `path`, if one is similar.
 pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
@@ -56,14 +57,12 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 
 /// Returns the names of everything in a directory, sorted. Leaves out names that aren't UTF-8. The
 /// list is empty if the directory can't be read.
-fn names_in(directory: &Path) -> Vec<String> {
+fn names_in(directory: &Path) -> BTreeSet<String> {
     // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.
     let path = Path::new(".").join(directory);
     let files = fs::read_dir(path).into_iter().flatten();
     let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-    let mut names = Vec::from_iter(found);
-    names.sort_unstable();
-    names
+    BTreeSet::from_iter(found)
 }
 
 pub enum FileKind {
@@ -71,7 +70,8 @@ pub enum FileKind {
     LocalSecrets,
 }
 
-/// Reads the text of a YAML or JSON file from `source`. `path` is only for messages.
+/// Reads the text of a YAML or JSON file from `source`. `path`, which is `-` for standard input, is
+/// only for messages.
 ///
 /// # Errors
 /// When `source` can't be read, is too large for its kind, is encrypted, isn't UTF-8, or has the
@@ -93,17 +93,17 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     }
 
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
-    let migrated = path_unless_stdin.unwrap_or(".env");
-    let mut help = format!(
-        "convert the file to YAML: secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
-    );
     // `migrate` would take references for values, so a file of references needs different help.
     let mut assignments = content.lines().filter_map(|line| line.split_once('='));
     let has_separators = |value: &str| value.contains('/') && value.contains(':');
     if assignments.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
-        help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }".to_owned();
+        let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
+        return Err(Problem::configuration(text).help(help));
     }
-    Err(Problem::configuration(text).help(help))
+    let migrated = path_unless_stdin.unwrap_or(".env");
+    Err(Problem::configuration(text).help(format!(
+        "convert the file to YAML: secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
+    )))
 }
 
 /// Checks the bytes of a file, which messages call `file`. `option` is the option that names the

@@ -177,8 +177,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }
     }
 
-    /// Reads the node that starts with `event`, with everything below it. If it has an anchor, a
-    /// copy is kept for the aliases of the anchor.
+    /// Reads the node that starts with `event`, with everything below it. If the node has an
+    /// anchor, a copy is kept for the aliases of the anchor. An alias becomes a copy of this copy.
     ///
     /// # Errors
     /// If there is an error within the node (only the first one), if the node is nested too deeply,
@@ -292,7 +292,7 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 /// Returns a node of the file as the key of a mapping.
 ///
 /// # Errors
-/// If the node isn't text, is a merge key, or begins with a JavaScript comment.
+/// If the node isn't text, is a merge key or, in a JSON file, begins with a JavaScript comment.
 fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxError> {
     // YAML reads a JavaScript comment as the beginning of the next key.
     let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
@@ -332,8 +332,8 @@ fn unquoted_template_fault(line: &str) -> Fault {
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
     // CloudFormation's `{{resolve:…}}` and `{{ env.STAGE }}/db:password` are references. The help
     // only asks for quotes, because the error about the quoted text then shows our syntax.
-    let is_reference = line.contains("{{resolve:")
-        || line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
+    let is_in_name = line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
+    let is_reference = is_in_name || line.contains("{{resolve:");
     let help = match part("key") {
         _ if is_reference => QUOTES.to_owned(),
         // `template` replaces these keys.
@@ -388,16 +388,16 @@ const QUOTES: &str = "put the whole value in quotes";
 /// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause
 /// is one of the frequent mistakes.
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
-    let marker = scan.marker();
-    let position = position(marker.line(), marker.col());
+    let position = position(scan.marker().line(), scan.marker().col());
+    // The parser may report such a mistake many lines later, so the whole file is searched.
     let not_yaml = conflict_error(text).or_else(|| comment_error(text));
     let known = not_yaml.or_else(|| overlooked_error(text, position.line));
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Searches for a character that people take for a space, from the line before `line` to the second
-/// line after it. Returns the error for the first line with such a character. For a tab, the parser
-/// may report an earlier line, and for other characters the next line.
+/// Searches four lines, beginning with the line before `line`, for a character that people take for
+/// a space. Returns the error for the first line with such a character. For a tab, the parser may
+/// report an earlier line, and for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
     near.find_map(|(number, content)| {
@@ -406,7 +406,8 @@ fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     })
 }
 
-/// Returns what is wrong in `text` at the position of the parser's error.
+/// Returns what is wrong in `text` at the position of the parser's error. The first arm that
+/// applies decides.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -420,14 +421,14 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let is_after_key = before.ends_with(", default") || before.ends_with(", optional");
+    let has_second_key = before.ends_with(", default") || before.ends_with(", optional");
     let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
         ),
-        // A value can't start with this character: `@home`.
+        // A value can't start with this character: `@home`, `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
@@ -437,7 +438,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return Fault::new(message).help(QUOTES);
         }
         // Keys without braces: `DB_HOST: prod/db:host, default: db`.
-        _ if is_key_expected && is_after_key => (
+        _ if is_key_expected && has_second_key => (
             "an entry with several keys needs braces",
             "put the keys in braces, as in { from: prod/db:host, default: localhost }",
         ),
@@ -510,14 +511,16 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the error for the first JavaScript comment in a JSON file. Inside quotes, `//` and `/*`
-/// don't begin a comment.
+/// Returns the error for the first JavaScript comment in a JSON file, which begins with a brace or
+/// a comment. Inside quotes, `//` and `/*` don't begin a comment.
 fn comment_error(text: &str) -> Option<SyntaxError> {
-    let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
     let start = text.trim_start().get(..2).unwrap_or_default();
-    let is_json = start.starts_with('{') || ["//", "/*"].contains(&start);
-    let has_comment = |line: &str| is_json && form.is_match(line);
-    let above = text.lines().position(has_comment)?;
+    if !start.starts_with('{') && !["//", "/*"].contains(&start) {
+        return None;
+    }
+
+    let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
+    let above = text.lines().position(|line| form.is_match(line))?;
     let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }

@@ -117,6 +117,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
+    // This only saves time.
     if is_plain_ascii(text) {
         return None;
     }
@@ -337,8 +338,8 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 /// If a file has a key in [`FILES`], returns what the file is, and the help.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
     let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
-    file.split_once(" = ")
-        .map(|(what, help)| (what, help.to_owned()))
+    let (what, help) = file.split_once(" = ")?;
+    Some((what, help.to_owned()))
 }
 
 /// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
@@ -457,10 +458,10 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     let compact = text.replace(' ', "");
     let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let is_whole = compact.find("}}") == Some(compact.len().saturating_sub(2));
+    let is_whole = compact.starts_with(beginning) && compact.find("}}") == Some(compact.len() - 2);
     let help = match beginning {
         // GitHub replaces the whole reference with the value of a secret, not with its name.
-        "${{secrets." if compact.starts_with(beginning) && is_whole => {
+        "${{secrets." if is_whole => {
             "remove the entry, and set the variable under \"env:\" in the step".to_owned()
         }
         _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),

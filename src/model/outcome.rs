@@ -51,7 +51,6 @@ pub enum Outcome {
     Failed(Vec<Problem>),
 }
 
-/// A variable and the bytes that it is set to.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable<'a> {
     pub name: &'a EnvName,
@@ -59,7 +58,6 @@ pub struct Variable<'a> {
     pub subject: &'a Subject,
 }
 
-/// A file and its content.
 #[derive(Clone, Copy, Debug)]
 pub struct FileValue<'a> {
     /// The id of the outcome that has the content.
@@ -146,8 +144,8 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// Returns the references that the value was read from. There aren't any for a literal, or for
-    /// the text of `default`.
+    /// Returns the references that the value was, or should have been, read from. There aren't any
+    /// for a literal, or for the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }

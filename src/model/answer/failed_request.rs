@@ -75,7 +75,8 @@ impl FetchFailure {
 
     /// True if the failure proves that the secret exists, so that its name isn't a password.
     pub fn proves_existence(&self, store: Store) -> bool {
-        // If a version or a permission is missing, AWS doesn't say whether a parameter exists.
+        // If a version or a permission is missing, AWS doesn't say whether a parameter exists, but
+        // a file for `--local` does.
         let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
         // AWS names the ARN of a secret only if the secret exists.
         let names_arn = self.error.reason().contains("resource: arn:");
@@ -131,7 +132,8 @@ impl FetchFailure {
         }
         problem.help = request.hint();
         // The literal hint contains the label of the entry, so it differs between entries. The flag
-        // lets problems that differ only in this hint form one group.
+        // lets problems that differ only in this hint form one group. Without any help, the flag
+        // has no effect.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
@@ -260,6 +262,7 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
     }
 
+    /// Returns the first hint that applies to something that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
         let is_in_aws = self.failure.local_file.is_none();
         let hint = match missing {
@@ -268,7 +271,8 @@ impl FailedRequest<'_> {
                 .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
                 .or_else(|| Some(self.version_hint())),
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
-            // For a hidden path, these rows don't apply anyway, because they quote the reference.
+            // For a hidden path, these rows don't apply, because they quote the reference, so the
+            // other hints are tried.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
             Missing::Secret => self
                 .empty_variable_hint()
@@ -327,7 +331,7 @@ impl FailedRequest<'_> {
         format!("check {name}, {region_and_account}")
     }
 
-    /// Returns the hint for a name whose first variable is empty, such as `${STAGE}/db`, which
+    /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which
     /// became `/db`. Returns `None` if the reference isn't shown.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
@@ -381,13 +385,14 @@ impl FailedRequest<'_> {
     /// was sent to AWS, it is probably a number, so the hint is returned without the word.
     fn literal_hint(&self) -> Option<String> {
         let (id, label) = (self.locator.written_id(), &self.subject.label);
-        let (written, shown) = match &self.subject.written {
-            Some(Written::Reference(text)) => (&**text, &**text),
-            Some(Written::Hidden(text)) => (&**text, "…"),
-            Some(Written::Template) | None => return None,
+        let (written, is_hidden) = match self.subject.written.as_ref()? {
+            Written::Reference(text) => (&**text, false),
+            Written::Hidden(text) => (&**text, true),
+            Written::Template => return None,
         };
         let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_plain_text = is_bare_word(&id) && written == id && (shown == id || may_be_number);
+        let is_plain_text = is_bare_word(&id) && written == id && (!is_hidden || may_be_number);
+        let shown = if is_hidden { "…" } else { &id };
         let remedy = match self.subject.origin {
             Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
             Origin::Argument(Argument::Env) => format!("set {label}={shown} in the environment"),
@@ -413,8 +418,8 @@ impl FailedRequest<'_> {
         // A hint with `$1` or `$2` quotes a part of the reference, which may be hidden.
         let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
         let found = hint_of_rows(table, written, is_usable)?;
-        // Pieces with odd numbers were in «…».
         let hint = found.replace("CHECK", &self.name_hint());
+        // Pieces with odd numbers were in «…».
         let pieces = hint.split(['«', '»']).enumerate();
         let rewritten = pieces.map(|(number, piece)| match number % 2 {
             0 => piece.to_owned(),
@@ -466,7 +471,8 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint about the permission that the caller needs for the request. If the reason
-    /// for the denial can also be that the secret doesn't exist, the hint says so first.
+    /// for the denial can also be that the secret doesn't exist, the hint says so first. Returns
+    /// `None` if no permission is missing.
     fn permission_hint(&self) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};

@@ -181,7 +181,6 @@ pub enum Cause {
     NoRegion,
 }
 
-/// The thing that doesn't exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,

@@ -179,7 +179,6 @@ pub struct Caller {
     pub credentials: &'static str,
 }
 
-/// The result of a DescribeSecret request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedSecret {
     /// The locator of the secret. The version in it doesn't matter.
@@ -213,7 +212,6 @@ pub struct Replica {
     pub kms_key: Option<String>,
 }
 
-/// The automatic rotation of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RotationSchedule {
     pub is_enabled: bool,
@@ -230,8 +228,9 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// Returns the number of days from one rotation to the next, or `None` for a `cron` schedule,
-    /// for a rate in hours, and without a schedule.
+    /// Returns the number of days from one rotation to the next. If AWS didn't return it, reads it
+    /// from the schedule. Returns `None` for a `cron` schedule, for a rate in hours, and without a
+    /// schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;

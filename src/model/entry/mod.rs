@@ -285,13 +285,11 @@ impl Naming {
     /// # Errors
     /// If the name is illegal, or is unsafe whatever the value is.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
-        let cased_key = match self.case {
-            Case::Upper => key.to_ascii_uppercase(),
-            Case::Keep => key.to_owned(),
-        };
-        let rest = match self.rename.get(key) {
-            Some(new_name) => new_name.clone(),
-            None => cased_key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+        let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
+        let rest = match (self.rename.get(key), self.case) {
+            (Some(new_name), _) => new_name.clone(),
+            (None, Case::Upper) => legal_key.to_ascii_uppercase(),
+            (None, Case::Keep) => legal_key,
         };
         let text = format!("{}{rest}", self.prefix);
         let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
@@ -304,9 +302,11 @@ impl Naming {
         let upper = name.as_str().to_ascii_uppercase();
         let mut effects = unsafe_patterns.iter();
         let found = effects.find(|(_, patterns)| matches_any(patterns, &upper));
-        match found.filter(|_| !matches_any(safe_patterns, &upper)) {
-            Some((effect, _)) => Err(NamingError::Unsafe { name, effect }),
-            None => Ok(name),
+        match found {
+            Some((effect, _)) if !matches_any(safe_patterns, &upper) => {
+                Err(NamingError::Unsafe { name, effect })
+            }
+            Some(_) | None => Ok(name),
         }
     }
 
@@ -322,7 +322,8 @@ impl Naming {
 /// Returns the name, which [`Naming::variable_name`] allows, if it is also safe with this value.
 ///
 /// # Errors
-/// If the name is in [`SAFE_AS_WORDS`], and the value is neither empty nor a plain word.
+/// If the name, in upper case, is in [`SAFE_AS_WORDS`], and the value is neither empty nor a plain
+/// word.
 pub fn expect_safe_value(name: EnvName, value: &[u8]) -> Result<EnvName, NamingError> {
     let needs_word = SAFE_AS_WORDS.contains(&name.as_str().to_ascii_uppercase().as_str());
     let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);

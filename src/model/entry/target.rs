@@ -17,7 +17,6 @@ use crate::model::environment::EnvName;
 use crate::model::reference::SecretRef;
 use crate::model::shown::file_name;
 
-/// The thing that an entry sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Env(EnvName),
@@ -29,7 +28,6 @@ pub enum Target {
     Output,
 }
 
-/// A file that holds a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
     /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
@@ -353,7 +351,6 @@ pub enum SubjectKind {
     GetArgument,
 }
 
-/// The source of a value, as the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(Arc<str>),

@@ -51,8 +51,8 @@ impl Template {
     /// Parses a template, and finds the names that it uses.
     ///
     /// # Errors
-    /// If the template is too long, has a syntax error (only the first one is returned), or calls
-    /// `env(…)` or `getenv(…)`.
+    /// If the template is too long, has a syntax error (only the first one is returned), or has an
+    /// expression that begins with a call such as `env(…)` or `getenv(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -63,21 +63,23 @@ impl Template {
         let environment = environment();
         let parsed = environment.template_from_str(text);
         let template = parsed.map_err(|error| syntax_error(&error, text))?;
-        // With `true`, each name has the keys after its dots: `db.host`.
-        let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
+
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
         // `{% raw %}`, they are only text, so `names` doesn't have them.
-        let readers = names.iter().filter(|name| name.ends_with("env"));
-        let mut calls = readers.map(|name| format!("{name}("));
+        let functions = names.iter().filter(|name| name.ends_with("env"));
+        let mut calls = functions.map(|name| format!("{name}("));
         if calls.any(|call| expressions(text).any(|part| part.starts_with(&call))) {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
             return Err(fault.help("for a variable, write {{ env.HOME }}"));
         }
+
         names.remove(ENV);
         for (function, _) in environment.globals() {
             names.remove(function);
         }
+        // With `true`, each name has the keys after its dots: `db.host`.
+        let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         Ok(Self {
             text: text.to_owned(),
             names,
@@ -102,7 +104,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         return fault.about("the template");
     }
     // Only the plan has the aliases.
-    let calculation = |text| calculation_error(text, &Aliases::default());
+    let calculation = |expression| calculation_error(expression, &Aliases::default());
     if let Some(fault) = expressions(template).find_map(calculation) {
         return fault;
     }
@@ -172,7 +174,7 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
 /// `prod/db:password` or `db.pass-word`. The help corrects the expression, and says to declare its
 /// alias if `aliases` doesn't have that alias. A real calculation, such as `a-b`, looks the same,
-/// so callers only ask about an expression that is known to be wrong.
+/// so callers only ask if something in the template is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     // Any other text may be a value, so it isn't quoted.
@@ -187,6 +189,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let (secret, key) = match split_secret(expression) {
         // `ssm:/prod/token` or an ARN
         (secret, key) if secret.contains(':') => (secret, key.unwrap_or_default()),
+        // `prod/db:password` or `db.pass-word`
         _ => expression
             .split_once(['.', ':'])
             .unwrap_or((expression, "")),
@@ -201,6 +204,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
         key if !secret.contains('/') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
         key => format!("{alias}.{key}"),
     };
+
     let mut help = format!("write {{{{ {corrected} }}}}");
     // Without a slash, the text was probably meant as the alias itself.
     let declared = aliases.get(&alias);

@@ -264,10 +264,12 @@ impl TypedOptions {
                 }
             }
         }
+
         if higher.verbose.is_some_and(|level| level > 0) {
             // No text says that `--verbose` turns off `--quiet`, because that is obvious.
             self.turn_off(OptionId::Quiet);
         }
+
         for (companion, option) in COMPANIONS {
             let is_overridden = higher.is_on(option);
             if is_overridden && let Some(name) = self.turn_off(companion) {
@@ -276,6 +278,7 @@ impl TypedOptions {
                 ));
             }
         }
+
         let is_linux = cfg!(target_os = "linux");
         for option in NEEDS_LINUX {
             if !is_linux && let Some(name) = self.turn_off(option) {
@@ -338,6 +341,7 @@ impl TypedOptions {
                 }
             });
         }
+
         for option in NEEDS_LINUX {
             if cfg!(not(target_os = "linux")) && self.is_on(option) {
                 unmet.push(Problem::usage(format!("--{option} requires Linux")));

@@ -22,7 +22,6 @@ use crate::model::environment::{OWN_PREFIX, parse_pattern};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// A row of the table.
 #[derive(Debug)]
 pub struct OptionSpec {
     pub id: OptionId,
@@ -264,7 +263,6 @@ pub enum OnRotation {
     Exit,
 }
 
-/// The value of `--log-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     #[default]
@@ -273,7 +271,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// The value of `--key-exchange`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
     /// X25519MLKEM768 or, if the server doesn't support it, one of the classical groups. The
