@@ -361,10 +361,13 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Every 64 bytes of a string are treated as one more node, so that the number of aliases of
-        // a long string is limited, too.
+        // a long string is limited, too. The same applies to keys.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Kind::Mapping(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
+        Kind::Mapping(entries) => {
+            let entry_size = |(key, value): &(Key, Node)| key.text.len() / 64 + size(value);
+            1 + entries.iter().map(entry_size).sum::<usize>()
+        }
     }
 }
 

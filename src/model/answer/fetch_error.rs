@@ -371,6 +371,7 @@ const GENERAL: CauseFacts = CauseFacts {
 
 const OF_SECRET: CauseFacts = CauseFacts {
     mention: Mention::InHeadline("", ReasonScope::OneSecret),
+    sentence: "it {}",
     ..GENERAL
 };
 
@@ -421,10 +422,10 @@ macro_rules! facts_of_causes {
 }
 
 facts_of_causes! {
-    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", sentence: "it {}" }
+    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist" }
     // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
-        code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT", sentence: "it {}"
+        code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT"
     }
     Refused(Refusal::MarkedForDeletion) => OF_SECRET { code: "marked-for-deletion", headline: "is marked for deletion" }
     Refused(Refusal::NoValue) => OF_SECRET { code: "no-value", headline: "has no value", remedy: "store a value in it" }

@@ -309,11 +309,14 @@ impl TypedOptions {
     }
 
     /// True if the option is set. For `agent`, `agent-fallback` and `clean-env`, the values `0` and
-    /// `false` mean that it isn't. Of the other switches, callers ask only about `quiet`, which
-    /// they turn off whatever its value is.
+    /// `false` mean that it isn't, and `--agent=0` also turns off a declaration's `agent-fallback`.
+    /// Of the other switches, callers ask only about `quiet`, which they turn off whatever its
+    /// value is.
     fn is_on(&self, option: OptionId) -> bool {
-        let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
-            || (option == OptionId::AgentFallback && self.agent_fallback == Some(false))
+        let without_agent = self.agent == Some(AgentChoice::Off);
+        let without_fallback = without_agent || self.agent_fallback == Some(false);
+        let is_off = (option == OptionId::Agent && without_agent)
+            || (option == OptionId::AgentFallback && without_fallback)
             || (option == OptionId::CleanEnv && self.clean_env == Some(false));
         self.sets(option) && !is_off
     }

@@ -265,6 +265,9 @@ fn a_yaml_alias_bomb_and_deep_nesting_in_a_declaration_are_refused() {
     let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
     let declaration = format!("env: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(60));
     assert_refused(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
+    let (key, aliases) = ("k".repeat(1000), "*a, ".repeat(10_000));
+    let declaration = format!("env: [&a {{ {key}: x }}, {aliases}]");
+    assert_refused(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
     let nested = format!("env: {}{}", "[".repeat(65), "]".repeat(65));
     assert_refused(&aws, "app.yaml", nested).says(["app.yaml:1:", "more than 64 levels"]);
 }
