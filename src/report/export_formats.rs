@@ -111,6 +111,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         let help = format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}");
         return Err(Problem::configuration(why).help(help));
     }
+
     let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
@@ -118,6 +119,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         );
         return Err(Problem::configuration(why).help(DOCKER_HELP));
     }
+
     push(text, &[variable.name.as_str(), "=", value, "\n"]);
     Ok(())
 }
@@ -136,7 +138,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
     push(text, &[variable.name.as_str(), "='", value, "'\n"]);
-    let mut lines = text[start..].split(|byte| *byte == b'\n');
+    let mut written_lines = text[start..].split(|byte| *byte == b'\n');
 
     let why = if value.contains('\'') {
         "the value contains a single quote, which can't be escaped in a file for Kubernetes' `fileKeyRef`"
@@ -144,7 +146,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
         "the value is empty, and the kubelet treats an empty value in a file for `fileKeyRef` as a missing key"
     } else if value.contains("\r\n") {
         "the value contains Windows line endings (CRLF), and the kubelet removes the carriage returns from a file for `fileKeyRef`"
-    } else if lines.any(|line| line.len() > LONGEST_LINE) {
+    } else if written_lines.any(|line| line.len() > LONGEST_LINE) {
         "a line of the value has more than 65,535 bytes, counting the name and the quotes, and the kubelet doesn't read a file for \
          `fileKeyRef` with longer lines"
     } else {
@@ -246,6 +248,7 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         let help = "let secrets-exec start the program, or use --format shell or json";
         Problem::configuration(why).help(help)
     })?;
+
     push(text, &[variable.name.as_str(), "=", quote]);
     push_escaped(text, variable.value, b'\r', br"\r");
     push(text, &[quote, "\n"]);
@@ -300,13 +303,14 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the spaces at its ends. Also returns a warning if lines are too
-/// short. Literals and defaults aren't masked, because a word such as `info` would disappear from
-/// every log.
+/// in them, both with and without the spaces at its ends. Each line is masked only once. Also
+/// returns a warning about the entries with lines that are too short, unless these lines are blank.
+/// Literals and defaults aren't masked, because a word such as `info` would disappear from every
+/// log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
-    let mut unmasked = Vec::new();
-    let mut text = Vec::new();
+    let mut with_short_lines = Vec::new();
+    let mut commands = Vec::new();
     for (outcome, value) in outcomes.values() {
         if outcome.read_from().is_empty() {
             continue;
@@ -319,20 +323,21 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             let length = String::from_utf8_lossy(line).trim().chars().count();
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
-                text.extend_from_slice(b"::add-mask::");
+                commands.extend_from_slice(b"::add-mask::");
                 // The runner decodes %0A, %0D and %25. Only `%` is escaped, because a line contains
                 // neither a line feed nor a carriage return.
-                push_escaped(&mut text, line, b'%', b"%25");
-                text.push(b'\n');
+                push_escaped(&mut commands, line, b'%', b"%25");
+                commands.push(b'\n');
             }
         }
         if has_short_line {
-            unmasked.push(outcome.subject.label.to_string());
+            with_short_lines.push(outcome.subject.label.to_string());
         }
     }
 
     let short = format!("lines of fewer than {SHORTEST_MASK} characters");
-    let message = format!("{short} aren't masked in the log: {}", some_of(&unmasked));
-    let warning = (!unmasked.is_empty()).then(|| Record::warning(message));
-    (SecretValue::new(text), warning)
+    let entries = some_of(&with_short_lines);
+    let message = format!("{short} aren't masked in the log: {entries}");
+    let warning = (!with_short_lines.is_empty()).then(|| Record::warning(message));
+    (SecretValue::new(commands), warning)
 }

@@ -198,8 +198,8 @@ pub enum Screen {
 }
 
 /// Returns the lines of records. A record begins with its headline. The lines below it are
-/// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
-/// same help.
+/// indented: the entries (only the first [`MOST_NAMES`] if the record is abridged), the notes, AWS's
+/// message, and the help unless an earlier record has the same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -213,6 +213,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
+
         let (count, is_abridged) = (record.entries.len(), record.is_abridged);
         let listed = if is_abridged { MOST_NAMES } else { count };
         for entry in record.entries.iter().take(listed) {
@@ -221,6 +222,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if count > listed {
             add("and ", &format!("{} more", count - listed));
         }
+
         for note in &record.notes {
             add(&shown_label(Label::Note, screen), note);
         }
@@ -272,14 +274,15 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
+/// Returns the JSON object of each record. All objects have the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. If `entries`, `notes` or `help` would be empty, the object
-/// doesn't have this member.
+/// Returns the JSON object of a record. `entries`, `notes` and `help` are arrays. If one of them
+/// would be empty, the object doesn't have this member.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -510,7 +513,7 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal on standard output.
+/// Returns the terminal on standard output, or `None` if standard output isn't a terminal.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {
