@@ -269,12 +269,11 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at
 /// …`), with the remedy, if there is a typical one.
 pub fn certificate_fault(why: &CertificateError) -> Fault {
-    let shown_time =
-        |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
-            Some(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
-            // The time is too far away for a date, so rustls' own message is shown.
-            None => why.to_string(),
-        };
+    let shown_time = |time: &UnixTime| {
+        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+        // The times in a certificate end with the year 9999, so the default is never used.
+        humantime::format_rfc3339_seconds(moment.unwrap_or(UNIX_EPOCH)).to_string()
+    };
 
     match why {
         CertificateError::ExpiredContext { time, not_after } => {

@@ -309,7 +309,7 @@ const SHORTEST_MASK: usize = 4;
 /// log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
-    let mut with_short_lines = Vec::new();
+    let mut unmasked = Vec::new();
     let mut commands = Vec::new();
     for (outcome, value) in outcomes.values() {
         if outcome.read_from().is_empty() {
@@ -331,13 +331,12 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             }
         }
         if has_short_line {
-            with_short_lines.push(outcome.subject.label.to_string());
+            unmasked.push(outcome.subject.label.to_string());
         }
     }
 
     let short = format!("lines of fewer than {SHORTEST_MASK} characters");
-    let entries = some_of(&with_short_lines);
-    let message = format!("{short} aren't masked in the log: {entries}");
-    let warning = (!with_short_lines.is_empty()).then(|| Record::warning(message));
+    let message = format!("{short} aren't masked in the log: {}", some_of(&unmasked));
+    let warning = (!unmasked.is_empty()).then(|| Record::warning(message));
     (SecretValue::new(commands), warning)
 }

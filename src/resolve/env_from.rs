@@ -118,10 +118,9 @@ pub fn key_outcomes(
             errors.push(same_name_problem(earlier_key, key, &name, object));
             continue;
         }
-        let result = Outcome::Value(value);
         outcomes.push(EntryOutcome {
             target: Target::Env(name.clone()),
-            ..key_outcome(entry, object, (number, key), &name, result)
+            ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
         });
     }
     outcomes.append(&mut overridden);
@@ -266,8 +265,9 @@ fn hidden_key_problem(predicate: &str) -> Problem {
     Problem::configuration(text).help("under \"env-from\", select keys with \"only\"")
 }
 
-/// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
-/// only. It doesn't suggest a prefix, which would change the names of all variables.
+/// Returns the error for a key whose variable name is illegal or unsafe. If the key is shown, the
+/// help is only about this key. It doesn't suggest a prefix, which would change the names of all
+/// variables.
 fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedObject) -> Problem {
     if !is_quotable(key) {
         return hidden_key_problem("isn't a valid variable name").code("variable-name");

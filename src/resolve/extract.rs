@@ -77,14 +77,16 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. Line and column are
 /// those of the first wrong byte, counted from 1. The text names the mistake if it is a common one.
+/// `bytes` must not be empty.
 ///
 /// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
 /// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
-    let offset = earlier_lines.flatten().count() + error.column();
-    let (before, rest) = bytes.split_at(offset.clamp(1, bytes.len()) - 1);
+    let position = earlier_lines.flatten().count() + error.column();
+    let (before, rest) = bytes.split_at(position.clamp(1, bytes.len()) - 1);
+
     let previous = before.trim_ascii_end().last();
     let what = match rest {
         _ if error.is_eof() => ": it ends too early",
@@ -98,6 +100,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
         }
         _ => "",
     };
+
     let line = before.split(is_line_feed).count();
     let column = before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1;
     format!("line {line}, column {column}{what}")
@@ -193,8 +196,8 @@ pub fn find_value<'j>(
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
-    let not_json = |error| not_json(document, error, selector, rewrite);
-    let json = parsed.as_ref().map_err(not_json)?.value();
+    let problem_for = |error| not_json(document, error, selector, rewrite);
+    let json = parsed.as_ref().map_err(problem_for)?.value();
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, selector, rewrite),
@@ -229,24 +232,26 @@ fn not_json(
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
+        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         // The text begins with the KEY and a colon. In a local file, `password:hunter2` was meant
         // as YAML.
-        Ok(text) if !is_yaml(text) && key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
+        Ok(text) if key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
         }
-        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
             .help("without a key, use --as-file or, for a variable, encode: base64"),
         Err(_) => Fault::new("is binary, not JSON"),
     };
+
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
+
     // The user may want the whole document. But a document without a version is from a local file.
     // There, the reference is probably right, because the secret in AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
@@ -255,6 +260,7 @@ fn not_json(
         Some(key) if is_local_key => Some(local_hint(key)),
         Some(_) | None => whole_value_hint(rewrite("")),
     });
+
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
 }
@@ -291,13 +297,14 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let (kind, key) = (json_type(json), quoted_key(selector));
-        let text = format!("is {kind}, not an object, so it has no {key}");
+        let (kind, quoted) = (json_type(json), quoted_key(selector));
+        let text = format!("is {kind}, not an object, so it has no {quoted}");
         // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
         return Err(problem.help_if_some(in_first_item).into());
     };
+
     if let Some(value) = map.get(key) {
         return Ok(value);
     }
@@ -518,8 +525,8 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, if a name in it may be a value, or if a segment can't be followed: for example,
-/// `[*]`, an index where the JSON has an object, or a name where it has a number.
+/// the path exists, if an existing name in it may be a value, or if a segment can't be followed: for
+/// example, `[*]`, an index where the JSON has an object, or a name where it has a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
@@ -534,7 +541,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                 };
                 // A name that isn't quotable may be a value, so `parent` must not show it.
                 parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
-                Some(value).filter(|_| is_quotable(name))?
+                is_quotable(name).then_some(value)?
             }
             (Selected::Name(_), Value::Array(items)) => return Some(array_hint(items)),
             (Selected::Index(index), Value::Array(items)) => {
