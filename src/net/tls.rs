@@ -121,7 +121,7 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// it isn't an error if one of several directories is missing.
 ///
 /// # Errors
-/// When the user names roots, but none can be read.
+/// When none of them can be read.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),

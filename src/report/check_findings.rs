@@ -155,9 +155,9 @@ const GAP: usize = 2;
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
-/// Returns the tables of the values, the command and the secrets, and the sentences below them.
-/// Blank lines separate these parts. A part that doesn't have any content is left out, so the text
-/// may be empty. `screen` is `None` if standard output isn't a terminal.
+/// Returns the tables of the values, the command and the secrets, and the sentences below them,
+/// separated by blank lines. A part without content is left out. `screen` is `None` if standard
+/// output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     // The row of a literal without an error or a remark wouldn't say anything new.
     let is_unremarkable = |row: &Row| row.status == "ok" && row.note.is_none();
@@ -276,8 +276,8 @@ fn aligned_table<'r>(
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
-            let is_status = column + 1 == cells.len();
-            let is_red = has_colours && is_failed && is_status;
+            // Only the status is red.
+            let is_red = has_colours && is_failed && column + 1 == cells.len();
             line += &if is_red { red(cell) } else { cell.clone() };
             line += &padding;
         }
@@ -287,8 +287,8 @@ fn aligned_table<'r>(
     text
 }
 
-/// Returns the row of an entry. If the entry has several secrets or is a template, an indented row
-/// for each secret follows. Otherwise, the row of the entry has the cells of its only secret.
+/// Returns the row of an entry. If the entry is a template or has several secrets, an indented row
+/// for each secret follows.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),

@@ -95,7 +95,7 @@ impl CheckedValues<'_> {
             }
         }
 
-        // The latest layer has the number 0. The rows of an object keep their order.
+        // The latest layer has the number 0.
         rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
         rows.into_iter().map(|(_, row)| row).collect()
     }
@@ -204,8 +204,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
-    /// and a line of the table. The row says what AWS answered and, if the cache has an answer, how
-    /// old that answer is. `parameter_name` selects a parameter below a path.
+    /// and a line of the table. `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let only_read = std::slice::from_ref(reference);
@@ -272,8 +271,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, and true if this answer is used. The
-    /// result is `None` if the cache doesn't have an answer.
+    /// Returns the age in seconds of the answer in the cache, if there is one, and true if this
+    /// answer is used.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         if let Some(used) = document.and_then(|document| document.cached.as_ref()) {
             return Some((used.age.as_secs(), true));

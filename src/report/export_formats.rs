@@ -303,10 +303,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the spaces at its ends. Each line is masked only once. Also
-/// returns a warning about the entries with lines that are too short, unless these lines are blank.
-/// Literals and defaults aren't masked, because a word such as `info` would disappear from every
-/// log.
+/// in them, both with and without the spaces at its ends. Also returns a warning about lines that
+/// are too short, unless they are blank. Literals and defaults aren't masked, because a word such
+/// as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

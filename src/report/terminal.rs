@@ -125,7 +125,6 @@ impl Record {
         self
     }
 
-    /// Sets [`Self::is_detail`].
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -198,8 +197,8 @@ pub enum Screen {
 }
 
 /// Returns the lines of records. A record begins with its headline. The lines below it are
-/// indented: the entries (only the first [`MOST_NAMES`] if the record is abridged), the notes, AWS's
-/// message, and the help unless an earlier record has the same help.
+/// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
+/// same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -274,7 +273,7 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns the JSON object of each record. All objects have the current time.
+/// Returns the JSON object of each record, with the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
@@ -371,7 +370,6 @@ pub fn use_variables(inherited: &Inherited) {
     }
 }
 
-/// Applies the options that concern messages.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;

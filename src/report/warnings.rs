@@ -151,8 +151,8 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
 }
 
-/// Returns a warning for each literal with an alias or `env` in an expression, as in `{{ db.host
-/// }}`, which is only replaced in a template, and for each other literal that
+/// Returns a warning for each literal with an alias or `env` in an expression, as in
+/// `{{ db.host }}`, which is only replaced in a template, and for each other literal that
 /// [`is_meant_as_reference`].
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
@@ -343,7 +343,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command is a
-/// script (`is_script`), or is or starts a shell, so that several programs may read them.
+/// script (`is_script`) or runs a shell, so that several programs may read them.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,

@@ -82,8 +82,7 @@ pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Membe
 /// object. The overridden keys come last, as in the table of `check`.
 ///
 /// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
-/// unsafe name isn't an error. The texts of the errors are predicates of sentences about the
-/// secret.
+/// unsafe name isn't an error.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -223,9 +222,9 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
     errors
 }
 
-/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist: an existing key
-/// that looks the same, the two sides of `rename` in the right order, a similar key, or the remark
-/// that patterns don't work here. Returns `None` if none of these applies.
+/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist, if one applies:
+/// an existing key that looks the same, the two sides of `rename` in the right order, a similar
+/// key, or the remark that patterns don't work here.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));

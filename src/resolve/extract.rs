@@ -372,8 +372,7 @@ fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<S
     }
 }
 
-/// Creates the description of a top-level key that a secret doesn't have. The report merges all
-/// missing keys of a secret into one error, whose help lists the keys that exist.
+/// Creates the description of a top-level key that a secret doesn't have.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
