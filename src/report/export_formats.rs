@@ -138,7 +138,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
     push(text, &[variable.name.as_str(), "='", value, "'\n"]);
-    let mut written_lines = text[start..].split(|byte| *byte == b'\n');
+    let mut lines = text[start..].split(|byte| *byte == b'\n');
 
     let why = if value.contains('\'') {
         "the value contains a single quote, which can't be escaped in a file for Kubernetes' `fileKeyRef`"
@@ -146,7 +146,7 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
         "the value is empty, and the kubelet treats an empty value in a file for `fileKeyRef` as a missing key"
     } else if value.contains("\r\n") {
         "the value contains Windows line endings (CRLF), and the kubelet removes the carriage returns from a file for `fileKeyRef`"
-    } else if written_lines.any(|line| line.len() > LONGEST_LINE) {
+    } else if lines.any(|line| line.len() > LONGEST_LINE) {
         "a line of the value has more than 65,535 bytes, counting the name and the quotes, and the kubelet doesn't read a file for \
          `fileKeyRef` with longer lines"
     } else {
