@@ -121,7 +121,7 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// it isn't an error if one of several directories is missing.
 ///
 /// # Errors
-/// When none of them can be read.
+/// When none of them can be read or used.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
@@ -164,7 +164,7 @@ fn unusable_tls(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }
 
-/// Returns a store with the certificates that can be parsed. Skips the others.
+/// Returns a store with those certificates that can be parsed.
 fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);

@@ -227,8 +227,8 @@ fn status_lines(rows: &[&Row]) -> String {
 }
 
 /// Returns the lines of a table, or an empty text if there aren't any rows. Cells are escaped, and
-/// an empty cell is shown as `-`. On a terminal, the status of a failure may be red, and the columns
-/// in [`LEAST_IMPORTANT`] are left out one by one until the table fits.
+/// an empty cell is shown as `-`. On a terminal, the status of a failure may be red, and the
+/// columns in [`LEAST_IMPORTANT`] are left out one by one until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,
@@ -276,7 +276,6 @@ fn aligned_table<'r>(
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
-            // Only the status is red.
             let is_red = has_colours && is_failed && column + 1 == cells.len();
             line += &if is_red { red(cell) } else { cell.clone() };
             line += &padding;

@@ -112,7 +112,7 @@ impl Record {
         self.with_some(name, Some(value))
     }
 
-    /// Adds a member to the JSON object, if there is a value.
+    /// Adds a member if there is a value.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         self.json_members
             .extend(value.map(|value| (name, value.into())));
@@ -511,7 +511,7 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal on standard output, or `None` if standard output isn't a terminal.
+/// Returns the terminal on standard output, if there is one.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {

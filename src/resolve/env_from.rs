@@ -68,7 +68,7 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns the names of all parameters below a path.
+/// Returns all parameters below a path ([`Members`]).
 pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {

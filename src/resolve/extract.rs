@@ -324,7 +324,7 @@ fn find_key<'j>(
 /// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
-    // `password`, `keys_hint` suggests it.
+    // `password`, this isn't the end of a path, and `keys_hint` suggests the key.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
@@ -524,8 +524,8 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, if an existing name in it may be a value, or if a segment can't be followed: for
-/// example, `[*]`, an index where the JSON has an object, or a name where it has a number.
+/// the path exists, if an existing name in it may be a value, or if a segment can't be followed:
+/// for example, `[*]`, an index where the JSON has an object, or a name where it has a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {

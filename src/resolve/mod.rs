@@ -162,8 +162,8 @@ impl<'a> Walk<'a> {
 
     /// Adds the outcome of an entry. The outcome also gets the texts of secrets in the entry's
     /// value, which `export` masks in logs: `answers.parts`, because this value was resolved last.
-    /// Each call takes them out, so an entry that wasn't resolved doesn't get the texts of an earlier
-    /// one.
+    /// Each call takes them out, so an entry that wasn't resolved doesn't get the texts of an
+    /// earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -231,7 +231,7 @@ impl<'a> ParsedAnswers<'a> {
     /// encoded, if the entry says so. If it encodes the value, adds the unencoded text to `parts`.
     ///
     /// # Errors
-    /// If the value can't be used.
+    /// If the value isn't base64 or doesn't match the pattern.
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
@@ -286,8 +286,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the keys of an object, or the parameters below a path.
     ///
     /// # Errors
-    /// If the request has failed or hasn't been sent, if the document isn't JSON, or if the
-    /// reference doesn't select an object in it.
+    /// If [`Self::document`] fails, if the document isn't JSON, or if the reference doesn't select
+    /// an object in it.
     fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
