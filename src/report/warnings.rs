@@ -433,22 +433,22 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
-        let source = source_text(locator, parameter_name, document);
         // `versioned` only returns `None` for a path as a whole, which doesn't give a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
-        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
-        let text = format!("{source} gives {}", labels.join(", "));
+        let facts = source_facts(locator, document, versioned);
+        let noun = locator.noun_of(parameter_name);
+        let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
+        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let note = note.with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
 }
 
-/// Returns the description of a secret or parameter with its version and where it was read: `the
-/// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
-fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Document) -> String {
-    let versioned = document.versioned(parameter_name).unwrap_or(document);
+/// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
+/// us-east-1`. `versioned` is the document that has the version ([`Document::versioned`]).
+fn source_facts(locator: &Locator, document: &Document, versioned: &Document) -> String {
     let mut facts = Vec::new();
     let version_id = versioned.version_id.as_ref();
     facts.extend(version_id.map(|id| format!("version {id}")));
@@ -467,8 +467,7 @@ fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Docum
     if let Some(cached) = &document.cached {
         facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
     }
-
-    format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
+    facts.join(", ")
 }
 
 /// Returns a note for each entry that gets its default, and for each absent entry whose target no

@@ -93,7 +93,7 @@ pub fn key_outcomes(
     let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
-        // Without a value, the key isn't selected or is null.
+        // The key isn't selected, or is null.
         let Some(value) = value else { continue };
 
         let variable_name = object.naming.variable_name(key);

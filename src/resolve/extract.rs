@@ -141,8 +141,7 @@ impl From<Problem> for Unresolved {
 
 impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
-    /// the KEY is probably a version, also replaces the help. `is_json` says whether the secret is
-    /// JSON.
+    /// the KEY is probably a version, also replaces the help.
     #[must_use]
     pub fn with_entry(self, reference: &SecretRef, subject: &Subject, is_json: bool) -> Self {
         let named = |problem: Problem| {
@@ -505,6 +504,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
             if shown_paths.len() < total {
                 shown_paths.push("…".to_owned());
             }
+
             let text = format!("has {total} values at {} instead of one", path.text);
             let help = format!("use the path of one value: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");

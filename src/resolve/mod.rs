@@ -228,7 +228,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
-    /// encoded, if the entry says so. If it encodes the value, adds the unencoded text to `parts`.
+    /// encoded, if the entry says so. If the value is encoded, also adds its plain text to `parts`.
     ///
     /// # Errors
     /// If the value isn't base64 or doesn't match the pattern.
