@@ -175,10 +175,10 @@ pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// character.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
-    let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
-    match (selector.shown(), odd.map(quoted_character)) {
+    let rare = key.chars().find(|c| !is_quotable(&c.to_string()));
+    match (selector.shown(), rare.map(quoted_character)) {
         (Some(key), _) => format!("key {key:?}"),
-        (None, Some(odd)) => format!("key with the requested name, which contains {odd}"),
+        (None, Some(rare)) => format!("key with the requested name, which contains {rare}"),
         (None, None) => "key with the requested name".to_owned(),
     }
 }
