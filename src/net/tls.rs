@@ -85,15 +85,17 @@ pub fn client_config(settings: &TrustSettings) -> ConfigResult {
         chains: Mutex::default(),
     };
 
-    let mut offered = CryptoProvider::clone(&crypto_provider());
+    let mut provider = CryptoProvider::clone(&crypto_provider());
     if settings.key_exchange == KeyExchange::Classical {
-        offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+        provider.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
-    let versions = ClientConfig::builder_with_provider(Arc::new(offered))
-        .with_safe_default_protocol_versions();
-    let unavailable = |error| unusable_roots(format!("TLS isn't available: {error}"));
-    let builder = versions.map_err(unavailable)?.dangerous();
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable_tls(format!("TLS isn't available: {error}")))?
+        // rustls calls any verifier of our own dangerous.
+        .dangerous();
     let verifying = builder.with_custom_certificate_verifier(Arc::new(verifier));
+
     let mut config = verifying.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // The connections of a launch are opened together, before there is a TLS session to resume.
@@ -111,15 +113,15 @@ fn crypto_provider() -> Arc<CryptoProvider> {
 /// When there aren't any roots.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
-    let unusable = |error| unusable_roots(format!("the root certificates can't be used: {error}"));
+    let unusable = |error| unusable_tls(format!("the root certificates can't be used: {error}"));
     builder.build().map_err(unusable)
 }
 
-/// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
-/// directories is missing.
+/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
+/// it isn't an error if one of several directories is missing.
 ///
 /// # Errors
-/// When no root can be read.
+/// When none of them can be read or used.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
@@ -133,6 +135,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     if !roots.is_empty() {
         return Ok(Some(roots));
     }
+
     let why = match found.errors.into_iter().next().map(|error| error.kind) {
         Some(ErrorKind::Io { inner, path }) => {
             let reason = os_error::file_error_text(&path, &inner);
@@ -153,15 +156,15 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             format!("{} {defect}", named.display())
         }
     };
-    Err(unusable_roots(why))
+    Err(unusable_tls(why))
 }
 
 /// Returns the failure for root certificates or TLS that can't be used. `why` is the whole message.
-fn unusable_roots(why: String) -> FetchError {
+fn unusable_tls(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }
 
-/// Returns a store with the certificates that can be parsed. Skips the others.
+/// Returns a store with those certificates that can be parsed.
 fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
@@ -216,9 +219,10 @@ impl ServerCertVerifier for Verifier {
         let first = &self.first;
         let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
         let is_unknown_to_first = is_unknown_issuer(&result);
-        if is_unknown_to_first && let Some(Some(verifier)) = self.system.as_deref() {
-            result = verifier.verify_server_cert(leaf, others, server, ocsp, now);
+        if is_unknown_to_first && let Some(Some(system)) = self.system.as_deref() {
+            result = system.verify_server_cert(leaf, others, server, ocsp, now);
         }
+
         if is_unknown_issuer(&result) {
             let unknown = Arc::new(unknown_issuer(leaf, others));
             return Err(CertificateError::Other(OtherError(unknown)).into());
@@ -254,8 +258,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the verification failed because the roots don't contain the chain's issuer. If a root
-/// has the issuer's name but a different key, rustls reports `BadSignature`.
+/// True if the verification failed because the roots don't contain the chain's issuer. rustls
+/// reports `BadSignature` if a root has the issuer's name, but a different key of the same type.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let why = verified.as_ref().err();
     let has = |reason: CertificateError| why == Some(&reason.into());
@@ -265,12 +269,11 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 /// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at
 /// …`), with the remedy, if there is a typical one.
 pub fn certificate_fault(why: &CertificateError) -> Fault {
-    let shown_time =
-        |time: &UnixTime| match UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs())) {
-            Some(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
-            // The time is too far away for a date, so rustls' own message is shown.
-            None => why.to_string(),
-        };
+    let shown_time = |time: &UnixTime| {
+        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+        // The times in a certificate end with the year 9999, so the default is never used.
+        humantime::format_rfc3339_seconds(moment.unwrap_or(UNIX_EPOCH)).to_string()
+    };
 
     match why {
         CertificateError::ExpiredContext { time, not_after } => {
@@ -307,7 +310,7 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
             let text = "is for a certificate authority (CA:TRUE), not for a server";
             Fault::new(text).help("issue a certificate for the server")
         }
-        // A root has the issuer's name, but its key doesn't fit the algorithm of the signature.
+        // A root has the issuer's name, but its key is of a different type than the signature.
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             let text = "isn't trusted, because the root with its issuer's name has a different key";
             let help = "pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE";
@@ -323,7 +326,8 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
 struct UnknownIssuer(String);
 
 /// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates that
-/// the server sent. The message names the issuer at which the chain ends.
+/// the server sent. The message names the issuer at which the chain ends, if [`common_name`] finds
+/// its name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     // A chain can consist of the leaf only.
     let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
@@ -334,7 +338,7 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
     ))
 }
 
-/// Finds the common name in a distinguished name (RFC 5280, section 4.1.2.4).
+/// Returns the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
 /// Returns `None` if there isn't one, for a name that isn't UTF-8, and for a name of 128 bytes or
 /// more, whose length DER encodes differently.

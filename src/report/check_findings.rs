@@ -78,7 +78,8 @@ impl Findings {
     }
 }
 
-/// `found` is the file that would be executed, or the reason why there isn't one.
+/// Returns the row of the command. `found` is the file that would be executed, or the reason why
+/// there isn't one.
 pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
@@ -154,14 +155,16 @@ const GAP: usize = 2;
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
-/// Returns the tables and the sentences below them, separated by blank lines. The text is empty if
-/// there is nothing to show. `screen` is `None` if standard output isn't a terminal.
+/// Returns the tables of the values, the command and the secrets, and the sentences below them,
+/// separated by blank lines. A part without content is left out. `screen` is `None` if standard
+/// output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     // The row of a literal without an error or a remark wouldn't say anything new.
     let is_unremarkable = |row: &Row| row.status == "ok" && row.note.is_none();
     let is_plain_literal = |row: &Row| row.kind == RowKind::Literal && is_unremarkable(row);
     let is_listed = |row: &&Row| findings.lists_literals || !is_plain_literal(row);
     let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
+
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(findings.has_cache.then_some("CACHED"));
     headings.push("STATUS");
@@ -224,8 +227,8 @@ fn status_lines(rows: &[&Row]) -> String {
 }
 
 /// Returns the lines of a table, or an empty text if there aren't any rows. Cells are escaped, and
-/// an empty cell is shown as `-`. On a terminal, the status of a failure is red, and the least
-/// important columns are left out until the table fits.
+/// an empty cell is shown as `-`. On a terminal, the status of a failure may be red, and the
+/// columns in [`LEAST_IMPORTANT`] are left out one by one until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,
@@ -251,12 +254,14 @@ fn aligned_table<'r>(
             *width = cell.chars().count().max(*width);
         }
     }
+
     for heading in LEAST_IMPORTANT {
         let width: usize = widths.iter().map(|width| width + GAP).sum();
         // The last column doesn't need a gap.
         let is_too_wide = screen.is_some_and(|screen| width > screen.columns + GAP);
-        let column = lines[0].0.iter().position(|cell| cell == heading);
-        if let (true, Some(column)) = (is_too_wide, column) {
+        let (remaining_headings, _) = &lines[0];
+        let column = remaining_headings.iter().position(|cell| cell == heading);
+        if is_too_wide && let Some(column) = column {
             widths.remove(column);
             for (cells, _) in &mut lines {
                 cells.remove(column);
@@ -268,10 +273,10 @@ fn aligned_table<'r>(
     let mut text = String::new();
     for (cells, is_failed) in lines {
         let mut line = String::new();
-        for (at, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
-            let is_red = has_colours && is_failed && at + 1 == cells.len();
+            let is_red = has_colours && is_failed && column + 1 == cells.len();
             line += &if is_red { red(cell) } else { cell.clone() };
             line += &padding;
         }
@@ -281,7 +286,7 @@ fn aligned_table<'r>(
     text
 }
 
-/// Returns the row of an entry. For a template or an entry with several secrets, an indented row
+/// Returns the row of an entry. If the entry is a template or has several secrets, an indented row
 /// for each secret follows.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let only_source = match row.sources.as_slice() {
@@ -306,6 +311,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let source_cells = only_source.map(|source| source.cells.clone());
     let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
     (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, status_text);
+
     let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
         if !has_cache {
             cells.remove(CACHED);
@@ -317,6 +323,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
             is_failed,
         }
     };
+
     let mut rows = vec![table_row(&row.label, cells, row.error.is_some())];
     if only_source.is_none() {
         for source in &row.sources {
@@ -331,8 +338,9 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 
 /// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
-    let (arn, provider) = (caller.arn.as_ref(), caller.credentials);
+    let provider = caller.credentials;
     // An ARN has six fields. The last one is the name, such as `assumed-role/app/session`.
+    let arn = caller.arn.as_ref();
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(

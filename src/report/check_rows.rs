@@ -83,7 +83,8 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // The keys of an object precede it. If a key has a row, the object doesn't have one.
+            // The keys of an object precede it. If a key has a row, the object needs a row only for
+            // an error.
             let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
             let has_key_row = entry_of_last_row == Some(outcome.id);
             if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
@@ -93,13 +94,14 @@ impl CheckedValues<'_> {
                 rows.push((outcome.id, row));
             }
         }
+
         // The latest layer has the number 0.
         rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns the row of an outcome. The result is `None` for most overridden entries (see
-    /// [`overridden_row`]), and for an absent optional entry if a different row has its target.
+    /// Returns the row of an outcome. The result is `None` for most overridden entries
+    /// ([`overridden_row`]), and for an absent entry that [`Self::is_superseded`].
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -143,10 +145,11 @@ impl CheckedValues<'_> {
         }
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
-        let empty = outcome.empty_variable();
+        let empty_variable = outcome.empty_variable();
         row.note = whole_object_remark(outcome)
             .or(remark.map(str::to_owned))
-            .or(empty.map(|name| format!("{name} is empty")));
+            .or(empty_variable.map(|name| format!("{name} is empty")));
+
         if let Target::File(file) = target {
             let expanded = file.path.as_ref();
             let path = expanded.map(|path| subject.as_written(&path.display().to_string()));
@@ -167,8 +170,8 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// True for an absent entry if another entry sets its target, or if a later layer has an absent
-    /// entry with the same target.
+    /// True for an absent entry if another entry has a value for its target, or if a later layer
+    /// has an absent entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.values.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.
@@ -178,9 +181,9 @@ impl CheckedValues<'_> {
         })
     }
 
-    /// Returns the status of a value that was not read.
+    /// Returns the status of a value that needs `reads`, but was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
-        // A request that fails makes the value fail, too. So here, an answer is always a document.
+        // If a request fails, so does the value. So here, an answer is always a document.
         let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
@@ -201,16 +204,27 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
-    /// and a line of the table. The row says what AWS answered and, if the answer is in the cache,
-    /// how old it is. `parameter_name` selects a parameter below a path.
+    /// and a line of the table. `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
-        let unread_status = self.unread_status(std::slice::from_ref(reference));
+        let only_read = std::slice::from_ref(reference);
         let (document, failure, status) = match self.values.fetched.get(locator) {
             Some(Ok(document)) => (Some(document), None, "ok"),
             Some(Err(failure)) => (None, Some(failure), "failed"),
-            None => (None, None, unread_status),
+            None => (None, None, self.unread_status(only_read)),
         };
+        let error = failure.map(|failure| failure.error.problem.code);
+
+        // If the secret's name is hidden, so is the KEY.
+        let (id, key) = match locator.is_hidden() {
+            true => (NOT_SHOWN.to_owned(), None),
+            false => (locator.written_id_of(parameter_name), selector.shown()),
+        };
+        let role = locator.role.as_ref().map(|role| role.arn.to_string());
+        let answered_region = document.and_then(|document| document.region.as_ref());
+        let failed_region = failure.and_then(|failure| failure.region.as_ref());
+        let requested_region = locator.region.as_ref();
+        let region = answered_region.or(failed_region).or(requested_region);
 
         // A path as a whole doesn't have a version. The regions that were passed over are shown
         // only with a version.
@@ -224,19 +238,7 @@ impl CheckedValues<'_> {
         let passed_over = versioned_document.map_or(&[][..], |document| &document.passed_over);
         let regions_passed_over = passed_over.iter().map(|(region, _)| region.as_str());
 
-        let id = match locator.is_hidden() {
-            true => NOT_SHOWN.to_owned(),
-            false => locator.written_id_of(parameter_name),
-        };
-        // The KEY of a hidden secret isn't shown, either.
-        let key = selector.shown().filter(|_| !locator.is_hidden());
-        let role = locator.role.as_ref().map(|role| role.arn.to_string());
-        let answered_region = document.and_then(|document| document.region.as_ref());
-        let failed_region = failure.and_then(|failure| failure.region.as_ref());
-        let requested_region = locator.region.as_ref();
-        let region = answered_region.or(failed_region).or(requested_region);
         let cached = self.cached_answer(locator, document);
-        let error = failure.map(|failure| failure.error.problem.code);
         TableRow {
             fields: json!({
                 "id": id,
@@ -249,7 +251,7 @@ impl CheckedValues<'_> {
                 "created": created.map(time_text),
                 "age_seconds": age_seconds,
                 "regions_passed_over": Vec::from_iter(regions_passed_over),
-                "cached": cached.map(|(age, used)| json!({ "age_seconds": age, "used": used })),
+                "cached": cached.map(|(seconds, used)| json!({ "age_seconds": seconds, "used": used })),
                 "status": status,
                 "error": error,
             }),
@@ -269,15 +271,14 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, and true if the value was read from
-    /// the cache.
+    /// Returns the age in seconds of the answer in the cache, if there is one, and true if this
+    /// answer is used.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
-        let used = document.and_then(|document| document.cached.as_ref());
-        let age = match used {
-            Some(cached) => cached.age,
-            None => *self.values.cached.get(locator)?,
-        };
-        Some((age.as_secs(), used.is_some()))
+        if let Some(used) = document.and_then(|document| document.cached.as_ref()) {
+            return Some((used.age.as_secs(), true));
+        }
+        let unused_age = self.values.cached.get(locator)?;
+        Some((unused_age.as_secs(), false))
     }
 }
 
@@ -404,22 +405,6 @@ fn add_description(fields: &mut Value, description: &Description, now: SystemTim
 /// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
 fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
     let rotation = &description.rotation;
-    let last = match (rotation.last, rotation.is_enabled) {
-        (Some(last), _) => age(seconds_since(last, now)),
-        (None, true) => "never".to_owned(),
-        (None, false) => String::new(),
-    };
-
-    let primary = description.primary_region.iter();
-    // A replica names its primary region: `of us-east-1`.
-    let mut copies: Vec<String> = primary.map(|region| format!("of {region}")).collect();
-    for Replica { region, status, .. } in &description.replicas {
-        copies.push(match status.as_deref() {
-            Some("InSync") | None => region.clone(),
-            Some(status) => format!("{region} ({status})"),
-        });
-    }
-
     let is_overdue = rotation.is_overdue(now);
     let overdue = if is_overdue { "overdue, " } else { "" };
     let rotation_text = match (rotation.every_days(), &rotation.schedule) {
@@ -430,15 +415,29 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, Some(schedule)) => format!("{overdue}{schedule}"),
         (None, None) => format!("{overdue}on"),
     };
+    let last = match (rotation.last, rotation.is_enabled) {
+        (Some(last), _) => age(seconds_since(last, now)),
+        (None, true) => "never".to_owned(),
+        (None, false) => String::new(),
+    };
 
-    let kms_key = description.kms_key.as_deref();
-    [
-        rotation_text,
-        last,
-        // The default key doesn't appear in a description.
-        kms_key.unwrap_or("aws/secretsmanager").to_owned(),
-        copies.join(", "),
-    ]
+    // The default key doesn't appear in a description.
+    let kms_key = description
+        .kms_key
+        .as_deref()
+        .unwrap_or("aws/secretsmanager");
+
+    // A replica names its primary region: `of us-east-1`.
+    let primary = description.primary_region.iter();
+    let mut copies: Vec<String> = primary.map(|region| format!("of {region}")).collect();
+    for Replica { region, status, .. } in &description.replicas {
+        copies.push(match status.as_deref() {
+            Some("InSync") | None => region.clone(),
+            Some(status) => format!("{region} ({status})"),
+        });
+    }
+
+    [rotation_text, last, kms_key.to_owned(), copies.join(", ")]
 }
 
 /// Returns the whole seconds from `then` to `now`, or 0 if `then` is later.

@@ -111,6 +111,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         let help = format!("add encode: base64 to the variable in a declaration, or {DOCKER_HELP}");
         return Err(Problem::configuration(why).help(help));
     }
+
     let length = variable.name.as_str().len() + 1 + value.len();
     if length > LONGEST_LINE {
         let why = format!(
@@ -118,6 +119,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         );
         return Err(Problem::configuration(why).help(DOCKER_HELP));
     }
+
     push(text, &[variable.name.as_str(), "=", value, "\n"]);
     Ok(())
 }
@@ -246,6 +248,7 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
         let help = "let secrets-exec start the program, or use --format shell or json";
         Problem::configuration(why).help(help)
     })?;
+
     push(text, &[variable.name.as_str(), "=", quote]);
     push_escaped(text, variable.value, b'\r', br"\r");
     push(text, &[quote, "\n"]);
@@ -300,13 +303,13 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the spaces at its ends. Also returns a warning if lines are too
-/// short. Literals and defaults aren't masked, because a word such as `info` would disappear from
-/// every log.
+/// in them, both with and without the spaces at its ends. Also returns a warning about lines that
+/// are too short, unless they are blank. Literals and defaults aren't masked, because a word such
+/// as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
-    let mut text = Vec::new();
+    let mut commands = Vec::new();
     for (outcome, value) in outcomes.values() {
         if outcome.read_from().is_empty() {
             continue;
@@ -319,11 +322,11 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             let length = String::from_utf8_lossy(line).trim().chars().count();
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
-                text.extend_from_slice(b"::add-mask::");
+                commands.extend_from_slice(b"::add-mask::");
                 // The runner decodes %0A, %0D and %25. Only `%` is escaped, because a line contains
                 // neither a line feed nor a carriage return.
-                push_escaped(&mut text, line, b'%', b"%25");
-                text.push(b'\n');
+                push_escaped(&mut commands, line, b'%', b"%25");
+                commands.push(b'\n');
             }
         }
         if has_short_line {
@@ -334,5 +337,5 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let short = format!("lines of fewer than {SHORTEST_MASK} characters");
     let message = format!("{short} aren't masked in the log: {}", some_of(&unmasked));
     let warning = (!unmasked.is_empty()).then(|| Record::warning(message));
-    (SecretValue::new(text), warning)
+    (SecretValue::new(commands), warning)
 }

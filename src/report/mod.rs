@@ -119,8 +119,9 @@ impl Report {
     /// has received.
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
-        let problems = self.problems.iter().enumerate();
-        let keyed = problems.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
+        let numbered = self.problems.iter().enumerate();
+        let keyed = numbered.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
+
         let (mut records, mut is_note_added) = (Vec::new(), false);
         for (_, problems) in grouped(keyed) {
             let mut record = error_record(&problems);
@@ -146,7 +147,7 @@ impl Report {
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
-        let mut are_unread = true;
+        let mut are_all_unread = true;
         let problems = self.problems.iter();
         for problem in problems.filter(|problem| problem.impact != Impact::None) {
             for entry in &problem.entries {
@@ -154,12 +155,13 @@ impl Report {
                 // object are several values, and their problems have different texts.
                 let is_object =
                     matches!(entry.kind, SubjectKind::EnvFrom | SubjectKind::EnvFromKey);
-                let key = is_object.then_some(&problem.text);
-                affected.insert((entry, key));
+                let text_about_key = is_object.then_some(&problem.text);
+                affected.insert((entry, text_about_key));
             }
-            are_unread &= problem.impact == Impact::Unread;
+            are_all_unread &= problem.impact == Impact::Unread;
         }
-        let values = match (affected.len(), are_unread) {
+
+        let values = match (affected.len(), are_all_unread) {
             (0, _) => return None,
             (count, true) => counted(count, "value is missing", "values are missing"),
             (count, false) => counted(count, "value can't be used", "values can't be used"),
@@ -173,7 +175,7 @@ const SENT_NOTE: &str = "a name that isn't shown may be a password. If it is, ch
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
-    // Except for the entries, the record has the text of the first problem.
+    // The headline, the notes and the help are those of the first problem.
     let common = with_all_missing_keys(problems[0], problems);
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
     let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
@@ -195,13 +197,14 @@ fn error_record(problems: &[&Problem]) -> Record {
 
             // An entry with a template can have several problems. Its variable is listed only once,
             // but each of its secrets has a line.
-            let is_new_entry = last_entry.replace(entry) != Some(entry);
+            let is_new_entry = last_entry != Some(entry);
             if is_new_entry {
                 variables.push(&*entry.label);
             }
             if is_new_entry || entries.last() != Some(&line) {
                 entries.push(line);
             }
+            last_entry = Some(entry);
         }
     }
 
@@ -213,6 +216,7 @@ fn error_record(problems: &[&Problem]) -> Record {
         Some(about) => (common.full_headline(), about.id.as_deref()),
         None => (common.full_headline(), None),
     };
+
     let variables = (!variables.is_empty()).then_some(variables);
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);

@@ -112,7 +112,7 @@ impl Record {
         self.with_some(name, Some(value))
     }
 
-    /// Adds a member to the JSON object, if there is a value.
+    /// Adds a member if there is a value.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         self.json_members
             .extend(value.map(|value| (name, value.into())));
@@ -125,7 +125,6 @@ impl Record {
         self
     }
 
-    /// Sets [`Self::is_detail`].
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -213,6 +212,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
+
         let (count, is_abridged) = (record.entries.len(), record.is_abridged);
         let listed = if is_abridged { MOST_NAMES } else { count };
         for entry in record.entries.iter().take(listed) {
@@ -221,6 +221,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if count > listed {
             add("and ", &format!("{} more", count - listed));
         }
+
         for note in &record.notes {
             add(&shown_label(Label::Note, screen), note);
         }
@@ -272,14 +273,15 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
+/// Returns the JSON object of each record, with the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
     let records = records.into_iter();
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. If `entries`, `notes` or `help` would be empty, the object
-/// doesn't have this member.
+/// Returns the JSON object of a record. `entries`, `notes` and `help` are arrays. If one of them
+/// would be empty, the object doesn't have this member.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -368,7 +370,6 @@ pub fn use_variables(inherited: &Inherited) {
     }
 }
 
-/// Applies the options that concern messages.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -510,7 +511,7 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal on standard output.
+/// Returns the terminal on standard output, if there is one.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {

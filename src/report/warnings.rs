@@ -152,23 +152,9 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
 }
 
 /// Returns a warning for each literal with an alias or `env` in an expression, as in
-/// `{{ db.host }}`, which is only replaced in a template. Also returns a warning for each literal
-/// that is a reference to a parameter or to a key such as `password`, or an ARN with a KEY, a STAGE
-/// or a VERSION-ID.
+/// `{{ db.host }}`, which is only replaced in a template, and for each other literal that
+/// [`is_meant_as_reference`].
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
-    // one.
-    let is_parameter = |text: &str| {
-        text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok()
-    };
-    let is_arn = |text: &str| Arn::has_prefix(text) && Reference::is_meant_by(text);
-    // Only these keys, because other texts can have a colon, too, such as the name of an image.
-    const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
-    let has_key = |text: &str| {
-        // A URL doesn't read like a name.
-        let may_be_reference = text.contains('/') && reads_like_a_name(text);
-        may_be_reference && KEYS.iter().any(|key| text.ends_with(key))
-    };
     plan.entries.iter().filter_map(move |entry| {
         let Source::Literal(text) = &entry.source else {
             return None;
@@ -180,13 +166,30 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
         });
         let (part, key) = match has_alias {
             true => ("{{", "template"),
-            false if is_parameter(text) || is_arn(text) || has_key(text) => ("a reference", "from"),
+            false if is_meant_as_reference(text) => ("a reference", "from"),
             false => return None,
         };
         let subject = &entry.subject;
         let why = format!("the value of {subject} is plain text, although it contains {part}");
         Some(Record::warning(why).help(format!("use `{key}` instead of `value`")))
     })
+}
+
+/// True for a reference to a parameter or to a key such as `password`, and for an ARN with a KEY, a
+/// STAGE or a VERSION-ID.
+fn is_meant_as_reference(text: &str) -> bool {
+    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
+    // one.
+    if text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok() {
+        return true;
+    }
+    if Arn::has_prefix(text) && Reference::is_meant_by(text) {
+        return true;
+    }
+    // Only these keys, because other texts can have a colon, too, such as the name of an image.
+    let mut keys = [":api_key", ":password", ":secret", ":token"].into_iter();
+    // A URL doesn't read like a name.
+    text.contains('/') && reads_like_a_name(text) && keys.any(|key| text.ends_with(key))
 }
 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
@@ -202,8 +205,8 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns a note for each variable that should name a secret but is empty, if entries are absent
-/// because of it. The note says how many entries are absent, without those whose target is also set
-/// by a different entry.
+/// because of it. The note says how many entries are absent, without those that share their target
+/// with a different entry.
 pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let mut as_written = Vec::from_iter(&plan.entries);
     as_written.sort_by_key(|entry| entry.id);
@@ -273,6 +276,12 @@ pub fn cache_warnings(
             replaced.push((failure.error.sentence(), note));
         }
     }
+    let mut records = Vec::new();
+    for (reason, notes) in grouped(replaced) {
+        let warning = Record::warning(format!("{reason}, so the cache is used"));
+        records.push(Record { notes, ..warning });
+    }
+
     let unusable = notices.iter().map(|(locator, what)| {
         let noun = match fetched.get(locator) {
             Some(Ok(_)) => locator.revealed().noun(),
@@ -280,13 +289,7 @@ pub fn cache_warnings(
         };
         (what, noun)
     });
-
     let directory = directory.display();
-    let mut records = Vec::new();
-    for (reason, notes) in grouped(replaced) {
-        let warning = Record::warning(format!("{reason}, so the cache is used"));
-        records.push(Record { notes, ..warning });
-    }
     for (what, entries) in grouped(unusable) {
         let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
         records.push(Record { entries, ..warning });
@@ -310,13 +313,15 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
+
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
     let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
     // Either there isn't a space, or the first one follows the colon of a header.
     let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
-    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
+
     // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
+    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
     let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
     let variable_warnings = after_dollars.filter_map(|text| {
         let word = text.trim_start_matches(['{', '(']).split(is_end).next();
@@ -329,6 +334,7 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
         let text = format!("\"{shown}\" in an argument {LITERAL}{end_of_remedy}");
         Some(Record::warning(text))
     });
+
     let mut words = command.arguments().filter_map(OsStr::to_str);
     // Other operators, such as `;` and `>`, can be meant for the command.
     let operator = words.find(|word| ["&&", "||", "2>&1"].contains(word));
@@ -336,8 +342,8 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     variable_warnings.chain(warning).collect()
 }
 
-/// Returns the warning of `check` about files that can be read only once, if the command is a shell
-/// or a script (`is_script`), which may start several programs.
+/// Returns the warning of `check` about files that can be read only once, if the command is a
+/// script (`is_script`) or runs a shell, so that several programs may read them.
 pub fn read_once_warning(
     outcomes: &Outcomes,
     command: &CommandLine,
@@ -388,6 +394,7 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 /// resolution.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
+
     let outcomes = &values.outcomes;
     let resolved = outcomes.values().map(|(outcome, _)| outcome);
     let literals = resolved.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
@@ -396,11 +403,13 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
         let text = counted(labels.len(), "value is a literal", "values are literals");
         records.push(resolved_note(text).with("variables", labels));
     }
+
     let files = read_once_files(outcomes);
     if !files.is_empty() {
         let text = format!("{} can be read only once", some_of(&files));
         records.push(resolved_note(text));
     }
+
     records.extend(missing_value_notes(outcomes));
     records.extend(total_note(values));
     records
@@ -424,22 +433,22 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
-        let source = source_text(locator, parameter_name, document);
         // `versioned` only returns `None` for a path as a whole, which doesn't give a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
-        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
-        let text = format!("{source} gives {}", labels.join(", "));
+        let facts = source_facts(locator, document, versioned);
+        let noun = locator.noun_of(parameter_name);
+        let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
+        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
         let note = note.with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
 }
 
-/// Returns the description of a secret or parameter with its version and where it was read: `the
-/// secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
-fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Document) -> String {
-    let versioned = document.versioned(parameter_name).unwrap_or(document);
+/// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
+/// us-east-1`. `versioned` is the document that has the version ([`Document::versioned`]).
+fn source_facts(locator: &Locator, document: &Document, versioned: &Document) -> String {
     let mut facts = Vec::new();
     let version_id = versioned.version_id.as_ref();
     facts.extend(version_id.map(|id| format!("version {id}")));
@@ -458,8 +467,7 @@ fn source_text(locator: &Locator, parameter_name: Option<&str>, document: &Docum
     if let Some(cached) = &document.cached {
         facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
     }
-
-    format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
+    facts.join(", ")
 }
 
 /// Returns a note for each entry that gets its default, and for each absent entry whose target no

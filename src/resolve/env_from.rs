@@ -42,7 +42,7 @@ pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns all keys of a JSON object.
+/// Returns all keys of a JSON object ([`Members`]).
 ///
 /// # Errors
 /// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
@@ -62,13 +62,13 @@ pub fn object_members<'j>(
         return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
     let members = map.iter().map(|(key, value)| {
-        let selected = Some(value).filter(|_| object.naming.selects(key));
+        let selected = object.naming.selects(key).then_some(value);
         (key.as_str(), selected.and_then(text_of))
     });
     Ok(members.collect())
 }
 
-/// Returns the names of all parameters below a path.
+/// Returns all parameters below a path ([`Members`]).
 pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -82,8 +82,7 @@ pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Membe
 /// object. The overridden keys come last, as in the table of `check`.
 ///
 /// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
-/// unsafe name isn't an error. The texts of the errors are predicates of sentences about the
-/// secret.
+/// unsafe name isn't an error.
 pub fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
@@ -94,6 +93,7 @@ pub fn key_outcomes(
     let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
+        // The key isn't selected, or is null.
         let Some(value) = value else { continue };
 
         let variable_name = object.naming.variable_name(key);
@@ -117,10 +117,9 @@ pub fn key_outcomes(
             errors.push(same_name_problem(earlier_key, key, &name, object));
             continue;
         }
-        let result = Outcome::Value(value);
         outcomes.push(EntryOutcome {
             target: Target::Env(name.clone()),
-            ..key_outcome(entry, object, (number, key), &name, result)
+            ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
         });
     }
     outcomes.append(&mut overridden);
@@ -164,6 +163,14 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
         let ending = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
         format!("there is no {noun}, but \"except\" lists it{ending}")
     });
+
+    let prefix = naming.prefix.as_str();
+    let renamed = naming.rename.values().filter(|_| !prefix.is_empty());
+    let rests = renamed.filter_map(move |name| name.strip_prefix(prefix));
+    let prefixed = rests.map(move |rest| {
+        format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
+    });
+
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
         // A key that isn't quotable may be a value, so it isn't shown.
@@ -174,17 +181,13 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
         })
     });
-    let prefix = naming.prefix.as_str();
-    let renamed = naming.rename.values().filter(|_| !prefix.is_empty());
-    let rests = renamed.filter_map(move |name| name.strip_prefix(prefix));
-    let prefixed = rests.map(move |rest| {
-        format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
-    });
+
     // `DB_HOST` would become `DB_DB_HOST`. All keys may begin with the same letter by chance.
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled
         .then(|| format!("every {what} already begins with {prefix}, so remove the prefix"));
+
     unknown.chain(prefixed).chain(misread).chain(doubled)
 }
 
@@ -219,18 +222,20 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
     errors
 }
 
-/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist: a similar key
-/// that exists, the two sides of `rename` in the right order, or the remark that patterns don't
-/// work here.
+/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist, if one applies:
+/// an existing key that looks the same, the two sides of `rename` in the right order, a similar
+/// key, or the remark that patterns don't work here.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));
+
     // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
     let upper = key.to_uppercase();
     let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
     // In `rename: { DB_PASS: password }`, the key `password` is on the wrong side.
     let new_name = naming.rename.get(key).map(String::as_str);
     let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
+
     twin_hint(names, key)
         .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
         // `/prod/app/token` stands for the parameter `token` below a path.
@@ -259,8 +264,9 @@ fn hidden_key_problem(predicate: &str) -> Problem {
     Problem::configuration(text).help("under \"env-from\", select keys with \"only\"")
 }
 
-/// Returns the error for a key whose variable name is illegal or unsafe. The help is about this key
-/// only. It doesn't suggest a prefix, which would change the names of all variables.
+/// Returns the error for a key whose variable name is illegal or unsafe. If the key is shown, the
+/// help is only about this key. It doesn't suggest a prefix, which would change the names of all
+/// variables.
 fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedObject) -> Problem {
     if !is_quotable(key) {
         return hidden_key_problem("isn't a valid variable name").code("variable-name");
@@ -273,6 +279,7 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
         true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
         false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
     };
+
     let (defect, help) = match why {
         NamingError::Illegal(name) => {
             let defect = format!("{name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)");
@@ -294,6 +301,7 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
             (defect, help)
         }
     };
+
     let text = format!("has the {what} {key:?}, but {defect}");
     let problem = Problem::configuration(text).code("variable-name");
     problem.help(help)

@@ -77,14 +77,16 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. Line and column are
 /// those of the first wrong byte, counted from 1. The text names the mistake if it is a common one.
+/// `bytes` must not be empty.
 ///
 /// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
 /// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
     let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
-    let offset = earlier_lines.flatten().count() + error.column();
-    let (before, rest) = bytes.split_at(offset.clamp(1, bytes.len()) - 1);
+    let position = earlier_lines.flatten().count() + error.column();
+    let (before, rest) = bytes.split_at(position.clamp(1, bytes.len()) - 1);
+
     let previous = before.trim_ascii_end().last();
     let what = match rest {
         _ if error.is_eof() => ": it ends too early",
@@ -98,6 +100,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
         }
         _ => "",
     };
+
     let line = before.split(is_line_feed).count();
     let column = before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1;
     format!("line {line}, column {column}{what}")
@@ -138,8 +141,7 @@ impl From<Problem> for Unresolved {
 
 impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
-    /// the KEY is probably a version, also replaces the help. `is_json` says whether the secret is
-    /// JSON.
+    /// the KEY is probably a version, also replaces the help.
     #[must_use]
     pub fn with_entry(self, reference: &SecretRef, subject: &Subject, is_json: bool) -> Self {
         let named = |problem: Problem| {
@@ -173,10 +175,10 @@ pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// character.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
-    let odd = key.chars().find(|c| !is_quotable(&c.to_string()));
-    match (selector.shown(), odd.map(quoted_character)) {
+    let rare = key.chars().find(|c| !is_quotable(&c.to_string()));
+    match (selector.shown(), rare.map(quoted_character)) {
         (Some(key), _) => format!("key {key:?}"),
-        (None, Some(odd)) => format!("key with the requested name, which contains {odd}"),
+        (None, Some(rare)) => format!("key with the requested name, which contains {rare}"),
         (None, None) => "key with the requested name".to_owned(),
     }
 }
@@ -193,8 +195,8 @@ pub fn find_value<'j>(
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
-    let not_json = |error| not_json(document, error, selector, rewrite);
-    let json = parsed.as_ref().map_err(not_json)?.value();
+    let problem_for = |error| not_json(document, error, selector, rewrite);
+    let json = parsed.as_ref().map_err(problem_for)?.value();
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, selector, rewrite),
@@ -229,24 +231,26 @@ fn not_json(
         Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
+        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         // The text begins with the KEY and a colon. In a local file, `password:hunter2` was meant
         // as YAML.
-        Ok(text) if !is_yaml(text) && key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
+        Ok(text) if key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
         }
-        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
             .help("without a key, use --as-file or, for a variable, encode: base64"),
         Err(_) => Fault::new("is binary, not JSON"),
     };
+
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
+
     // The user may want the whole document. But a document without a version is from a local file.
     // There, the reference is probably right, because the secret in AWS has the key.
     let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
@@ -255,6 +259,7 @@ fn not_json(
         Some(key) if is_local_key => Some(local_hint(key)),
         Some(_) | None => whole_value_hint(rewrite("")),
     });
+
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     problem.code("not-json").help_if_some(help)
 }
@@ -291,13 +296,14 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let (kind, key) = (json_type(json), quoted_key(selector));
-        let text = format!("is {kind}, not an object, so it has no {key}");
+        let (kind, quoted) = (json_type(json), quoted_key(selector));
+        let text = format!("is {kind}, not an object, so it has no {quoted}");
         // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
         return Err(problem.help_if_some(in_first_item).into());
     };
+
     if let Some(value) = map.get(key) {
         return Ok(value);
     }
@@ -317,7 +323,7 @@ fn find_key<'j>(
 /// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
-    // `password`, `keys_hint` suggests it.
+    // `password`, this isn't the end of a path, and `keys_hint` suggests the key.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
@@ -365,8 +371,7 @@ fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<S
     }
 }
 
-/// Creates the description of a top-level key that a secret doesn't have. The report merges all
-/// missing keys of a secret into one error, whose help lists the keys that exist.
+/// Creates the description of a top-level key that a secret doesn't have.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
@@ -499,6 +504,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
             if shown_paths.len() < total {
                 shown_paths.push("…".to_owned());
             }
+
             let text = format!("has {total} values at {} instead of one", path.text);
             let help = format!("use the path of one value: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");
@@ -518,8 +524,8 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, if a name in it may be a value, or if a segment can't be followed: for example,
-/// `[*]`, an index where the JSON has an object, or a name where it has a number.
+/// the path exists, if an existing name in it may be a value, or if a segment can't be followed:
+/// for example, `[*]`, an index where the JSON has an object, or a name where it has a number.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
@@ -534,7 +540,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                 };
                 // A name that isn't quotable may be a value, so `parent` must not show it.
                 parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
-                Some(value).filter(|_| is_quotable(name))?
+                is_quotable(name).then_some(value)?
             }
             (Selected::Name(_), Value::Array(items)) => return Some(array_hint(items)),
             (Selected::Index(index), Value::Array(items)) => {

@@ -162,8 +162,8 @@ impl<'a> Walk<'a> {
 
     /// Adds the outcome of an entry. The outcome also gets the texts of secrets in the entry's
     /// value, which `export` masks in logs: `answers.parts`, because this value was resolved last.
-    /// Each call takes them out, so an entry that wasn't resolved doesn't get those of an earlier
-    /// one.
+    /// Each call takes them out, so an entry that wasn't resolved doesn't get the texts of an
+    /// earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -180,6 +180,7 @@ fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject
     name.as_str().strip_suffix("_FILE")?;
     // Without a reference, the value wasn't read from a secret.
     entry.source.references().first()?;
+
     let text = str::from_utf8(value.expose()).ok()?;
     // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]). It
     // has a slash or a dot, or reads like a name. Any other text is more likely a password.
@@ -227,20 +228,22 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
-    /// encoded, if the entry says so. Adds to `parts` the text that the value encodes.
+    /// encoded, if the entry says so. If the value is encoded, also adds its plain text to `parts`.
     ///
     /// # Errors
-    /// If the value can't be used.
+    /// If the value isn't base64 or doesn't match the pattern.
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
             true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
         };
+
         if let Some(pattern) = &entry.pattern {
             let checked = check_pattern(pattern, &decoded);
             checked.map_err(|problem| failed(problem, Impact::Mismatched))?;
         }
+
         if !entry.transform.encode {
             return Ok(decoded);
         }
@@ -283,8 +286,8 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the keys of an object, or the parameters below a path.
     ///
     /// # Errors
-    /// If the request has failed or hasn't been sent, if the document isn't JSON, or if the
-    /// reference doesn't select an object in it.
+    /// If [`Self::document`] fails, if the document isn't JSON, or if the reference doesn't select
+    /// an object in it.
     fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
@@ -382,30 +385,34 @@ impl<'a> ParsedAnswers<'a> {
     ) -> ResolvedAll<SecretValue> {
         let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
         for (alias, reference) in references {
-            let input = self.document(reference, subject).and_then(|document| {
-                let input = input_of(self.parsed(&reference.locator, document), document);
-                input.ok_or_else(|| {
+            let document = self.document(reference, subject);
+            let input = document.map(|document| {
+                let parsed = self.parsed(&reference.locator, document);
+                input_of(parsed, document)
+            });
+            match input {
+                Ok(Some(input)) => inputs.extend([(alias.as_str().into(), input)]),
+                Ok(None) => {
                     let text = format!("is binary, so the template can't use {alias}");
                     let help =
                         "use encode: base64 or an entry in \"files\" instead of the template";
                     let why = Problem::configuration(text).code("not-text").help(help);
-                    with_entry(why, Some(reference), subject).into()
-                })
-            });
-            match input {
-                Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
-                Err(error) => errors.push(error),
+                    errors.push(with_entry(why, Some(reference), subject).into());
+                }
+                Err(reason) => errors.push(reason),
             }
         }
         if !errors.is_empty() {
             return Err(errors);
         }
+
         for text in looked_up_texts(template, &inputs) {
             self.add_part(text);
         }
         // The inherited variables are only added now, because a log needn't hide them.
         let variables = Json::from_variables(&self.plan.inherited);
         inputs.insert(ENV.into(), Arc::new(variables));
+
         let rendering = Rendering {
             template,
             inputs: &inputs,
@@ -417,8 +424,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Creates the absence for a value that is null. The text is the predicate of a sentence about the
-/// secret.
+/// Creates the absence for a value that is null.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {
         (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),
@@ -478,7 +484,8 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. Returns outcomes in which only these templates have failed and no entry has a value.
+/// read. Returns outcomes in which only these templates have failed and no entry has a value, or
+/// `None` if there aren't such templates.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
@@ -486,6 +493,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
             && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
         {
             let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));
+            // The outcomes of the entries come first, in the same order.
             outcomes.list[index].result = Outcome::Failed(vec![problem]);
         }
     }
@@ -503,16 +511,18 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
         (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
     });
+
     for (id, failure) in absences.take(MOST_SUGGESTIONS) {
         // Suggesting what the user has written would change nothing.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
         let similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
+
         // The suggestion quotes the id, which may be a password unless it reads like a name.
         let alias_and_key = id
             .split_once('.')
             .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));
-        let reference = alias_and_key.map(|(alias, key)| format!("{alias}:{key}").into());
-        failure.nearest = similar.map(Into::into).or(reference);
+        let with_colon = alias_and_key.map(|(alias, key)| format!("{alias}:{key}").into());
+        failure.nearest = similar.map(Into::into).or(with_colon);
     }
 }
