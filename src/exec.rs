@@ -91,7 +91,8 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 /// Pairs of a program and the extension of the files that it runs, separated by commas.
 const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
 
-/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`.
+/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`. Returns
+/// `None` if [`PROGRAMS`] doesn't have the file's extension.
 fn interpreter(file: &str) -> Option<&'static str> {
     let end = &file[file.rfind('.')?..];
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
@@ -127,6 +128,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
+
+    // Mistakes that don't depend on PATH come first.
     if let Some(name) = assigned_name(command) {
         let why = "only a shell sets variables before a command";
         let help = format!("put env before it: -- env {name}=… COMMAND");
@@ -160,22 +163,23 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
 
     // A variable, as in `$(CMD)`, was probably meant to become a path, so PATH isn't mentioned.
-    let Some(search_path) = search_path.filter(|_| !command.starts_with('$')) else {
+    let is_path = search_path.is_none() || command.starts_with('$');
+    if is_path {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
-    };
+    }
+
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
-        "check" | "get" | "policy" => {
-            format!("for the subcommand, use secrets-exec {command}")
-        }
+        "check" | "get" | "policy" => format!("for the subcommand, use secrets-exec {command}"),
         _ if Path::new(command).is_file() => {
             let start = interpreter(command).unwrap_or("./");
             format!("use {start}{command} for the file in this directory")
         }
         _ => "install the command, or use its full path".to_owned(),
     };
-    not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
+    let searched = search_path.unwrap_or_default().to_string_lossy();
+    not_found(&text, &help).note(format!("PATH is {searched}"))
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.

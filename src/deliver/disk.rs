@@ -165,7 +165,7 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// For messages, `kind` is `user` or `group`.
+/// Returns `None` without an account. For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
 /// If `find` doesn't return an id, because `file` doesn't have the name.
@@ -511,7 +511,6 @@ mod tests {
         id_of_directory(path) == (expected.st_dev, expected.st_ino)
     }
 
-    /// Returns the device and the inode number of the directory in which `path` is found.
     fn id_of_directory(path: &Path) -> (u64, u64) {
         let found = fstat(&DirectoryEntry::open(path).unwrap().directory).unwrap();
         (found.st_dev, found.st_ino)

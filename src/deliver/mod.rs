@@ -17,8 +17,6 @@
 //!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
 //!                             new files.
 //! ```
-//!
-//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -135,6 +133,7 @@ impl Delivery {
                 errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
+        // After an error, dropping the delivery removes the files that were written.
         errors.is_empty().then_some(delivery).ok_or(errors)
     }
 

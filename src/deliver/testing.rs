@@ -37,7 +37,6 @@ impl Drop for Directory {
     }
 }
 
-/// Returns the sorted names in a directory.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries

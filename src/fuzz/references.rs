@@ -118,8 +118,9 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     Some((plan(layer(Source::Reference(reference))?).ok()?, selector))
 }
 
-/// Asserts that the value found for a key is the key's value in `body`, and that a number has all
-/// the digits that it has there. If `body` doesn't have the key, asserts that nothing was found.
+/// Asserts that a value that was found for a key is the key's value in `body`, and that a number
+/// has all the digits that it has there. If `body` doesn't have the key, asserts that nothing was
+/// found.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {

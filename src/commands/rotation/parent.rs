@@ -47,7 +47,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first trial, which becomes the command, and supervises the command until
-/// this process has to exit. Returns the exit status.
+/// this process has to exit. Returns the exit status. While the trial reads, a termination signal
+/// ends this process.
 ///
 /// # Errors
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -105,9 +106,7 @@ struct Parent<'a> {
     job: Job,
     /// The time at which the timer elapses.
     timer: Option<Instant>,
-    /// The time before which no poll may begin.
     earliest_poll: Instant,
-    /// The events that the state machine hasn't seen yet.
     events: VecDeque<Event>,
     /// The reason for the exit, once it is time to exit.
     exit_reason: Option<ExitReason>,
@@ -118,6 +117,7 @@ impl Parent<'_> {
     /// its files are removed, returns the exit status of this process.
     fn run(mut self) -> u8 {
         let rotation = *self.trials.notices.rotation;
+        // The first action is [`Action::Start`], which opens the gate.
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
@@ -245,8 +245,8 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. No poll begins before `until_poll` is over. `random` is at least
-/// 0 and less than 1.
+/// Returns the length of a delay. A poll, which also follows a splay, doesn't begin before
+/// `until_poll` is over. `random` is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -361,7 +361,9 @@ impl Trials<'_> {
             // This trial has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        let why = self.fork_trial().err()?;
+        let Err(why) = self.fork_trial() else {
+            return None;
+        };
         self.notices.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
     }
@@ -408,6 +410,7 @@ impl Trials<'_> {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
+                    // Replaced files stay, because their inode numbers are new.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }

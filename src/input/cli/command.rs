@@ -189,15 +189,17 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word that clap would misread. `number` is the word's position, from 1.
-/// A misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space
-/// before the value. Or it can be a long option, ours or another tool's, with only one hyphen:
-/// `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
+/// Returns the problem for a word that clap would misread, or `None` for any other word. `number`
+/// is the word's position, from 1. A misread word can be several arguments in one: `"-f app.yaml"`
+/// would be `-f` with a space before the value. Or it can be a long option, ours or another tool's,
+/// with only one hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as
+/// `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
         return Some(Problem::usage(text).help("pass each argument separately"));
     }
+
     if let Some((option, _)) = word.trim_end().split_once(' ')
         && (option == "--" || has_option(command, option))
     {
@@ -205,6 +207,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         let help = format!("in an array, write \"{option}\", \"…\"");
         return Some(Problem::usage(text).help(help));
     }
+
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
     let has_one_hyphen = option.starts_with('-') && !option.starts_with("--");
     if !has_one_hyphen || option.len() <= 2 || option == "-help" {
@@ -223,6 +226,7 @@ pub fn with_arguments(command: Command) -> Command {
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
+    // The purpose is followed by a line with the usage, and by the examples.
     let help_text = subcommand.help.trim_end();
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
@@ -404,6 +408,7 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
         Takes::Optional(name) => with_text(arg, name)
             .num_args(0..=1)
             .require_equals(true)
+            // As in a variable, `1` sets the option without a value.
             .default_missing_value("1"),
     }
 }
