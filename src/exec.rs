@@ -298,7 +298,7 @@ pub fn is_script(program: &Program) -> bool {
 /// # Errors
 /// If the file can't be read, for example because the user is only allowed to execute it.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// The most bytes to read, so that a large program isn't read to its end.
+    /// A limit, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;

@@ -87,7 +87,7 @@ pub fn run<T: Send>(
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
-    // is a second thread.
+    // is a second thread. The condition only saves time.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }

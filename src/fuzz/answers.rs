@@ -185,7 +185,7 @@ pub fn cache_entry(data: &[u8]) {
         return;
     };
 
-    // In the JSON, values are in base64, so a canary in the text isn't in a value.
+    // A canary in the text may be a name, which is shown. In a value, it can be escaped.
     let debugged = format!("{read:?}");
     assert!(
         text.contains(CANARY) || !debugged.contains(CANARY),

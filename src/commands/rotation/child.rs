@@ -236,10 +236,10 @@ impl Reporter for Trial<'_, '_> {
     }
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with its notes and its help,
-/// and the number of the other errors. In JSON, the warning has the details of a single error, or
-/// the messages of several. `command` is in quotes. `since` is when the polls began to fail, or
-/// `None` for the first such poll.
+/// Returns the warning about a poll that failed: the first of `errors` with its notes and help, and
+/// the number of the other errors. In JSON, the warning has the details of a single error, or the
+/// messages of several. `command` is in quotes. `since` is when the polls began to fail, or `None`
+/// for the first such poll.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {

@@ -104,7 +104,6 @@ struct Parent<'a> {
     trials: Trials<'a>,
     signals: Signals,
     job: Job,
-    /// The time at which the timer elapses.
     timer: Option<Instant>,
     earliest_poll: Instant,
     events: VecDeque<Event>,
@@ -201,8 +200,8 @@ impl Parent<'_> {
         self.trials.open_gate();
     }
 
-    /// Sleeps until something happens, the timer elapses or the group has to be checked. Reaps
-    /// children and queues the events for the state machine.
+    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or the group has
+    /// to be checked. Reaps children and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
         // After the command has ended, processes in its group may still be running.
         let awaits_group =
@@ -277,7 +276,6 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The trial that is under way, and what earlier trials have found.
 struct Trials<'a> {
-    /// The plan, the command and its program, the same for each trial.
     launch: Launch<'a>,
     notices: Notices<'a>,
     baseline: Baseline,

@@ -149,7 +149,7 @@ pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 pub const CREDENTIAL: &str = "credential";
 
-/// The id, the name and the texts of a subcommand, and the function that adds its arguments.
+/// A row of [`SUBCOMMANDS`].
 pub struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
@@ -189,11 +189,10 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word that clap would misread, or `None` for any other word. `number`
-/// is the word's position, from 1. A misread word can be several arguments in one: `"-f app.yaml"`
-/// would be `-f` with a space before the value. Or it can be a long option, ours or another tool's,
-/// with only one hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as
-/// `-h`.
+/// Returns the problem for a word, if clap would misread it. `number` is the word's position, from
+/// 1. A misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space
+/// before the value. Or it can be a long option, ours or another tool's, with only one hyphen:
+/// `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
@@ -226,7 +225,6 @@ pub fn with_arguments(command: Command) -> Command {
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
-    // The purpose is followed by a line with the usage, and by the examples.
     let help_text = subcommand.help.trim_end();
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
@@ -492,7 +490,7 @@ pub struct ExportArguments {
     pub reveal: bool,
 }
 
-/// The syntax in which `export` writes variables. The comments of the variants are their `--help`.
+/// The syntax in which `export` writes variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// Commands for eval in a shell
