@@ -67,8 +67,8 @@ pub fn subcommand_values(
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
 /// every answer. Except in a poll, also prints the warnings about `--local`, the cache and the
-/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, as far
-/// as the backend has them. The requests for `secrets` get a timeout of their own.
+/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, as
+/// far as the backend has them. The requests for `secrets` get a timeout of their own.
 ///
 /// # Errors
 /// If nothing can be read at all.
@@ -259,7 +259,8 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     locators.retain(|locator| !is_unsupported(locator));
     let needs_requests = !locators.is_empty();
-    if !needs_requests || !unsupported.is_empty() {
+    let may_be_decided = !needs_requests || !unsupported.is_empty();
+    if may_be_decided {
         let outcomes = resolve(plan, &unsupported);
         let missing = outcomes.missing_documents(&unsupported);
         let requests_are_useless = missing.iter().any(is_unsupported);

@@ -123,6 +123,7 @@ pub fn run_with<T: Send>(
     };
     hold_signals();
 
+    // `react` returns the longest time to sleep.
     let react = |event| match event {
         WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {

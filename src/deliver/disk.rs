@@ -114,7 +114,7 @@ impl Access {
     /// /etc/group, or asks nscd.
     ///
     /// # Errors
-    /// If the user or the group doesn't exist.
+    /// If the user or the group isn't found.
     pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());

@@ -58,7 +58,6 @@ pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
-    /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
 }
 

@@ -17,7 +17,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Reference};
 use crate::model::shown::conceal;
 
-/// A credential that the request was sent with.
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
 /// Reads `data` as a response: a line with the status, lines with headers, an empty line and the

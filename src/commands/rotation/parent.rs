@@ -136,11 +136,12 @@ impl Parent<'_> {
     /// unsets the timer and returns [`Event::Elapsed`]. The queue comes first, because its events
     /// may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.events.pop_front() {
-            return Some(event);
+        let event = self.events.pop_front();
+        if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
+            self.timer = None;
+            return Some(Event::Elapsed);
         }
-        let elapsed = self.timer.take_if(|end| *end <= Instant::now());
-        elapsed.map(|_| Event::Elapsed)
+        event
     }
 
     /// Removes the command's files and returns the exit status of this process. Prints errors about
@@ -450,12 +451,11 @@ impl Trials<'_> {
 
     /// Opens the gate, and gives the trial its task.
     fn open_gate(&mut self) {
-        self.task = Some(if self.baseline.command_values.is_none() {
-            Task::Start
-        } else if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation {
-            Task::Deliver(signal)
-        } else {
-            Task::Restart
+        self.task = Some(match self.notices.rotation.on_rotation {
+            _ if self.baseline.command_values.is_none() => Task::Start,
+            OnRotation::Signal(signal) => Task::Deliver(signal),
+            // With `exit`, only the first gate is opened.
+            OnRotation::Restart | OnRotation::Exit => Task::Restart,
         });
         if let Some(process) = &mut self.process {
             process.open_gate();

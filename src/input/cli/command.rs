@@ -189,10 +189,10 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word, if clap would misread it. `number` is the word's position, from
-/// 1. A misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space
-/// before the value. Or it can be a long option, ours or another tool's, with only one hyphen:
-/// `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
+/// Returns the problem for a word, if clap would misread it. `number` is its position, from 1. A
+/// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
+/// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
+/// would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
