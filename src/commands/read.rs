@@ -134,6 +134,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
+/// Returns the agent of `--agent`, or `None` without this option.
 pub fn configured_agent(
     source: &SourceOption,
     settings: &Settings,

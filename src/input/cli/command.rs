@@ -115,8 +115,8 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the part of the man page about a subcommand: its usage, its purpose, and the options that
-/// only it has.
+/// Writes the part of the man page about a subcommand: its usage, its purpose, and its own
+/// arguments.
 ///
 /// # Errors
 /// Never, because `page` is in memory.
