@@ -118,6 +118,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
     };
+
     let text = format!("\"{shown}\" {reason}");
     let has_help = why == Errno::EACCES && shown == path;
     Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
@@ -233,6 +234,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     let script_line = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
     let mut words = script_line.iter().flat_map(|line| line.split_whitespace());
     let interpreter = words.next();
+
     if why == Errno::EACCES
         && let Some(name) = interpreter
         && let Err(errno) = executable_at(Path::new(name))

@@ -119,12 +119,14 @@ impl Access {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
+
         // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module. They read
         // /etc/passwd and /etc/group and, for a name that isn't there, ask nscd if it is running.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
         let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
         let group = account_id(declared_group, find_group, "group", "/etc/group")?;
+
         Ok(Self {
             user: user.map(Uid::from_raw),
             group: group.map(Gid::from_raw),
@@ -361,6 +363,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         let mut program = File::open("/proc/self/exe").map_err(|error| {
             call_problem("secrets-exec can't read its own binary", errno(&error))
         })?;
+
         hold_signals();
         let mut installed = DiskFile::write_temporary(entry, |file| {
             // Unlike open(2), fchmod(2) ignores the umask.

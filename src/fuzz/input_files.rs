@@ -177,6 +177,7 @@ fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Some(made) = resolve_one(&plan, b"") else {
         return;
     };
+
     let text = String::from_utf8_lossy(value);
     let mut pieces = text.split("{{resolve:");
     let before = pieces.next().unwrap_or_default();

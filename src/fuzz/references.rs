@@ -32,7 +32,9 @@ pub fn reference(data: &[u8]) {
         Ok(reference.clone()),
         "{printed:?} is read as something else"
     );
+
     check_lookup(&reference);
+
     let planned = layer(Source::Reference(reference)).map(plan);
     for error in planned.and_then(Result::err).unwrap_or_default() {
         assert!(!message(&error).is_empty());
@@ -50,6 +52,7 @@ fn check_lookup(reference: &Reference) {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into())),
     );
+
     let mut aliases = Aliases::default();
     let version = Version::Stage("AWSPREVIOUS".to_owned());
     aliases.insert(
@@ -61,6 +64,7 @@ fn check_lookup(reference: &Reference) {
             role: None,
         },
     );
+
     if let Ok(found) = reference.locate(&aliases, &inherited) {
         let id = found.locator.id.to_string();
         assert!(!id.contains("${"), "{id:?} wasn't expanded");

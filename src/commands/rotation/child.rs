@@ -97,9 +97,11 @@ impl Trial<'_, '_> {
             self.launch.prepared.asker = Asker::Poll;
             self.gate.leave_group();
         }
+
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
         let retained = &mut self.launch.prepared.retained;
         retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
+
         let result = self.read_and_deliver();
         result.unwrap_or_else(|report| self.fail(&report))
     }

@@ -46,6 +46,7 @@ fn without_program() -> Command {
         .long("version")
         .action(ArgAction::Version)
         .help("Print the version");
+
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a command with secrets from AWS in its environment")
@@ -60,6 +61,7 @@ fn without_program() -> Command {
         .disable_version_flag(true)
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
+
     let help = help_option("Print help (-h: the most common options, --help: all)");
     with_inputs(command)
         .arg(help.help_heading(last_heading))
@@ -228,6 +230,7 @@ pub fn with_arguments(command: Command) -> Command {
     let help_text = subcommand.help.trim_end();
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
+
     // The function in `arguments` may replace the text at the end of `-h`.
     with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
