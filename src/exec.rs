@@ -91,7 +91,8 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 /// Pairs of a program and the extension of the files that it runs, separated by commas.
 const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
 
-/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`.
+/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`. Returns
+/// `None` if [`PROGRAMS`] doesn't have the file's extension.
 fn interpreter(file: &str) -> Option<&'static str> {
     let end = &file[file.rfind('.')?..];
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
@@ -117,6 +118,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
     };
+
     let text = format!("\"{shown}\" {reason}");
     let has_help = why == Errno::EACCES && shown == path;
     Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
@@ -127,6 +129,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
+
+    // Mistakes that don't depend on PATH come first.
     if let Some(name) = assigned_name(command) {
         let why = "only a shell sets variables before a command";
         let help = format!("put env before it: -- env {name}=… COMMAND");
@@ -160,22 +164,23 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
 
     // A variable, as in `$(CMD)`, was probably meant to become a path, so PATH isn't mentioned.
-    let Some(search_path) = search_path.filter(|_| !command.starts_with('$')) else {
+    let is_path = search_path.is_none() || command.starts_with('$');
+    if is_path {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
-    };
+    }
+
     let text = format!("the command \"{shown}\" wasn't found in PATH");
     let help = match command {
-        "check" | "get" | "policy" => {
-            format!("for the subcommand, use secrets-exec {command}")
-        }
+        "check" | "get" | "policy" => format!("for the subcommand, use secrets-exec {command}"),
         _ if Path::new(command).is_file() => {
             let start = interpreter(command).unwrap_or("./");
             format!("use {start}{command} for the file in this directory")
         }
         _ => "install the command, or use its full path".to_owned(),
     };
-    not_found(&text, &help).note(format!("PATH is {}", search_path.to_string_lossy()))
+    let searched = search_path.unwrap_or_default().to_string_lossy();
+    not_found(&text, &help).note(format!("PATH is {searched}"))
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.
@@ -229,6 +234,7 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     let script_line = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
     let mut words = script_line.iter().flat_map(|line| line.split_whitespace());
     let interpreter = words.next();
+
     if why == Errno::EACCES
         && let Some(name) = interpreter
         && let Err(errno) = executable_at(Path::new(name))
@@ -294,7 +300,7 @@ pub fn is_script(program: &Program) -> bool {
 /// # Errors
 /// If the file can't be read, for example because the user is only allowed to execute it.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// The most bytes to read, so that a large program isn't read to its end.
+    /// A limit, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;

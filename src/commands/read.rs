@@ -67,8 +67,8 @@ pub fn subcommand_values(
 
 /// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
 /// every answer. Except in a poll, also prints the warnings about `--local`, the cache and the
-/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, whose
-/// requests get a timeout of their own.
+/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, as
+/// far as the backend has them. The requests for `secrets` get a timeout of their own.
 ///
 /// # Errors
 /// If nothing can be read at all.
@@ -108,8 +108,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     Ok(values)
 }
 
-/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except with
-/// `-q` and in a poll.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a
+/// poll and with `-q` on the command line.
 ///
 /// # Errors
 /// If the file of `--local` or the directory of `--cache` can't be used.
@@ -134,6 +134,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
+/// Returns the agent of `--agent`, or `None` without this option.
 pub fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
@@ -199,6 +200,7 @@ async fn fetch_and_resolve(
         Preflight::Undecided(fetching) => fetching,
     };
 
+    // After a poll, the next one follows anyway.
     let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
     loop {
         let outcomes = fetching.next_round(backend).await?;
@@ -258,7 +260,8 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     locators.retain(|locator| !is_unsupported(locator));
     let needs_requests = !locators.is_empty();
-    if !needs_requests || !unsupported.is_empty() {
+    let may_be_decided = !needs_requests || !unsupported.is_empty();
+    if may_be_decided {
         let outcomes = resolve(plan, &unsupported);
         let missing = outcomes.missing_documents(&unsupported);
         let requests_are_useless = missing.iter().any(is_unsupported);
@@ -317,9 +320,8 @@ impl Fetching<'_> {
     }
 
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
-        let missing = missing.iter();
-        let answers = missing.filter_map(|locator| self.fetched.get(locator));
-        answers.filter_map(|answer| answer.as_ref().err()).collect()
+        let failure_of = |locator: &Locator| self.fetched.get(locator)?.as_ref().err();
+        missing.iter().filter_map(failure_of).collect()
     }
 
     /// True if requests for the locators in `missing` have failed, and every failure may be
@@ -376,8 +378,8 @@ impl Fetching<'_> {
 }
 
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
-/// next to the latest declaration, or in the working directory if no entry is declared. Each such
-/// failure then advises the use of this file, if there is one.
+/// next to the latest declaration that has an entry, or in the working directory if there isn't
+/// such a declaration. Each such failure then advises the use of this file, if there is one.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());

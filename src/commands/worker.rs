@@ -87,7 +87,7 @@ pub fn run<T: Send>(
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
-    // is a second thread.
+    // is a second thread. The condition only saves time.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
@@ -123,6 +123,7 @@ pub fn run_with<T: Send>(
     };
     hold_signals();
 
+    // `react` returns the longest time to sleep.
     let react = |event| match event {
         WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {
@@ -153,7 +154,7 @@ pub fn run_with<T: Send>(
 }
 
 /// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
-/// counts from the creation of the deadline.
+/// counts from the creation of the deadline. With `-vv`, events are printed from now on.
 pub fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
@@ -203,8 +204,7 @@ impl Watch {
         let first_noticed = self.overdue_since.unwrap_or(now);
         self.overdue_since = (now >= deadline).then_some(first_noticed);
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
-        let limit = end_of_overtime.unwrap_or(deadline);
-        if limit <= now {
+        if end_of_overtime.is_some_and(|end| end <= now) {
             let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
             end(End::Status(report.exit_status()), || reporter.fail(&report));
         }
@@ -214,6 +214,7 @@ impl Watch {
             self.messages_sent += 1;
             self.next_message = now + TICK;
         }
+        let limit = end_of_overtime.unwrap_or(deadline);
         limit.min(self.next_message).saturating_duration_since(now)
     }
 

@@ -114,17 +114,19 @@ impl Access {
     /// /etc/group, or asks nscd.
     ///
     /// # Errors
-    /// If the user or the group doesn't exist.
+    /// If the user or the group isn't found.
     pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
+
         // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module. They read
         // /etc/passwd and /etc/group and, for a name that isn't there, ask nscd if it is running.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
         let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
         let group = account_id(declared_group, find_group, "group", "/etc/group")?;
+
         Ok(Self {
             user: user.map(Uid::from_raw),
             group: group.map(Gid::from_raw),
@@ -165,7 +167,7 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// For messages, `kind` is `user` or `group`.
+/// Returns `None` without an account. For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
 /// If `find` doesn't return an id, because `file` doesn't have the name.
@@ -361,6 +363,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         let mut program = File::open("/proc/self/exe").map_err(|error| {
             call_problem("secrets-exec can't read its own binary", errno(&error))
         })?;
+
         hold_signals();
         let mut installed = DiskFile::write_temporary(entry, |file| {
             // Unlike open(2), fchmod(2) ignores the umask.
@@ -511,7 +514,6 @@ mod tests {
         id_of_directory(path) == (expected.st_dev, expected.st_ino)
     }
 
-    /// Returns the device and the inode number of the directory in which `path` is found.
     fn id_of_directory(path: &Path) -> (u64, u64) {
         let found = fstat(&DirectoryEntry::open(path).unwrap().directory).unwrap();
         (found.st_dev, found.st_ino)

@@ -21,10 +21,8 @@ use crate::system::os_error::{call_problem, errno, errno_text};
 /// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// MFD_NOEXEC_SEAL of Linux 6.3, which nix doesn't define.
+/// MFD_NOEXEC_SEAL and MFD_EXEC are from Linux 6.3. nix doesn't define them.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
-
-/// MFD_EXEC of Linux 6.3, which nix doesn't define, either.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
 /// Creates a memfd with this owner, mode and content, and seals the content. Its offset is 0. Its

@@ -17,8 +17,6 @@
 //!    execve                   keeps everything. If it fails, dropping the `Delivery` removes the
 //!                             new files.
 //! ```
-//!
-//! With `--on-rotation`, [`remove_files`] removes the files when the command has ended.
 
 mod disk;
 #[cfg(target_os = "linux")]
@@ -60,7 +58,6 @@ pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
     /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
-    /// The files in memory, which only Linux has.
     memory_files: Vec<OwnedFd>,
 }
 
@@ -135,6 +132,7 @@ impl Delivery {
                 errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
+        // After an error, dropping the delivery removes the files that were written.
         errors.is_empty().then_some(delivery).ok_or(errors)
     }
 

@@ -9,7 +9,6 @@ use crate::model::entry::{FileTarget, Mode};
 
 pub const NOBODY: u32 = 65_534;
 
-/// A new directory, removed with its contents when dropped.
 pub struct Directory(PathBuf);
 
 impl Directory {
@@ -37,7 +36,6 @@ impl Drop for Directory {
     }
 }
 
-/// Returns the sorted names in a directory.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries
@@ -47,7 +45,6 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Returns the target of a file with this path, without an owner.
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
         path: Some(path.into()),

@@ -17,7 +17,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Reference};
 use crate::model::shown::conceal;
 
-/// A credential that the request was sent with.
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 
 /// Reads `data` as a response: a line with the status, lines with headers, an empty line and the
@@ -27,6 +26,7 @@ pub fn response(data: &[u8]) {
     let Some((status, headers, body)) = parts(data) else {
         return;
     };
+    // The canary must only be where this function puts it.
     if String::from_utf8_lossy(data).contains(CANARY) {
         return;
     }
@@ -67,10 +67,9 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
     Some(FetchFailure::new(None, error).problem(&reference, &subject))
 }
 
-/// The status, the headers and the body of a response.
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
-/// Splits `data` into status, headers and body.
+/// Splits `data` into status, headers and body. Returns `None` if it isn't a response.
 fn parts(data: &[u8]) -> Option<Parts<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -185,6 +184,7 @@ pub fn cache_entry(data: &[u8]) {
         return;
     };
 
+    // A canary in the text may be a name, which is shown. In a value, it can be escaped.
     let debugged = format!("{read:?}");
     assert!(
         text.contains(CANARY) || !debugged.contains(CANARY),

@@ -94,6 +94,7 @@ pub fn env_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
+    // The canary must only be where this function puts it.
     if text.contains(CANARY) {
         return;
     }
@@ -169,12 +170,14 @@ fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     )
 }
 
-/// Asserts that only the text around the references is left if every secret is empty.
+/// Asserts that only the text around the references is left if every secret is empty. Ignores a
+/// value that can't be resolved.
 fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Ok(plan) = plan(layer) else { return };
     let Some(made) = resolve_one(&plan, b"") else {
         return;
     };
+
     let text = String::from_utf8_lossy(value);
     let mut pieces = text.split("{{resolve:");
     let before = pieces.next().unwrap_or_default();

@@ -32,9 +32,11 @@ pub fn reference(data: &[u8]) {
         Ok(reference.clone()),
         "{printed:?} is read as something else"
     );
+
     check_lookup(&reference);
+
     let planned = layer(Source::Reference(reference)).map(plan);
-    for error in planned.and_then(Result::err).into_iter().flatten() {
+    for error in planned.and_then(Result::err).unwrap_or_default() {
         assert!(!message(&error).is_empty());
     }
 }
@@ -50,6 +52,7 @@ fn check_lookup(reference: &Reference) {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into())),
     );
+
     let mut aliases = Aliases::default();
     let version = Version::Stage("AWSPREVIOUS".to_owned());
     aliases.insert(
@@ -61,6 +64,7 @@ fn check_lookup(reference: &Reference) {
             role: None,
         },
     );
+
     if let Ok(found) = reference.locate(&aliases, &inherited) {
         let id = found.locator.id.to_string();
         assert!(!id.contains("${"), "{id:?} wasn't expanded");
@@ -118,8 +122,9 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     Some((plan(layer(Source::Reference(reference))?).ok()?, selector))
 }
 
-/// Asserts that the value found for a key is the key's value in `body`, and that a number has all
-/// the digits that it has there. If `body` doesn't have the key, asserts that nothing was found.
+/// Asserts that a value that was found for a key is the key's value in `body`, and that a number
+/// has all the digits that it has there. If `body` doesn't have the key, asserts that nothing was
+/// found.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {
@@ -250,6 +255,7 @@ pub fn template(data: &[u8]) {
             .into_iter()
             .for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
+            // This must not panic.
             invalid_template_outcomes(&plan);
             for body in [SECRET, CANARY] {
                 assert_hold_no_value(reasons(&resolve_all(&plan, body.as_bytes())));

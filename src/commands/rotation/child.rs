@@ -97,9 +97,11 @@ impl Trial<'_, '_> {
             self.launch.prepared.asker = Asker::Poll;
             self.gate.leave_group();
         }
+
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
         let retained = &mut self.launch.prepared.retained;
         retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
+
         let result = self.read_and_deliver();
         result.unwrap_or_else(|report| self.fail(&report))
     }
@@ -112,10 +114,9 @@ impl Trial<'_, '_> {
     /// # Errors
     /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.
     fn read_and_deliver(&self) -> Result<u8, Report> {
-        let launch = &*self.launch;
-        let is_poll = launch.prepared.is_poll();
-        let read = |deadline: &Deadline| launch.all_values(deadline);
-        let values = worker::run_with(&launch.prepared.options, self, read)?;
+        let is_poll = self.launch.prepared.is_poll();
+        let read = |deadline: &Deadline| self.launch.all_values(deadline);
+        let values = worker::run_with(&self.launch.prepared.options, self, read)?;
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let ready = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
@@ -146,6 +147,7 @@ impl Trial<'_, '_> {
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
+        // If the parent ends, the command gets the stop signal.
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
@@ -236,8 +238,8 @@ impl Reporter for Trial<'_, '_> {
     }
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with its help, and the
-/// number of the other errors. In JSON, the warning has the details of a single error, or the
+/// Returns the warning about a poll that failed: the first of `errors` with its notes and help, and
+/// the number of the other errors. In JSON, the warning has the details of a single error, or the
 /// messages of several. `command` is in quotes. `since` is when the polls began to fail, or `None`
 /// for the first such poll.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
@@ -303,7 +305,6 @@ pub struct Fingerprint {
     secrets: BTreeMap<u64, Secret>,
 }
 
-/// The value of a variable or a file, as a hash.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct HashedValue {
     label: String,

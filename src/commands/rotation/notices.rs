@@ -25,8 +25,8 @@ pub struct Notices<'a> {
     pub pid: Pid,
     /// The values that changed most recently.
     pub changed: ChangedValues,
-    /// The service manager. A restart isn't reported to it with `RELOADING=1`, because that would
-    /// keep the unit in the state "reloading" until `READY=1` is sent.
+    /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
+    /// the unit in the state "reloading" until `READY=1` is sent.
     pub service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub failing_since: Option<SystemTime>,

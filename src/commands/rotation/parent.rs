@@ -47,7 +47,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first trial, which becomes the command, and supervises the command until
-/// this process has to exit. Returns the exit status.
+/// this process has to exit. Returns the exit status. While the trial reads, a termination signal
+/// ends this process.
 ///
 /// # Errors
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -103,11 +104,8 @@ struct Parent<'a> {
     trials: Trials<'a>,
     signals: Signals,
     job: Job,
-    /// The time at which the timer elapses.
     timer: Option<Instant>,
-    /// The time before which no poll may begin.
     earliest_poll: Instant,
-    /// The events that the state machine hasn't seen yet.
     events: VecDeque<Event>,
     /// The reason for the exit, once it is time to exit.
     exit_reason: Option<ExitReason>,
@@ -118,6 +116,7 @@ impl Parent<'_> {
     /// its files are removed, returns the exit status of this process.
     fn run(mut self) -> u8 {
         let rotation = *self.trials.notices.rotation;
+        // The first action is [`Action::Start`], which opens the gate.
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
@@ -137,11 +136,12 @@ impl Parent<'_> {
     /// unsets the timer and returns [`Event::Elapsed`]. The queue comes first, because its events
     /// may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.events.pop_front() {
-            return Some(event);
+        let event = self.events.pop_front();
+        if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
+            self.timer = None;
+            return Some(Event::Elapsed);
         }
-        let elapsed = self.timer.take_if(|end| *end <= Instant::now());
-        elapsed.map(|_| Event::Elapsed)
+        event
     }
 
     /// Removes the command's files and returns the exit status of this process. Prints errors about
@@ -201,8 +201,8 @@ impl Parent<'_> {
         self.trials.open_gate();
     }
 
-    /// Sleeps until something happens, the timer elapses or the group has to be checked. Reaps
-    /// children and queues the events for the state machine.
+    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or the group has
+    /// to be checked. Reaps children and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
         // After the command has ended, processes in its group may still be running.
         let awaits_group =
@@ -245,8 +245,8 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. No poll begins before `until_poll` is over. `random` is at least
-/// 0 and less than 1.
+/// Returns the length of a delay. A poll, which also follows a splay, doesn't begin before
+/// `until_poll` is over. `random` is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -277,7 +277,6 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 
 /// The trial that is under way, and what earlier trials have found.
 struct Trials<'a> {
-    /// The plan, the command and its program, the same for each trial.
     launch: Launch<'a>,
     notices: Notices<'a>,
     baseline: Baseline,
@@ -361,7 +360,9 @@ impl Trials<'_> {
             // This trial has only just read the values, so a poll wouldn't find anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        let why = self.fork_trial().err()?;
+        let Err(why) = self.fork_trial() else {
+            return None;
+        };
         self.notices.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
     }
@@ -408,6 +409,7 @@ impl Trials<'_> {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
+                    // Replaced files stay, because their inode numbers are new.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
@@ -449,12 +451,11 @@ impl Trials<'_> {
 
     /// Opens the gate, and gives the trial its task.
     fn open_gate(&mut self) {
-        self.task = Some(if self.baseline.command_values.is_none() {
-            Task::Start
-        } else if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation {
-            Task::Deliver(signal)
-        } else {
-            Task::Restart
+        self.task = Some(match self.notices.rotation.on_rotation {
+            _ if self.baseline.command_values.is_none() => Task::Start,
+            OnRotation::Signal(signal) => Task::Deliver(signal),
+            // With `exit`, only the first gate is opened.
+            OnRotation::Restart | OnRotation::Exit => Task::Restart,
         });
         if let Some(process) = &mut self.process {
             process.open_gate();

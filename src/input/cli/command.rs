@@ -46,6 +46,7 @@ fn without_program() -> Command {
         .long("version")
         .action(ArgAction::Version)
         .help("Print the version");
+
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Run a command with secrets from AWS in its environment")
@@ -60,6 +61,7 @@ fn without_program() -> Command {
         .disable_version_flag(true)
         .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
+
     let help = help_option("Print help (-h: the most common options, --help: all)");
     with_inputs(command)
         .arg(help.help_heading(last_heading))
@@ -115,8 +117,8 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the part of the man page about a subcommand: its usage, its purpose, and the options that
-/// only it has.
+/// Writes the part of the man page about a subcommand: its usage, its purpose, and its own
+/// arguments.
 ///
 /// # Errors
 /// Never, because `page` is in memory.
@@ -149,7 +151,7 @@ pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 pub const CREDENTIAL: &str = "credential";
 
-/// The id, the name and the texts of a subcommand, and the function that adds its arguments.
+/// A row of [`SUBCOMMANDS`].
 pub struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
@@ -189,15 +191,16 @@ pub fn has_option(command: &Command, option: &str) -> bool {
     })
 }
 
-/// Returns the problem for a word that clap would misread. `number` is the word's position, from 1.
-/// A misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space
-/// before the value. Or it can be a long option, ours or another tool's, with only one hyphen:
-/// `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
+/// Returns the problem for a word, if clap would misread it. `number` is its position, from 1. A
+/// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
+/// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
+/// would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
         return Some(Problem::usage(text).help("pass each argument separately"));
     }
+
     if let Some((option, _)) = word.trim_end().split_once(' ')
         && (option == "--" || has_option(command, option))
     {
@@ -205,6 +208,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         let help = format!("in an array, write \"{option}\", \"…\"");
         return Some(Problem::usage(text).help(help));
     }
+
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
     let has_one_hyphen = option.starts_with('-') && !option.starts_with("--");
     if !has_one_hyphen || option.len() <= 2 || option == "-help" {
@@ -226,6 +230,7 @@ pub fn with_arguments(command: Command) -> Command {
     let help_text = subcommand.help.trim_end();
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
+
     // The function in `arguments` may replace the text at the end of `-h`.
     with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
@@ -404,6 +409,7 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
         Takes::Optional(name) => with_text(arg, name)
             .num_args(0..=1)
             .require_equals(true)
+            // As in a variable, `1` sets the option without a value.
             .default_missing_value("1"),
     }
 }
@@ -487,7 +493,7 @@ pub struct ExportArguments {
     pub reveal: bool,
 }
 
-/// The syntax in which `export` writes variables. The comments of the variants are their `--help`.
+/// The syntax in which `export` writes variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// Commands for eval in a shell
