@@ -238,10 +238,8 @@ pub fn shown_pattern(pattern: &str) -> &str {
 /// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result
 /// is `key "…"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
-    match is_quotable_value(name) {
-        true => format!("{noun} {name:?}"),
-        false => format!("{noun} \"…\""),
-    }
+    let shown = if is_quotable_value(name) { name } else { "…" };
+    format!("{noun} {shown:?}")
 }
 
 /// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no

@@ -304,11 +304,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 /// # Errors
 /// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), Fault> {
-    let mut has_variable = false;
-    let literal = replace_placeholders(text, |_, _| {
-        has_variable = true;
-        Ok("")
-    })?;
+    let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
     let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
@@ -320,6 +316,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
     }
+    let has_variable = text.contains("${");
     match has_variable {
         true => Ok(()),
         false => SecretId::parse(text).map(drop),
