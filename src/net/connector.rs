@@ -185,8 +185,8 @@ impl Connector {
     /// `peer`.
     ///
     /// # Errors
-    /// When the root certificates can't be read, when the host doesn't answer within the limit or
-    /// doesn't speak TLS, or when its certificate isn't trusted.
+    /// When the root certificates can't be read, when TLS doesn't allow the host's name, or when
+    /// the handshake fails or isn't over within the limit.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
