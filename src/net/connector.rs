@@ -141,8 +141,8 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
-        // Until the proxy has accepted the password, `attempt` lets connections open their tunnels
-        // only one at a time, because several rejected passwords can lock the account.
+        // `attempt` may open only one tunnel at a time, so that a wrong password can't lock the
+        // account.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
@@ -313,7 +313,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request. Keeps the proxy's password out of messages.
+    /// Returns the proxy for a request, or `None` if there isn't one or NO_PROXY has the host.
+    /// Keeps the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -392,12 +393,12 @@ impl ProxyLogin {
         proxy: &Proxy,
         action: impl Future<Output = FetchResult<T>>,
     ) -> FetchResult<T> {
-        // Without a password, no account can be locked.
         if proxy.intercept.basic_auth().is_none() {
             return action.await;
         }
         let mut verdict = self.0.lock().await;
         if let Some(known) = verdict.clone() {
+            // The next action needn't wait for this one.
             drop(verdict);
             known?;
             return action.await;

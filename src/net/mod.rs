@@ -239,8 +239,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // For a request through a tunnel, `proxy` is `None`, because `Connector::connect` opens the
-        // tunnel.
+        // `None` for a request through a tunnel, which `Connector::connect` opens.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
@@ -326,7 +325,7 @@ impl HttpClient {
     }
 
     /// Reads the body of the response from `uri`. If the body is incomplete or longer than
-    /// [`MAX_BODY`], returns an inner error, because the status may say enough.
+    /// [`MAX_BODY`], returns an inner error.
     ///
     /// # Errors
     /// When a part of the body is late.

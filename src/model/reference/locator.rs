@@ -248,7 +248,7 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
         Selector::Key(key) => Some(key.as_str()),
         Selector::Whole | Selector::Path(_) => None,
     };
-    // With an ARN, the joined fields always read like a name, but KEY by itself may not.
+    // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(name) && selector.shown().is_none();
     let fields = [Some(name), key, custom_stage].into_iter().flatten();
     may_show_version && !has_hidden_key && reads_like_a_name(&Vec::from_iter(fields).join(":"))
