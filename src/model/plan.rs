@@ -487,8 +487,8 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
         return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja would read the slash or the colon of such a reference as an operator. The help of the
-    // error for this mistake is the corrected expression.
+    // Jinja would read the slash or the colon of such a reference as an operator. The help for this
+    // mistake is the corrected expression.
     let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,
