@@ -246,6 +246,7 @@ impl Lookup<'_, '_> {
         for (number, id) in ids.chain(overridden_ids).enumerate() {
             (id.layer, id.number) = (self.layer_number, number);
         }
+
         // The objects come last, and the latest of them has the highest precedence.
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
@@ -256,6 +257,7 @@ impl Lookup<'_, '_> {
     /// `None` if a reference can't be looked up.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
+
         let is_required = entry.on_missing == OnMissing::Fail;
         if is_required && let Some(name) = source.empty_variable() {
             let help = format!(
@@ -264,6 +266,7 @@ impl Lookup<'_, '_> {
             let fault = Fault::new(format!("uses the variable {name}, which is empty"));
             self.refuse(&entry.subject, fault.help(help));
         }
+
         Some(Entry {
             id: entry.id,
             target: entry.target,
@@ -347,11 +350,13 @@ impl Lookup<'_, '_> {
             Some(hint) if fault.help.is_none() => fault.help(hint),
             Some(_) | None => fault,
         })?;
+
         let is_as_written = found.locator.written_id() == reference.secret;
         // Messages already show the same text.
         if is_as_written && subject.reference().is_some() {
             return Ok(found);
         }
+
         let stand_in = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.stand_in(),
