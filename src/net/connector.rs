@@ -442,6 +442,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
         let count = stream.read_buf(&mut head).await.map_err(broken)?;
         match status_digits(&head) {
             Some(b"407") => return Err(proxy.authentication_required()),
+            // Nothing follows the head, because in TLS, the client speaks first.
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
                 return Ok(stream.into_inner());
             }
