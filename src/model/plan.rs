@@ -107,6 +107,7 @@ impl Plan {
         for mut layer in layers {
             aliases.extend(layer.aliases.clone());
             for entry in &mut layer.entries {
+                // Now it is known which words are aliases.
                 let source = &entry.source;
                 entry.subject.reveal_if(|| source.has_shown_alias(&aliases));
                 // The label of an entry with a variable is the variable's name.
@@ -121,6 +122,7 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
+        // The latest layer comes first, because it overrides the others.
         for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
@@ -244,6 +246,7 @@ impl Lookup<'_, '_> {
         for (number, id) in ids.chain(overridden_ids).enumerate() {
             (id.layer, id.number) = (self.layer_number, number);
         }
+
         // The objects come last, and the latest of them has the highest precedence.
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
@@ -254,6 +257,7 @@ impl Lookup<'_, '_> {
     /// `None` if a reference can't be looked up.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
+
         let is_required = entry.on_missing == OnMissing::Fail;
         if is_required && let Some(name) = source.empty_variable() {
             let help = format!(
@@ -262,6 +266,7 @@ impl Lookup<'_, '_> {
             let fault = Fault::new(format!("uses the variable {name}, which is empty"));
             self.refuse(&entry.subject, fault.help(help));
         }
+
         Some(Entry {
             id: entry.id,
             target: entry.target,
@@ -341,14 +346,17 @@ impl Lookup<'_, '_> {
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(self.aliases, self.inherited);
         let mut found = located.map_err(|fault| match subject.passing_hint() {
+            // The entry only passes on its own variable.
             Some(hint) if fault.help.is_none() => fault.help(hint),
             Some(_) | None => fault,
         })?;
+
         let is_as_written = found.locator.written_id() == reference.secret;
         // Messages already show the same text.
         if is_as_written && subject.reference().is_some() {
             return Ok(found);
         }
+
         let stand_in = match self.aliases.contains_key(&reference.secret) {
             true => format!("the alias \"{}\"", reference.secret),
             false => subject.stand_in(),
@@ -402,7 +410,7 @@ impl Lookup<'_, '_> {
     }
 
     /// Returns the error of a reference that Jinja reads as a calculation, such as
-    /// `prod/db:password`. An expression in which every name is an alias isn't a reference.
+    /// `prod/db.password`. An expression in which every name is an alias isn't a reference.
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
         let is_unknown =
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
@@ -412,24 +420,18 @@ impl Lookup<'_, '_> {
     }
 
     /// Returns the error for a name in a template that isn't an alias, with the first help that
-    /// applies. The error quotes the name only if a help recognizes it, or if messages may show it.
+    /// fits. The error quotes the name only if a help recognizes it, or if messages may show it.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
-        // A suggestion compares all aliases, so only the first errors get one.
+        // Two helps search all aliases, so only the first errors get them.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str);
 
-        // `{{ prod.db.host }}` begins with the id of the alias `db`, `prod/db`, as if the slash
-        // were a dot.
-        let folder = format!("{name}/");
-        let aliases = self.aliases.iter();
-        let in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
-        let mut misplaced = in_folder.map(|(alias, _)| format!("{name}.{alias}"));
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early && misplaced.any(|text| template.text.contains(&text)) {
+        } else if is_early && self.is_misplaced_folder(name, template) {
             format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
@@ -442,7 +444,7 @@ impl Lookup<'_, '_> {
             let functions = "the only functions are range, dict and namespace";
             format!("to use a filter, write {{{{ db.host | {name} }}}} ({functions})")
         } else if is_quotable_value(name) && name == name.to_uppercase() {
-            // The name is meant as a variable.
+            // The name is meant as a variable, but it isn't set.
             let alias = self.aliases.keys().next().map_or("db", String::as_str);
             format!("use an alias and a key instead, as in {{{{ {alias}.password }}}}")
         } else if is_quotable_value(name) {
@@ -453,6 +455,15 @@ impl Lookup<'_, '_> {
             return Fault::new(nameless).help("add an alias, as in { db: prod/db }");
         };
         Fault::new(text).help(help)
+    }
+
+    /// True if `name` is the folder of an alias's secret, and the template has it before the alias:
+    /// `prod` in `{{ prod.db.host }}`, with `db: prod/db`.
+    fn is_misplaced_folder(&self, name: &str, template: &Template) -> bool {
+        let folder = format!("{name}/");
+        let aliases = self.aliases.iter();
+        let mut in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
+        in_folder.any(|(alias, _)| template.text.contains(&format!("{name}.{alias}")))
     }
 }
 
@@ -481,8 +492,8 @@ pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
         return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja would read the slash or the colon of such a reference as an operator. The help of the
-    // error for this mistake is the corrected expression.
+    // Jinja would read the slash or the colon of such a reference as an operator. The help for this
+    // mistake is the corrected expression.
     let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),
         false => None,

@@ -141,9 +141,9 @@ impl Problem {
         Self::new(Status::Temporary, text)
     }
 
-    /// Creates the problem that no value can be resolved, because the kernel doesn't provide a
-    /// thread, an event loop, a process or a descriptor, or because the process that reads the
-    /// values was killed. `why` says which.
+    /// Creates the problem that no value can be resolved. `why` says what the kernel doesn't
+    /// provide (a thread, an event loop, a process or a descriptor), or that the process that reads
+    /// the values was killed.
     pub fn nothing_resolved(why: &str) -> Self {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
@@ -205,8 +205,7 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group. It names the secret if
-    /// [`About::before`] is set.
+    /// Returns the headline of a problem that isn't part of a group.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
@@ -223,10 +222,8 @@ impl Problem {
         }
     }
 
-    /// Returns a headline. If the headline names the secret ([`About::before`]), it consists of the
-    /// text before the secret, `secret` and `predicate`. Otherwise, it is only `predicate`. The
-    /// detail comes at the end, unless there is a message from AWS, which the detail follows
-    /// instead.
+    /// Returns a headline: `predicate`, after [`About::before`] and `secret` if the headline names
+    /// the secret. The detail comes at the end, unless it follows a message from AWS.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

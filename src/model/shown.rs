@@ -39,7 +39,8 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 /// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
 /// `rds!`. Otherwise, the text must have only letters, digits and separators, and the parts between
 /// the separators must be words. One part may be a code, such as `s3`, if another part is a longer
-/// word. A text with both capitals and digits must have a slash.
+/// word. A text with digits must have several parts. If it also has capitals, it must have a slash,
+/// and no KEY with both digits and lower-case letters.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
@@ -54,11 +55,9 @@ pub fn reads_like_a_name(text: &str) -> bool {
     // KEY in it may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
     let is_mixed = |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
     let mut keys = name.split(':').skip(1);
-    if has_capital && has_digit && (!name.contains('/') || keys.any(is_mixed)) {
-        return false;
-    }
+    let is_generated = has_capital && has_digit && (!name.contains('/') || keys.any(is_mixed));
     let is_legal = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
-    if !name.chars().all(is_legal) {
+    if is_generated || !name.chars().all(is_legal) {
         return false;
     }
 
@@ -238,10 +237,8 @@ pub fn shown_pattern(pattern: &str) -> &str {
 /// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result
 /// is `key "…"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
-    match is_quotable_value(name) {
-        true => format!("{noun} {name:?}"),
-        false => format!("{noun} \"…\""),
-    }
+    let shown = if is_quotable_value(name) { name } else { "…" };
+    format!("{noun} {shown:?}")
 }
 
 /// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no
@@ -399,10 +396,8 @@ fn without_credentials(text: &str) -> String {
             }
         }
         // The other forms of a short name are so short that they could be a part of any word.
-        if is_short {
-            continue;
-        }
-        for form in forms(credential) {
+        let other_forms = if is_short { vec![] } else { forms(credential) };
+        for form in other_forms {
             for (at, found) in letters.match_indices(&form) {
                 is_hidden[places[at]..=places[at + found.len() - 1]].fill(true);
             }

@@ -141,8 +141,8 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
-        // Until the proxy has accepted the password, `attempt` lets connections open their tunnels
-        // only one at a time, because several rejected passwords can lock the account.
+        // `attempt` may open only one tunnel at a time, so that a wrong password can't lock the
+        // account.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
@@ -185,8 +185,8 @@ impl Connector {
     /// `peer`.
     ///
     /// # Errors
-    /// When the root certificates can't be read, when the host doesn't answer within the limit or
-    /// doesn't speak TLS, or when its certificate isn't trusted.
+    /// When the root certificates can't be read, when TLS doesn't allow the host's name, or when
+    /// the handshake fails or isn't over within the limit.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
@@ -271,15 +271,14 @@ impl Proxy {
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
     pub fn authentication_required(&self) -> FetchError {
-        let (what, remedy) = match self.intercept.basic_auth() {
-            Some(_) => (
-                "rejects the user name and password in its URL",
-                format!("correct them in {}", self.variable),
-            ),
-            None => (
-                "requires a user name and a password",
-                self.assignment_remedy("USER:PASSWORD@"),
-            ),
+        let login = self.intercept.basic_auth();
+        let what = match login {
+            Some(_) => "rejects the user name and password in its URL",
+            None => "requires a user name and a password",
+        };
+        let remedy = match login {
+            Some(_) => format!("correct them in {}", self.variable),
+            None => self.assignment_remedy("USER:PASSWORD@"),
         };
         let text = format!("{self} {what} (HTTP status 407)");
         let help = format!("{remedy}, with special characters as %XX");
@@ -313,7 +312,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request. Keeps the proxy's password out of messages.
+    /// Returns the proxy for a request, or `None` if there isn't one or NO_PROXY has the host.
+    /// Keeps the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -392,12 +392,12 @@ impl ProxyLogin {
         proxy: &Proxy,
         action: impl Future<Output = FetchResult<T>>,
     ) -> FetchResult<T> {
-        // Without a password, no account can be locked.
         if proxy.intercept.basic_auth().is_none() {
             return action.await;
         }
         let mut verdict = self.0.lock().await;
         if let Some(known) = verdict.clone() {
+            // The next action needn't wait for this one.
             drop(verdict);
             known?;
             return action.await;
@@ -442,6 +442,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
         let count = stream.read_buf(&mut head).await.map_err(broken)?;
         match status_digits(&head) {
             Some(b"407") => return Err(proxy.authentication_required()),
+            // Nothing follows the head, because in TLS, the client speaks first.
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
                 return Ok(stream.into_inner());
             }

@@ -182,7 +182,8 @@ impl HttpClient {
         &self,
         inspect: impl Fn(&str, SdkResponse) -> SdkResponse + Send + Sync + 'static,
     ) -> SharedHttpClient {
-        let (own_client, shared_inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
+        let own_client = self.clone();
+        let shared_inspect: Arc<Inspect> = Arc::new(inspect);
         http_client_fn(move |settings, _| {
             let mut client = own_client.clone();
             client.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
@@ -211,8 +212,8 @@ impl HttpClient {
         let host = self.host(to);
         let mut spare = host.lock_spare();
         let in_use = MAX_CONNECTIONS - host.permits.available_permits();
-        let open = in_use + spare.idle.len() + spare.preconnected.len();
-        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
+        let existing = in_use + spare.idle.len() + spare.preconnected.len();
+        for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(existing)) {
             let (connector, to) = (self.connector.clone(), to.clone());
             let connecting = async move { connector.connect(&to).await };
             spare.preconnected.push_back(tokio::spawn(connecting));
@@ -239,8 +240,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // For a request through a tunnel, `proxy` is `None`, because `Connector::connect` opens the
-        // tunnel.
+        // `None` for a request through a tunnel, which `Connector::connect` opens.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
@@ -326,7 +326,7 @@ impl HttpClient {
     }
 
     /// Reads the body of the response from `uri`. If the body is incomplete or longer than
-    /// [`MAX_BODY`], returns an inner error, because the status may say enough.
+    /// [`MAX_BODY`], returns an inner error.
     ///
     /// # Errors
     /// When a part of the body is late.

@@ -13,7 +13,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
-use crate::model::reference::{Aliases, is_name_character, split_secret};
+use crate::model::reference::{Aliases, is_name_character, split_secret, validate_alias_name};
 use crate::model::shown::reads_like_a_name;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
@@ -177,9 +177,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 /// so callers only ask if something in the template is known to be wrong.
 pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
-    // Any other text may be a value, so it isn't quoted.
+    // Any other text may be a value, so it isn't quoted. A path can't be in a template.
     let is_reference = expression.starts_with(char::is_alphabetic)
         && expression.chars().all(is_legal)
+        && !expression.ends_with('/')
         && reads_like_a_name(expression);
     if !is_reference {
         return None;
@@ -195,7 +196,13 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
             .unwrap_or((expression, "")),
     };
     // An alias can't have a hyphen, so `my-db` becomes `my_db`.
-    let alias = secret.rsplit(['/', ':']).next()?.replace('-', "_");
+    let last_part = secret.rsplit(['/', ':']).next()?;
+    let word = last_part.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let alias = match validate_alias_name(&word) {
+        // `prod/2fa` and `prod/env` become `_2fa` and `_env`.
+        Err(_) if secret.contains('/') => format!("_{word}"),
+        Ok(()) | Err(_) => word,
+    };
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),

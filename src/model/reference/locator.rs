@@ -222,16 +222,17 @@ pub(super) const KNOWN: &str = "known";
 /// True if messages may show a reference with these fields. SECRET, KEY and a label must together
 /// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath
 /// and AWS's staging labels have a grammar of their own, so they are always shown. A version id
-/// only has to have the form of one.
+/// only has to have the form of one. After an ARN, KEY must satisfy [`Selector::shown`].
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
-    let key = match selector {
-        Selector::Key(key) => Some(key.as_str()),
-        Selector::Whole | Selector::Path(_) => None,
-    };
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
-    // People also write a version id as the stage.
+    // People also write a version id, which is a UUID, as the stage.
     let custom_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
+    // A label after a real secret and key may still be a password, unless it is too short for one.
+    let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
+    let may_show_version =
+        custom_stage.is_none_or(is_label) && id.is_none_or(has_form_of_version_id);
+
     let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
     // part of the name, even with a hyphen or a dot. Without a slash, what follows `=` may be a
@@ -242,15 +243,15 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
         }
         Some(_) | None => secret,
     };
+
+    let key = match selector {
+        Selector::Key(key) => Some(key.as_str()),
+        Selector::Whole | Selector::Path(_) => None,
+    };
     // An ARN always reads like a name, but not every KEY after it does.
     let has_hidden_key = key.is_some() && Arn::has_prefix(name) && selector.shown().is_none();
     let fields = [Some(name), key, custom_stage].into_iter().flatten();
-    // A label after a real secret and key may still be a password, unless it is too short for one.
-    let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
-    !has_hidden_key
-        && custom_stage.is_none_or(is_label)
-        && id.is_none_or(has_form_of_version_id)
-        && reads_like_a_name(&Vec::from_iter(fields).join(":"))
+    may_show_version && !has_hidden_key && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
 
 /// The part of a secret that becomes the value.
@@ -265,9 +266,8 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY for messages about a secret that exists. Such messages may show a short
-    /// identifier (most API tokens have at least 16 characters), a JSONPath, and what reads like a
-    /// name.
+    /// Returns the KEY if messages about a secret that exists may show it: a short identifier (most
+    /// API tokens have at least 16 characters), a JSONPath, or what reads like a name.
     pub fn shown(&self) -> Option<&str> {
         match self {
             Self::Whole => None,

@@ -219,6 +219,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, like the output of `aws`").help(help));
     }
+    // These come before the braces, because `{{resolve:…}}` has braces, too.
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
@@ -260,21 +261,9 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let mut names = Vec::new();
     let expanded = replace_placeholders(text, |name, default| {
         names.push(name);
-        let value = variable_value(name, default, inherited).map_err(|fault| {
-            let is_id_unset = is_only_variable && inherited.get(name).is_none();
-            let help = format!("set {name} to the name of a secret");
-            if is_id_unset { fault.help(help) } else { fault }
-        })?;
-        // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is
-        // set".
-        if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
-            let help = "add --keep-existing, and write only the reference";
-            let defect = format!("has a colon in the default of ${{{name}:-…}}");
-            return Err(Fault::new(defect).help(help));
-        }
-        expect_part_of_id(name, value, is_only_variable)?;
-        Ok(value)
+        part_of_id(name, default, inherited, is_only_variable)
     })?;
+
     let (store, id) = match SecretId::parse(&expanded) {
         // The id consists of this variable, because `prod/${APP:-}` wouldn't be empty.
         Err(_) if expanded.is_empty() && names.len() == 1 => {
@@ -304,11 +293,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 /// # Errors
 /// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), Fault> {
-    let mut has_variable = false;
-    let literal = replace_placeholders(text, |_, _| {
-        has_variable = true;
-        Ok("")
-    })?;
+    let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
     let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
@@ -320,7 +305,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         let (before, rest) = checked.split_at(at);
         return Err(illegal_character(before, rest));
     }
-    match has_variable {
+    match text.contains("${") {
         true => Ok(()),
         false => SecretId::parse(text).map(drop),
     }
@@ -420,11 +405,11 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     };
     // A colon within `${…}` isn't a separator.
     let mut is_in_placeholder = false;
-    let mut colons = text.char_indices().filter(|&(at, c)| {
+    let mut separators = text.char_indices().filter(|&(at, c)| {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
         c == ':' && !is_in_placeholder
     });
-    match colons.nth(fields_of_secret - 1) {
+    match separators.nth(fields_of_secret - 1) {
         Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
         None => (text, None),
     }
@@ -441,12 +426,11 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
 /// the colon that follows KEY.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     let colons = text.match_indices(':').map(|(at, _)| at);
-    for end in colons.chain([text.len()]) {
-        if JsonPath::parse(&text[..end]).is_some() {
-            return (&text[..end], text.get(end + 1..));
-        }
+    let mut ends = colons.chain([text.len()]);
+    match ends.find(|&end| JsonPath::parse(&text[..end]).is_some()) {
+        Some(end) => (&text[..end], text.get(end + 1..)),
+        None => split_colon(text),
     }
-    split_colon(text)
 }
 
 /// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
@@ -562,15 +546,32 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     replace_placeholders(path, value_of).map(Cow::into_owned)
 }
 
-/// Checks that the value of the variable `name` can be a part of a secret's id. If the variable is
-/// the whole id, the value may be an ARN. Any other value must not contain a colon, so that it
-/// can't select a different account, region or service. A value must never begin with `ssm:`, so
-/// that it can't select a parameter.
+/// Returns the value of the variable `name`, or its default, for a secret's id. If the variable is
+/// the whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
+/// colon, so that it can't select a different account, region or service. A value must never begin
+/// with `ssm:`, so that it can't select a parameter.
 ///
 /// # Errors
-/// If the value can't be a part of an id.
-fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<(), Fault> {
+/// If the value can't be a part of an id, and in the same cases as [`variable_value`].
+fn part_of_id<'a>(
+    name: &str,
+    default: Option<&'a str>,
+    inherited: &'a Inherited,
+    is_only_variable: bool,
+) -> Result<&'a str, Fault> {
     const COLON: &str = "contains a colon, so it can't be part of a secret's name";
+    let value = variable_value(name, default, inherited).map_err(|fault| {
+        let is_id_unset = is_only_variable && inherited.get(name).is_none();
+        let help = format!("set {name} to the name of a secret");
+        if is_id_unset { fault.help(help) } else { fault }
+    })?;
+
+    // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
+    if default == Some(value) && value.contains(':') && !Arn::has_prefix(value) {
+        let help = "add --keep-existing, and write only the reference";
+        let defect = format!("has a colon in the default of ${{{name}:-…}}");
+        return Err(Fault::new(defect).help(help));
+    }
     if !is_only_variable && value.contains(':') {
         return Err(wrong_value(name, COLON));
     }
@@ -584,7 +585,7 @@ fn expect_part_of_id(name: &str, value: &str, is_only_variable: bool) -> Result<
             format!("keep only the name in {name}, and write the key after it: ${{{name}}}:KEY");
         return Err(wrong_value(name, COLON).help(help));
     }
-    Ok(())
+    Ok(value)
 }
 
 /// Returns the value of a variable, or the default. As in a shell, the default after `:-` also

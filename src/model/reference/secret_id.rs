@@ -115,9 +115,8 @@ impl SecretId {
     /// True if an answer with this name and ARN is for the secret that this id names. (Parameters
     /// aren't checked here.)
     ///
-    /// - If an ARN was requested, the answer's ARN must be the same, but may also have the random
-    ///   ending: a hyphen and six characters. If a name was requested, the answer's ARN must
-    ///   contain it.
+    /// - The answer's ARN must be the requested ARN, or have the requested name. It may also have
+    ///   the random ending: a hyphen and six characters.
     /// - If the answer has a name, it must be the name in the answer's ARN, and the requested name.
     /// - An answer without an ARN is accepted only for a requested name, which it must repeat.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
