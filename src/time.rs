@@ -240,9 +240,9 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
-    /// as those in other regions, or `None`. Each outage in this call replaces it, so that the next
-    /// call can return it, too: it says more than a timeout. Each outage is also noted in the
-    /// progress.
+    /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
+    /// replaces it, so that the next call can return it, too: it says more than a timeout. Such an
+    /// outage is also noted in the progress.
     ///
     /// If the budget is for a named request, and the returned error is that nothing answered in
     /// time, the error says how many attempts this call made, and how long it took.
@@ -264,6 +264,7 @@ impl<'r> RetryBudget<'r> {
             if is_named {
                 self.progress().with_state(|state| state.attempts += 1);
             }
+
             let result = self.within(attempt()).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
@@ -705,7 +706,6 @@ mod simulation {
         }
     }
 
-    /// The course of a launch with one secret.
     struct Launched {
         /// The time until the launch has the secret; `None` if it never gets it.
         time: Option<Duration>,
