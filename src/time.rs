@@ -137,10 +137,10 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] ends at `limit`, if
-    /// that is earlier than the deadline. The limit doesn't cancel `future`, whose requests fail
-    /// when no time is left. It begins with this call, not with the first poll of the future. If
-    /// `limit` is `None`, only the deadline applies.
+    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] returns at most what
+    /// is left of `limit`, whose time begins with this call, not with the first poll of the future.
+    /// The limit doesn't cancel `future`, but its requests fail when no time is left. If `limit` is
+    /// `None`, only the deadline applies.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -328,8 +328,8 @@ impl<'r> RetryBudget<'r> {
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
-    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
-    /// `result` is `None` if the budget ended during the attempt.
+    /// With `-vv`, prints an attempt of a named request. `result` is `None` if the budget ended
+    /// during the attempt.
     fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some((host, name)) = self.request else {
             return;

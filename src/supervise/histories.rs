@@ -344,24 +344,21 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
         Just(OnRotation::Exit)
     ];
     let stop_signal = prop_oneof![Just(SignalNumber::TERM), Just(SignalNumber(libc::SIGQUIT))];
+    let poll_signal = prop_oneof![Just(None), Just(Some(POLL))];
     let splay = prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(1))];
-    (
-        on_rotation,
-        stop_signal,
-        prop_oneof![Just(None), Just(Some(POLL))],
-        splay,
+
+    let options = (on_rotation, stop_signal, poll_signal, splay);
+    options.prop_map(
+        |(on_rotation, stop_signal, poll_signal, splay)| RotationOptions {
+            on_rotation,
+            stop_signal,
+            poll_signal,
+            // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
+            poll_interval: Duration::ZERO,
+            splay,
+            grace: Duration::ZERO,
+        },
     )
-        .prop_map(|(on_rotation, stop_signal, poll_signal, splay)| {
-            RotationOptions {
-                on_rotation,
-                stop_signal,
-                poll_signal,
-                // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
-                poll_interval: Duration::ZERO,
-                splay,
-                grace: Duration::ZERO,
-            }
-        })
 }
 
 proptest! {

@@ -241,9 +241,9 @@ pub enum WaitEvent {
 
 /// Does `work` on its own thread and returns its result. The main thread waits and calls `react`
 /// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep, if there is
-/// a limit. For other events, it may end this process, and its result is ignored. `connection` is
-/// this process's end of a pipe or connection. When the other end closes, `react` gets
-/// [`WaitEvent::OtherEndClosed`].
+/// a limit. For other events, it has to end this process, because poll(2) would report them again.
+/// `connection` is this process's end of a pipe or connection. When the other end closes, `react`
+/// gets [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
 /// If the kernel doesn't provide a thread or a descriptor. In that case, `work` hasn't run.

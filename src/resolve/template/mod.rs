@@ -350,9 +350,10 @@ pub fn unknown_name_problem(
     subject: &Subject,
 ) -> Option<Problem> {
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names.map(|name| (name.into(), Value::from_object(UnreadSecret)));
-    let names = Names(values.collect());
-    let error = render_with(&template.text, names, &Arc::default()).err()?;
+    let placeholder = |name: &str| (name.into(), Value::from_object(UnreadSecret));
+    let placeholders = Names(names.map(placeholder).collect());
+    let error = render_with(&template.text, placeholders, &Arc::default()).err()?;
+
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
     is_unknown
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))

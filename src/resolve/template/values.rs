@@ -407,7 +407,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 
 /// True if a filter's number is so large that the filter could use up all memory: 10,000 or more as
 /// the width or precision in a format such as `%10000d`, or in the filter's first argument, as in
-/// `indent(10000)`. Keyword arguments are one argument.
+/// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
     // In a format, flags or a name may come before the number: `%-10000d`, `%(name)10000s`.
     let (large_number, text) = match filter {
