@@ -348,8 +348,8 @@ impl<'r> RetryBudget<'r> {
     /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
-        let (left, share_left) = (self.deadline.left(), self.share_end.map(until));
-        share_left.map_or(left, |share_left| share_left.min(left))
+        let share_left = self.share_end.map_or(Duration::MAX, until);
+        share_left.min(self.deadline.left())
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
@@ -502,7 +502,7 @@ impl Progress {
         self.with_state(|state| state.notes.insert(text));
     }
 
-    /// Returns the warnings and the notes so far.
+    /// Returns the warnings and the notes.
     pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }

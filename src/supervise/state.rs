@@ -354,8 +354,8 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
-            let delayed_poll = state.arm_poll(Delay::Splay);
-            self.actions.extend([Action::CancelPoll, delayed_poll]);
+            self.actions.push(Action::CancelPoll);
+            self.actions.push(state.arm_poll(Delay::Splay));
         } else if let OnRotation::Signal(_) = self.rotation.on_rotation {
             state.poll = Poll::Delivering;
             self.actions.push(Action::Deliver);

@@ -92,7 +92,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
-            // Without O_NOFOLLOW, the kernel follows this link.
+            // Only the kernel can follow a magic link. It does so without O_NOFOLLOW.
             reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;

@@ -129,7 +129,7 @@ impl CredentialConnection {
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(failed)?
             .uid();
-        // Only Linux has systemd, so this user is never used.
+        // Never used, because only Linux has systemd.
         #[cfg(not(target_os = "linux"))]
         let user = geteuid().as_raw();
         let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(failed)?;

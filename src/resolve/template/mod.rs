@@ -216,7 +216,7 @@ impl Rendering<'_> {
             let value = value_at(self.inputs.get(name)?.value(), parents)?;
             Some((name, key, parents, value))
         };
-        let Some((name, key, parents, value)) = parent_value().filter(|_| is_quotable) else {
+        let Some((name, key, parents, value)) = is_quotable.then(parent_value).flatten() else {
             let subject = match lookup.alias.as_deref() {
                 None => "the result of \"fromjson\" ",
                 Some(template::ENV) => "the environment ",
@@ -237,6 +237,7 @@ impl Rendering<'_> {
         if map.contains_key(key) {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
+
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
         let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| match is_name(other) {
