@@ -137,10 +137,10 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] ends at `limit`, if
-    /// that is earlier than the deadline. The limit doesn't cancel `future`, whose requests fail
-    /// when no time is left. It begins with this call, not with the first poll of the future. If
-    /// `limit` is `None`, only the deadline applies.
+    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] returns at most what
+    /// is left of `limit`, whose time begins with this call, not with the first poll of the future.
+    /// The limit doesn't cancel `future`, but its requests fail when no time is left. If `limit` is
+    /// `None`, only the deadline applies.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -240,9 +240,9 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
-    /// as those in other regions, or `None`. Each outage in this call replaces it, so that the next
-    /// call can return it, too: it says more than a timeout. Each outage is also noted in the
-    /// progress.
+    /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
+    /// replaces it, so that the next call can return it, too: it says more than a timeout. Such an
+    /// outage is also noted in the progress.
     ///
     /// If the budget is for a named request, and the returned error is that nothing answered in
     /// time, the error says how many attempts this call made, and how long it took.
@@ -264,6 +264,7 @@ impl<'r> RetryBudget<'r> {
             if is_named {
                 self.progress().with_state(|state| state.attempts += 1);
             }
+
             let result = self.within(attempt()).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
@@ -327,8 +328,8 @@ impl<'r> RetryBudget<'r> {
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
-    /// Prints an attempt with `-vv`. Prints nothing for a budget that isn't for a named request.
-    /// `result` is `None` if the budget ended during the attempt.
+    /// With `-vv`, prints an attempt of a named request. `result` is `None` if the budget ended
+    /// during the attempt.
     fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some((host, name)) = self.request else {
             return;
@@ -347,8 +348,8 @@ impl<'r> RetryBudget<'r> {
     /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
-        let (left, share_left) = (self.deadline.left(), self.share_end.map(until));
-        share_left.map_or(left, |share_left| share_left.min(left))
+        let share_left = self.share_end.map_or(Duration::MAX, until);
+        share_left.min(self.deadline.left())
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
@@ -501,7 +502,7 @@ impl Progress {
         self.with_state(|state| state.notes.insert(text));
     }
 
-    /// Returns the warnings and the notes so far.
+    /// Returns the warnings and the notes.
     pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }
@@ -705,7 +706,6 @@ mod simulation {
         }
     }
 
-    /// The course of a launch with one secret.
     struct Launched {
         /// The time until the launch has the secret; `None` if it never gets it.
         time: Option<Duration>,

@@ -74,9 +74,9 @@ impl World {
             received_usr1: 0,
             forwarded_usr1: 0,
         };
-        actions
-            .into_iter()
-            .for_each(|action| world.act(action, None));
+        for action in actions {
+            world.act(action, None);
+        }
         world.check();
         world
     }
@@ -86,22 +86,20 @@ impl World {
     /// trial at the gate may die.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
+
         if self.has_command {
-            let is_killed = status >= 230;
-            let exit_status = if is_killed {
-                ExitStatus::Killed(SignalNumber::KILL)
-            } else {
-                ExitStatus::Exited(status)
-            };
             events.extend([Event::Suspended(USR1), Event::Continued]);
-            // A command that was asked to end can end with any status. Any other command can only
-            // be killed. Otherwise, it would usually end by itself before a restart.
-            if is_killed || !self.is_running() {
-                events.push(self.end(exit_status));
+            if status >= 230 {
+                events.push(self.ended(ExitStatus::Killed(SignalNumber::KILL)));
+            } else if !self.is_running() {
+                // Only a command that was asked to end may exit. Any other command would usually
+                // exit before a restart.
+                events.push(self.ended(ExitStatus::Exited(status)));
             }
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
+
         match self.child {
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
             // Only a quarter of the statuses lets a trial die at its gate, so that most trials are
@@ -112,6 +110,7 @@ impl World {
             Child::None | Child::Waits => {}
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
+
         // Listed twice, so that histories often reach the states after a timer.
         if self.armed.is_some() {
             events.extend([Event::Elapsed; 2]);
@@ -121,6 +120,9 @@ impl World {
 
     /// Lets an event happen, takes the step, carries out the actions and checks the result.
     fn feed(&mut self, event: Event) {
+        let must_forward = event == Event::Signal(USR1) && self.is_running();
+        let forwarded_before = self.forwarded_usr1;
+
         match event {
             Event::Ended { status, .. } => {
                 self.has_command = false;
@@ -131,24 +133,23 @@ impl World {
             Event::Polled(PollResult::Changed) => self.child = Child::Waits,
             Event::Polled(_) | Event::Delivered | Event::NotDelivered => self.child = Child::None,
             Event::Elapsed => self.armed = None,
-            Event::Signal(signal) => {
-                self.received_usr1 += u32::from(signal == USR1);
-                self.is_poll_requested |= self.rotation.poll_signal == Some(signal);
+            Event::Signal(USR1) => self.received_usr1 += 1,
+            Event::Signal(signal) if self.rotation.poll_signal == Some(signal) => {
+                self.is_poll_requested = true;
             }
-            Event::Suspended(_) | Event::Continued => {}
+            Event::Signal(_) | Event::Suspended(_) | Event::Continued => {}
         }
 
-        let must_forward = event == Event::Signal(USR1) && self.is_running();
-        let forwarded_before = self.forwarded_usr1;
         let (state, actions) = step(&self.rotation, self.state.clone(), event);
         self.state = state;
-        actions
-            .into_iter()
-            .for_each(|action| self.act(action, Some(event)));
-        assert!(
-            !must_forward || self.forwarded_usr1 == forwarded_before + 1,
-            "a signal is forwarded once"
-        );
+        for action in actions {
+            self.act(action, Some(event));
+        }
+
+        if must_forward {
+            let expected = forwarded_before + 1;
+            assert_eq!(self.forwarded_usr1, expected, "a signal is forwarded once");
+        }
         self.check();
     }
 
@@ -205,9 +206,12 @@ impl World {
     fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
         let is_empty = !self.has_command && !self.has_rest;
         assert!(!is_empty, "{signal:?} to an empty group");
-        self.forwarded_usr1 += u32::from(signal == USR1);
-        let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
-        self.added_terms += u32::from(is_added);
+        let is_forwarded = cause == Some(Event::Signal(signal));
+        match signal {
+            USR1 => self.forwarded_usr1 += 1,
+            SignalNumber::TERM if !is_forwarded => self.added_terms += 1,
+            _ => {}
+        }
     }
 
     /// Sets the timer, and checks that this makes sense now.
@@ -227,6 +231,7 @@ impl World {
         self.armed = Some(delay);
     }
 
+    /// Checks what must be true after every event.
     fn check(&self) {
         assert!(self.added_terms <= 1, "a second SIGTERM of our own");
         // Not every received signal is forwarded: after SIGKILL, no process is left to receive it.
@@ -272,7 +277,6 @@ impl World {
         }
     }
 
-    /// True if the timer fits the state.
     fn has_expected_timer(&self) -> bool {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {
@@ -292,15 +296,33 @@ impl World {
     /// Lets the process group end, if it was asked to.
     fn let_group_end(&mut self) {
         while let SupervisorState::Stopping(stopping) = &self.state {
-            self.feed(match stopping.phase {
-                Phase::Grace => Event::Elapsed,
-                Phase::Killed if self.has_command => self.end(ExitStatus::Exited(0)),
-                Phase::Killed => Event::Elapsed,
-            });
+            let event = match stopping.phase {
+                Phase::Killed if self.has_command => {
+                    self.ended(ExitStatus::Killed(SignalNumber::KILL))
+                }
+                Phase::Grace | Phase::Killed => Event::Elapsed,
+            };
+            self.feed(event);
         }
     }
 
-    fn end(&self, status: ExitStatus) -> Event {
+    /// If the command is running, lets polls find a change until the change takes effect.
+    ///
+    /// Four polls are enough, with two events each: the timer elapses, and the result arrives. With
+    /// `--splay`, the first poll only starts the delay, and the second one applies the change.
+    /// After a SIGTERM, the supervisor ignores this change once ([`RunningState::has_term`]), so
+    /// two more polls follow.
+    fn let_values_change(&mut self) {
+        for _ in 0..8 {
+            match self.child {
+                Child::Polls => self.feed(Event::Polled(PollResult::Changed)),
+                Child::None if self.is_running() => self.feed(Event::Elapsed),
+                Child::None | Child::Waits | Child::Delivers => {}
+            }
+        }
+    }
+
+    fn ended(&self, status: ExitStatus) -> Event {
         let is_last = !self.has_rest;
         Event::Ended { status, is_last }
     }
@@ -322,24 +344,21 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
         Just(OnRotation::Exit)
     ];
     let stop_signal = prop_oneof![Just(SignalNumber::TERM), Just(SignalNumber(libc::SIGQUIT))];
+    let poll_signal = prop_oneof![Just(None), Just(Some(POLL))];
     let splay = prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(1))];
-    (
-        on_rotation,
-        stop_signal,
-        prop_oneof![Just(None), Just(Some(POLL))],
-        splay,
+
+    let options = (on_rotation, stop_signal, poll_signal, splay);
+    options.prop_map(
+        |(on_rotation, stop_signal, poll_signal, splay)| RotationOptions {
+            on_rotation,
+            stop_signal,
+            poll_signal,
+            // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
+            poll_interval: Duration::ZERO,
+            splay,
+            grace: Duration::ZERO,
+        },
     )
-        .prop_map(|(on_rotation, stop_signal, poll_signal, splay)| {
-            RotationOptions {
-                on_rotation,
-                stop_signal,
-                poll_signal,
-                // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
-                poll_interval: Duration::ZERO,
-                splay,
-                grace: Duration::ZERO,
-            }
-        })
 }
 
 proptest! {
@@ -350,6 +369,7 @@ proptest! {
         rotation in rotations(),
         choices in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..200),
     ) {
+        // `feed` checks after each event that no signal is lost or sent twice.
         let mut world = World::begin(rotation);
         for (choice, status, has_rest) in choices {
             // A command can create and end processes in its group at any time.
@@ -363,23 +383,17 @@ proptest! {
         if world.exit.is_some() {
             return Ok(());
         }
-        // If the values stay changed, the command gets them after at most four polls: `--splay`
-        // delays a change until the next poll, and after a SIGTERM, the supervisor ignores one
-        // change ([`RunningState::has_term`]), so the same two polls are needed again. Each poll
-        // needs two events here.
-        for _ in 0..10 {
-            match world.child {
-                Child::Polls => world.feed(Event::Polled(PollResult::Changed)),
-                Child::None if world.is_running() => world.feed(Event::Elapsed),
-                Child::None | Child::Waits | Child::Delivers => {}
-            }
-        }
-        prop_assert!(world.child == Child::Delivers || !world.is_running(), "{:?}", world.state);
+
+        world.let_values_change();
+        let is_delivering = world.child == Child::Delivers;
+        let is_stopping = !world.is_running();
+        prop_assert!(is_delivering || is_stopping, "{:?}", world.state);
+
         world.let_group_end();
         // When the command ends by itself, its exit status becomes that of the supervisor.
         if world.has_command {
             world.has_rest = false;
-            world.feed(world.end(ExitStatus::Exited(3)));
+            world.feed(world.ended(ExitStatus::Exited(3)));
             prop_assert_eq!(world.exit, Some(ExitReason::Command(ExitStatus::Exited(3))));
         }
     }

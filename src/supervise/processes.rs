@@ -219,14 +219,14 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Returns a child whose state has changed, and the change. Reaps the child if it has ended.
-/// Doesn't wait.
+/// Returns a child whose state has changed, and the change, if there is one. Reaps the child if it
+/// has ended. Doesn't wait.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
 /// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns the child and the
-/// change of its state.
+/// change of its state. Returns `None` if there isn't such a child or, with WNOHANG, no change.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -318,10 +318,9 @@ impl Job {
     /// If this process's group is the foreground job of the terminal on standard output, makes the
     /// command's group the foreground job instead.
     fn give_terminal(&self) {
+        let Some(group) = self.group else { return };
         let terminal = io::stdout();
-        if let Some(group) = self.group
-            && is_foreground(&terminal)
-        {
+        if is_foreground(&terminal) {
             let _ = tcsetpgrp(&terminal, group);
         }
     }
@@ -363,8 +362,7 @@ impl Job {
 pub struct Signals(pub SignalFd);
 
 impl Signals {
-    /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)). From then
-    /// on, incoming signals can be read from the returned value.
+    /// Blocks all signals except those that are ignored, which stay ignored (nohup(1)).
     ///
     /// # Errors
     /// If no descriptor is free. In that case, no additional signal is blocked.
@@ -388,11 +386,7 @@ impl Signals {
     pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
-            // The number of a signal always fits.
-            let Ok(number) = received.ssi_signo.try_into() else {
-                continue;
-            };
-            let signal = SignalNumber(number);
+            let signal = SignalNumber(received.ssi_signo.cast_signed());
 
             // The code is positive if the kernel has raised the signal. Otherwise, a process has
             // sent it (sigaction(2), "si_code").

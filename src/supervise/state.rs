@@ -354,8 +354,8 @@ impl Step<'_> {
             self.schedule_poll(&mut state);
         } else if !is_delayed && !self.rotation.splay.is_zero() {
             state.poll = Poll::Splayed;
-            let delayed_poll = state.arm_poll(Delay::Splay);
-            self.actions.extend([Action::CancelPoll, delayed_poll]);
+            self.actions.push(Action::CancelPoll);
+            self.actions.push(state.arm_poll(Delay::Splay));
         } else if let OnRotation::Signal(_) = self.rotation.on_rotation {
             state.poll = Poll::Delivering;
             self.actions.push(Action::Deliver);
@@ -394,16 +394,17 @@ impl Step<'_> {
     /// Returns the state after the end of a command that ended by itself, and adds the actions that
     /// follow. If processes of its group are left, they are asked to end before this process exits.
     fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
-        self.actions
-            .extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
+        self.actions.push(Action::Report(Notice::Ended(status)));
+        self.actions.push(Action::CancelPoll);
         if is_last {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
+
         // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to
         // the parent of a process, so this process can't know which ones are stopped.
-        self.actions
-            .extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
+        self.actions.push(Action::Signal(SignalNumber::TERM));
+        self.actions.push(Action::Signal(SignalNumber::CONT));
         self.actions.push(Action::Arm(Delay::Grace));
         SupervisorState::Stopping(Stopping {
             ended: Some(status),
@@ -425,8 +426,8 @@ impl Step<'_> {
                 state.ended = Some(status);
             }
             (Elapsed, _) if state.phase == Phase::Grace => self.kill(&mut state, Notice::GraceOver),
-            // A process in an uninterruptible wait doesn't delay the next step, unless it is the
-            // command, which has to be reaped.
+            // After SIGKILL, a process in an uninterruptible wait doesn't delay the next step,
+            // unless it is the command, which has to be reaped.
             (Elapsed, None) => self.actions.push(Action::Arm(Delay::Kill)),
             (Elapsed | GroupEmpty, Some(status)) => return self.finish(state, status),
             (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
@@ -477,11 +478,9 @@ impl Step<'_> {
     /// after SIGKILL. The phase becomes [`Phase::Killed`].
     fn kill(&mut self, state: &mut Stopping, notice: Notice) {
         state.phase = Phase::Killed;
-        self.actions.extend([
-            Action::Report(notice),
-            Action::Signal(SignalNumber::KILL),
-            Action::Arm(Delay::Kill),
-        ]);
+        self.actions.push(Action::Report(notice));
+        self.actions.push(Action::Signal(SignalNumber::KILL));
+        self.actions.push(Action::Arm(Delay::Kill));
     }
 
     /// Adds the actions that follow [`Stopping`]: the command is started again, or this process

@@ -18,7 +18,6 @@ const FAILED: Event = Event::Polled(PollResult::Failed);
 const POLLING: Poll = Poll::Polling { is_delayed: false };
 const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
 
-/// Returns the options of a rotation without a splay. SIGUSR2 requests a poll.
 fn rotation(on_rotation: OnRotation) -> RotationOptions {
     RotationOptions {
         on_rotation,
@@ -31,7 +30,6 @@ fn rotation(on_rotation: OnRotation) -> RotationOptions {
     }
 }
 
-/// Returns the state of a running command. Everything except the poll has its default.
 fn running(poll: Poll) -> RunningState {
     RunningState {
         poll,

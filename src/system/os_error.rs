@@ -43,9 +43,9 @@ pub fn no_thread_text(error: &io::Error) -> String {
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let target = fs::read_link(&file).ok();
-    let link = target.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
+    let link_clause = target.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
     let problem = Problem::configuration(match error.kind() {
-        io::ErrorKind::NotFound => format!("the file \"{file}\"{link} doesn't exist"),
+        io::ErrorKind::NotFound => format!("the file \"{file}\"{link_clause} doesn't exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
         _ => {
             let why = file_error_text(Path::new(&file), error);

@@ -69,7 +69,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
     // The components that still have to be opened. The next one is the last of the list.
     let mut rest = reversed_components(path);
-    let mut links = 0;
+    let mut followed_links = 0;
     while let Some(component) = rest.pop() {
         match open_component(&reached, &component, OFlag::O_NOFOLLOW) {
             Ok(directory) => {
@@ -87,12 +87,12 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
             let link_path = reached_path.join(component);
             return Err(foreign_link_problem(&link_path, link.owner));
         }
-        links += 1;
-        if links > MAX_SYMLINKS {
+        followed_links += 1;
+        if followed_links > MAX_SYMLINKS {
             return Err(failed(Errno::ELOOP));
         }
         if link.is_magic {
-            // Without O_NOFOLLOW, the kernel follows this link.
+            // Only the kernel can follow a magic link. It does so without O_NOFOLLOW.
             reached = open_component(&reached, &component, OFlag::empty()).map_err(failed)?;
             reached_path = link.target.into();
             continue;
@@ -106,24 +106,25 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
-/// remedy for its path. Without one, the help says to create the directory with `command` and, for
-/// a directory below /run, also names the setting of systemd that creates it.
+/// remedy for its path. Without one, the help says to create the directory: with `command` and,
+/// below /run, with a setting of systemd, unless the path has a variable.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
-            let in_unit = match Path::new(path).strip_prefix("/run") {
-                Ok(name) => format!(" or, with systemd, set RuntimeDirectory={}", name.display()),
-                Err(_) => String::new(),
+            let creation = match Path::new(path).strip_prefix("/run") {
+                // Nothing has replaced the variable in this path, so a command with it wouldn't
+                // work.
+                _ if shown.contains("${") => "create it first".to_owned(),
+                Ok(name) => format!(
+                    "run {command} {shown} or, with systemd, set RuntimeDirectory={}",
+                    name.display()
+                ),
+                Err(_) => format!("run {command} {shown}"),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                .help(match shown.contains("${") {
-                    // Nothing has replaced the variable in this path, so a command with it wouldn't
-                    // work.
-                    true => "create it first".to_owned(),
-                    false => format!("run {command} {shown}{in_unit}"),
-                })
+                .help(creation)
                 .help_if_some(path_remedy(Path::new(path)))
         }
         Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),

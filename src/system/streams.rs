@@ -29,6 +29,7 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
             Ok(length) => text = text.get(length..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
+                // If this wait fails, the next write returns the error.
                 wait_until_writable(stream, PollTimeout::NONE);
             }
             Err(errno) => return Err(errno.into()),

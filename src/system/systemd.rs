@@ -106,11 +106,14 @@ pub fn has_connection(is_expected: bool) -> bool {
 pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
     let redirected = redirect_standard_streams(input.as_fd());
-    let connection = CredentialConnection {
-        socket: redirected.inspect_err(|_| send_refusal(input.as_fd()))?,
+    if redirected.is_err() {
+        // Standard input is replaced last, so it is still the connection.
+        send_refusal(input.as_fd());
+    }
+    let _ = CONNECTION.set(CredentialConnection {
+        socket: redirected?,
         is_answered: AtomicBool::new(false),
-    };
-    let _ = CONNECTION.set(connection);
+    });
     Ok(())
 }
 
@@ -126,6 +129,7 @@ impl CredentialConnection {
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(failed)?
             .uid();
+        // Never used, because only Linux has systemd.
         #[cfg(not(target_os = "linux"))]
         let user = geteuid().as_raw();
         let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(failed)?;
@@ -152,6 +156,7 @@ impl CredentialConnection {
         let sent = write_all(self.socket.as_fd(), value);
         sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;
         self.is_answered.store(true, Ordering::SeqCst);
+
         // systemd can keep its own descriptor open until the unit of this process ends, so closing
         // ours wouldn't end the stream.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
@@ -221,6 +226,7 @@ fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 }
 
 /// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
+/// Returns `None` if that fails.
 ///
 /// The header has the identifier, the unit (empty, because journald finds it out), the priority,
 /// and whether to parse priorities and to forward the lines to syslog, to the kernel's log and to

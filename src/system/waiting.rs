@@ -65,7 +65,6 @@ static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 /// The signal state that the command gets. It is set by the first call of [`hold_signals`].
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
-/// An initializer that runs before `main`.
 #[used]
 // SAFETY: this section is an array of pointers to C functions, which the C runtime calls once
 // before `main`.
@@ -146,8 +145,8 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     if let Some(InheritedSignals { to_hold, .. }) = INHERITED.get() {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-        return SignalFd::with_flags(to_hold, SfdFlags::SFD_CLOEXEC)
-            .map(|descriptor| Some(descriptor.into()));
+        let descriptor = SignalFd::with_flags(to_hold, SfdFlags::SFD_CLOEXEC)?;
+        return Ok(Some(descriptor.into()));
     }
     Ok(None)
 }
@@ -242,9 +241,9 @@ pub enum WaitEvent {
 
 /// Does `work` on its own thread and returns its result. The main thread waits and calls `react`
 /// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep, if there is
-/// a limit. For other events, it may end this process, and its result is ignored. `connection` is
-/// this process's end of a pipe or connection. When the other end closes, `react` gets
-/// [`WaitEvent::OtherEndClosed`].
+/// a limit. For other events, it has to end this process, because poll(2) would report them again.
+/// `connection` is this process's end of a pipe or connection. When the other end closes, `react`
+/// gets [`WaitEvent::OtherEndClosed`].
 ///
 /// # Errors
 /// If the kernel doesn't provide a thread or a descriptor. In that case, `work` hasn't run.
@@ -267,16 +266,18 @@ pub fn while_working<T: Send>(
 
         loop {
             let limit = react(WaitEvent::Sleep);
+
+            // The pipe is the first of the files, and the connection is the last.
             let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
             let signals = held_signals.iter().map(AsFd::as_fd);
             files.extend(signals.map(|file| PollFd::new(file, PollFlags::POLLIN)));
             // No event is requested here: poll(2) always reports POLLHUP.
             files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
+
             let has_event = |file: Option<&PollFd>| file.and_then(PollFd::any) == Some(true);
             let is_done = has_event(files.first());
             let is_closed = connection.is_some() && has_event(files.last());
-
             if let Some(signal) = held_signal() {
                 react(WaitEvent::Signal(signal));
             }
@@ -411,6 +412,7 @@ pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let child = program.child.as_ref();
     let id = child.map(|child| Pid::from_raw(child.id().cast_signed()));
+
     // Without a child, the program is just being started, so it hasn't ended.
     let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
     if program.child.as_mut().is_none_or(is_running) {

@@ -55,9 +55,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// rendering.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// When a template is rendered again, to find the lookup that made it fail, this text is put in
-/// front of it. The text creates an undefined value, the mark, which one of the failed lookups
-/// returns.
+/// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates an
+/// undefined value, the mark, which one of the failed lookups returns.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -98,22 +97,24 @@ pub struct Rendering<'a> {
 
 impl Rendering<'_> {
     /// Returns the text of the rendered template. If a key is missing, renders the template again
-    /// to find more, up to [`MOST_MISSING_KEYS`].
+    /// with an empty text for this key, so that the rendering reaches the next missing key, up to
+    /// [`MOST_MISSING_KEYS`].
     ///
     /// # Errors
-    /// If keys are missing, or if the template fails for a different reason. A lookup of a key in a
-    /// secret that isn't a JSON object is an error even if the template has a `default` for the
-    /// key, because this `default` would hide a malformed secret.
+    /// If keys are missing (one error for each), or if the template fails for a different reason. A
+    /// lookup of a key in a secret that isn't a JSON object is an error even if the template has a
+    /// `default` for the key, because this `default` would hide a malformed secret.
     pub fn render(&self) -> ResolvedAll<SecretValue> {
-        if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
+        // The input of a secret that isn't a JSON object is text ([`AliasInputs`]).
+        let is_text = |input: &Json| input.value().is_string();
+        if let Some(problem) = self.non_object_problem(is_text) {
             return Err(vec![problem.into()]);
         }
 
-        // After an error on a missing key, the template is rendered again with an empty text for
-        // this key, so that the rendering reaches the next missing key.
-        let (mut missing, no_mark) = (Vec::new(), None);
+        let mut missing = Vec::new();
         while missing.len() < MOST_MISSING_KEYS {
-            let misses = Misses::new(no_mark, &missing);
+            // No lookup is marked here. `lookup_at_fault` marks one at a time.
+            let misses = Misses::new(None, &missing);
             let rendered = self.render_with_inputs(&self.template.text, &misses);
             let error = match rendered.map(SecretValue::new) {
                 Ok(value) if missing.is_empty() => return Ok(value),
@@ -123,30 +124,35 @@ impl Rendering<'_> {
             };
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
-                None if missing.is_empty() => {
-                    // An undefined value can come from a lookup in something that isn't an object.
-                    let misused = self.non_object_problem(|_| is_undefined_error(&error));
-                    let problem = misused.unwrap_or_else(|| {
-                        with_entry(template_problem(&error, self.template), None, self.subject)
-                    });
-                    return Err(vec![problem.into()]);
-                }
+                None if missing.is_empty() => return Err(vec![self.other_problem(&error).into()]),
                 // An empty text instead of a missing key may be the reason for this error.
                 None => break,
             }
         }
-
-        let errors = missing.iter().map(|lookup| {
-            let alias = lookup.alias.as_deref();
-            let reference = alias.and_then(|alias| self.references.get(alias));
-            let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
-            // An index past the end is a mistake, so a `default` doesn't apply.
-            match lookup.is_past_end {
-                true => Unresolved::Failed(problem),
-                false => Unresolved::Absent(problem),
-            }
-        });
+        let errors = missing.iter().map(|lookup| self.missing_key_error(lookup));
         Err(errors.collect())
+    }
+
+    /// Returns the problem for a template that failed with `error`, but not for a missing key.
+    fn other_problem(&self, error: &Error) -> Problem {
+        let is_undefined = is_undefined_error(error);
+        // An undefined value can come from a lookup in something that isn't an object.
+        if is_undefined && let Some(problem) = self.non_object_problem(|_| true) {
+            return problem;
+        }
+        with_entry(template_problem(error, self.template), None, self.subject)
+    }
+
+    /// Returns the error for a missing key. An index past the end of a list is a mistake, so the
+    /// entry's `default` doesn't apply to it.
+    fn missing_key_error(&self, lookup: &FailedLookup) -> Unresolved {
+        let alias = lookup.alias.as_deref();
+        let reference = alias.and_then(|alias| self.references.get(alias));
+        let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
+        match lookup.is_past_end {
+            true => Unresolved::Failed(problem),
+            false => Unresolved::Absent(problem),
+        }
     }
 
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
@@ -154,13 +160,12 @@ impl Rendering<'_> {
     /// # Errors
     /// In the same cases as [`render_with`].
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
-        let mut values = BTreeMap::new();
-        for (alias, input) in self.inputs {
+        let values = self.inputs.iter().map(|(alias, input)| {
             // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
             let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
-            values.insert(alias.clone(), value);
-        }
-        render_with(text, Names(values), misses)
+            (alias.clone(), value)
+        });
+        render_with(text, Names(values.collect()), misses)
     }
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
@@ -168,31 +173,33 @@ impl Rendering<'_> {
     /// rendering, as noted in `misses`. The lookups in `misses.empty` were found before, and return
     /// an empty text.
     ///
-    /// For each candidate, this renders the template again with [`MARK`] in front, which creates
-    /// the mark: an undefined value that only this candidate returns. In the first rendering, the
-    /// candidate returned a different undefined value, so the template does the same again. If
-    /// MiniJinja's error now names the mark, the candidate is the cause. (Only `'key' in db` has a
-    /// different result with the mark, but this test doesn't use the value.)
+    /// For each candidate, renders the template again with [`MARK`] in front. Then only this
+    /// candidate returns the mark. The mark is as undefined as the candidate's value before, so the
+    /// template does the same again. If MiniJinja's error now names the mark, the candidate is the
+    /// cause. (Only `'key' in db` has a different result with the mark, but this test doesn't use
+    /// the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
             return None;
         }
+
         let text = format!("{MARK}{}", self.template.text);
         // The last lookup is the most likely cause.
-        let mut lookups = misses.take().into_iter().enumerate().rev().take(MOST_TRIES);
-        let (_, lookup) = lookups.find(|(number, _)| {
-            let marked = Misses::new(Some(*number), &misses.empty);
-            let error = self.render_with_inputs(&text, &marked).err();
-            let detail = error.as_ref().and_then(Error::detail);
-            detail.is_some_and(|text| text.contains(MARKED))
-        })?;
-        Some(lookup)
+        for (number, lookup) in misses.take().into_iter().enumerate().rev().take(MOST_TRIES) {
+            let marked = Misses::new(Some(number), &misses.empty);
+            let marked_error = self.render_with_inputs(&text, &marked).err();
+            let detail = marked_error.as_ref().and_then(Error::detail);
+            if detail.is_some_and(|detail| detail.contains(MARKED)) {
+                return Some(lookup);
+            }
+        }
+        None
     }
 
-    /// Returns the problem for a key that doesn't exist or is null, or for a variable of `env` that
-    /// isn't set. The problem names the key only if the text of the template contains all keys of
-    /// its path, because a computed key may be a value.
+    /// Returns the problem for a key or index that doesn't exist or is null, or for a variable of
+    /// `env` that isn't set. The problem names the key, and has a help, only if the text of the
+    /// template contains all keys of its path, because a computed key may be a value.
     fn lookup_problem(&self, lookup: &FailedLookup) -> Problem {
         let problem = |text: String| Problem::configuration(text).code("key-not-found");
         let is_quotable = lookup.path.iter().all(|key| self.template.has_key(key));
@@ -202,14 +209,14 @@ impl Rendering<'_> {
             false => "doesn't have a key that the template looks up".to_owned(),
         };
 
-        // The value that doesn't have the key. A result of `fromjson` isn't in `inputs`.
+        // The value in which the key was looked up. A result of `fromjson` isn't in `inputs`.
         let parent_value = || {
             let name = lookup.alias.as_deref()?;
             let (key, parents) = lookup.path.split_last()?;
             let value = value_at(self.inputs.get(name)?.value(), parents)?;
             Some((name, key, parents, value))
         };
-        let Some((name, key, parents, value)) = parent_value().filter(|_| is_quotable) else {
+        let Some((name, key, parents, value)) = is_quotable.then(parent_value).flatten() else {
             let subject = match lookup.alias.as_deref() {
                 None => "the result of \"fromjson\" ",
                 Some(template::ENV) => "the environment ",
@@ -220,6 +227,7 @@ impl Rendering<'_> {
         };
 
         let Some(map) = value.as_object() else {
+            // The key is the index of an array.
             let hint = value.as_array().map(|items| array_hint(items));
             return problem(predicate).help_if_some(hint);
         };
@@ -229,6 +237,7 @@ impl Rendering<'_> {
         if map.contains_key(key) {
             return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
         }
+
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
         let parent = [&[name.to_owned()], parents].concat().join(".");
         let rewrite = |other: &str| match is_name(other) {
@@ -237,13 +246,15 @@ impl Rendering<'_> {
         };
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
         let mut missing = problem(predicate).help(hint);
+        // The report merges the missing top-level keys of a secret into one error.
         missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
         missing
     }
 
     /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
-    /// the message says that `env` has only the inherited variables. Otherwise, the help suggests
-    /// `nearest`, an inherited variable with a similar name, if there is one.
+    /// the message says that `env` has only the inherited variables, and the help says what to
+    /// write instead. Otherwise, the help suggests `nearest`, an inherited variable with a similar
+    /// name, if there is one.
     fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
@@ -261,9 +272,9 @@ impl Rendering<'_> {
         problem.help(help)
     }
 
-    /// Returns the problem of the first lookup of a key, such as `name` in `db.host.name`, in a
-    /// value that is neither an object nor null. Skips lookups in inputs for which `is_relevant`
-    /// is false.
+    /// Returns the problem of the first lookup whose last key, such as `name` in `db.host.name`, is
+    /// looked up in a value that is neither an object nor null. Skips lookups in inputs for which
+    /// `is_relevant` is false.
     fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
@@ -272,8 +283,8 @@ impl Rendering<'_> {
         })
     }
 
-    /// Returns the problem for the lookup of a key in a value that is neither an object nor null.
-    /// `input` is the secret of `alias` or, for `env`, the inherited variables.
+    /// Returns the problem of one `lookup`, as in [`Self::non_object_problem`]. `input` is the
+    /// secret of `alias` or, for `env`, the inherited variables.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
@@ -340,9 +351,10 @@ pub fn unknown_name_problem(
     subject: &Subject,
 ) -> Option<Problem> {
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names.map(|name| (name.into(), Value::from_object(UnreadSecret)));
-    let names = Names(values.collect());
-    let error = render_with(&template.text, names, &Arc::default()).err()?;
+    let placeholder = |name: &str| (name.into(), Value::from_object(UnreadSecret));
+    let placeholders = Names(names.map(placeholder).collect());
+    let error = render_with(&template.text, placeholders, &Arc::default()).err()?;
+
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
     is_unknown
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
@@ -380,7 +392,7 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
 /// Turns an error of MiniJinja into a problem. The text of the error may quote a value, so the
 /// problem takes only unknown names from it. A fault of our own keeps its text.
 fn template_problem(error: &Error, template: &Template) -> Problem {
-    let own_fault = error.source().and_then(|cause| cause.downcast_ref());
+    let own_fault: Option<&Fault> = error.source().and_then(|cause| cause.downcast_ref());
     let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
         (Some(fault), _) => fault,
@@ -417,7 +429,6 @@ mod tests {
     use crate::model::entry::Origin;
     use crate::model::environment::Inherited;
 
-    /// Renders a template of an empty plan.
     fn render(template: &Template, inputs: &AliasInputs) -> ResolvedAll<SecretValue> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
@@ -436,7 +447,6 @@ mod tests {
         input_of(&json, &Document::new(SecretValue::new(bytes)))
     }
 
-    /// The names of all filters: MiniJinja's and ours.
     const FILTERS: &str = "abs attr b64decode b64encode batch bool capitalize chain count d default dictsort e escape first float format \
          fromjson groupby indent int items join last length lines list lower map max min pprint reject rejectattr replace reverse round safe select \
          selectattr slice sort split string sum title tojson trim unique upper urlencode zip";
@@ -446,8 +456,7 @@ mod tests {
         "+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "and",
     ];
 
-    /// Templates that apply every filter, test, operator and lookup to `a`, with `b` as its
-    /// argument.
+    /// Templates that apply every filter, test, operator and lookup to `a` and `b`.
     fn applications(a: &str, b: &str) -> Vec<String> {
         let filters = FILTERS.split_whitespace().flat_map(|filter| {
             let calls = [

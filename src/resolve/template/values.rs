@@ -103,7 +103,7 @@ pub struct FailedLookup {
 /// An object or array within a secret. If the path is empty, this is the secret itself.
 #[derive(Clone)]
 pub struct SecretObject {
-    /// The alias of the secret. `None` for a value that `fromjson` has parsed.
+    /// See [`FailedLookup::alias`].
     alias: Option<Arc<str>>,
     secret: Arc<Json>,
     path: Vec<String>,
@@ -218,7 +218,7 @@ impl Object for UnreadSecret {
     }
 }
 
-/// Returns the value at a path of keys and indexes.
+/// Returns the value at a path of keys and indexes, if it exists.
 pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
@@ -328,6 +328,7 @@ fn own_error(fault: impl Into<Fault>) -> Error {
 pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
+
     environment.add_filter("urlencode", |value: &Value| {
         Ok(percent_encode(&printed_text(value)?))
     });
@@ -339,12 +340,14 @@ pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
         text_value(&decoded.ok_or_else(|| own_error("the value for \"b64decode\" isn't base64"))?)
     });
     environment.add_filter("tojson", compact_json);
+
     let noted = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(printed_text(value)?.as_bytes())
             .map_err(|_| own_error("the value for \"fromjson\" isn't JSON"))?;
         Ok(SecretObject::root(None, Arc::new(json), &noted))
     });
+
     // Only `super::MARK` uses this filter.
     let marked = misses.clone();
     environment.add_filter("secrets_exec_marks_misses", move |undefined: Value| {
@@ -403,7 +406,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
 }
 
 /// True if a filter's number is so large that the filter could use up all memory: 10,000 or more as
-/// the width or precision in a format such as `%10000d`, or as the filter's first argument, as in
+/// the width or precision in a format such as `%10000d`, or in the filter's first argument, as in
 /// `indent(10000)`.
 fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
     // In a format, flags or a name may come before the number: `%-10000d`, `%(name)10000s`.
