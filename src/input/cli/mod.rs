@@ -239,10 +239,6 @@ const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file -
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
 
-/// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
-const EMPTY_KEY: &str =
-    "gets the whole secret, because the key after the colon is empty (is a shell variable unset?)";
-
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -284,9 +280,9 @@ impl Inputs {
         let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         for entry in entries.filter(has_empty_key) {
-            let name = assigned_name(entry);
-            let warning = name.map(|name| format!("{name} {EMPTY_KEY}"));
-            inputs.warnings.extend(warning);
+            if let Some(name) = assigned_name(entry) {
+                inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
+            }
         }
 
         inputs.take_entries(matches);
