@@ -56,7 +56,6 @@ pub enum Invocation {
     Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
     Credential(Box<Inputs>),
-    /// Install this program into the directory.
     Install(PathBuf),
     /// Print a text on standard output: the help, the version, the completions, the man page or the
     /// schema.
@@ -279,10 +278,9 @@ impl Inputs {
         // which has a single colon. An ARN has more colons, and isn't checked.
         let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
         let entries = matches.get_many::<String>("env").into_iter().flatten();
-        for entry in entries.filter(has_empty_key) {
-            if let Some(name) = assigned_name(entry) {
-                inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
-            }
+        let suspicious = entries.filter(has_empty_key);
+        for name in suspicious.filter_map(|entry| assigned_name(entry)) {
+            inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
         }
 
         inputs.take_entries(matches);
@@ -298,8 +296,7 @@ impl Inputs {
         inputs
     }
 
-    /// Reads what all inputs have in common: the options, and which declarations to read. Adds an
-    /// error for options that exclude each other.
+    /// Reads what all inputs have in common: the options, and which declarations to read.
     fn for_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
@@ -343,9 +340,8 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`, if there is one.
     ///
-    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that
-    /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
-    /// references (`{{resolve:ssm:…}}`).
+    /// Sets [`Self::has_misplaced_option`], and adds a warning for each argument with one of
+    /// CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
     fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let command = CommandLine::new(take_values(matches, "command"))?;
 
@@ -363,8 +359,7 @@ impl Inputs {
     /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
     /// accept.
     ///
-    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`
-    /// and more.
+    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` from `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -390,10 +385,9 @@ impl Inputs {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
             // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
-            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`. Other names are passed over.
-            let may_matter =
-                |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
-            let Some(name) = variable.to_str().filter(may_matter) else {
+            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
+            let is_close = |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
+            let Some(name) = variable.to_str().filter(is_close) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -462,24 +456,20 @@ impl Inputs {
     }
 }
 
-/// Returns the help for a value that `option` doesn't accept: `=us-east-1` is corrected to
-/// `us-east-1`, `30` to `30s`, and a list `A,B` to one option for each value. The result is `None` if
-/// the option doesn't accept the corrected value either, or if messages may not show it.
+/// Returns the help with the corrected value, if `option` accepts it and messages may show it:
+/// `us-east-1` for `=us-east-1`, `30s` for `30`, and an option for each value of a list `A,B`.
 fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<String> {
-    let is_accepted =
-        |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
+    let is_valid = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
     let trimmed = value.trim_matches([',', '=']);
-    let needs_unit = trimmed.starts_with(char::is_numeric) && !is_accepted(trimmed);
+    let needs_unit = trimmed.starts_with(char::is_numeric) && !is_valid(trimmed);
     let corrected = format!("{trimmed}{}", if needs_unit { "s" } else { "" });
 
     let is_list = matches!(option.takes, Takes::Texts(_));
     let mut parts = corrected.split(|c| c == ',' && is_list);
-    let are_usable = parts.all(|part| is_quotable_value(part) && is_accepted(part));
+    let are_usable = parts.all(|part| is_quotable_value(part) && is_valid(part));
+    let repeated = corrected.replace(',', &format!(" {name} "));
     are_usable.then(|| match is_list {
-        true => format!(
-            "use {name} {}",
-            corrected.replace(',', &format!(" {name} "))
-        ),
+        true => format!("use {name} {repeated}"),
         false => format!("use {corrected}"),
     })
 }
@@ -520,14 +510,13 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     let mut variables = of_options.chain(others);
-    // A variable in `others` is right, although it doesn't set any of the options in the table.
+    // The names in `others` are right, but aren't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
 
     let instead = option.or_else(|| variables.find(is_similar))?;
     Some(format!("secrets-exec ignores {name}: use {instead}"))
 }
 
-/// Takes the values of an option out of `matches`.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
@@ -595,9 +584,8 @@ fn split_assignment<'t>(
     // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
-        let help = format!(
-            "use {option} for each variable, as in {option} A=prod/db:a {option} B=prod/db:b"
-        );
+        let repeated = format!("{option} A=prod/db:a {option} B=prod/db:b");
+        let help = format!("use {option} for each variable, as in {repeated}");
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
 
@@ -658,7 +646,6 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Returns the problem for a malformed reference on the command line.
 fn malformed_reference(error: Fault) -> Problem {
     Problem::from_fault(Status::Usage, error.about("the reference"))
 }

@@ -21,8 +21,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
-/// Turns clap's error about `arguments` into a problem. `command` is clap's definition of the whole
-/// command line.
+/// Turns clap's error about `arguments` into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
@@ -207,8 +206,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns an example with the user's declaration, if there is one, instead of a variable. For a
-    /// launch, the example doesn't change: in `-f app.yaml --secret prod/db`, a variable is meant.
+    /// Returns an example with the user's declaration, if there is one, instead of a variable. In a
+    /// launch such as `-f app.yaml --secret prod/db`, a variable is meant.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
         match file.filter(|_| self.subcommand.is_some()) {
@@ -234,10 +233,10 @@ impl Line<'_> {
 
     /// Finds the first reference before `--` that may be shown, and returns it with the text before
     /// its equals sign, which is empty if there isn't one. Skips the values of `-f` and of options
-    /// such as `--region`, and the word `--OPTION=…` of any option except `--env` and `--env-from`.
+    /// such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
     ///
-    /// After the AWS CLI's options for the name or the path of a parameter, as in `--name
-    /// /prod/app`, the reference is `ssm:/prod/app`, or `None` if it may not be shown.
+    /// After the AWS CLI's options for a parameter, as in `--name /prod/app`, the reference is
+    /// `ssm:/prod/app`, or `None` if it may not be shown.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -319,8 +318,7 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
-    /// Returns the problem for an option that doesn't exist here, or for the word that clap has
-    /// misread as this option.
+    /// Returns the problem for an option that doesn't exist here, or that clap has misread.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -462,8 +460,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for the word with this number if it belongs to the words before it, as
-    /// in `--region= us-east-1` and `--timeout 5 min`.
+    /// Returns the problem for the word with this number if it belongs to a word before it, as in
+    /// `--region= us-east-1`.
     fn detached_value_problem(&self, word: &str, number: usize) -> Option<Problem> {
         // `--agent http://localhost:2773` has a detached value, but `--agent check` doesn't.
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
@@ -585,7 +583,7 @@ impl Line<'_> {
     }
 }
 
-/// Returns the help for an option that accepts the pattern of a name, and got two words.
+/// Returns the help for two words after an option for patterns.
 fn second_pattern_help(option: &str, first: &str, second: &str) -> String {
     let mut words = first.split(',').chain([second]);
     let are_names = words.clone().all(|word| is_name(&word.replace('*', "")));
@@ -613,8 +611,8 @@ fn expected_value(option: &str) -> Option<&'static str> {
 }
 
 /// Returns an example with the user's variable and reference. If `name` isn't valid, the variable
-/// is named after the key of the reference. A variable needs a key, so a reference without a key
-/// becomes an `--env-from` or, if `name` is valid, gets the key of the example.
+/// is named after the key. A variable needs a key, so a reference without a key becomes an
+/// `--env-from` or, with a valid `name`, gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
     let name = Some(name).filter(|name| is_name(name));
@@ -627,8 +625,7 @@ fn with_variable(example: &str, name: &str, reference: &str) -> String {
     example.replace(sample, reference)
 }
 
-/// True for a word that is probably a reference, because it has a slash, and that can be shown:
-/// `prod/db:password`.
+/// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
     // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -654,8 +651,8 @@ fn variable_for(reference: &str) -> Option<String> {
     Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
-/// Returns the problem for a reference, or a variable and its reference, without an option. For any
-/// other word, the result is `None`.
+/// Returns the problem for a reference, or a variable and its reference, without an option, or
+/// `None` for any other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
