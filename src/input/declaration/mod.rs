@@ -157,8 +157,8 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
-/// has named `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or is
-/// one of `files`.
+/// has named `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or
+/// is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;

@@ -58,7 +58,7 @@ pub struct Fields<'a> {
 /// What messages call a whole declaration.
 pub const THIS_FILE: &str = "this file";
 
-/// The name of the type in messages about a value that should be text: `must be text, not a list`.
+/// The name of the type in messages: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
 /// The keys of an entry of `env`.
@@ -129,8 +129,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text is not `expected`, or has a character that is easy to overlook.
-    /// The message shows the text only if it may be quoted.
+    /// Adds the mistake that the text is not `expected`, or has a character that is easy to
+    /// overlook. The message shows the text only if it may be quoted.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -224,8 +224,9 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key which is not one of `known`, or a more precise
-    /// one, such as a missing space or a variable that isn't under `env`. The key may be a value, as
-    /// in `DB_PASSWORD: { hunter2 }`, so as an unknown key, it is shown only if it reads like a name.
+    /// one, such as a missing space or a variable that isn't under `env`. The key may be a value,
+    /// as in `DB_PASSWORD: { hunter2 }`, so as an unknown key, it is shown only if it reads like a
+    /// name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -503,7 +504,7 @@ impl SourceFile {
 /// Returns the help for another tool's key, which `ours` replaces.
 fn own_key_help(ours: &str, value: &Node) -> String {
     match ours {
-        // In Kubernetes, the value is a mapping, such as `secretKeyRef: { name: db, key: password }`.
+        // In Kubernetes, the value is a mapping: `secretKeyRef: { name: db, key: password }`.
         "from" if value.scalar_text().is_none() => {
             let reference = value.value_of("secretKeyRef").unwrap_or(value);
             // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
@@ -533,8 +534,8 @@ fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
     let in_level = level.map(|(_, location)| location);
     let in_defaults = is_option.then_some("under \"defaults\"");
-    // `region` can be in an alias and under `defaults`. For the key of an entry, the alias is right,
-    // because under `defaults`, the key would apply to all entries.
+    // `region` can be in an alias and under `defaults`. For the key of an entry, the alias is
+    // right, because under `defaults`, the key would apply to all entries.
     match known.contains(&"from") {
         true => in_level.or(in_defaults),
         false => in_defaults.or(in_level),
