@@ -121,8 +121,8 @@ fn too_large(file: &str) -> Problem {
 /// Parses the variables that `arguments` select from the text of the file.
 ///
 /// # Errors
-/// If lines are malformed or have an invalid name (one error for each), or if there is nothing
-/// to move, or more than fits into a secret. If this isn't a .env file at all, one error about the
+/// If lines are malformed or have an invalid name (one error for each), or if there is nothing to
+/// move, or more than fits into a secret. If this isn't a .env file at all, one error about the
 /// file replaces all others.
 pub fn parse_env_file(
     file: &str,
@@ -294,9 +294,8 @@ impl EnvFile {
         }
 
         if found.next_line_is_appended {
-            self.warnings.push(format!(
-                "{position}: this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't"
-            ));
+            let what = "this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't";
+            self.warnings.push(format!("{position}: {what}"));
         }
         self.remove(name.as_str());
         self.variables.push(EnvVariable {

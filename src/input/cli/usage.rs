@@ -424,12 +424,8 @@ impl Line<'_> {
         }
         if is_yaml(word) {
             let text = format!("argument {number} is a file, so it needs -f before it");
-            let file = if reads_like_a_name(word) {
-                word
-            } else {
-                "FILE"
-            };
-            return Problem::usage(text).help(format!("use -f {file}"));
+            let shown = Some(word).filter(|word| reads_like_a_name(word));
+            return Problem::usage(text).help(format!("use -f {}", shown.unwrap_or("FILE")));
         }
 
         if let Some(problem) = self.detached_value_problem(word, number) {
@@ -658,12 +654,15 @@ fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
         Some(_) | None => (None, word),
     };
+    if !is_shown_reference(reference) {
+        return None;
+    }
     let help = match name.or_else(|| variable_for(reference)) {
         Some(variable) => format!("write --env {variable}={reference}"),
         None => format!("write --env-from {reference}"),
     };
-    let problem = Problem::usage(format!("argument {number} needs an option before it"));
-    is_shown_reference(reference).then(|| problem.help(help))
+    let text = format!("argument {number} needs an option before it");
+    Some(Problem::usage(text).help(help))
 }
 
 /// Returns the problem for a flag with a value, as in `--clean-env=true`.

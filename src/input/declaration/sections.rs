@@ -130,7 +130,9 @@ fn label(item: Item<'_>) -> Option<String> {
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        external_id?.refuse("requires \"role-arn\"");
+        if let Some(external_id) = external_id {
+            external_id.refuse("requires \"role-arn\"");
+        }
         return None;
     };
     let parse = |text| Role::check_external_id(text).ok();
@@ -192,7 +194,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     entries
 }
 
-/// Returns the mistake if a key of `env` probably isn't a variable.
+/// Returns the mistake in a key of `env` that belongs elsewhere.
 fn misplaced_key_fault(name: &str, value: &Node) -> Option<Fault> {
     if let "secrets-manager" | "parameter-store" = name {
         let help = "put its variables directly under \"env:\", with ssm: before parameters";
