@@ -201,6 +201,7 @@ impl Line<'_> {
             }
             Some(GET) => example.replace("prod/db:password", &whole),
             Some(PARAMETERS) if !secret.starts_with("ssm:") => example.to_owned(),
+            // These samples don't have a key.
             Some(sample) => example.replace(sample, secret),
             None => with_variable(example, name, &whole),
         }
@@ -241,9 +242,9 @@ impl Line<'_> {
         let mut previous = "";
         for word in self.own_words() {
             let option = previous.trim_start_matches('-');
-            // The AWS CLI has `aws ssm get-parameter --name /prod/app/level`.
+            // `aws ssm get-parameter --name /prod/app/level`
             let is_parameter = ["name", "parameter"].contains(&option);
-            // The AWS CLI has `aws ssm get-parameters-by-path --path /prod/app`.
+            // `aws ssm get-parameters-by-path --path /prod/app`
             let is_path = replacement(previous).is_some_and(|ours| ours.contains(PARAMETERS));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };

@@ -356,7 +356,7 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds a mistake at this node.
+    /// valid, adds the first mistake at this node that applies.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
