@@ -30,7 +30,7 @@ const MAX_BYTES: usize = 65_536;
 /// file.
 #[derive(Default)]
 pub struct EnvFile {
-    /// The variables in the order of the file.
+    /// In the order of the file.
     pub variables: Vec<EnvVariable>,
     /// The warnings. The only parts of a value that they show are names of variables.
     pub warnings: Vec<String>,
@@ -46,7 +46,7 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// The position, as `FILE:LINE`.
     position: String,
-    /// True if Node.js or npm's dotenv reads a different value (see [`DotenvValue`]).
+    /// See [`DotenvValue`].
     differs_in_node: bool,
 }
 
@@ -121,8 +121,9 @@ fn too_large(file: &str) -> Problem {
 /// Parses the variables that `arguments` select from the text of the file.
 ///
 /// # Errors
-/// If lines are malformed or have an invalid name (one error for each), or if the file as a whole
-/// can't be used. If this isn't a .env file at all, one error about the file replaces all others.
+/// If lines are malformed or have an invalid name (one error for each), or if there is nothing to
+/// move, or more than fits into a secret. If this isn't a .env file at all, one error about the
+/// file replaces all others.
 pub fn parse_env_file(
     file: &str,
     text: &str,
@@ -134,6 +135,7 @@ pub fn parse_env_file(
     let statements = statements(&lines);
     let patterns = [&arguments.only, &arguments.except, &arguments.literal];
     let unmatched = patterns.map(|patterns| unmatched_patterns(file, &statements, patterns));
+
     let mut found = EnvFile::default();
     found.warnings.extend(unmatched.concat());
     for statement in statements {
@@ -176,13 +178,12 @@ pub fn parse_env_file(
 /// Returns the error about a file without any variables to move. `unmatched_only` has a sentence
 /// for each pattern of `--only` that matches nothing, which is the most likely reason.
 fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
-    match unmatched_only.first() {
-        Some(text) => Problem::configuration(text),
-        None => {
-            let help = "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
-            error(file, "this file doesn't have any variables to move").help(help)
-        }
+    if let Some(text) = unmatched_only.first() {
+        return Problem::configuration(text);
     }
+    let help =
+        "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
+    error(file, "this file doesn't have any variables to move").help(help)
 }
 
 /// Returns the error about a file that isn't a .env file: JSON, a declaration or other YAML.
@@ -228,14 +229,14 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
                 "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
             ));
         }
-        match template(variable, variables) {
-            Some(template) if prints_declaration => warnings.push(format!(
+        match template(variable, variables).filter(|_| prints_declaration) {
+            Some(template) => warnings.push(format!(
                 "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
             // There is already a warning about this variable.
-            Some(_) | None if literal.is_some() => {}
-            Some(_) | None => others.push(name_and_position),
+            None if literal.is_some() => {}
+            None => others.push(name_and_position),
         }
     }
     warnings.extend(warning_about(
@@ -253,9 +254,11 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 
 impl EnvFile {
     /// Adds the variable that a statement sets, and removes an earlier one with this name. Adds a
-    /// warning if systemd and shells read its value differently. Skips a variable that `--only` and
-    /// `--except` don't select. For any other statement that doesn't give a variable, adds an error
-    /// or a warning, or lists the variable in `left_out`.
+    /// warning if systemd and shells read its value differently.
+    ///
+    /// Skips a variable that `--only` and `--except` don't select. A name without a value only
+    /// removes the earlier variable, with a warning. A malformed statement or name is an error, and
+    /// a variable that a launch needs early is listed in `left_out`.
     fn add(
         &mut self,
         statement: Statement,
@@ -273,9 +276,8 @@ impl EnvFile {
             Some((name, None)) => {
                 // python-dotenv also forgets an earlier value.
                 self.remove(&name);
-                return self.warnings.push(format!(
-                    "{position}: this line has a name but no value, so migrate leaves it out"
-                ));
+                let what = "this line has a name but no value, so migrate leaves it out";
+                return self.warnings.push(format!("{position}: {what}"));
             }
             Some((name, Some(found))) => (name, found),
         };
@@ -292,9 +294,8 @@ impl EnvFile {
         }
 
         if found.next_line_is_appended {
-            self.warnings.push(format!(
-                "{position}: this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't"
-            ));
+            let what = "this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't";
+            self.warnings.push(format!("{position}: {what}"));
         }
         self.remove(name.as_str());
         self.variables.push(EnvVariable {
@@ -330,7 +331,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 
 /// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
 /// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
-/// may be secret. `app` is the secret's alias in the warning.
+/// may be secret. `app` is the secret's alias in the warning. Returns `None` for any other value.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = variable.text();
     // The set sorts the parts by their positions in the value.
@@ -418,11 +419,13 @@ impl<'t> DotenvReader<'t> {
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);
+
         let mut value = None;
         if let Some(rest) = self.rest.strip_prefix('=') {
             self.advance(rest);
             value = Some(self.read_value()?);
         }
+
         self.skip(is_blank);
         let is_at_end = self.rest.is_empty() || self.rest.starts_with(['#', '\n']);
         is_at_end.then_some((name, value))
@@ -443,7 +446,7 @@ impl<'t> DotenvReader<'t> {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// Reads the value after `=`.
+    /// Reads the value after `=`. The result is `None` if its quote is never closed.
     fn read_value(&mut self) -> Option<DotenvValue> {
         let before = self.rest.len();
         self.skip(is_blank);

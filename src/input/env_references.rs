@@ -71,18 +71,18 @@ pub fn unresolved_warnings(
 
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
-        let reason = match matches_any(patterns, &name) {
+        let reason = if !matches_any(patterns, &name) {
+            Reference::is_meant_by(&text)
+                .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}"))
+        } else if matches_closely(patterns, &name) {
             // Only a reference such as `prod/db:password` gets a warning here. All other mistakes
             // are errors of `inherited_layer`.
-            true if matches_closely(patterns, &name) => {
-                let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
-                let remedy = format!("it isn't an ARN: write --env {name}={text}");
-                (is_short && reads_like_a_name(&text)).then_some(remedy)
-            }
+            let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
+            let remedy = format!("it isn't an ARN: write --env {name}={text}");
+            (is_short && reads_like_a_name(&text)).then_some(remedy)
+        } else {
             // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
-            true => misread_reference(&text),
-            false => Reference::is_meant_by(&text)
-                .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}")),
+            misread_reference(&text)
         };
         // `is_replaced` is only called for the few variables that have a reason.
         warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
@@ -122,12 +122,12 @@ fn misread_reference(text: &str) -> Option<Defect> {
         "" => String::new(),
         _ => format!(": write {OPEN}{own_prefix}NAME{CLOSE}"),
     };
-    Some(format!(
-        "the value begins with \"{prefix}\", which --resolve-env doesn't read{remedy}"
-    ))
+    let predicate = format!("begins with \"{prefix}\", which --resolve-env doesn't read");
+    Some(format!("the value {predicate}{remedy}"))
 }
 
-/// Returns the entry for a variable whose value contains a reference.
+/// Returns the entry for a variable whose value contains a reference, or `None` for any other
+/// variable.
 ///
 /// # Errors
 /// When the reference is malformed, or when the variable can't get a value from a secret. A value

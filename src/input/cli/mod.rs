@@ -56,7 +56,6 @@ pub enum Invocation {
     Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
     Credential(Box<Inputs>),
-    /// Install this program into the directory.
     Install(PathBuf),
     /// Print a text on standard output: the help, the version, the completions, the man page or the
     /// schema.
@@ -110,13 +109,14 @@ pub fn parse_command_line(
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each argument before `--` that clap would misread, or that has a character
-/// that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`), because the
-/// message of their parser says which part of REF has the character.
-fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> {
+/// Returns a problem for each argument before `--` that clap would misread, that is empty, or that
+/// has a character that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`),
+/// because the message of their parser says which part of REF has the character.
+fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
     let first = arguments.first();
     let row = first.and_then(|first| find_subcommand(first.to_str()?));
     let subcommand = row.map(|row| with_arguments(Command::new(row.name)));
+    let command = subcommand.as_ref().unwrap_or(launch);
     let has_separator = arguments.iter().any(|argument| argument == "--");
 
     let mut problems = Vec::new();
@@ -130,10 +130,9 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
         }
         // Without `--`, a later argument of a launch may be the program's, as in `java -version`.
         if number == 1 || is_entry || has_separator || subcommand.is_some() {
-            let command = subcommand.as_ref().unwrap_or(command);
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII doesn't have such a character. The condition only saves time.
+        // Plain ASCII isn't empty and doesn't have such a character. This only saves time.
         let is_plain = is_plain_ascii(&text);
         if !is_plain && let Some(found) = overlooked_in_argument(&text) {
             let fault = found.about(&format!("argument {number}"));
@@ -144,7 +143,7 @@ fn argument_problems(arguments: &[OsString], command: &Command) -> Vec<Problem> 
 }
 
 /// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
-/// `check --help`, and `version` becomes `--version`.
+/// `check --help`, and `version` becomes `--version`. Any longer line stays as it is.
 fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -239,10 +238,6 @@ const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file -
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
 
-/// The end of the warning about a reference on the command line with an empty key: `prod/db:`.
-const EMPTY_KEY: &str =
-    "gets the whole secret, because the key after the colon is empty (is a shell variable unset?)";
-
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -278,14 +273,16 @@ impl Inputs {
     /// in declarations.
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
+
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
         // which has a single colon. An ARN has more colons, and isn't checked.
+        let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
         let entries = matches.get_many::<String>("env").into_iter().flatten();
-        for entry in entries.filter(|entry| entry.ends_with(':')) {
-            if let (Some(name), 1) = (assigned_name(entry), entry.matches(':').count()) {
-                inputs.warnings.push(format!("{name} {EMPTY_KEY}"));
-            }
+        let suspicious = entries.filter(has_empty_key);
+        for name in suspicious.filter_map(|entry| assigned_name(entry)) {
+            inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
         }
+
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
             match parse_pattern(&text) {
@@ -343,9 +340,8 @@ impl Inputs {
 
     /// Takes the command after `--` out of `matches`, if there is one.
     ///
-    /// Sets [`has_misplaced_option`](Self::has_misplaced_option) if an argument is an option that
-    /// belongs before `--`. Adds a warning for each argument with one of CloudFormation's dynamic
-    /// references (`{{resolve:ssm:…}}`).
+    /// Sets [`Self::has_misplaced_option`], and adds a warning for each argument with one of
+    /// CloudFormation's dynamic references (`{{resolve:ssm:…}}`).
     fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
         let command = CommandLine::new(take_values(matches, "command"))?;
 
@@ -363,7 +359,7 @@ impl Inputs {
     /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
     /// accept.
     ///
-    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
+    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` from `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -390,9 +386,8 @@ impl Inputs {
         for (variable, value) in inherited.iter() {
             // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
             // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
-            let may_matter =
-                |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
-            let Some(name) = variable.to_str().filter(may_matter) else {
+            let is_close = |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
+            let Some(name) = variable.to_str().filter(is_close) else {
                 continue;
             };
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
@@ -426,30 +421,15 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                // The help corrects `=us-east-1` to `us-east-1`, `30` to `30s`, and a list `A,B` to
-                // one option for each value, if the result is accepted and may be shown.
-                let is_accepted =
-                    |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
-                let trimmed = text.trim_matches([',', '=']);
-                let needs_unit = trimmed.starts_with(char::is_numeric) && !is_accepted(trimmed);
-                let corrected = format!("{trimmed}{}", if needs_unit { "s" } else { "" });
-                let is_list = matches!(option.takes, Takes::Texts(_));
-                let mut parts = corrected.split(|c| c == ',' && is_list);
-                let are_valid = parts.all(|part| is_quotable_value(part) && is_accepted(part));
-                let repeated = corrected.replace(',', &format!(" {name} "));
-                let help = match is_list {
-                    true => format!("use {name} {repeated}"),
-                    false => format!("use {corrected}"),
-                };
                 let problem = Problem::usage(invalid_value(name, &text, expected));
-                self.errors
-                    .push(problem.help_if_some(are_valid.then_some(help)));
+                let help = corrected_value_help(option, name, &text);
+                self.errors.push(problem.help_if_some(help));
             }
         }
     }
 
     /// Takes the entries of the command line out of `matches`. Adds an error for each entry that
-    /// can't be parsed. If two entries set the same variable, the second one is an error.
+    /// can't be parsed. If two of them name the same variable, the second one is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let mut names = BTreeSet::new();
         for (option, name) in [(Argument::Env, "env"), (Argument::AsFile, "as-file")] {
@@ -459,21 +439,39 @@ impl Inputs {
                     1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
-                self.add(match parse_entry(option, &shown_option, text) {
-                    Ok(entry) if !names.insert(entry.target.variable().cloned()) => {
-                        let target = entry.target;
-                        let headline = format!("the command line sets the variable {target} twice");
-                        let help = format!("keep only one option for {target}");
-                        Err(Problem::usage(headline).help(help))
+                self.add(parse_entry(option, &shown_option, text).and_then(|entry| {
+                    if names.insert(entry.target.variable().cloned()) {
+                        return Ok(entry);
                     }
-                    result => result,
-                });
+                    let target = entry.target;
+                    let headline = format!("the command line sets the variable {target} twice");
+                    let help = format!("keep only one option for {target}");
+                    Err(Problem::usage(headline).help(help))
+                }));
             }
         }
         for text in take_values::<String>(matches, "env-from") {
             self.add(parse_env_from(&text));
         }
     }
+}
+
+/// Returns the help with the corrected value, if `option` accepts it and messages may show it:
+/// `us-east-1` for `=us-east-1`, `30s` for `30`, and an option for each value of a list `A,B`.
+fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<String> {
+    let is_valid = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
+    let trimmed = value.trim_matches([',', '=']);
+    let needs_unit = trimmed.starts_with(char::is_numeric) && !is_valid(trimmed);
+    let corrected = format!("{trimmed}{}", if needs_unit { "s" } else { "" });
+
+    let is_list = matches!(option.takes, Takes::Texts(_));
+    let mut parts = corrected.split(|c| c == ',' && is_list);
+    let are_usable = parts.all(|part| is_quotable_value(part) && is_valid(part));
+    let repeated = corrected.replace(',', &format!(" {name} "));
+    are_usable.then(|| match is_list {
+        true => format!("use {name} {repeated}"),
+        false => format!("use {corrected}"),
+    })
 }
 
 /// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names,
@@ -502,9 +500,10 @@ fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
     let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
     let flag = words.to_lowercase();
-    let mut flags = ENTRY_OPTIONS.split(' ');
-    let own = flags.find(|own| *own == flag && name != FILE_VARIABLE);
+    let mut entry_options = ENTRY_OPTIONS.split(' ');
+    let own = entry_options.find(|own| *own == flag && name != FILE_VARIABLE);
     let option = own.or_else(|| replacement(&flag)).map(str::to_owned);
+
     // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
     let short = bare.replace("_CONFIG", "");
@@ -513,11 +512,11 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let mut variables = of_options.chain(others);
     // The names in `others` are right, but aren't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
+
     let instead = option.or_else(|| variables.find(is_similar))?;
     Some(format!("secrets-exec ignores {name}: use {instead}"))
 }
 
-/// Takes the values of an option out of `matches`.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }
@@ -585,9 +584,8 @@ fn split_assignment<'t>(
     // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
-        let help = format!(
-            "use {option} for each variable, as in {option} A=prod/db:a {option} B=prod/db:b"
-        );
+        let repeated = format!("{option} A=prod/db:a {option} B=prod/db:b");
+        let help = format!("use {option} for each variable, as in {repeated}");
         return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
     }
 
@@ -611,9 +609,11 @@ fn split_assignment<'t>(
 /// Returns the help for an entry `NAME=REF` whose name isn't valid.
 fn name_remedy(name: &str, reference: &str) -> &'static str {
     match name.split_once('/') {
+        // `/app.key=tls` or `certs/app.key=prod/tls:key`
         Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => {
             "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration"
         }
+        // `prod/db:password=DB_PASSWORD`
         Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
         None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
     }

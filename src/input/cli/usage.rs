@@ -21,6 +21,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
+/// Turns clap's error about `arguments` into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
@@ -34,12 +35,13 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         launch: &command,
     };
 
+    let argument = context(&error, ContextKind::InvalidArg);
     let has_command = words.iter().any(|word| word == "--");
     let accepts_command = subcommand.is_none_or(|row| row.id == SubcommandId::Check);
-    let argument = context(&error, ContextKind::InvalidArg);
     let mut own_words = line.own_words();
     // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
     let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
+
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
@@ -121,14 +123,15 @@ impl Line<'_> {
         self.words.iter().copied().take_while(|word| *word != "--")
     }
 
-    /// Returns what follows an option: `json` in `--output json` and `--output=json`.
+    /// Returns what follows an option before `--`, up to an equals sign: `json` in `--output json`
+    /// and `--output=json`.
     fn word_after(&self, option: &str) -> Option<&str> {
         let parts = self.own_words().flat_map(|word| word.split('='));
         parts.skip_while(|part| *part != option).nth(1)
     }
 
-    /// Returns the value of an option, which may be another tool's. The result is `None` if the
-    /// option is followed by a different one, or if messages may not show the value.
+    /// Returns the value of an option, which may be another tool's. The result is `None` if nothing
+    /// or a different option follows, or if messages may not show the value.
     fn value_of(&self, option: &str) -> Option<&str> {
         let value = self.word_after(option)?;
         (reads_like_a_name(value) && !value.starts_with('-')).then_some(value)
@@ -198,13 +201,14 @@ impl Line<'_> {
             }
             Some(GET) => example.replace("prod/db:password", &whole),
             Some(PARAMETERS) if !secret.starts_with("ssm:") => example.to_owned(),
+            // These samples don't have a key.
             Some(sample) => example.replace(sample, secret),
             None => with_variable(example, name, &whole),
         }
     }
 
-    /// Returns an example with the user's declaration instead of a variable. The example doesn't
-    /// change for a launch.
+    /// Returns an example with the user's declaration, if there is one, instead of a variable. In a
+    /// launch such as `-f app.yaml --secret prod/db`, a variable is meant.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
         match file.filter(|_| self.subcommand.is_some()) {
@@ -228,26 +232,27 @@ impl Line<'_> {
         whole.trim_end_matches(':').to_owned()
     }
 
-    /// Finds the first reference before `--`, and returns it with the text before its equals sign,
-    /// which is empty if there isn't one. After the AWS CLI's options for the name or the path of a
-    /// parameter, as in `--name /prod/app`, the reference is `ssm:/prod/app`.
+    /// Finds the first reference before `--` that may be shown, and returns it with the text before
+    /// its equals sign, which is empty if there isn't one. Skips the values of `-f` and of options
+    /// such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
     ///
-    /// Returns `None` if there isn't a reference that may be shown. Skips the values of `-f` and of
-    /// our own options, except `--env=…` and `--env-from=…`, and any other `--OPTION=…`.
+    /// After the AWS CLI's options for a parameter, as in `--name /prod/app`, the reference is
+    /// `ssm:/prod/app`, or `None` if it may not be shown.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
             let option = previous.trim_start_matches('-');
-            let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
-            // The AWS CLI has `aws ssm get-parameter --name /prod/app/level`.
+            // `aws ssm get-parameter --name /prod/app/level`
             let is_parameter = ["name", "parameter"].contains(&option);
-            // The AWS CLI has `aws ssm get-parameters-by-path --path /prod/app`.
+            // `aws ssm get-parameters-by-path --path /prod/app`
             let is_path = replacement(previous).is_some_and(|ours| ours.contains(PARAMETERS));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };
                 let reference = format!("ssm:{}{end}", word.trim_end_matches(['/', '*']));
                 return reads_like_a_name(word).then_some(("", reference));
             }
+
+            let is_value = ["f", "file"].contains(&option) || find_option(option).is_some();
             let assignment = word.trim_start_matches("--env=");
             let assignment = assignment.trim_start_matches("--env-from=");
             let (name, reference) = assignment.split_once('=').unwrap_or(("", assignment));
@@ -314,6 +319,7 @@ impl Line<'_> {
         Problem::usage(text).help_if_some(is_listed.then(|| self.example()))
     }
 
+    /// Returns the problem for an option that doesn't exist here, or that clap has misread.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
@@ -348,7 +354,7 @@ impl Line<'_> {
         } else if let Some(similar) = self.similar_option(option, value) {
             format!("did you mean --{similar}?")
         } else if is_yaml(value) && !is_output && owner.is_none() {
-            // A YAML file is a declaration.
+            // A YAML file is a declaration, unless the option is for output or for a subcommand.
             format!("use -f {value}")
         } else if self.subcommand.is_none() {
             "see secrets-exec -h, or put the command's options after the command".to_owned()
@@ -361,9 +367,9 @@ impl Line<'_> {
     }
 
     /// Returns the help for an option of another tool: what replaces it. `value` is the option's
-    /// value, or `…`. The result is `None` for an option that probably belongs to the program that
-    /// is started, for a declaration that is given as a .env file, and if the subcommand doesn't
-    /// have the replacing option.
+    /// value, or `…`. The result is `None` for an unknown option, for one that probably belongs to
+    /// the program that is started, for a declaration that is given as a .env file, and if the
+    /// subcommand doesn't have the replacing option.
     fn replacement(&self, option: &str, value: &str) -> Option<String> {
         let ours = replacement(option)?;
         let word = self.word_after(option).unwrap_or_default();
@@ -419,31 +425,12 @@ impl Line<'_> {
         }
         if is_yaml(word) {
             let text = format!("argument {number} is a file, so it needs -f before it");
-            let file = Some(word).filter(|word| reads_like_a_name(word));
-            return Problem::usage(text).help(format!("use -f {}", file.unwrap_or("FILE")));
+            let shown = Some(word).filter(|word| reads_like_a_name(word));
+            return Problem::usage(text).help(format!("use -f {}", shown.unwrap_or("FILE")));
         }
 
-        // The value is detached in `--agent http://localhost:2773` and `--region= us-east-1`, but
-        // `--agent check` doesn't have a value.
-        let before = number.checked_sub(2).map_or("", |at| self.words[at]);
-        let option = before.trim_end_matches('=');
-        let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
-        if is_detached && find_subcommand(word).is_none() {
-            let text = format!("the value of {option} must come right after \"=\"");
-            return Problem::usage(text).help(format!("write {option}=… without a space"));
-        }
-        if let Some(problem) = self.second_value_problem(number) {
+        if let Some(problem) = self.detached_value_problem(word, number) {
             return problem;
-        }
-        // The shell splits `--env DB_PASSWORD=prod/db: password` at the space.
-        if before.ends_with(':') && before.contains('=') {
-            let text = format!("there is a space between a colon and argument {number}");
-            return Problem::usage(text).help("remove the space");
-        }
-        // In `--clean-env true -- app`, `true` is a value. Without `--`, it may be the command.
-        let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
-        if switches.contains(&word) && before.starts_with('-') && !self.begins_command(number) {
-            return value_of_flag_problem(before);
         }
 
         // `DB_PASSWORD=prod/db:password app` needs `--env`. A word without `=` and `:` can be the
@@ -470,6 +457,31 @@ impl Line<'_> {
         }
     }
 
+    /// Returns the problem for the word with this number if it belongs to a word before it, as in
+    /// `--region= us-east-1`.
+    fn detached_value_problem(&self, word: &str, number: usize) -> Option<Problem> {
+        // `--agent http://localhost:2773` has a detached value, but `--agent check` doesn't.
+        let before = number.checked_sub(2).map_or("", |at| self.words[at]);
+        let option = before.trim_end_matches('=');
+        let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
+        if is_detached && find_subcommand(word).is_none() {
+            let text = format!("the value of {option} must come right after \"=\"");
+            return Some(Problem::usage(text).help(format!("write {option}=… without a space")));
+        }
+        if let Some(problem) = self.second_value_problem(number) {
+            return Some(problem);
+        }
+        // The shell splits `--env DB_PASSWORD=prod/db: password` at the space.
+        if before.ends_with(':') && before.contains('=') {
+            let text = format!("there is a space between a colon and argument {number}");
+            return Some(Problem::usage(text).help("remove the space"));
+        }
+        // In `--clean-env true -- app`, `true` is a value. Without `--`, it may be the command.
+        let switches = ["true", "yes", "on", "1", "false", "no", "off", "0"];
+        let is_switch = switches.contains(&word) && before.starts_with('-');
+        (is_switch && !self.begins_command(number)).then(|| value_of_flag_problem(before))
+    }
+
     /// Returns the problem for a word where a launch expects an option. `number` is the word's
     /// position, from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
@@ -484,7 +496,7 @@ impl Line<'_> {
         // `run node app.js`: a subcommand of another tool.
         let is_first = number == 1;
         if is_first && let Some(replacement) = replacement(word) {
-            // `run -f app.yaml -- app`: the options are right.
+            // `run -f app.yaml -- app`: the options are right, and only a launch has a COMMAND.
             let next = self.words.get(1).copied().unwrap_or_default();
             let has_options = next == "--" || has_option(self.command, next);
             let help = match has_options && replacement.ends_with("COMMAND") {
@@ -531,47 +543,53 @@ impl Line<'_> {
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
-        // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
-        let mut words_after = self.words[number - 1..].iter().copied();
-        let written = words_after.find(|word| *word != "=");
-        let example = match option {
-            "--env-from" => "prod/db",
-            _ => "prod/db:password",
+        // In `--env-from DB_ prod/db`, the prefix must end with `_`, because `DB` may be a secret.
+        let (is_shown_name, example) = match option {
+            "-e" | "--env" | "--as-file" => (is_name(name), "prod/db:password"),
+            "--env-from" => (is_name(name) && name.ends_with('_'), "prod/db"),
+            _ => (false, ""),
         };
-        let shown = written.filter(|word| is_shown_reference(word));
-        let reference = shown.unwrap_or(example);
-        let patterns = "--except --literal --only --pass --resolve-env --unset";
-        let is_pattern = patterns.split(' ').any(|name| name == option);
-        // A word may be a password, as in `--pass hunter2 app`.
-        let mut words = first.split(',').chain([second]);
-        let are_names = words.clone().all(|word| is_name(&word.replace('*', "")));
-        let are_shown = words.all(reads_like_a_name);
-        let text = format!("{option} accepts only one value");
+        if is_shown_name {
+            // The reference can follow a lone `=`: `-e TOKEN = prod/api:token`.
+            let mut words_after = self.words[number - 1..].iter().copied();
+            let written = words_after.find(|word| *word != "=");
+            let shown = written.filter(|word| is_shown_reference(word));
+            let text = format!("the secret for {option} {name} must come right after \"=\"");
+            let help = format!("write {option} {name}={}", shown.unwrap_or(example));
+            return Some(Problem::usage(text).help(help));
+        }
+        if matches!(option, "-e" | "--env" | "--as-file") && assigned_name(second).is_some() {
+            let text = format!("one {option} can't set several variables");
+            return Some(Problem::usage(text).help(format!("put {option} before each NAME=REF")));
+        }
+        // The second word is the command, or a reference that needs an option of its own.
+        if self.begins_command(number) || is_shown_reference(second) {
+            return None;
+        }
+
         let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
-        let repeated = format!("write {option} {first} {option} {second}");
-        // The name in `-e TOKEN prod/api` is shown. In `--env-from DB_ prod/db`, it must end with
-        // `_`, because `DB` may be a secret.
-        let may_be_shown = is_name(name) && (option != "--env-from" || name.ends_with('_'));
-        let (text, help) = match option {
-            "-e" | "--env" | "--env-from" | "--as-file" if may_be_shown => (
-                format!("the secret for {option} {name} must come right after \"=\""),
-                format!("write {option} {name}={reference}"),
-            ),
-            "-e" | "--env" | "--as-file" if assigned_name(second).is_some() => (
-                format!("one {option} can't set several variables"),
-                format!("put {option} before each NAME=REF"),
-            ),
-            // The second word is the command, or a reference that needs an option of its own.
-            _ if self.begins_command(number) || is_shown_reference(second) => return None,
-            "--as-file" => (text, self.with_written_words(as_file_help)),
-            _ if first == "=" => (text, "remove the \"=\"".to_owned()),
-            _ if is_pattern && are_names && are_shown => (text, repeated),
-            _ if is_pattern && are_names => (text, format!("put {option} before each name")),
-            // The shell has probably expanded the pattern.
-            _ if is_pattern => (text, "put the pattern in quotes".to_owned()),
-            _ => (text, format!("use {}", expected_value(option)?)),
+        let help = match option {
+            "--as-file" => self.with_written_words(as_file_help),
+            _ if first == "=" => "remove the \"=\"".to_owned(),
+            "--except" | "--literal" | "--only" | "--pass" | "--resolve-env" | "--unset" => {
+                second_pattern_help(option, first, second)
+            }
+            _ => format!("use {}", expected_value(option)?),
         };
-        Some(Problem::usage(text).help(help))
+        Some(Problem::usage(format!("{option} accepts only one value")).help(help))
+    }
+}
+
+/// Returns the help for two words after an option for patterns.
+fn second_pattern_help(option: &str, first: &str, second: &str) -> String {
+    let mut words = first.split(',').chain([second]);
+    let are_names = words.clone().all(|word| is_name(&word.replace('*', "")));
+    match words.all(reads_like_a_name) {
+        // The shell has probably expanded the pattern.
+        _ if !are_names => "put the pattern in quotes".to_owned(),
+        true => format!("write {option} {first} {option} {second}"),
+        // A word may be a password, as in `--pass hunter2 app`.
+        false => format!("put {option} before each name"),
     }
 }
 
@@ -579,8 +597,8 @@ fn is_yaml(file: &str) -> bool {
     matches!(file.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
-/// Returns what an option accepts, such as `a duration with a unit`. This is the error of the
-/// option's parser for an empty text, which no option accepts.
+/// Returns what an option accepts, such as `a duration with a unit`, or `None` for a flag. This is
+/// the error of the option's parser for an empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -589,9 +607,9 @@ fn expected_value(option: &str) -> Option<&'static str> {
     (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
-/// Returns an example with the user's variable and reference. `name` is the name of the variable,
-/// unless it isn't a valid name. A variable needs a key, so a reference without a key becomes an
-/// `--env-from`, or gets the key of the example if the variable has a name.
+/// Returns an example with the user's variable and reference. If `name` isn't valid, the variable
+/// is named after the key. A variable needs a key, so a reference without a key becomes an
+/// `--env-from` or, with a valid `name`, gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
     let name = Some(name).filter(|name| is_name(name));
@@ -600,13 +618,11 @@ fn with_variable(example: &str, name: &str, reference: &str) -> String {
         return example.replace("prod/db", reference);
     };
     let example = example.replace("DB_PASSWORD", name);
-    match name_of_reference {
-        Some(_) => example.replace("prod/db:password", reference),
-        None => example.replace("prod/db", reference),
-    }
+    let sample = name_of_reference.map_or("prod/db", |_| "prod/db:password");
+    example.replace(sample, reference)
 }
 
-/// True for a word that is probably a reference, and can be shown: `prod/db:password`.
+/// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
 fn is_shown_reference(word: &str) -> bool {
     // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -615,8 +631,8 @@ fn is_shown_reference(word: &str) -> bool {
 }
 
 /// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
-/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if
-/// the key doesn't make a valid name.
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for only a secret and for a path, and `NAME` if the
+/// key is empty or doesn't make a valid name.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
@@ -632,18 +648,22 @@ fn variable_for(reference: &str) -> Option<String> {
     Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
-/// Returns the problem for a reference, or a variable and its reference, without an option.
+/// Returns the problem for a reference, or a variable and its reference, without an option, or
+/// `None` for any other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),
         Some(_) | None => (None, word),
     };
+    if !is_shown_reference(reference) {
+        return None;
+    }
     let help = match name.or_else(|| variable_for(reference)) {
         Some(variable) => format!("write --env {variable}={reference}"),
         None => format!("write --env-from {reference}"),
     };
-    let problem = Problem::usage(format!("argument {number} needs an option before it"));
-    is_shown_reference(reference).then(|| problem.help(help))
+    let text = format!("argument {number} needs an option before it");
+    Some(Problem::usage(text).help(help))
 }
 
 /// Returns the problem for a flag with a value, as in `--clean-env=true`.

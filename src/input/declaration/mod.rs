@@ -47,7 +47,6 @@ pub enum Sections {
 pub struct Declarations {
     /// The options. A later declaration wins over an earlier one.
     pub options: TypedOptions,
-    /// The entries and aliases of each declaration.
     pub layers: Vec<Layer>,
     /// The names of the files that could be read, for messages. An empty file is marked as empty.
     pub names: Vec<String>,
@@ -76,17 +75,16 @@ pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections
 impl Declarations {
     /// Adds what the next declaration sets, and its errors.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
-        match text {
-            Ok(text) => {
-                let (options, layer, mistakes) = parse_declaration(path, &text, sections);
-                self.options = options.over(take(&mut self.options));
-                self.layers.push(layer);
-                let empty = text.trim().is_empty().then_some(" (which is empty)");
-                self.names.push(file_name(path) + empty.unwrap_or_default());
-                self.errors.extend(mistakes);
-            }
-            Err(problem) => self.errors.push(problem),
-        }
+        let text = match text {
+            Ok(text) => text,
+            Err(problem) => return self.errors.push(problem),
+        };
+        let (options, layer, mistakes) = parse_declaration(path, &text, sections);
+        self.options = options.over(take(&mut self.options));
+        self.layers.push(layer);
+        self.errors.extend(mistakes);
+        let empty = text.trim().is_empty().then_some(" (which is empty)");
+        self.names.push(file_name(path) + empty.unwrap_or_default());
     }
 }
 
@@ -159,7 +157,8 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 }
 
 /// Returns the name of the declaration in the working directory that isn't read, because the user
-/// has named `files`. The result is `None` if the declaration can't be opened or is one of `files`.
+/// has named `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or
+/// is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -282,7 +281,8 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
 }
 
 /// True for keys and values like those of a file for `--local`: a key has a slash, as most names of
-/// secrets do, or all values are texts, and one of them can't be a reference.
+/// secrets do, or all values are texts, one of them can't be a reference, and none is a reference
+/// with a slash.
 fn holds_secrets(members: &[(Key, Node)]) -> bool {
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());

@@ -58,7 +58,7 @@ pub struct Fields<'a> {
 /// What messages call a whole declaration.
 pub const THIS_FILE: &str = "this file";
 
-/// The name of the type in messages about a value that should be text: `must be text, not a list`.
+/// The name of the type in messages: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
 /// The keys of an entry of `env`.
@@ -92,8 +92,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns an item for the same node with a different subject, and with `is_whole_file` set to
-    /// false.
+    /// Returns the item with a different subject, and with `is_whole_file` set to false.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -110,6 +109,7 @@ impl<'a> Item<'a> {
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
+        // `about` only adds a space here.
         self.add(subject, mistake.into().about(""));
     }
 
@@ -129,9 +129,8 @@ impl<'a> Item<'a> {
         });
     }
 
-    /// Adds the mistake that the text is not `expected`. If the text has a character that is easy
-    /// to overlook, the mistake is about this character instead. The message shows the text only if
-    /// it may be quoted (`shown::is_quotable_value`).
+    /// Adds the mistake that the text is not `expected`, or has a character that is easy to
+    /// overlook. The message shows the text only if it may be quoted.
     pub fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -224,9 +223,10 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`. The key may be a
-    /// value, as in `DB_PASSWORD: { hunter2 }`, so it is shown only if it reads like a name. At the
-    /// top of a declaration, a key in capitals is reported as a variable that isn't under `env`.
+    /// Adds the mistake that the mapping has a key which is not one of `known`, or a more precise
+    /// one, such as a missing space or a variable that isn't under `env`. The key may be a value,
+    /// as in `DB_PASSWORD: { hunter2 }`, so as an unknown key, it is shown only if it reads like a
+    /// name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -249,6 +249,7 @@ impl<'a> Item<'a> {
             let fault = Fault::new("inside { … }, a value that contains a comma needs quotes");
             return self.refuse_sentence(fault.help("put a value in quotes, or a list in [ … ]"));
         }
+
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
@@ -260,43 +261,22 @@ impl<'a> Item<'a> {
             return item.named(key).refuse(fault);
         }
 
+        let text = match reads_like_a_name(key) {
+            true => format!("has an unknown key {key:?}"),
+            false => "has an unknown key (not shown, because it may be a value)".to_owned(),
+        };
+        let is_field = ["field", "jsonKey", "key", "property"].contains(&key);
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            // In Kubernetes, the value is a mapping, such as `secretKeyRef: { name: db, key:
-            // password }`.
-            (Some("from"), _, _) if value.scalar_text().is_none() => {
-                let reference = value.value_of("secretKeyRef").unwrap_or(value);
-                // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
-                let keys = match reference.value_of("property") {
-                    Some(_) => ["key", "property"],
-                    None => ["name", "key"],
-                };
-                let fields = keys.map(|key| reference.value_of(key)?.scalar_text());
-                let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
-                let shown = Some(&*written).filter(|text| reads_like_a_name(text));
-                format!("use from: {} instead", shown.unwrap_or("prod/db"))
-            }
-            // `owner` replaces `uid` and `gid`.
-            (Some("owner"), _, _) => "use owner: \"USER:GROUP\" instead".to_owned(),
-            (Some("optional"), _, _) => "write optional: true for a value that may be absent, or remove the key".to_owned(),
-            (Some(ours), _, _) => format!("use {ours:?} instead"),
+            (Some(ours), _, _) => own_key_help(ours, value),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
-            (None, None, None) if ["field", "jsonKey", "key", "property"].contains(&key) => {
-                match known.contains(&"from") {
-                    true => "use \"from\", with the secret's key after a colon, as in from: prod/db:password",
-                    false => "remove it, and put the key after the alias, as in db:password",
-                }
-                .to_owned()
-            }
+            (None, None, None) if is_field && known.contains(&"from") => "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned(),
+            (None, None, None) if is_field => "remove it, and put the key after the alias, as in db:password".to_owned(),
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
                 ..=13 => format!("use one of these keys: {}", known.join(", ")),
                 _ => "put only options here, as in region: us-east-1, and a variable's default in its entry".to_owned(),
             },
-        };
-        let text = match reads_like_a_name(key) {
-            true => format!("has an unknown key {key:?}"),
-            false => "has an unknown key (not shown, because it may be a value)".to_owned(),
         };
         item.refuse(Fault::new(text).help(help));
     }
@@ -376,7 +356,7 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds a mistake at this node.
+    /// valid, adds the first mistake at this node that applies.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
@@ -418,9 +398,8 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the value of a key, and returns what `parse` makes of its text. If the value isn't
-    /// text, or if `parse` returns `None`, adds the mistake that the value isn't `expected`, and
-    /// returns `None`.
+    /// Takes out the value of a key, if the mapping has the key, and returns what
+    /// [`Item::expect_parsed`] makes of the value.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,
@@ -503,13 +482,17 @@ impl SourceFile {
         groups.into_iter().map(problem).collect()
     }
 
-    /// Returns the problem for a mistake. `others` are the other entries that have it, too.
+    /// Returns the problem for a mistake. A note lists `others`, the other entries that have it.
     fn problem(&self, mistake: Mistake, others: &[String]) -> Problem {
         let position = self.position_text(mistake.position);
         let headline = format!("{position}: {}{}", mistake.subject, mistake.fault.text);
-        let mut problem = Problem::configuration(headline).help_if_some(mistake.fault.help);
-        problem.notes.extend(same_mistake_note(others));
-        problem
+        let problem = Problem::configuration(headline).help_if_some(mistake.fault.help);
+        let listed = match others {
+            [] => return problem,
+            [other] => other.clone(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        };
+        problem.note(format!("the same applies to {listed}"))
     }
 
     /// Returns a position as `FILE:LINE:COLUMN`.
@@ -518,26 +501,43 @@ impl SourceFile {
     }
 }
 
-/// Returns the note about other entries with the same mistake: `the same applies to A, B and C`.
-fn same_mistake_note(others: &[String]) -> Option<String> {
-    let (last, first) = others.split_last()?;
-    Some(match first.is_empty() {
-        true => format!("the same applies to {last}"),
-        false => format!("the same applies to {} and {last}", first.join(", ")),
-    })
+/// Returns the help for another tool's key, which `ours` replaces.
+fn own_key_help(ours: &str, value: &Node) -> String {
+    match ours {
+        // In Kubernetes, the value is a mapping: `secretKeyRef: { name: db, key: password }`.
+        "from" if value.scalar_text().is_none() => {
+            let reference = value.value_of("secretKeyRef").unwrap_or(value);
+            // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
+            let keys = match reference.value_of("property") {
+                Some(_) => ["key", "property"],
+                None => ["name", "key"],
+            };
+            let fields = keys.map(|key| reference.value_of(key)?.scalar_text());
+            let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
+            let shown = Some(&*written).filter(|text| reads_like_a_name(text));
+            format!("use from: {} instead", shown.unwrap_or("prod/db"))
+        }
+        // `owner` replaces `uid` and `gid`.
+        "owner" => "use owner: \"USER:GROUP\" instead".to_owned(),
+        "optional" => {
+            "write optional: true for a value that may be absent, or remove the key".to_owned()
+        }
+        _ => format!("use {ours:?} instead"),
+    }
 }
 
 /// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`. Returns `None` if it doesn't belong anywhere. A key such as `region` can be in an
-/// alias and under `defaults`. For an entry, the alias is right, because under `defaults`, it would
-/// apply to all entries.
+/// "defaults"`. Returns `None` if it doesn't belong anywhere.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
     let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
-    let is_in_entry = known.contains(&"from");
-    match level {
-        Some((_, location)) if !is_option || is_in_entry => Some(location),
-        Some(_) | None => is_option.then_some("under \"defaults\""),
+    let in_level = level.map(|(_, location)| location);
+    let in_defaults = is_option.then_some("under \"defaults\"");
+    // `region` can be in an alias and under `defaults`. For the key of an entry, the alias is
+    // right, because under `defaults`, the key would apply to all entries.
+    match known.contains(&"from") {
+        true => in_level.or(in_defaults),
+        false => in_defaults.or(in_level),
     }
 }

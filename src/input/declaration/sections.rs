@@ -44,6 +44,7 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             let text = why.to_owned();
             key.named(quoted_name(name)).refuse(Fault { text, help });
         }
+
         let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
         let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
         let found = alias(&named_value, name);
@@ -64,6 +65,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
             role: None,
         });
     };
+
     let mut fields = item.expect_fields(ALIAS_KEYS);
     let id_item = fields.take_required("id", "the name or ARN of the secret");
     let valid_id = id_item.and_then(|item| id(&item, name));
@@ -101,16 +103,15 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let reference = parse_reference(item, text)?;
     let (id, reference_fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let mut help =
-            format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}");
-        // In `prod/db::AWSPREVIOUS`, a version follows the id.
-        if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
-            help = "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned();
-        }
-        // A name in capitals is probably a variable's.
-        if name == name.to_uppercase() {
-            help = format!("move {name} from \"secrets:\" to \"env:\"");
-        }
+        let help = if name == name.to_uppercase() {
+            // A name in capitals is probably a variable's.
+            format!("move {name} from \"secrets:\" to \"env:\"")
+        } else if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
+            // In `prod/db::AWSPREVIOUS`, a version follows the id.
+            "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned()
+        } else {
+            format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}")
+        };
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
     Some(id.to_owned())
@@ -119,9 +120,8 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
 /// Reads a staging label or a version id, or adds the mistake that the value is neither.
 fn label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
-        let is_legal =
-            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        is_legal.then(|| text.to_owned())
+        let is_illegal = |c: char| c.is_whitespace() || c.is_control();
+        (!text.is_empty() && !text.contains(is_illegal)).then(|| text.to_owned())
     })
 }
 
@@ -130,7 +130,9 @@ fn label(item: Item<'_>) -> Option<String> {
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        external_id?.refuse("requires \"role-arn\"");
+        if let Some(external_id) = external_id {
+            external_id.refuse("requires \"role-arn\"");
+        }
         return None;
     };
     let parse = |text| Role::check_external_id(text).ok();
@@ -151,6 +153,7 @@ const PATH_FROM_SECRET: &str =
 pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "write a mapping, such as { \"DB_HOST\": \"prod/db:host\" }";
     let members = item.expect_entries(Some(help));
+
     // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
@@ -161,17 +164,8 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
 
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
-        if let "secrets-manager" | "parameter-store" = name {
-            let help = "put its variables directly under \"env:\", with ssm: before parameters";
-            let fault = Fault::new("is a section of a buildspec, not a variable");
-            key.named(format!("{name:?}")).refuse(fault.help(help));
-            continue;
-        }
-        // By mistake, `default: 5432` has the same indentation as its entry.
-        if VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value.node) {
-            let fault = Fault::new("is a key of an entry, not a variable");
-            key.named(format!("{name:?}"))
-                .refuse(fault.help("indent the key like the entry's others"));
+        if let Some(fault) = misplaced_key_fault(name, value.node) {
+            key.named(format!("{name:?}")).refuse(fault);
             continue;
         }
         let target = key.expect_variable(name).map(Target::Env);
@@ -183,6 +177,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
             refuse_plain_value(&value, &words);
             continue;
         }
+
         let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
@@ -199,7 +194,18 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     entries
 }
 
-/// The mistake that a value is a number, a boolean or an empty text.
+/// Returns the mistake in a key of `env` that belongs elsewhere.
+fn misplaced_key_fault(name: &str, value: &Node) -> Option<Fault> {
+    if let "secrets-manager" | "parameter-store" = name {
+        let help = "put its variables directly under \"env:\", with ssm: before parameters";
+        return Some(Fault::new("is a section of a buildspec, not a variable").help(help));
+    }
+    // By mistake, `default: 5432` has the same indentation as its entry.
+    let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value);
+    let text = "is a key of an entry, not a variable";
+    is_key.then(|| Fault::new(text).help("indent the key like the entry's others"))
+}
+
 const PLAIN_VALUE: &str = "is plain text, not a reference";
 
 /// True for a number, a boolean or an empty text, which can't be a reference.
@@ -350,8 +356,8 @@ pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
 }
 
 /// Returns the remedy for a section that is text or a mapping instead of a list, such as
-/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` if [`MISWRITTEN_NAMES`] doesn't have
-/// a row for the section, or if the section may contain a password.
+/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` for any other section, and if the
+/// section may contain a password.
 fn prefix_remedy(section: &Node) -> Option<String> {
     let assignment = match &section.kind {
         Kind::Mapping(members) => {
@@ -386,10 +392,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     let from_item = fields.take_required("from", "the reference to a JSON object");
     let from = from_item.and_then(|item| reference(&item, EXPECTED));
     // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
-    let prefix_item = fields.take("prefix");
-    let valid_prefix = prefix_item.and_then(|item| match item.expect_text(TEXT)? {
-        "" => None,
-        name => item.expect_variable(name),
+    let valid_prefix = fields.take("prefix").and_then(|item| {
+        let text = item.expect_text(TEXT).filter(|text| !text.is_empty());
+        item.expect_variable(text?)
     });
     let prefix = valid_prefix.map_or(String::new(), |name| name.to_string());
     let only = fields.take("only").and_then(|item| item.expect_texts());
@@ -497,9 +502,7 @@ fn source(fields: &mut Fields<'_>) -> Option<Source> {
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
-        if let Some(pattern) = pattern
-            && !pattern.is_match(text)
-        {
+        if let Some(pattern) = pattern.filter(|pattern| !pattern.is_match(text)) {
             default.refuse(pattern_mismatch(pattern.as_str()));
         }
         Some(text.to_owned())
