@@ -41,9 +41,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it. What the agent can read
-    /// depends on the profile, so if `plan` has any locators, this reads AWS's configuration files.
-    /// Doesn't send a request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
+    /// backend. What the agent can read depends on the profile, so if `plan` has any locators, this
+    /// reads AWS's configuration files. Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.

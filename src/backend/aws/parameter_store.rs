@@ -32,8 +32,8 @@ pub const MAX_BATCH: usize = 10;
 /// Divides requests with the same region and role into batches. A batch has up to ten parameters or
 /// one path.
 ///
-/// A batch does not contain two versions of a parameter, because both have the same name in the
-/// response. Each further version becomes a batch of its own.
+/// A batch doesn't contain a parameter twice, such as two versions of it, because both would have
+/// the same name in the response. Each further request for it becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
@@ -48,9 +48,10 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// request, in the same order.
 ///
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
-/// AWS may also refuse the batch because one parameter does not exist. In these cases, the
+/// AWS may also refuse the batch because one parameter does not exist. After such an error, the
 /// parameters are requested one by one, so that each gets its own result. Each request waits for
-/// the one before it. Otherwise, there could be more requests in flight than the limit allows.
+/// the one before it. Otherwise, there could be more requests in flight than the limit allows. Any
+/// other error, such as an outage, becomes the result of each request.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -61,6 +62,7 @@ pub async fn read_batch(
     {
         return vec![read_path(client, locator, path, budget).await];
     }
+
     let error = match read_together(client, batch, budget).await {
         Ok(results) => return results,
         Err(error) => error,
@@ -72,6 +74,7 @@ pub async fn read_batch(
     if batch.len() == 1 || !may_be_about_one {
         return vec![Err(error); batch.len()];
     }
+
     let mut results = Vec::new();
     for request in batch.chunks(1) {
         let result = read_together(client, request, budget).await;
@@ -135,6 +138,7 @@ async fn read_path(
         let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
         calling.await
     };
+
     // The map sorts the parameters. One more than the maximum is read, to find out whether there
     // are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
@@ -142,6 +146,7 @@ async fn read_path(
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
+
     let missing = Cause::Absent(Missing::Secret);
     let mut document = Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?;
     document.region = Some(client.region.clone());
@@ -209,8 +214,8 @@ pub fn read_parameters(
 
 impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document, or a failure if
-    /// it doesn't have a value. Returns [`Cause::Absent`] if the response lists the name as
-    /// invalid, and `None` if the response doesn't mention the parameter.
+    /// it doesn't have a value. If the response lists the name as invalid instead, returns
+    /// [`Cause::Absent`]. Returns `None` if the response has neither.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -236,8 +241,8 @@ impl GetParametersResponse {
 
 impl Parameter {
     /// True if the request's ARN and the parameter's ARN have the same partition, region and
-    /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
-    /// replaces the region in the request's ARN.
+    /// account, or if one of these ARNs is missing. A name that is an ARN is compared, too.
+    /// `region`, which can be a fallback region, replaces the region in the request's ARN.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -319,7 +324,7 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 }
 
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
-/// of an ARN and without leading slashes.
+/// of a parameter's ARN and without leading slashes. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
@@ -329,7 +334,7 @@ pub fn bare_name(name: &str) -> &str {
 }
 
 /// Returns the name of the secret that Parameter Store reads for a parameter below
-/// `/aws/reference/secretsmanager/`.
+/// `/aws/reference/secretsmanager/`. Returns `None` for any other parameter.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -337,8 +342,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
     secret.filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with the ARN instead
-/// of the name if the reference has one.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the reference has
+/// an ARN, `NAME` is the ARN in `region`.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
     let with_version = |selector| format!("{id}:{selector}");
@@ -360,14 +365,15 @@ pub fn can_be_described(locator: &Locator) -> bool {
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
 
-/// Asks which parameters and paths exist, and returns an answer without a value for each request.
-/// Up to fifty parameters are described together, and each path on its own. Leaves out the
-/// parameters that DescribeParameters can't find ([`can_be_described`]).
+/// Asks which parameters and paths exist. Returns a document without a value for each request, or
+/// the failure. Up to fifty parameters are described together, and each path on its own. Leaves out
+/// the requests that DescribeParameters can't answer ([`can_be_described`]).
 pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let locator = &request.locator;
+        // With its id in the key, a path is in a group of its own.
         let path = locator.is_path().then(|| locator.id.clone());
         let key = (request.region.clone(), locator.role.clone(), path);
         groups.entry(key).or_default().push(request);
@@ -399,6 +405,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     };
     let missing = Cause::Absent(Missing::Secret);
     let found = described.iter().find(is_requested).ok_or(missing)?;
+
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
     // A description is about one parameter's newest version, so it doesn't apply to a path or to a
@@ -411,8 +418,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 }
 
 /// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
-/// after the first page with a description, because one parameter is enough to know that the path
-/// exists. All requests in a batch have the same region and role.
+/// after the first page with a description. All requests in a batch have the same region and role.
 ///
 /// # Errors
 /// When a request fails, or when the role can't be assumed.
@@ -420,23 +426,18 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
     };
+    // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
+
     let caller = session.caller_with(locator.role.as_ref()).await?;
-    let api = Api::Store(locator.store);
-    let client = session.client(caller, api, region).await?;
+    let client = session
+        .client(caller, Api::Store(locator.store), region)
+        .await?;
 
     let filter = match locator.path() {
-        Some(ParameterPath { name, is_recursive }) => {
-            let option = match is_recursive {
-                true => "Recursive",
-                false => "OneLevel",
-            };
-            // A path in this filter must not end with a slash, except for `/`.
-            let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
-            json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
-        }
+        Some(path) => path_filter(path),
         None => {
             let names = batch.iter().map(|request| request.locator.id.name());
             json!({ "Key": "Name", "Option": "Equals", "Values": Vec::from_iter(names) })
@@ -452,8 +453,20 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch, so one parameter is enough.
+    // A path is the only request of its batch. One parameter is enough to know that it exists.
     read_pages(input, batch.len(), request_page).await
+}
+
+/// Returns the filter of DescribeParameters for the parameters below a path.
+fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
+    let option = if is_recursive {
+        "Recursive"
+    } else {
+        "OneLevel"
+    };
+    // A path in this filter must not end with a slash, except for `/`.
+    let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
+    json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
 }
 
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
@@ -472,10 +485,8 @@ async fn read_pages<T>(
     loop {
         let (items, next_token) = request_page(&input).await?;
         found.extend(items);
-        match next_token {
-            Some(token) if !token.is_empty() && found.len() < enough => {
-                input["NextToken"] = token.into();
-            }
+        match next_token.filter(|token| !token.is_empty()) {
+            Some(token) if found.len() < enough => input["NextToken"] = token.into(),
             Some(_) | None => return Ok(found),
         }
     }

@@ -136,18 +136,19 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     described.into_iter().map(to_secret).collect()
 }
 
-/// Describes a secret in a region. Asks again after each outage. May assume a role first.
+/// Describes a secret in a region. Asks again after an outage that may be temporary. May assume a
+/// role first.
 ///
 /// # Errors
-/// When AWS answers with an error, when outages last until the budget ends, or when the role can't
-/// be assumed.
+/// When AWS answers with an error, when outages last until there are no more attempts, or when the
+/// role can't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
     let caller = session.caller_with(locator.role.as_ref()).await?;
-    let api = Api::Store(locator.store);
-    let client = &session.client(caller, api, region).await?;
+    let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
+
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", locator.traced(&id));
     let host = host_and_port(&client.endpoint);

@@ -141,13 +141,14 @@ impl Client {
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
-        let mut settings = ConfigBag::base();
         // Not reached: every operation of the SDK has a serializer and a deserializer.
         let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
         let serializer = parts.load::<SharedRequestSerializer>();
         let deserializer = parts.load::<SharedResponseDeserializer>();
         let (serializer, deserializer) = serializer.zip(deserializer).ok_or_else(unusable)?;
+
+        let mut settings = ConfigBag::base();
         let request = input
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
@@ -156,14 +157,14 @@ impl Client {
 
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
-        let header = |name: &str| response.headers().get(name);
-        let mut error = ServiceError::new(response.status().as_u16(), header);
-
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            // The operation's output always has the type `O`.
-            Ok(output) => return output.downcast().map_err(|_| error.classify()),
+            // Never an error, because the operation's output always has the type `O`.
+            Ok(output) => return output.downcast().map_err(|_| unusable()),
             Err(failed) => failed,
         };
+
+        let header = |name: &str| response.headers().get(name);
+        let mut error = ServiceError::new(response.status().as_u16(), header);
         // Only the code and the message are used, because the rest of the error may quote the
         // response.
         let sdk_error = failed.as_operation_error();
@@ -302,9 +303,8 @@ impl Client {
             .build()?;
 
         // All headers are ASCII, so none is left out.
-        let all_headers = request.headers().iter();
-        let headers =
-            all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let all = request.headers().iter();
+        let headers = all.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let (method, body) = (request.method().as_str(), request.body());
         let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
@@ -444,7 +444,7 @@ impl Endpoints {
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
     /// without the SDK's rules, and doesn't check whether the region exists. The rules are used for
-    /// FIPS, for dual stack and in all other partitions.
+    /// FIPS, for dual stack and for all other regions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
@@ -459,9 +459,8 @@ impl Endpoints {
         if is_variant || !is_commercial {
             return self.endpoint_by_rules(api, region).await;
         }
-        let host = format!("{}.{region}.amazonaws.com", api.name());
-        let https = Uri::builder().scheme("https").authority(host);
-        Ok(https.path_and_query("/").build()?)
+        let url = format!("https://{}.{region}.amazonaws.com/", api.name());
+        Ok(url.parse()?)
     }
 
     /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other

@@ -98,6 +98,7 @@ impl Session {
         if let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions) {
             use_stored_session(chain, directory, progress);
         }
+        // From here on, the launch can only wait for the user.
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
@@ -271,7 +272,8 @@ impl Session {
     }
 
     /// If `error` means that AWS refused the credentials for a role or, without a role, the base
-    /// credentials, returns an error that says where these credentials come from.
+    /// credentials, returns an error that says where these credentials come from. Otherwise, returns
+    /// `error`.
     pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -305,7 +307,8 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// The provider is always that of the base credentials. Doesn't send a request.
+    /// The provider is always that of the base credentials. Returns `None` if either credentials
+    /// weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -326,7 +329,7 @@ impl Session {
     /// role. Without a role, the text names the origin of the credentials instead.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it.
+    /// apply to it. Also returns `None` if there are neither a role nor credentials.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -385,6 +388,7 @@ impl Session {
     }
 }
 
+/// True if the credentials were found and have not expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
