@@ -13,9 +13,8 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every good answer from AWS replaces the entry. If AWS denies access or says that the secret is
-//!   absent, the entry is removed. After missing or expired credentials, which don't say anything
-//!   about the secret, the entry stays.
+//! - Every good answer from AWS replaces the entry. After missing or expired credentials, which
+//!   don't say anything about the secret, the entry stays.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -140,8 +139,8 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Reads the entries that exist for the locators in `wanted`, and returns their ages. Adds a
-    /// notice for each entry that can't be used. Doesn't ask AWS.
+    /// Returns the ages of the entries that exist for the locators in `wanted`. Adds a notice for
+    /// each entry that can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -195,9 +194,10 @@ impl Cached {
         Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
-    /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
-    /// other failure, keeps the entry. `entry` is the existing entry, if there is one, and `begun`
-    /// is the time from boot to the fetch. Adds a notice if the entry can't be stored or removed.
+    /// Stores a good answer, or removes the entry of a secret that is denied or absent
+    /// ([`must_remove_entry`]). After any other failure, keeps the entry. `entry` is the existing
+    /// entry, if there is one, and `begun` is the time from boot to the fetch. Adds a notice if the
+    /// entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.

@@ -1,5 +1,5 @@
-//! Backends return an answer for each locator: a document, or the failure of the request. A locator
-//! describes one request: a secret's id, version, region and role.
+//! Backends return an answer for each locator, which describes one request: a secret's id, version,
+//! region and role.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,

@@ -33,8 +33,7 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
 enum Destination {
     Output,
     File(PathBuf),
-    /// The masks go to standard output. The variables are appended to the file, unless only the
-    /// masks are wanted.
+    /// The masks go to standard output. The variables are appended to the file, if there is one.
     Github(Option<(PathBuf, NamedBy)>),
 }
 

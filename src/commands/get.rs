@@ -17,8 +17,7 @@ use crate::report::{self, Report, terminal};
 /// terminal. Prints a warning if the value is empty.
 ///
 /// # Errors
-/// If the value can't be read, if it would be visible on a terminal ([`refuse_terminal`]), or if the
-/// output can't be written.
+/// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());

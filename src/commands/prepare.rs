@@ -78,6 +78,7 @@ pub fn prepare(
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
     let (options, mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
     apply_options(&options, deadline);
+
     let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     print_input_notices(&mut inputs, options.verbose);
@@ -161,8 +162,8 @@ fn merge_inputs(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect: the patterns of `--resolve-env` and, for a launch or `check`, of
-/// `--pass` and `--unset`.
+/// patterns without an effect. Those of `--pass` and `--unset` are only for a launch or `check`.
+/// Any other asker gets warnings only with `--resolve-env`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,

@@ -273,8 +273,7 @@ impl Parameter {
     }
 
     /// True if the response is about the parameter `id`: it has a name or an ARN, and neither
-    /// belongs to a different parameter. Leading slashes don't matter. A secret that is read
-    /// through Parameter Store may be returned with the secret's own name or ARN.
+    /// belongs to a different parameter ([`is_name_of`]).
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
@@ -305,8 +304,9 @@ impl Parameter {
     }
 }
 
-/// True if `name`, which can also be an ARN, names the parameter `id`. A secret that is read
-/// through Parameter Store can be returned with the secret's own name or ARN.
+/// True if `name`, which can also be an ARN, names the parameter `id`, with or without leading
+/// slashes. A secret that is read through Parameter Store can be returned with the secret's own
+/// name or ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
     let name = bare_name(name);
     if name == bare_name(id.name()) {
@@ -373,9 +373,8 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let locator = &request.locator;
-        // With its id in the key, a path is in a group of its own.
-        let path = locator.is_path().then(|| locator.id.clone());
-        let key = (request.region.clone(), locator.role.clone(), path);
+        let own_path = locator.is_path().then(|| locator.id.clone());
+        let key = (request.region.clone(), locator.role.clone(), own_path);
         groups.entry(key).or_default().push(request);
     }
 
@@ -421,12 +420,11 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 /// after the first page with a description. All requests in a batch have the same region and role.
 ///
 /// # Errors
-/// When a request fails, or when the role can't be assumed.
+/// When a request fails, when there are no credentials, or when the role can't be assumed.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
     };
-    // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
@@ -457,7 +455,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     read_pages(input, batch.len(), request_page).await
 }
 
-/// Returns the filter of DescribeParameters for the parameters below a path.
+/// Returns DescribeParameters' filter for the parameters below a path.
 fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
     let option = if is_recursive {
         "Recursive"

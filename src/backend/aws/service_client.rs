@@ -10,9 +10,6 @@
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
-//!
-//! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
-//! parse a table of all partitions. This saves half a million instructions.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -118,7 +115,7 @@ pub struct Client {
     /// endpoint.
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
-    /// The credentials that sign a request. If they are `None`, requests are not signed.
+    /// The credentials that sign requests, if any.
     pub identity: Option<Identity>,
     pub http: HttpClient,
 }
@@ -414,9 +411,9 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at
-    /// most the endpoint of Secrets Manager from `--endpoint-url`.
+    /// The user's endpoints, each with the option, variable or setting that names it. If
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at most the
+    /// endpoint of Secrets Manager from `--endpoint-url`.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
@@ -425,8 +422,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoint that the user configures for a service. If it is `None`, AWS's own is
-    /// used.
+    /// Returns the endpoint that the user configures for a service, if any.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
         self.configured.get(&api).map(|(_, url)| url)
     }
@@ -443,8 +439,9 @@ impl Endpoints {
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
-    /// without the SDK's rules, and doesn't check whether the region exists. The rules are used for
-    /// FIPS, for dual stack and for all other regions.
+    /// without the SDK's rules, and doesn't check whether the region exists. This saves half a
+    /// million instructions, because the rules parse a table of all partitions. The rules are used
+    /// for FIPS, for dual stack and for all other regions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
