@@ -62,7 +62,8 @@ pub fn check(
     });
 
     let program = found_command.as_ref().map(|found| found.program.as_ref());
-    let mut report = Report::from(program.and_then(Result::err).cloned());
+    let unusable_program = program.and_then(Result::err);
+    let mut report = Report::from(unusable_program.cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
@@ -117,15 +118,13 @@ impl Checked {
     /// Resolves the plan, with the requests that the options allow. The report is empty unless
     /// nothing at all could be read, because the failure of a single value is an outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
-        let depth = match arguments {
-            CheckArguments { offline: true, .. } => CheckDepth::Offline,
-            CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
-            CheckArguments { .. } => CheckDepth::Values,
-        };
-        let read = match depth {
-            CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
-            CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
-            CheckDepth::Values => read_values(&prepared, deadline),
+        let (depth, read) = if arguments.offline {
+            let values = resolve_offline(&prepared, deadline);
+            (CheckDepth::Offline, Ok(values))
+        } else if arguments.metadata {
+            (CheckDepth::Metadata, resolve_metadata(&prepared, deadline))
+        } else {
+            (CheckDepth::Values, read_values(&prepared, deadline))
         };
         let (mut values, report) = match read {
             Ok(values) => (values, Report::default()),

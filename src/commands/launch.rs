@@ -103,7 +103,7 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// If files can't be written, if one can't be renamed, if the environment is too large, or if
-    /// the program can't be executed. In these cases, the new files have been removed.
+    /// the program can't be executed. In these cases, only files that replaced older ones stay.
     pub fn become_program(
         &self,
         values: Values,

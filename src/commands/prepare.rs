@@ -392,23 +392,22 @@ impl Asker {
 /// If no declaration lists the credential for this unit, or if the unit isn't listed by its name
 /// and several patterns match it.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
-    let unit = declared_unit(layers, request)?;
+    let (unit, name) = (declared_unit(layers, request)?, request.name.clone());
+    let listed = SystemdCredential { unit, name };
+    let listed_target = Target::Credential(listed.clone());
     for layer in &mut *layers {
-        layer.entries.retain_mut(|entry| {
-            let Target::Credential(target) = &mut entry.target else {
-                return false;
-            };
-            let is_requested = target.unit == unit && target.name == request.name;
-            target.unit.clone_from(&request.unit);
+        layer.entries.retain(|entry| entry.target == listed_target);
+        for entry in &mut layer.entries {
+            entry.target = Target::Credential(request.clone());
             entry.subject.label = entry.target.to_string().into();
-            is_requested
-        });
+        }
     }
+
     if layers.iter().any(|layer| !layer.entries.is_empty()) {
         return Ok(());
     }
     let why = "`credentials:` doesn't list it for this unit";
-    Err(refused_credential_problem(request, &unit, why))
+    Err(refused_credential_problem(request, &listed.unit, why))
 }
 
 /// Returns the name or pattern under `credentials:` that applies to the unit of `request`.

@@ -36,10 +36,15 @@ pub const MAX_BATCH: usize = 10;
 /// the same name in the response. Each further request for it becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
+    let (mut shared, mut single) = (Vec::new(), Vec::new());
+    for request in requests {
         let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        is_first && !request.locator.is_path()
-    });
+        match is_first && !request.locator.is_path() {
+            true => shared.push(request),
+            false => single.push(request),
+        }
+    }
+
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
     batches.map(<[Request]>::to_vec).collect()
 }

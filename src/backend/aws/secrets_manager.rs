@@ -193,8 +193,6 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
     versions.retain(|_, stages| !stages.is_empty());
 
-    // AWS also names the primary region if this is the original and has replicas.
-    let primary = output.primary_region;
     Description {
         rotation: RotationSchedule {
             is_enabled: output.rotation_enabled == Some(true),
@@ -206,7 +204,8 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        primary_region: primary.filter(|primary| primary != region.as_str()),
+        // AWS also names the primary region if this is the original and has replicas.
+        primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,
     }
