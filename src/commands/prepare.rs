@@ -311,9 +311,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Returns the first of `names` that begins with a pattern, has all words of the pattern, or
-/// differs from the pattern in one letter. The names of proxies (HTTP_PROXY, HTTPS_PROXY) are
-/// similar on purpose, and short names by chance, so they are never returned.
+/// Returns a name that begins with a pattern, or has all words of an AWS_ pattern, or else differs
+/// in one letter. The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short
+/// names by chance, so they are never returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.

@@ -351,8 +351,10 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
 /// an ARN, `NAME` is the ARN in `region`.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
-    let with_version = |selector| format!("{id}:{selector}");
-    version_selector(locator).map_or_else(|| id.to_string(), with_version)
+    match version_selector(locator) {
+        Some(selector) => format!("{id}:{selector}"),
+        None => id.to_string(),
+    }
 }
 
 /// Returns the label or the version number in a request, or `None` for the newest version.
@@ -435,9 +437,8 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
 
     let caller = session.caller_with(locator.role.as_ref()).await?;
-    let client = session
-        .client(caller, Api::Store(locator.store), region)
-        .await?;
+    let api = Api::Store(locator.store);
+    let client = session.client(caller, api, region).await?;
 
     let filter = match locator.path() {
         Some(path) => path_filter(path),
@@ -462,10 +463,9 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
 
 /// Returns DescribeParameters' filter for the parameters below a path.
 fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
-    let option = if is_recursive {
-        "Recursive"
-    } else {
-        "OneLevel"
+    let option = match is_recursive {
+        true => "Recursive",
+        false => "OneLevel",
     };
     // A path in this filter must not end with a slash, except for `/`.
     let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
