@@ -13,9 +13,8 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every good answer from AWS replaces the entry. If AWS denies access or says that the secret is
-//!   absent, the entry is removed. After missing or expired credentials, which don't say anything
-//!   about the secret, the entry stays.
+//! - Every good answer from AWS replaces the entry. After missing or expired credentials, which
+//!   don't say anything about the secret, the entry stays.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -102,6 +101,7 @@ impl Cached {
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
+        let (ttl, stale) = (self.options.ttl, self.options.stale);
         let begun = boot_time();
         let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
             entry.age(begun) < max_age && !not_from_cache.contains(locator)
@@ -109,7 +109,8 @@ impl Cached {
 
         let entries = self.read_entries(wanted.iter().copied()).into_iter();
         let (fresh, mut not_fresh): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            entries.partition(|(locator, entry)| is_usable(locator, entry, self.options.ttl));
+            entries.partition(|(locator, entry)| is_usable(locator, entry, ttl));
+
         let mut asked = wanted.clone();
         asked.retain(|locator| !fresh.contains_key(locator));
         let mut answers = Answers::new();
@@ -123,23 +124,23 @@ impl Cached {
         // The documents that the launch would get in an outage.
         let mut usable = Fetched::from_iter(answers.iter().cloned());
         for (locator, entry) in &not_fresh {
-            if is_usable(locator, entry, self.options.stale) {
+            if is_usable(locator, entry, stale) {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));
             }
         }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
+
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
-            let stale = self.options.stale;
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
             answers.push((locator, answer_or_substitute(answer, substitute)));
         }
         Ok(answers)
     }
 
-    /// Reads the entries that exist for the locators in `wanted`, and returns their ages. Adds a
-    /// notice for each entry that can't be used. Doesn't ask AWS.
+    /// Returns the ages of the entries that exist for the locators in `wanted`. Adds a notice for
+    /// each entry that can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -186,15 +187,17 @@ impl Cached {
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
+
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
         let is_named = region.is_some_and(|region| regions.contains(region));
         Ok((!entry.is_replica || is_named).then_some(entry))
     }
 
-    /// Stores a good answer, or removes the entry of a secret that is denied or absent. After any
-    /// other failure, keeps the entry. `entry` is the existing entry, if there is one, and `begun`
-    /// is the time from boot to the fetch. Adds a notice if the entry can't be stored or removed.
+    /// Stores a good answer, or removes the entry of a secret that is denied or absent
+    /// ([`must_remove_entry`]). After any other failure, keeps the entry. `entry` is the existing
+    /// entry, if there is one, and `begun` is the time from boot to the fetch. Adds a notice if the
+    /// entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -457,12 +460,13 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     let stat = fstat(directory)?;
     let (owner, own_uid) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
-    let mut problems = Vec::new();
     // An ACL that gives access to other users appears in the permissions of the group.
     let is_open_to_others = mode.intersects(OTHERS);
     // The sticky bit marks a directory that several users share, such as /dev/shm. A chown or chmod
     // would lock the others out, so the help doesn't suggest one.
     let is_shared = is_open_to_others && mode.contains(Mode::S_ISVTX);
+
+    let mut problems = Vec::new();
     if owner != own_uid && !is_shared {
         problems.push(problem(
             format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),

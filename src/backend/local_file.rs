@@ -48,11 +48,14 @@ impl LocalFile {
             let found = self.parameters_below(path);
             return found.ok_or_else(|| self.not_found(Missing::Secret));
         }
+
         let names = possible_names(locator);
         let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
             return Err(self.not_found(Missing::Secret));
         };
-        // Versions in the file don't have ids, so a request for a version id never succeeds.
+
+        // Versions in the file don't have ids, so a request for a version id never succeeds, even
+        // with a staging label.
         if locator.version.id().is_none()
             && let Some(stage) = locator.version.stage()
             && let Some(value) = stages.get(stage)
@@ -97,7 +100,8 @@ impl LocalFile {
         None
     }
 
-    /// Returns a document with the current values of the parameters below a path.
+    /// Returns a document with the current values of the parameters below a path. Returns `None` if
+    /// there aren't any.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));

@@ -1,5 +1,5 @@
-//! Backends return an answer for each locator: a document, or the failure of the request. A locator
-//! describes one request: a secret's id, version, region and role.
+//! Backends return an answer for each locator, which describes one request: a secret's id, version,
+//! region and role.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -41,9 +41,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it. What the agent can read
-    /// depends on the profile, so if `plan` has any locators, this reads AWS's configuration files.
-    /// Doesn't send a request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
+    /// backend. What the agent can read depends on the profile, so if `plan` has any locators, this
+    /// reads AWS's configuration files. Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.

@@ -62,7 +62,8 @@ pub fn check(
     });
 
     let program = found_command.as_ref().map(|found| found.program.as_ref());
-    let mut report = Report::from(program.and_then(Result::err).cloned());
+    let unusable_program = program.and_then(Result::err);
+    let mut report = Report::from(unusable_program.cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
@@ -117,15 +118,13 @@ impl Checked {
     /// Resolves the plan, with the requests that the options allow. The report is empty unless
     /// nothing at all could be read, because the failure of a single value is an outcome.
     fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
-        let depth = match arguments {
-            CheckArguments { offline: true, .. } => CheckDepth::Offline,
-            CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
-            CheckArguments { .. } => CheckDepth::Values,
-        };
-        let read = match depth {
-            CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
-            CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
-            CheckDepth::Values => read_values(&prepared, deadline),
+        let (depth, read) = if arguments.offline {
+            let values = resolve_offline(&prepared, deadline);
+            (CheckDepth::Offline, Ok(values))
+        } else if arguments.metadata {
+            (CheckDepth::Metadata, resolve_metadata(&prepared, deadline))
+        } else {
+            (CheckDepth::Values, read_values(&prepared, deadline))
         };
         let (mut values, report) = match read {
             Ok(values) => (values, Report::default()),
@@ -161,13 +160,13 @@ impl Checked {
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
 
-        let quoted = command.map(|command| format!(" {}", quoted_program(command.line)));
-        let name = quoted.unwrap_or_default();
         // `check --metadata` needs permissions that a launch doesn't need. So after a denial, the
         // report doesn't say that the command wouldn't be started.
         let is_denied = |problem: &Problem| problem.status == Status::Denied;
         let is_uncertain = self.depth == CheckDepth::Metadata
             && problems.iter().any(|(_, problem)| is_denied(problem));
+        let quoted = command.map(|command| format!(" {}", quoted_program(command.line)));
+        let name = quoted.unwrap_or_default();
         let consequence = format!("the command{name} wouldn't be started");
         let report = match is_uncertain {
             true => problems.into_iter().map(|(_, problem)| problem).into(),
@@ -223,9 +222,8 @@ impl Checked {
             now,
             depth: self.depth,
         };
-        let reads_values = self.depth == CheckDepth::Values;
-
         let secrets = values.secrets.iter();
+        let reads_values = self.depth == CheckDepth::Values;
         let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
             // `--agent` doesn't apply to `--metadata`.
@@ -233,6 +231,7 @@ impl Checked {
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
+
         Findings {
             values_read: reads_values,
             source,
@@ -271,9 +270,11 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     // Closing the connections would take time, and the process ends soon in any case.
     let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
+
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
+
     // The values of existing secrets haven't been read, so `resolve` only gets the failures.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();

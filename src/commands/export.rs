@@ -33,8 +33,7 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
 enum Destination {
     Output,
     File(PathBuf),
-    /// The masks go to standard output. The variables are appended to the file, unless only the
-    /// masks are wanted.
+    /// The masks go to standard output. The variables are appended to the file, if there is one.
     Github(Option<(PathBuf, NamedBy)>),
 }
 
@@ -57,7 +56,7 @@ pub fn export(
         inputs.errors.extend(refused.err());
     }
     // After an error, the inputs are still read, so that one report has every error.
-    let destination = found.map_err(|problem| inputs.errors.push(problem)).ok();
+    let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
         subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;

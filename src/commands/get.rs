@@ -17,7 +17,7 @@ use crate::report::{self, Report, terminal};
 /// terminal. Prints a warning if the value is empty.
 ///
 /// # Errors
-/// If the value can't be read, or if the output can't be written.
+/// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
@@ -26,6 +26,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let first_entry = inputs.layer.entries.first();
     let argument = first_entry.map(|entry| entry.subject.clone());
     let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
+
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
     // If the secret doesn't exist or can't be read, the argument may be the name of a variable.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])

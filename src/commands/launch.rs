@@ -98,13 +98,12 @@ impl Launch<'_> {
         Err(Report::from_values(problems, &consequence))
     }
 
-    /// Writes the files with [`Self::write_files`], which also prints warnings and, with
-    /// `--verbose`, where the values come from. Then renames the files and executes the program.
-    /// With `--notify-ready`, sends READY=1 right before `execve`.
+    /// Writes the files, and prints warnings and notes ([`Self::write_files`]). Then renames the
+    /// files and executes the program. With `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
     /// If files can't be written, if one can't be renamed, if the environment is too large, or if
-    /// the program can't be executed. In these cases, the new files have been removed.
+    /// the program can't be executed. In these cases, only files that replaced older ones stay.
     pub fn become_program(
         &self,
         values: Values,

@@ -1,5 +1,4 @@
-//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the values of the
-//! file as a secret.
+//! `secrets-exec migrate`: turns a .env file into a declaration and a secret.
 //!
 //! Except for literals, values are only printed with `--values` or `--for-local`.
 

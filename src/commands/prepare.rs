@@ -78,6 +78,7 @@ pub fn prepare(
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
     let (options, mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
     apply_options(&options, deadline);
+
     let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     print_input_notices(&mut inputs, options.verbose);
@@ -161,8 +162,8 @@ fn merge_inputs(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect: the patterns of `--resolve-env` and, for a launch or `check`, of
-/// `--pass` and `--unset`.
+/// patterns without an effect. Those of `--pass` and `--unset` are only for a launch or `check`.
+/// Any other asker gets warnings only with `--resolve-env`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -171,7 +172,7 @@ fn variable_warnings(
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    // A poll doesn't repeat warnings, and `check` checks a launch.
+    // `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
@@ -278,54 +279,59 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     // The conditions only save time: few plans have entries that need a warning.
-    let mut sources = plan.entries.iter().map(|entry| &entry.source);
-    if sources.any(|source| !matches!(source, Source::Reference(_) | Source::Object(_))) {
+    let any = |condition: fn(&Entry<_>) -> bool| plan.entries.iter().any(condition);
+    if any(|entry| !matches!(entry.source, Source::Reference(_) | Source::Object(_))) {
         terminal::print_unless_hidden(report::unexpanded_warnings(plan));
         terminal::print_unless_hidden(report::template_warnings(plan));
         terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     }
-    let mut entries = plan.entries.iter();
-    if entries.any(|entry| matches!(entry.target, Target::File(_))) {
+    if any(|entry| matches!(entry.target, Target::File(_))) {
         terminal::print_unless_hidden(report::open_mode_warnings(plan));
     }
-    let mut entries = plan.entries.iter();
-    let has_empty_variable = entries.any(|entry| entry.source.empty_variable().is_some());
+    let has_empty_variable = any(|entry| entry.source.empty_variable().is_some());
     if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::empty_variable_notes(plan));
     }
 }
 
 /// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a variable with a similar name is set. The names of proxies (HTTP_PROXY, HTTPS_PROXY)
-/// are similar on purpose, and short names by chance, so they aren't mentioned.
+/// although a variable with a similar name is set ([`similar_name`]).
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
-    let names = || inherited.iter().filter_map(|(name, _)| name.to_str());
     let mut warnings = Vec::new();
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
-        let is_unmatched = |pattern: &&glob::Pattern| !names().any(|name| pattern.matches(name));
-        for pattern in patterns.iter().filter(is_unmatched) {
-            // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
-            let stem = pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-            // `AWS_` is the beginning of other names, and AWS_SECRET_ACCESS_KEY has all words of
-            // `AWS_SECRET_KEY`: such names are similar to the pattern. But AWS_ENDPOINT_URL is
-            // already complete, so AWS_ENDPOINT_URL_STS isn't what the user meant.
-            let mut complete = ["URL", "REGION", "PROFILE"].iter();
-            let is_complete = complete.any(|end| stem.ends_with(end));
-            let is_beginning = stem.ends_with('_') || (stem.starts_with("AWS_") && !is_complete);
-            let begins_with = |name: &&str| is_beginning && name.starts_with(&stem);
-            let has_words = |name: &&str| {
-                let mut words = stem.split_inclusive('_');
-                is_beginning && stem.starts_with("AWS_") && words.all(|word| name.contains(word))
-            };
-            let others = || names().filter(|name| name.len() > 3 && !name.ends_with("_PROXY"));
-            let text = format!("--{option} {pattern} doesn't match any variable, although");
-            let longer = others().find(begins_with);
-            let similar = longer.or_else(|| others().find(has_words));
-            let similar = similar.or_else(|| one_letter_away(&stem, others()));
-            warnings.extend(similar.map(|name| format!("{text} {name} is set")));
+        for pattern in patterns {
+            let names = Vec::from_iter(inherited.iter().filter_map(|(name, _)| name.to_str()));
+            let is_unmatched = !names.iter().any(|name| pattern.matches(name));
+            if is_unmatched && let Some(similar) = similar_name(pattern.as_str(), names) {
+                let text = format!("--{option} {pattern} doesn't match any variable, although");
+                warnings.push(format!("{text} {similar} is set"));
+            }
         }
     }
     warnings
+}
+
+/// Returns a name that begins with a pattern, or has all words of an AWS_ pattern, or else differs
+/// in one letter. The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short
+/// names by chance, so they are never returned.
+fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
+    names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
+    // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
+    let stem = &pattern.trim_end_matches(['.', '*']).to_uppercase();
+    let is_aws = stem.starts_with("AWS_");
+    // AWS_ENDPOINT_URL is already complete, so AWS_ENDPOINT_URL_STS isn't what the user meant.
+    let mut complete = ["URL", "REGION", "PROFILE"].iter();
+    let is_complete = complete.any(|end| stem.ends_with(end));
+    let is_beginning = stem.ends_with('_') || (is_aws && !is_complete);
+    // AWS_SECRET_ACCESS_KEY has all words of `AWS_SECRET_KEY`.
+    let has_words = |name: &str| stem.split_inclusive('_').all(|word| name.contains(word));
+
+    let longer = names.iter().find(|name| name.starts_with(stem));
+    let with_words = names.iter().find(|name| is_aws && has_words(name));
+    if is_beginning && let Some(similar) = longer.or(with_words) {
+        return Some(similar);
+    }
+    one_letter_away(stem, names.into_iter())
 }
 
 /// True if the command doesn't get the inherited value of a variable, because an option removes the
@@ -386,23 +392,22 @@ impl Asker {
 /// If no declaration lists the credential for this unit, or if the unit isn't listed by its name
 /// and several patterns match it.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
-    let unit = declared_unit(layers, request)?;
+    let (unit, name) = (declared_unit(layers, request)?, request.name.clone());
+    let listed = SystemdCredential { unit, name };
+    let listed_target = Target::Credential(listed.clone());
     for layer in &mut *layers {
-        layer.entries.retain_mut(|entry| {
-            let Target::Credential(target) = &mut entry.target else {
-                return false;
-            };
-            let is_requested = target.unit == unit && target.name == request.name;
-            target.unit.clone_from(&request.unit);
+        layer.entries.retain(|entry| entry.target == listed_target);
+        for entry in &mut layer.entries {
+            entry.target = Target::Credential(request.clone());
             entry.subject.label = entry.target.to_string().into();
-            is_requested
-        });
+        }
     }
+
     if layers.iter().any(|layer| !layer.entries.is_empty()) {
         return Ok(());
     }
     let why = "`credentials:` doesn't list it for this unit";
-    Err(refused_credential_problem(request, &unit, why))
+    Err(refused_credential_problem(request, &listed.unit, why))
 }
 
 /// Returns the name or pattern under `credentials:` that applies to the unit of `request`.

@@ -32,14 +32,19 @@ pub const MAX_BATCH: usize = 10;
 /// Divides requests with the same region and role into batches. A batch has up to ten parameters or
 /// one path.
 ///
-/// A batch does not contain two versions of a parameter, because both have the same name in the
-/// response. Each further version becomes a batch of its own.
+/// A batch doesn't contain a parameter twice, such as two versions of it, because both would have
+/// the same name in the response. Each further request for it becomes a batch of its own.
 pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (shared, single): (Vec<_>, Vec<_>) = requests.into_iter().partition(|request| {
+    let (mut shared, mut single) = (Vec::new(), Vec::new());
+    for request in requests {
         let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        is_first && !request.locator.is_path()
-    });
+        match is_first && !request.locator.is_path() {
+            true => shared.push(request),
+            false => single.push(request),
+        }
+    }
+
     let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
     batches.map(<[Request]>::to_vec).collect()
 }
@@ -48,9 +53,10 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// request, in the same order.
 ///
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
-/// AWS may also refuse the batch because one parameter does not exist. In these cases, the
+/// AWS may also refuse the batch because one parameter does not exist. After such an error, the
 /// parameters are requested one by one, so that each gets its own result. Each request waits for
-/// the one before it. Otherwise, there could be more requests in flight than the limit allows.
+/// the one before it. Otherwise, there could be more requests in flight than the limit allows. Any
+/// other error, such as an outage, becomes the result of each request.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -61,6 +67,7 @@ pub async fn read_batch(
     {
         return vec![read_path(client, locator, path, budget).await];
     }
+
     let error = match read_together(client, batch, budget).await {
         Ok(results) => return results,
         Err(error) => error,
@@ -72,6 +79,7 @@ pub async fn read_batch(
     if batch.len() == 1 || !may_be_about_one {
         return vec![Err(error); batch.len()];
     }
+
     let mut results = Vec::new();
     for request in batch.chunks(1) {
         let result = read_together(client, request, budget).await;
@@ -135,6 +143,7 @@ async fn read_path(
         let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
         calling.await
     };
+
     // The map sorts the parameters. One more than the maximum is read, to find out whether there
     // are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
@@ -142,6 +151,7 @@ async fn read_path(
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
+
     let missing = Cause::Absent(Missing::Secret);
     let mut document = Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?;
     document.region = Some(client.region.clone());
@@ -209,8 +219,8 @@ pub fn read_parameters(
 
 impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document, or a failure if
-    /// it doesn't have a value. Returns [`Cause::Absent`] if the response lists the name as
-    /// invalid, and `None` if the response doesn't mention the parameter.
+    /// it doesn't have a value. If the response lists the name as invalid instead, returns
+    /// [`Cause::Absent`]. Returns `None` if the response has neither.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let is_requested = |parameter: &Parameter| {
@@ -236,8 +246,8 @@ impl GetParametersResponse {
 
 impl Parameter {
     /// True if the request's ARN and the parameter's ARN have the same partition, region and
-    /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
-    /// replaces the region in the request's ARN.
+    /// account, or if one of these ARNs is missing. A name that is an ARN is compared, too.
+    /// `region`, which can be a fallback region, replaces the region in the request's ARN.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -268,8 +278,7 @@ impl Parameter {
     }
 
     /// True if the response is about the parameter `id`: it has a name or an ARN, and neither
-    /// belongs to a different parameter. Leading slashes don't matter. A secret that is read
-    /// through Parameter Store may be returned with the secret's own name or ARN.
+    /// belongs to a different parameter ([`is_name_of`]).
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
@@ -300,8 +309,9 @@ impl Parameter {
     }
 }
 
-/// True if `name`, which can also be an ARN, names the parameter `id`. A secret that is read
-/// through Parameter Store can be returned with the secret's own name or ARN.
+/// True if `name`, which can also be an ARN, names the parameter `id`, with or without leading
+/// slashes. A secret that is read through Parameter Store can be returned with the secret's own
+/// name or ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
     let name = bare_name(name);
     if name == bare_name(id.name()) {
@@ -319,7 +329,7 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 }
 
 /// Returns the part of a parameter's name that is the same in all spellings: without the beginning
-/// of an ARN and without leading slashes.
+/// of a parameter's ARN and without leading slashes. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
@@ -329,7 +339,7 @@ pub fn bare_name(name: &str) -> &str {
 }
 
 /// Returns the name of the secret that Parameter Store reads for a parameter below
-/// `/aws/reference/secretsmanager/`.
+/// `/aws/reference/secretsmanager/`. Returns `None` for any other parameter.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -337,12 +347,14 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
     secret.filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`, with the ARN instead
-/// of the name if the reference has one.
+/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the reference has
+/// an ARN, `NAME` is the ARN in `region`.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
-    let with_version = |selector| format!("{id}:{selector}");
-    version_selector(locator).map_or_else(|| id.to_string(), with_version)
+    match version_selector(locator) {
+        Some(selector) => format!("{id}:{selector}"),
+        None => id.to_string(),
+    }
 }
 
 /// Returns the label or the version number in a request, or `None` for the newest version.
@@ -360,16 +372,16 @@ pub fn can_be_described(locator: &Locator) -> bool {
 /// The maximum number of names in a filter, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
 
-/// Asks which parameters and paths exist, and returns an answer without a value for each request.
-/// Up to fifty parameters are described together, and each path on its own. Leaves out the
-/// parameters that DescribeParameters can't find ([`can_be_described`]).
+/// Asks which parameters and paths exist. Returns a document without a value for each request, or
+/// the failure. Up to fifty parameters are described together, and each path on its own. Leaves out
+/// the requests that DescribeParameters can't answer ([`can_be_described`]).
 pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let locator = &request.locator;
-        let path = locator.is_path().then(|| locator.id.clone());
-        let key = (request.region.clone(), locator.role.clone(), path);
+        let own_path = locator.is_path().then(|| locator.id.clone());
+        let key = (request.region.clone(), locator.role.clone(), own_path);
         groups.entry(key).or_default().push(request);
     }
 
@@ -399,6 +411,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     };
     let missing = Cause::Absent(Missing::Secret);
     let found = described.iter().find(is_requested).ok_or(missing)?;
+
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
     // A description is about one parameter's newest version, so it doesn't apply to a path or to a
@@ -411,11 +424,10 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 }
 
 /// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
-/// after the first page with a description, because one parameter is enough to know that the path
-/// exists. All requests in a batch have the same region and role.
+/// after the first page with a description. All requests in a batch have the same region and role.
 ///
 /// # Errors
-/// When a request fails, or when the role can't be assumed.
+/// When a request fails, when there are no credentials, or when the role can't be assumed.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
@@ -423,20 +435,13 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
     let _awaited = Vec::from_iter(batch.iter().map(awaits));
+
     let caller = session.caller_with(locator.role.as_ref()).await?;
     let api = Api::Store(locator.store);
     let client = session.client(caller, api, region).await?;
 
     let filter = match locator.path() {
-        Some(ParameterPath { name, is_recursive }) => {
-            let option = match is_recursive {
-                true => "Recursive",
-                false => "OneLevel",
-            };
-            // A path in this filter must not end with a slash, except for `/`.
-            let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
-            json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
-        }
+        Some(path) => path_filter(path),
         None => {
             let names = batch.iter().map(|request| request.locator.id.name());
             json!({ "Key": "Name", "Option": "Equals", "Values": Vec::from_iter(names) })
@@ -452,8 +457,19 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch, so one parameter is enough.
+    // A path is the only request of its batch. One parameter is enough to know that it exists.
     read_pages(input, batch.len(), request_page).await
+}
+
+/// Returns DescribeParameters' filter for the parameters below a path.
+fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
+    let option = match is_recursive {
+        true => "Recursive",
+        false => "OneLevel",
+    };
+    // A path in this filter must not end with a slash, except for `/`.
+    let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
+    json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
 }
 
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
@@ -472,10 +488,8 @@ async fn read_pages<T>(
     loop {
         let (items, next_token) = request_page(&input).await?;
         found.extend(items);
-        match next_token {
-            Some(token) if !token.is_empty() && found.len() < enough => {
-                input["NextToken"] = token.into();
-            }
+        match next_token.filter(|token| !token.is_empty()) {
+            Some(token) if found.len() < enough => input["NextToken"] = token.into(),
             Some(_) | None => return Ok(found),
         }
     }

@@ -29,7 +29,8 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
     }
     let response = builder.body(recorded.body.to_vec()).ok()?;
 
-    let ((store, id), region) = (SecretId::parse(id).ok()?, Region::parse("us-east-1")?);
+    let (store, id) = SecretId::parse(id).ok()?;
+    let region = Region::parse("us-east-1")?;
     let locator = Locator {
         region: None,
         role: None,

@@ -136,18 +136,19 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     described.into_iter().map(to_secret).collect()
 }
 
-/// Describes a secret in a region. Asks again after each outage. May assume a role first.
+/// Describes a secret in a region. Asks again after an outage that may be temporary. May assume a
+/// role first.
 ///
 /// # Errors
-/// When AWS answers with an error, when outages last until the budget ends, or when the role can't
-/// be assumed.
+/// When AWS answers with an error, when outages last until there are no more attempts, when there
+/// are no credentials, or when the role can't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
 ) -> FetchResult<Description> {
     let caller = session.caller_with(locator.role.as_ref()).await?;
-    let api = Api::Store(locator.store);
-    let client = &session.client(caller, api, region).await?;
+    let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
+
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", locator.traced(&id));
     let host = host_and_port(&client.endpoint);
@@ -192,8 +193,6 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     let mut versions = BTreeMap::from_iter(output.version_ids_to_stages.into_iter().flatten());
     versions.retain(|_, stages| !stages.is_empty());
 
-    // AWS also names the primary region if this is the original and has replicas.
-    let primary = output.primary_region;
     Description {
         rotation: RotationSchedule {
             is_enabled: output.rotation_enabled == Some(true),
@@ -205,7 +204,8 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        primary_region: primary.filter(|primary| primary != region.as_str()),
+        // AWS also names the primary region if this is the original and has replicas.
+        primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,
     }

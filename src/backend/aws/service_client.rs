@@ -10,9 +10,6 @@
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
-//!
-//! For most launches, [`Endpoints::endpoint`] builds the endpoint without the SDK's rules, which
-//! parse a table of all partitions. This saves half a million instructions.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -118,7 +115,7 @@ pub struct Client {
     /// endpoint.
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
-    /// The credentials that sign a request. If they are `None`, requests are not signed.
+    /// The credentials that sign requests, if any.
     pub identity: Option<Identity>,
     pub http: HttpClient,
 }
@@ -141,13 +138,14 @@ impl Client {
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
-        let mut settings = ConfigBag::base();
         // Not reached: every operation of the SDK has a serializer and a deserializer.
         let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
         let serializer = parts.load::<SharedRequestSerializer>();
         let deserializer = parts.load::<SharedResponseDeserializer>();
         let (serializer, deserializer) = serializer.zip(deserializer).ok_or_else(unusable)?;
+
+        let mut settings = ConfigBag::base();
         let request = input
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
@@ -156,14 +154,14 @@ impl Client {
 
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
-        let header = |name: &str| response.headers().get(name);
-        let mut error = ServiceError::new(response.status().as_u16(), header);
-
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            // The operation's output always has the type `O`.
-            Ok(output) => return output.downcast().map_err(|_| error.classify()),
+            // Never an error, because the operation's output always has the type `O`.
+            Ok(output) => return output.downcast().map_err(|_| unusable()),
             Err(failed) => failed,
         };
+
+        let header = |name: &str| response.headers().get(name);
+        let mut error = ServiceError::new(response.status().as_u16(), header);
         // Only the code and the message are used, because the rest of the error may quote the
         // response.
         let sdk_error = failed.as_operation_error();
@@ -302,9 +300,8 @@ impl Client {
             .build()?;
 
         // All headers are ASCII, so none is left out.
-        let all_headers = request.headers().iter();
-        let headers =
-            all_headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let all = request.headers().iter();
+        let headers = all.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let (method, body) = (request.method().as_str(), request.body());
         let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
@@ -414,9 +411,9 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The endpoints that the user configures, each with the option, variable or setting that names
-    /// it. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at
-    /// most the endpoint of Secrets Manager from `--endpoint-url`.
+    /// The user's endpoints, each with the option, variable or setting that names it. If
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at most the
+    /// endpoint of Secrets Manager from `--endpoint-url`.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
@@ -425,8 +422,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoint that the user configures for a service. If it is `None`, AWS's own is
-    /// used.
+    /// Returns the endpoint that the user configures for a service, if any.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
         self.configured.get(&api).map(|(_, url)| url)
     }
@@ -443,8 +439,9 @@ impl Endpoints {
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
     /// In the commercial partition, every host has the same form, so this function builds the URL
-    /// without the SDK's rules, and doesn't check whether the region exists. The rules are used for
-    /// FIPS, for dual stack and in all other partitions.
+    /// without the SDK's rules, and doesn't check whether the region exists. This saves half a
+    /// million instructions, because the rules parse a table of all partitions. The rules are used
+    /// for FIPS, for dual stack and for all other regions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
@@ -459,9 +456,8 @@ impl Endpoints {
         if is_variant || !is_commercial {
             return self.endpoint_by_rules(api, region).await;
         }
-        let host = format!("{}.{region}.amazonaws.com", api.name());
-        let https = Uri::builder().scheme("https").authority(host);
-        Ok(https.path_and_query("/").build()?)
+        let url = format!("https://{}.{region}.amazonaws.com/", api.name());
+        Ok(url.parse()?)
     }
 
     /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other

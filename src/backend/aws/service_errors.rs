@@ -90,8 +90,8 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Returns the meaning of the error. The first row that matches applies, so a row for a message
-    /// stands above the general row for its code. The last rows, for a status, apply only to codes
-    /// that no other row names.
+    /// stands above the general row for its code. The rows for a status stand below all codes whose
+    /// meaning doesn't depend on the status.
     pub fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -101,6 +101,7 @@ impl<'a> ServiceError<'a> {
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
+        // Unlike after `self.outage`, the service isn't asked again: the clock stays wrong.
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
         // Some services put `Exception` at the end of a code, while others don't.

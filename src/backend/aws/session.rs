@@ -3,7 +3,7 @@
 //!
 //! The base credentials are the caller's, once the roles of the profile are assumed. The role of a
 //! request is assumed with the base credentials, never with those of another request's role. If a
-//! role can't be assumed, its secrets fail. They are never read with the base credentials.
+//! role can't be assumed, its secrets fail, and are never read with the base credentials.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -81,8 +81,8 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
     /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
-    /// `codes`, and adds it there. Waits for the user without a time limit. If the user doesn't
-    /// type a code, every request fails for lack of credentials.
+    /// `codes`, and adds it there. Waits for the user without a time limit. Without a code, every
+    /// request fails for lack of credentials.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -98,6 +98,7 @@ impl Session {
         if let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions) {
             use_stored_session(chain, directory, progress);
         }
+        // From here on, only the user is awaited.
         drop(awaited);
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
@@ -111,8 +112,8 @@ impl Session {
                 return Err(Problem::configuration(text)
                     .help("use a profile or a role that doesn't need an MFA code"));
             }
-            // If the user hasn't typed a code, the error is stored instead of the base credentials,
-            // so every request fails with it.
+            // Without a code, the error is stored instead of the base credentials, so every request
+            // fails with it.
             let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
@@ -270,8 +271,8 @@ impl Session {
         }
     }
 
-    /// If `error` means that AWS refused the credentials for a role or, without a role, the base
-    /// credentials, returns an error that says where these credentials come from.
+    /// Returns `error`. If it means that AWS refused the credentials for a role or, without a role,
+    /// the base credentials, the result says where these credentials come from.
     pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -305,7 +306,8 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// The provider is always that of the base credentials. Doesn't send a request.
+    /// The provider is always that of the base credentials. Returns `None` if either credentials
+    /// weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -325,8 +327,8 @@ impl Session {
     /// (123456789012)`. Doesn't send a request, so the account can only come from the ARN of a
     /// role. Without a role, the text names the origin of the credentials instead.
     ///
-    /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it.
+    /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
+    /// region or a role, because these defaults don't apply to it.
     pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -385,6 +387,7 @@ impl Session {
     }
 }
 
+/// True if the credentials were found and have not expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
