@@ -289,10 +289,10 @@ impl Lookup<'_, '_> {
                 // The text after the last placeholder is the same in both forms. Without a
                 // placeholder, `rest` is the whole path.
                 let rest = written.rsplit('}').next().unwrap_or_default();
-                let beginnings = [&*expanded, &*written].map(|text| text.trim_end_matches(rest));
+                let starts = [&*expanded, &*written].map(|text| &text[..text.len() - rest.len()]);
                 // A text of up to three bytes could occur anywhere in a message.
-                if beginnings[0].len() > 3 {
-                    subject.expanded = beginnings.map(str::to_owned);
+                if starts[0].len() > 3 {
+                    subject.expanded = starts.map(str::to_owned);
                 }
                 *path = expanded.into();
             }

@@ -288,6 +288,10 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
             // The help comes from the kind of the outage, `EarlyCertificate`.
             Fault::new(text)
         }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            let text = "doesn't have a subjectAltName, so it isn't valid for any host";
+            Fault::new(text).help("issue a certificate with a subjectAltName")
+        }
         CertificateError::NotValidForNameContext {
             expected,
             presented,

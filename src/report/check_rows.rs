@@ -422,10 +422,8 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     };
 
     // The default key doesn't appear in a description.
-    let kms_key = description
-        .kms_key
-        .as_deref()
-        .unwrap_or("aws/secretsmanager");
+    let named_key = description.kms_key.as_deref();
+    let kms_key = named_key.unwrap_or("aws/secretsmanager");
 
     // A replica names its primary region: `of us-east-1`.
     let primary = description.primary_region.iter();

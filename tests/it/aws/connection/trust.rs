@@ -73,6 +73,19 @@ fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted()
 }
 
 #[test]
+fn the_error_about_a_certificate_for_other_hosts_names_them_or_says_that_there_are_none() {
+    let authority = or_skip!(Authority::new());
+    for (names, reason) in [
+        ("DNS:db.internal", "is valid for db.internal, not for "),
+        ("", "doesn't have a subjectAltName"),
+    ] {
+        let aws = served_over_tls(authority.acceptor_for(names));
+        let launch = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
+        launch.case(reason).run().refused(78).says([reason]);
+    }
+}
+
+#[test]
 fn the_error_names_a_ca_bundle_that_has_no_certificate() {
     let authority = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
