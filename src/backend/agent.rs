@@ -27,7 +27,7 @@ use crate::model::answer::{
     Refusal,
 };
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::{Locator, Role, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
@@ -56,6 +56,7 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
             (source, read_token(AGENT_TOKEN_FILE))
         }
     };
+
     found.and_then(token_header).map_err(|why| {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
@@ -151,6 +152,7 @@ impl Agent {
     /// time. If there is no token, no request is sent, and each answer is the error of
     /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+        // Locators that differ only in a default share a request.
         let mut grouped = LocatorsBy::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
@@ -179,6 +181,7 @@ impl Agent {
     }
 
     /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent.
+    /// Returns `None` if the agent may be able to read it.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
@@ -209,8 +212,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets half of
-    /// the time, so that the other half is left for AWS.
+    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets only one
+    /// attempt ([`Self::new`]) and half of the time, so that the other half is left for AWS.
     ///
     /// # Errors
     /// If no attempt succeeds ([`RetryBudget::retry`]).
@@ -226,8 +229,8 @@ impl Agent {
     /// Reads one secret in one attempt.
     ///
     /// # Errors
-    /// When the request is invalid, when there is no complete response, and in the same cases as
-    /// [`read_response`].
+    /// When the request is invalid, when there is no complete response, or when the response
+    /// doesn't have the requested secret ([`read_response`]).
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;
@@ -262,7 +265,7 @@ impl Agent {
 
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent.
+/// agent. Returns any other failure unchanged.
 fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -280,31 +283,35 @@ fn unsupported_error(why: &str) -> FetchError {
 }
 
 /// Parses a response. The document gets the requested region if the response doesn't have one.
-/// Messages quote only the code and the message of an error.
 ///
 /// # Errors
 /// If AWS or the agent answers with an error, if the secret doesn't have a value, or if the
 /// document is malformed or about a different secret, version or region.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
-    if status == 200 {
-        let document = read_secret(body, &located.id, &located.version)?;
-        let region = document.region.or_else(|| located.region.clone());
-        // A request to the agent can't name a region, so the agent may have found a secret with the
-        // same name elsewhere.
-        if located.region.is_some() && region != located.region {
-            let why = "reads only from its own region, which isn't the region of this launch";
-            return Err(unsupported_error(why));
-        }
-        return Ok(Document { region, ..document });
+    if status != 200 {
+        return Err(failure_in_response(status, body, located.role.as_ref()));
     }
 
+    let document = read_secret(body, &located.id, &located.version)?;
+    let region = document.region.or_else(|| located.region.clone());
+    // A request to the agent can't name a region, so the agent may have found a secret with the
+    // same name elsewhere.
+    if located.region.is_some() && region != located.region {
+        let why = "reads only from its own region, which isn't the region of this launch";
+        return Err(unsupported_error(why));
+    }
+    Ok(Document { region, ..document })
+}
+
+/// Returns the failure for an error response. `role` is the role in the request. Messages quote
+/// only the code and the message from the body.
+fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return Err(error_without_code(status, located.role.is_some()));
+        return error_without_code(status, role.is_some());
     };
-    if let Some(role) = &located.role
-        && let Some(message) = message
+    if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
         // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
@@ -317,16 +324,16 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
         };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
-        return Err(error.aws_says(reason).help(help));
+        return error.aws_says(reason).help(help);
     }
 
     let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
         // AWS is asked again.
-        return Err(FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error));
+        return FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error);
     }
-    Err(error)
+    error
 }
 
 /// Passed instead of headers, because the agent's errors have their code and message in the body.

@@ -59,9 +59,14 @@ impl<'a> Places<'a> {
                 let remedy = || format!("correct or unset {name}");
                 error.help.get_or_insert_with(remedy);
             }
-            self.errors.push(error);
+            error
         });
-        parsed.ok()
+        self.value_or_add(parsed)
+    }
+
+    /// Returns the value of a result. If it is an error instead, adds the error and returns `None`.
+    fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
+        parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
     /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
@@ -77,10 +82,11 @@ impl<'a> Places<'a> {
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Returns the value of a setting in the profile. An invalid value adds an error.
+    /// Returns the value of a setting in the profile, or `None` if it is unset, empty or invalid,
+    /// or if there is no profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
-        parsed.map_err(|error| self.errors.push(error)).ok()?
+        self.value_or_add(parsed)?
     }
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
@@ -91,14 +97,14 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let service_text = profile.profiles.sections.get(&key)?.get(&service);
-        // Without a value after `ssm =`, the text has the indented lines below it.
+        // The lines below `ssm =` are settings only if there isn't a value after it.
         let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
         let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
-        parsed.map_err(|error| self.errors.push(error)).ok()
+        self.value_or_add(parsed)
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
@@ -259,7 +265,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting.
+    /// Returns the parsed value of a setting, or `None` if the setting is unset.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -359,10 +365,12 @@ impl Profiles {
             if let Some(intended) = intended_name(header)
                 && (intended == name || all_have_the_word)
             {
-                let advice = format!("in the credentials file, name the section [{intended}]");
-                return Some(advice);
+                return Some(format!(
+                    "in the credentials file, name the section [{intended}]"
+                ));
             }
         }
+
         let section = self.profile(name)?.section;
         let has_key = setting(section, "aws_access_key_id").is_some();
         let is_misspelled = !has_key && section.keys().any(|key| key.contains("key"));
@@ -395,8 +403,9 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns in
-    /// the same cases as [`Self::load`]. Adds nothing if the file doesn't exist.
+    /// `None` for a section of an unknown kind. Only the header of such a section is kept. If two
+    /// sections have the same name, the settings of the later one win. Adds nothing if the file
+    /// doesn't exist. Warns about a directory, and about a `[default]` section that is ignored.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -422,10 +431,10 @@ impl Profiles {
 
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed_line) {
-                progress.warn(format!(
-                    "{file}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
-                     so keep only one of them"
-                ));
+                let what =
+                    format!("[profile default] (line {prefixed}) replaces [default] (line {line})");
+                let remedy = "The AWS CLI uses whichever comes later, so keep only one of them";
+                progress.warn(format!("{file}: {what}. {remedy}"));
                 continue;
             }
             match parse_header(name) {
@@ -446,9 +455,11 @@ impl Profiles {
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        let text = format!("the AWS configuration file {file} can't be read: {why}");
-        one_line(&text)
+        one_line(&format!(
+            "the AWS configuration file {file} can't be read: {why}"
+        ))
     };
+
     let error = match std::fs::read_to_string(path) {
         Ok(text) => return Ok(Some(text)),
         Err(error) => error,
