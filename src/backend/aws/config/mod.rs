@@ -134,6 +134,7 @@ impl Settings {
         // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
+        // The order of botocore.
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
@@ -210,8 +211,8 @@ impl Settings {
     }
 
     /// Checks the codes of the default region, of the fallback regions, and of the regions in
-    /// locators that are read from AWS's own endpoints. If nothing is read from there, only refuses
-    /// availability zones.
+    /// locators that are read from AWS's own endpoints. If no locator is read from such an
+    /// endpoint, refuses only availability zones.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
     /// looking up that host until the deadline.
@@ -220,19 +221,24 @@ impl Settings {
     /// When the code of one of these regions doesn't have the form of AWS's region codes. The error
     /// is about the first such region.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let is_from_aws =
-            |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
-        let mut aws_locators = locators.iter().filter(is_from_aws).peekable();
+        let has_aws_endpoint = |store| self.endpoints.url(Api::Store(store)).is_none();
+        let mut aws_locators = Vec::from_iter(locators);
+        aws_locators.retain(|locator| has_aws_endpoint(locator.store));
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
-        let may_be_simulation = aws_locators.peek().is_none();
+        let may_be_simulation = aws_locators.is_empty();
+
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A locator's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let named = aws_locators.filter_map(|locator| Some((locator.region.as_ref()?, alias)));
+        let in_locators = aws_locators
+            .into_iter()
+            .filter_map(|locator| locator.region.as_ref());
+        let named = in_locators.map(|region| (region, alias));
+
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(named) {
             let is_checked = !may_be_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
@@ -263,9 +269,9 @@ impl Settings {
         self.profile().1
     }
 
-    /// Returns the ARNs of the roles that secrets-exec assumes to become the caller, in this order:
-    /// first the role of the web identity or of the stored session, and then the roles in the
-    /// profile's `chain`. An invalid ARN is skipped, because STS will refuse it.
+    /// Returns the ARNs of the roles that are assumed to become the caller, in this order: first
+    /// the role of the web identity or of the stored session, and then the roles in the profile's
+    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -288,7 +294,9 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// In the same cases as [`apply_settings`] and [`role_chain()`].
+/// When a file or a setting is invalid ([`apply_settings`]), when the settings don't make a role
+/// chain ([`role_chain()`]), or when a named profile doesn't exist. Only the first error is
+/// returned.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -328,20 +336,23 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 /// Returns the advice to correct a misspelling ([`Profiles::spelling_advice`]) or, if nothing
-/// chooses a profile, to choose one. If the region is missing, only profiles with a region are
-/// named.
+/// chooses a profile, to choose one of the profiles other than "default". If the region is missing,
+/// only profiles with a region are named. Returns `None` if there isn't anything to correct or to
+/// choose.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
+    let spelling = profiles.spelling_advice(name);
+    if spelling.is_some() || source.is_some() {
+        return spelling;
+    }
+
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
     let has_region = settings.region.is_some() || region_of(name).is_some();
     let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
     let others = Vec::from_iter(profiles.names().filter(is_choice));
-    let must_choose = source.is_none() && !others.is_empty();
     let names = others.join(", ");
-    match profiles.spelling_advice(name) {
-        None if must_choose => Some(format!("set AWS_PROFILE to one of your profiles ({names})")),
-        spelling => spelling,
-    }
+    let advice = format!("set AWS_PROFILE to one of your profiles ({names})");
+    (!others.is_empty()).then_some(advice)
 }
 
 /// Removes a container's empty variables from the environment of this process, because the SDK's
@@ -423,6 +434,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
+
     let mut configured = BTreeMap::new();
     for (api, variable) in ENDPOINT_VARIABLES {
         let by_precedence = [
@@ -435,6 +447,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         let endpoint = found.find_map(|(name, url)| Some((name, url?)));
         configured.extend(endpoint.map(|endpoint| (api, endpoint)));
     }
+
     let mut is_true = |variable| places.read(variable, boolean) == Some(true);
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
@@ -509,22 +522,23 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
 ///
 /// # Errors
-/// If the text isn't such a URL. If what follows its last `@` is a valid host, the mistake is in
-/// the user name or the password, so the error says how to escape special characters.
+/// If the text isn't such a URL. If its scheme is right or missing, and a valid host follows its
+/// last `@`, the mistake is in the user name or the password, so the error says how to escape
+/// special characters.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
-    let scheme = if text.contains("://") { "" } else { "http://" };
-    let is_http = !scheme.is_empty() || text.starts_with("http");
+    let missing_scheme = if text.contains("://") { "" } else { "http://" };
+    let is_http = !missing_scheme.is_empty() || text.starts_with("http");
     let parse_host = |(_, host)| HttpUrl::parse(&format!("http://{host}"));
     let has_valid_host = text.rsplit_once('@').and_then(parse_host).is_some();
-    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match is_http && has_valid_host {
+    HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(match is_http && has_valid_host {
         true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })
 }
 
-/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
-/// the home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in
-/// botocore. If the user isn't listed there either, a file only has a path if a variable names it.
+/// Returns the paths of AWS's configuration files. `~/` at the beginning of a path stands for the
+/// home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in botocore.
+/// If the user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

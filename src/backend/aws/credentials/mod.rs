@@ -119,8 +119,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
-                let event = || format!("the AWS credentials come from {origin}");
-                context.budget.progress().trace(event);
+                let progress = context.budget.progress();
+                progress.trace(|| format!("the AWS credentials come from {origin}"));
                 return Ok(credentials);
             }
             Err(failure) => failure,
@@ -139,12 +139,15 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
         };
 
-        // Unless the next provider may be asked, the error ends the search and is returned. But the
-        // last provider, the instance metadata service, can be late or broken on any machine. So
-        // its error is returned only if waiting wouldn't help. Otherwise, it becomes one of the
-        // reasons why there are no credentials.
+        // The last provider, the instance metadata service, can be late or broken on any machine.
+        // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
+        // the reasons why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
-        if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
+        let ends_search = match is_last {
+            true => error.again == Again::Never,
+            false => error.again != Again::NextProvider,
+        };
+        if ends_search {
             return Err(error);
         }
         reasons.push((origin, *error.problem));
@@ -168,21 +171,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         (status, last_reason) = (problem.status, problem.text);
     }
     // From here on, each help is more specific than the earlier ones, and replaces them.
-    let is_set = |name| settings.variables.non_empty(name).is_some();
-    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    for (variable, needed) in [
-        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"][..]),
-        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
-        // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
-        // CLI's files.
-        ("AWS_ACCESS_KEY", both_keys),
-        ("aws_access_key_id", both_keys),
-    ] {
-        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
-            let needed = needed.join(" and ");
-            help = Some(format!("set {needed}, because only {variable} is set"));
-        }
-    }
+    help = incomplete_variables_help(settings).or(help);
 
     let mut text = "no AWS credentials were found".to_owned();
     for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
@@ -193,6 +182,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
+
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");
@@ -220,6 +210,27 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error.problem.status = status;
     error.problem.notes = vec![note];
     error
+}
+
+/// Returns the help for a variable that doesn't give credentials on its own, if none of the
+/// variables that it needs is set.
+fn incomplete_variables_help(settings: &Settings) -> Option<String> {
+    let is_set = |name| settings.variables.non_empty(name).is_some();
+    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
+    for (variable, needed) in [
+        // aws_access_key_id is a setting in the AWS CLI's files, and AWS_ACCESS_KEY a variable of
+        // other tools.
+        ("aws_access_key_id", both_keys),
+        ("AWS_ACCESS_KEY", both_keys),
+        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
+        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"]),
+    ] {
+        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
+            let needed = needed.join(" and ");
+            return Some(format!("set {needed}, because only {variable} is set"));
+        }
+    }
+    None
 }
 
 /// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
