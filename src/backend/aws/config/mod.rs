@@ -221,12 +221,12 @@ impl Settings {
     /// When the code of one of these regions doesn't have the form of AWS's region codes. The error
     /// is about the first such region.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let has_aws_endpoint = |store| self.endpoints.url(Api::Store(store)).is_none();
-        let mut aws_locators = Vec::from_iter(locators);
-        aws_locators.retain(|locator| has_aws_endpoint(locator.store));
+        let is_from_aws =
+            |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
+        let mut aws_locators = locators.iter().filter(is_from_aws).peekable();
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
-        let may_be_simulation = aws_locators.is_empty();
+        let may_be_simulation = aws_locators.peek().is_none();
 
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A locator's region comes from an ARN, which has already been checked, or from an alias.
@@ -234,10 +234,7 @@ impl Settings {
         let default = self.region.iter().map(|(region, source)| (region, *source));
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let in_locators = aws_locators
-            .into_iter()
-            .filter_map(|locator| locator.region.as_ref());
-        let named = in_locators.map(|region| (region, alias));
+        let named = aws_locators.filter_map(|locator| Some((locator.region.as_ref()?, alias)));
 
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(named) {
             let is_checked = !may_be_simulation || region.is_availability_zone();

@@ -365,9 +365,8 @@ impl Profiles {
             if let Some(intended) = intended_name(header)
                 && (intended == name || all_have_the_word)
             {
-                return Some(format!(
-                    "in the credentials file, name the section [{intended}]"
-                ));
+                let advice = format!("in the credentials file, name the section [{intended}]");
+                return Some(advice);
             }
         }
 
@@ -431,10 +430,10 @@ impl Profiles {
 
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed_line) {
-                let what =
+                let why =
                     format!("[profile default] (line {prefixed}) replaces [default] (line {line})");
                 let remedy = "The AWS CLI uses whichever comes later, so keep only one of them";
-                progress.warn(format!("{file}: {what}. {remedy}"));
+                progress.warn(format!("{file}: {why}. {remedy}"));
                 continue;
             }
             match parse_header(name) {
@@ -455,9 +454,8 @@ impl Profiles {
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
-        one_line(&format!(
-            "the AWS configuration file {file} can't be read: {why}"
-        ))
+        let text = format!("the AWS configuration file {file} can't be read: {why}");
+        one_line(&text)
     };
 
     let error = match std::fs::read_to_string(path) {

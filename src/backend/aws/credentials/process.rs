@@ -55,7 +55,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`].
+/// When the program fails, or doesn't print valid credentials ([`printed_credentials`]).
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -67,8 +67,8 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`]. An error without a remedy gets the advice to log
-/// in again.
+/// When the AWS CLI fails, or doesn't print valid credentials ([`printed_credentials`]). An error
+/// without a remedy gets the advice to log in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -131,7 +131,8 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire.
+/// program wrote it, or an empty text if they don't expire. Returns `None` for any other output,
+/// such as one with a different version or an invalid time.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;

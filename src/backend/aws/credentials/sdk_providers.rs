@@ -117,9 +117,8 @@ pub async fn sso_credentials(
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
             return expired_sso_session(profile).explaining(error);
         }
-        let help = format!(
-            "check sso_role_name and sso_account_id in the profile {profile:?}, or ask for access"
-        );
+        let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
+        let help = format!("{check}, or ask for access");
         or_help(failed(error), Some(&help))
     })?;
 
@@ -231,7 +230,8 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection
 /// means that this machine is not an instance. Except on Fargate and in Lambda, silence or a
-/// missing route can also mean that the network is not up yet.
+/// missing route can also mean that the network is not up yet. Status 404 means that the instance
+/// doesn't have a role, and any other error that the service fails.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
@@ -276,7 +276,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 }
 
 /// True if this is a response to the request for a token, and the SDK's error would hide its
-/// status.
+/// status: 403, or 500 and above.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
@@ -409,6 +409,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
+/// Returns the failure that the SDK would hide: an error response, or the error of our connector.
 fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     match response {
         Ok(response) if response.status().is_success() => None,

@@ -92,6 +92,7 @@ pub async fn assume_once(
         .set_token_code(code.cloned());
     let operation = AssumeRole::new();
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
+
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
@@ -103,6 +104,7 @@ pub async fn assume_once(
         error
     };
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
+
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
@@ -265,6 +267,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
+
     let unreadable = || "no readable issuer, subject or audience".to_owned();
     let claims = readable_claims(token).unwrap_or_else(unreadable);
     let help = format!(
@@ -274,7 +277,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret.
+/// They aren't secret. Returns `None` if the token doesn't have all three, or isn't a JWT.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -387,12 +390,10 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             Ok(Some(_)) => {}
             Ok(None) => return Err(misconfigured(format!("no MFA code for {serial} was typed"))),
             Err(_) => {
-                let why = format!(
-                    "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
-                );
-                let help = format!(
-                    "enter the code in a terminal first: aws sts get-caller-identity --profile {profile:?}"
-                );
+                let need = format!("a code from the MFA device {serial} is needed");
+                let why = format!("{need}, but it can't be entered without a terminal");
+                let command = format!("aws sts get-caller-identity --profile {profile:?}");
+                let help = format!("enter the code in a terminal first: {command}");
                 return Err(misconfigured(why).help(help));
             }
         }
