@@ -152,7 +152,6 @@ impl Agent {
     /// time. If there is no token, no request is sent, and each answer is the error of
     /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        // Locators that differ only in a default share a request.
         let mut grouped = LocatorsBy::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
@@ -181,7 +180,6 @@ impl Agent {
     }
 
     /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent.
-    /// Returns `None` if the agent may be able to read it.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
@@ -229,8 +227,8 @@ impl Agent {
     /// Reads one secret in one attempt.
     ///
     /// # Errors
-    /// When the request is invalid, when there is no complete response, or when the response
-    /// doesn't have the requested secret ([`read_response`]).
+    /// When the request is invalid, when there is no complete response, or when it doesn't have the
+    /// requested secret ([`read_response`]).
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;
@@ -265,7 +263,7 @@ impl Agent {
 
 /// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
 /// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent. Returns any other failure unchanged.
+/// agent.
 fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -303,8 +301,8 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
     Ok(Document { region, ..document })
 }
 
-/// Returns the failure for an error response. `role` is the role in the request. Messages quote
-/// only the code and the message from the body.
+/// Returns the failure for an error response. Messages quote only the code and the message in the
+/// body.
 fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();

@@ -177,9 +177,8 @@ fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArgumen
     // Someone who uses `--for-role` has already read this.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
-            notes.push(format!(
-                "the role {assumed} needs a policy of its own, which --for-role {assumed} prints"
-            ));
+            let why = format!("needs a policy of its own, which --for-role {assumed} prints");
+            notes.push(format!("the role {assumed} {why}"));
         }
     }
     if options.kms_keys.is_empty() && !options.metadata && !locators.is_empty() {

@@ -10,8 +10,7 @@
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
 //! regions, one after the other. A denial or an absence is final, so no other region is asked after
-//! it. If no region returns the value, the message is about the secret's own region, because what a
-//! fallback region says is only about the replica there.
+//! it.
 
 mod config;
 mod credentials;
@@ -183,11 +182,12 @@ impl Aws {
     /// Returns an answer for each locator in `wanted` that a description can answer: a document
     /// without a value, or the failure. Also returns the descriptions of the secrets. A version id
     /// that isn't in a description, and a parameter that DescribeParameters can't find, don't get
-    /// an answer. No request reads a value, and no fallback region is asked.
+    /// an answer. No request reads a value, and no fallback region is asked. Also asks STS who the
+    /// caller is.
     ///
     /// Without a session, first reads AWS's configuration files, and may ask the user for an MFA
     /// code. If AWS refuses credentials that the AWS CLI has stored, everything is requested again
-    /// without them. Also asks STS who the caller is.
+    /// without them.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
@@ -199,8 +199,8 @@ impl Aws {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
-        let distinct = requests.keys().cloned().collect();
-        let (answered, described) = describe_requests(session, distinct).await;
+        let distinct = Vec::from_iter(requests.keys().cloned());
+        let (answered, described) = describe_requests(session, &distinct).await;
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
@@ -214,8 +214,7 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid, or when an unattended launch
-    /// would need an MFA code.
+    /// When opening it fails ([`Session::open`]).
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -242,24 +241,22 @@ fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// Describes the secrets and parameters of requests, and asks STS who the caller is. Returns the
-/// answers and descriptions of [`Aws::metadata`].
+/// Returns the answers and descriptions for [`Aws::metadata`], and asks STS who the caller is.
 async fn describe_requests(
     session: &mut Session,
-    requests: Vec<Request>,
+    requests: &[Request],
 ) -> (RequestAnswers, Vec<DescribedSecret>) {
     // If this fails, each request fails with the same error.
-    let _ = session.prepare_credentials(&requests).await;
+    let _ = session.prepare_credentials(requests).await;
     let session = &*session;
-    let first_region = requests.first().map(|request| request.region.clone());
     let tracing = async {
-        if let Some(region) = first_region {
-            session.trace_identities(&region).await;
+        if let Some(first) = requests.first() {
+            session.trace_identities(&first.region).await;
         }
     };
 
-    let is_for_secret = |request: &Request| request.locator.store == Store::SecretsManager;
-    let (secrets, parameters): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_for_secret);
+    let (secrets, parameters): (Vec<_>, Vec<_>) = (requests.iter().cloned())
+        .partition(|request| request.locator.store == Store::SecretsManager);
     let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
     let describing_parameters = parameter_store::describe_parameters(session, parameters);
     let (described, parameter_answers, ()) =
@@ -385,7 +382,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     for ((store, region), count) in counts {
         let needed = match store {
             Store::SecretsManager => count,
-            // A request for parameters has a whole batch of them.
+            // Parameters are read in batches.
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
         let (clients, api) = (&session.clients, Api::Store(store));
@@ -437,8 +434,8 @@ async fn read_with_failover(
     requests: Vec<Request>,
     begun: Instant,
 ) -> RequestAnswers {
-    let Some(first) = requests.first() else {
-        return RequestAnswers::new();
+    let [first, ..] = &*requests else {
+        return vec![];
     };
     let regions = session.settings.regions(&first.region);
 
@@ -476,15 +473,12 @@ async fn read_with_failover(
                 }
             }
         }
-        if unanswered.is_empty() {
-            break;
-        }
     }
     answers
 }
 
-/// Reads a batch in one region. Returns one result for each request, in the same order. If the
-/// service doesn't have an endpoint in the region, each result is the error that says so.
+/// Reads the unanswered requests of a batch in one region. Returns one result for each, in the same
+/// order. If the service doesn't have an endpoint in the region, each result is that error.
 async fn read_in_region(
     session: &Session,
     caller: &CallerIdentity,
@@ -492,9 +486,8 @@ async fn read_in_region(
     requests: &[Request],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
-    let Some(first) = requests.first() else {
-        return Vec::new();
-    };
+    // Earlier regions may have answered all requests.
+    let [first, ..] = requests else { return vec![] };
     let store = first.locator.store;
     let client = match session.client(caller, Api::Store(store), region).await {
         Ok(client) => client,
@@ -512,7 +505,7 @@ async fn read_in_region(
 
 /// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
 /// authorized …`. This may send a request to STS. If AWS refused the credentials, the error says
-/// which ones and where they come from. Returns any other error unchanged.
+/// which ones and where they come from.
 async fn explained(
     session: &Session,
     request: &Request,
@@ -533,7 +526,7 @@ async fn explained(
 
 /// Returns the failure of a request from its errors, at least one, in the order in which the
 /// regions were tried. The main error is that of the first region, which is the secret's own. A
-/// denial or an absence in a fallback region doesn't prove anything about the secret.
+/// denial or an absence in a fallback region is only about the replica there.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

@@ -138,10 +138,11 @@ impl Settings {
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        let mut remedies = ROLE_REMEDIES
-            .lines()
-            .filter_map(|row| row.split_once(" => "));
+
+        let rows = ROLE_REMEDIES.lines();
+        let mut remedies = rows.filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
+
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -291,9 +292,7 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// When a file or a setting is invalid ([`apply_settings`]), when the settings don't make a role
-/// chain ([`role_chain()`]), or when a named profile doesn't exist. Only the first error is
-/// returned.
+/// When a file, a setting or the role chain is invalid, or when a named profile doesn't exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -333,9 +332,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 /// Returns the advice to correct a misspelling ([`Profiles::spelling_advice`]) or, if nothing
-/// chooses a profile, to choose one of the profiles other than "default". If the region is missing,
-/// only profiles with a region are named. Returns `None` if there isn't anything to correct or to
-/// choose.
+/// chooses a profile, to choose one. If the region is missing, only profiles with a region are
+/// named.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
     let spelling = profiles.spelling_advice(name);

@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Returns the value of a result. If it is an error instead, adds the error and returns `None`.
+    /// Returns the value of a result, or adds its error.
     fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
@@ -82,8 +82,7 @@ impl<'a> Places<'a> {
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Returns the value of a setting in the profile, or `None` if it is unset, empty or invalid,
-    /// or if there is no profile. An invalid value adds an error.
+    /// Returns the value of a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
         self.value_or_add(parsed)?
@@ -265,7 +264,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting, or `None` if the setting is unset.
+    /// Returns the parsed value of a setting, or `None` if it is unset.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -311,8 +310,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns if a path leads to a directory, and if a `[default]` section is
-    /// ignored because the file also has a `[profile default]`.
+    /// Reads the files, and may warn about them.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -402,9 +400,9 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only the header of such a section is kept. If two
-    /// sections have the same name, the settings of the later one win. Adds nothing if the file
-    /// doesn't exist. Warns about a directory, and about a `[default]` section that is ignored.
+    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Adds
+    /// nothing if the file doesn't exist. Warns if the path leads to a directory, and if a
+    /// `[default]` section is ignored because the file also has a `[profile default]`.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.

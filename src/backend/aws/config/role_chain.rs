@@ -204,8 +204,8 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
-    // An `sso_session` without one of these two settings doesn't give credentials. It is for
-    // services that accept the user's token.
+    // Without one of these two settings, `sso_session` is for services that accept the user's
+    // token.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);

@@ -143,11 +143,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
         // the reasons why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
-        let ends_search = match is_last {
-            true => error.again == Again::Never,
-            false => error.again != Again::NextProvider,
-        };
-        if ends_search {
+        let may_be_late = is_last && error.again != Again::Never;
+        if error.again != Again::NextProvider && !may_be_late {
             return Err(error);
         }
         reasons.push((origin, *error.problem));
@@ -156,8 +153,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials. The last provider, the instance metadata,
-/// may answer later, so the status of its problem can be temporary.
+/// each provider, and why it doesn't have credentials.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut status, mut last_reason) = (Status::Denied, String::new());
@@ -186,7 +182,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");
-    // The status is temporary if the metadata service hasn't answered. If the instance's hop limit
+    // The status is temporary if the metadata service, the last provider, hasn't answered. If the instance's hop limit
     // is 1, the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
@@ -212,8 +208,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error
 }
 
-/// Returns the help for a variable that doesn't give credentials on its own, if none of the
-/// variables that it needs is set.
+/// Returns the help for a variable that needs others, if none of these is set.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];

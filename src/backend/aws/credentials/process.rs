@@ -81,8 +81,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`], so that the next program doesn't print the same message again. A
-/// program that can't be started doesn't set it, because it hasn't printed a message.
+/// A failure sets [`HAS_FAILED`]. A program that can't be started doesn't, because it hasn't printed
+/// a message.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -131,8 +131,7 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire. Returns `None` for any other output,
-/// such as one with a different version or an invalid time.
+/// program wrote it, or an empty text if they don't expire. Returns `None` for other output.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;

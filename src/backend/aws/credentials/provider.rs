@@ -90,7 +90,7 @@ EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSe
 account token => start the pod again to get a new token
 CredentialsV2Request => start the task again";
 
-/// Returns the remedy for AWS's reason for refusing credentials, if the reason is a known one.
+/// Returns the remedy for AWS's reason for refusing credentials.
 pub fn known_remedy(reason: &str) -> Option<String> {
     let is_usable = |_: &str| true;
     hint_of_rows(REMEDIES, reason, is_usable)
@@ -105,21 +105,21 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 /// caller's own credentials, a certificate, a CA bundle or a proxy is returned unchanged, because
 /// other requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
+    use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
     match cause {
-        Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
+        Denied(_) | Refused(Refusal::Request | Refusal::NotSent) => {}
         // The error's text is left out, because it is about a secret or a launch without a region.
-        Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
+        Absent(_) | NoRegion => return unusable(headline),
         // `with_outage_headline` changes only an outage.
-        Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
-            return error.with_outage_headline(headline);
-        }
+        Outage(_) | NoCredentials(_) | Refused(_) => return error.with_outage_headline(headline),
     }
+
     let mut refused = FetchError::credentials_refused("role-denied", headline).explaining(error);
-    if let Cause::Denied(_) = cause {
+    if let Denied(_) = cause {
         refused.problem.help = known_remedy(refused.reason());
     }
-    if let Cause::Denied(Denial::Credentials(_)) = cause {
+    if let Denied(Denial::Credentials(_)) = cause {
         refused.again = Again::Later;
     }
     refused
@@ -186,8 +186,7 @@ impl fmt::Display for CredentialsOrigin {
 
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Returns the sentence about an access key id and a secret access key that look swapped, or `None`
-/// if they don't.
+/// Returns the sentence about an access key id and a secret access key that look swapped.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.

@@ -230,8 +230,7 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection
 /// means that this machine is not an instance. Except on Fargate and in Lambda, silence or a
-/// missing route can also mean that the network is not up yet. Status 404 means that the instance
-/// doesn't have a role, and any other error that the service fails.
+/// missing route can also mean that the network is not up yet.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
     match error {
@@ -263,9 +262,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         // used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
-        let builder = imds::Client::builder().endpoint(url);
+        let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
         builder
-            .unwrap_or_default()
             .configure(&link_local_config(clients, hides_token_status))
             .max_attempts(settings.attempts)
             .connect_timeout(settings.timeout)
@@ -276,7 +274,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 }
 
 /// True if this is a response to the request for a token, and the SDK's error would hide its
-/// status: 403, or 500 and above.
+/// status.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
@@ -346,7 +344,7 @@ fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Regi
     }
 }
 
-/// True if there is no route to the service, which can mean that the network isn't up yet.
+/// True if there is no route to the service.
 fn is_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
@@ -380,8 +378,8 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
         .with_timeout_config(sdk_timeouts())
 }
 
-/// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
-/// refresh of a token, so the first failed request is noted in `noted_failure`.
+/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request is noted
+/// in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
     let http = clients.http.for_sdk(move |_, response| {
@@ -409,7 +407,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
 /// The failure of a request that the SDK made. The SDK's result hides it.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure that the SDK would hide: an error response, or the error of our connector.
+/// Returns the failure if this is an error response, or an error of our connector.
 fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     match response {
         Ok(response) if response.status().is_success() => None,

@@ -58,10 +58,8 @@ pub struct CallerIdentity {
 /// The name of a role's session, unless the user has set one.
 const SESSION_NAME: &str = "secrets-exec";
 
-/// The remedy for a caller who may not assume a role.
 const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
-/// The remedy for a role that STS doesn't accept.
 const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
 /// The time limit for GetCallerIdentity. The request must not delay the message about a denial for
@@ -143,9 +141,7 @@ pub async fn assume_with_retries(
 /// # Errors
 /// When the response doesn't have valid credentials.
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
-    let Some(found) = found else {
-        return Err(FetchError::malformed("a response without credentials"));
-    };
+    let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret) = (found.access_key_id, found.secret_access_key);
     let token = Some(found.session_token);
@@ -277,7 +273,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret. Returns `None` if the token doesn't have all three, or isn't a JWT.
+/// They aren't secret. Returns `None` if the token doesn't have all three.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
