@@ -37,7 +37,6 @@ use crate::time::{Deadline, RetryBudget};
 /// The file in which the agent's installation stores the token.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
-/// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
@@ -113,8 +112,7 @@ impl Agent {
     /// ([`Self::read_profile`]).
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
-        let configured = settings.max_attempts;
-        let max_attempts = if has_fallback { Some(1) } else { configured };
+        let max_attempts = has_fallback.then_some(1).or(settings.max_attempts);
         // The parts of a response don't need a limit, because the budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {

@@ -65,7 +65,7 @@ struct PolicyOwner<'a> {
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
+    /// Returns the role of `--for-role` or, without this option, the caller.
     ///
     /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
     /// launch. The last one is the role of the caller.

@@ -257,10 +257,9 @@ async fn describe_requests(
 
     let (secrets, parameters): (Vec<_>, Vec<_>) = (requests.iter().cloned())
         .partition(|request| request.locator.store == Store::SecretsManager);
-    let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
-    let describing_parameters = parameter_store::describe_parameters(session, parameters);
-    let (described, parameter_answers, ()) =
-        join3(describing_secrets, describing_parameters, tracing).await;
+    let describing = secrets_manager::describe_all(session, secrets.clone());
+    let checking = parameter_store::describe_parameters(session, parameters);
+    let (described, parameter_answers, ()) = join3(describing, checking, tracing).await;
 
     let mut answers = secrets_manager::answers_from_descriptions(secrets, &described);
     answers.extend(parameter_answers);
@@ -431,21 +430,19 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,
-    requests: Vec<Request>,
+    batch: Vec<Request>,
     begun: Instant,
 ) -> RequestAnswers {
-    let [first, ..] = &*requests else {
-        return vec![];
-    };
+    let [first, ..] = &*batch else { return vec![] };
     let regions = session.settings.regions(&first.region);
 
     // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
-    let _awaited = Vec::from_iter(requests.iter().map(awaits));
+    let _awaited = Vec::from_iter(batch.iter().map(awaits));
 
-    let mut answers = RequestAnswers::with_capacity(requests.len());
-    let mut unanswered = requests;
+    let mut answers = RequestAnswers::with_capacity(batch.len());
+    let mut unanswered = batch;
     // For each request in `unanswered`, the regions that were tried so far, with their outages.
     let mut outages = vec![Vec::new(); unanswered.len()];
     for (index, region) in regions.iter().enumerate() {

@@ -346,8 +346,7 @@ fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
     let others = Vec::from_iter(profiles.names().filter(is_choice));
     let names = others.join(", ");
-    let advice = format!("set AWS_PROFILE to one of your profiles ({names})");
-    (!others.is_empty()).then_some(advice)
+    (!others.is_empty()).then(|| format!("set AWS_PROFILE to one of your profiles ({names})"))
 }
 
 /// Removes a container's empty variables from the environment of this process, because the SDK's

@@ -53,14 +53,14 @@ impl<'a> Places<'a> {
     /// value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        let parsed = parse_named(name, value, parse).map_err(|mut error| {
-            // The message about quotes already says what to do.
-            if !is_in_quotes(&value.to_string_lossy()) {
-                let remedy = || format!("correct or unset {name}");
-                error.help.get_or_insert_with(remedy);
-            }
-            error
-        });
+        let mut parsed = parse_named(name, value, parse);
+        // The message about quotes already says what to do.
+        if let Err(error) = &mut parsed
+            && !is_in_quotes(&value.to_string_lossy())
+        {
+            let remedy = || format!("correct or unset {name}");
+            error.help.get_or_insert_with(remedy);
+        }
         self.value_or_add(parsed)
     }
 
@@ -109,9 +109,10 @@ impl<'a> Places<'a> {
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
-        let Some(path) = self.text(name).filter(|_| self.profile.is_none()) else {
+        if self.profile.is_some() {
             return;
-        };
+        }
+        let Some(path) = self.text(name) else { return };
         if let Err(error) = Path::new(&path).metadata() {
             let file = match is_quotable(&path) {
                 true => format!("the file {path:?}"),

@@ -194,9 +194,8 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     }
 
     if let Some(file) = text("web_identity_token_file") {
-        let Some(role) = text("role_arn") else {
-            return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
-        };
+        let no_role = || profile.inconsistent("has a web_identity_token_file, but no role_arn");
+        let role = text("role_arn").ok_or_else(no_role)?;
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,

@@ -105,6 +105,7 @@ pub fn ask_for_missing_codes(
 /// ([`Cause::NoCredentials`]). A failure because of a certificate, a CA bundle or a proxy stays
 /// [`Cause::Refused`], because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let begun = Instant::now();
     let origins = [
         CredentialsOrigin::Variables,
@@ -126,17 +127,15 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             Err(failure) => failure,
         };
         let error = match failure.cause {
-            Cause::NoCredentials(_) => failure,
+            NoCredentials(_) => failure,
             // A provider that doesn't answer doesn't give us credentials, either.
-            Cause::Outage(_) => {
+            Outage(_) => {
                 let text = failure.sentence() + &failure.problem.detail;
                 let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
                 error
             }
-            Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => {
-                return Err(failure);
-            }
+            Absent(_) | Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
         // The last provider, the instance metadata service, can be late or broken on any machine.
@@ -182,8 +181,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");
-    // The status is temporary if the metadata service, the last provider, hasn't answered. If the instance's hop limit
-    // is 1, the service's response doesn't reach a container.
+    // The status is temporary if the metadata service, the last provider, hasn't answered. If the
+    // instance's hop limit is 1, the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
@@ -304,9 +303,8 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let Some(chain) = context.chain else {
-        return Err(not_configured("the profile doesn't have credentials"));
-    };
+    let no_chain = || not_configured("the profile doesn't have credentials");
+    let chain = context.chain.ok_or_else(no_chain)?;
 
     let found = match &chain.source {
         RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {

@@ -81,8 +81,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`]. A program that can't be started doesn't, because it hasn't printed
-/// a message.
+/// A failure sets [`HAS_FAILED`]. A program that can't be started doesn't, because it hasn't
+/// printed a message.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -166,8 +166,6 @@ impl CredentialProcess {
     /// The program shares this process's standard error, unless it can't ask the user and an
     /// earlier program has failed ([`HAS_FAILED`]).
     ///
-    /// Without a foreground terminal, the program gets its own session.
-    ///
     /// # Errors
     /// When the program can't be started.
     fn start(mut command: Command) -> io::Result<Self> {
@@ -208,8 +206,7 @@ impl CredentialProcess {
     /// When the program fails, prints too much, or can't be waited for. The error is the predicate
     /// of a message.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
-        let failed =
-            |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
+        let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         // If the program is gone, another thread has killed it and is ending this process. The loop
         // below then never ends.
         let try_wait = || {
@@ -218,13 +215,13 @@ impl CredentialProcess {
             child.map_or(Ok(None), Child::try_wait)
         };
 
-        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(failed);
+        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(why);
         let mut pipe = self.0.take().map(reader).transpose()?;
         // The memory is allocated once, because a vector that grows leaves behind copies that
         // aren't wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
-            match try_wait().map_err(failed)? {
+            match try_wait().map_err(why)? {
                 Some(status) if !status.success() => return Err(format!("failed ({status})")),
                 Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
                 Some(_) | None => {}
@@ -265,8 +262,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 
 /// Prepares the child process for the program, between fork and execve. The child gets the signal
 /// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
-/// that has forked it, ends. With `has_own_session`, it gets its own session, which doesn't have a
-/// terminal.
+/// that has forked it, ends. With `has_own_session`, it gets its own session.
 ///
 /// # Errors
 /// When a system call fails, or when `parent` has already ended (ESRCH).

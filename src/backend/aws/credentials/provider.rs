@@ -92,8 +92,7 @@ CredentialsV2Request => start the task again";
 
 /// Returns the remedy for AWS's reason for refusing credentials.
 pub fn known_remedy(reason: &str) -> Option<String> {
-    let is_usable = |_: &str| true;
-    hint_of_rows(REMEDIES, reason, is_usable)
+    hint_of_rows(REMEDIES, reason, |_hint| true)
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,

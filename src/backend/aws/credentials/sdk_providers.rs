@@ -378,8 +378,8 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
         .with_timeout_config(sdk_timeouts())
 }
 
-/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request is noted
-/// in `noted_failure`.
+/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request is
+/// noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
     let http = clients.http.for_sdk(move |_, response| {
@@ -404,7 +404,7 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
     config.build()
 }
 
-/// The failure of a request that the SDK made. The SDK's result hides it.
+/// The failure of a request that the SDK's result hides.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
 /// Returns the failure if this is an error response, or an error of our connector.

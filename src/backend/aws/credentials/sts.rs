@@ -67,8 +67,8 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the codes
-/// that the user has typed, by the serial number of the MFA device.
+/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the
+/// user's codes by the serial number of the device.
 ///
 /// # Errors
 /// When AWS refuses the role or the credentials of the client. An error about the credentials says
@@ -196,9 +196,8 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let Some(file) = settings.web_identity_file.clone() else {
-        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
-    };
+    let no_file = || not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set");
+    let file = settings.web_identity_file.clone().ok_or_else(no_file)?;
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
         return Err(misconfigured(why).help(NO_ROLE_REMEDY));
@@ -367,8 +366,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks for the code of a device until six digits are typed. `profile` is the name of the profile
-/// with the role, for messages.
+/// Asks for the code of a device until six digits are typed. Messages name the `profile`.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
