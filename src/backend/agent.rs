@@ -245,6 +245,7 @@ impl Agent {
         let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&located.id.to_string());
         let role = located.role.as_ref().map(|role| role.arn.to_string());
+
         let mut url = format!("{base}/secretsmanager/get?secretId={id}");
         for (name, value) in [
             ("versionStage", located.version.stage()),

@@ -38,6 +38,7 @@ pub fn policy(
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let located = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let owner = PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?;
+
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
     let is_requested = |locator: &Locator| {
         !options.metadata || locator.store == Store::SecretsManager || can_be_described(locator)
@@ -237,12 +238,14 @@ impl Statements<'_> {
             true => ANY,
             false => named_arn.and_then(Arn::account).unwrap_or(self.account),
         };
+
         let region_or_any = region.map_or(ANY, Region::as_str);
         for (action, store, resource) in self.needed_actions(locator) {
             let service = store.service();
             let arn = Arn::new([partition, service, region_or_any, account, &resource]);
             self.add(action, arn);
         }
+
         if !self.options.metadata && !is_public(locator) {
             // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager
             // decrypts the value.
@@ -295,9 +298,9 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
-                let name = bare_name(path.name);
-                // `name` ends with a slash, so the pattern is `prod/app/*`.
-                for requested in [name.trim_end_matches('/'), &format!("{name}*")] {
+                let bare = bare_name(path.name);
+                // `bare` ends with a slash, so the pattern is `prod/app/*`.
+                for requested in [bare.trim_end_matches('/'), &format!("{bare}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
                 }
             }

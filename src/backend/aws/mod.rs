@@ -108,7 +108,7 @@ impl Aws {
     }
 
     /// If AWS has refused credentials that the AWS CLI has stored, forgets the session and returns
-    /// true. The next session doesn't use stored credentials, so it asks for an MFA code.
+    /// true. The next session doesn't use stored credentials, so it may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
@@ -241,7 +241,8 @@ fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// Returns the answers and descriptions for [`Aws::metadata`], and asks STS who the caller is.
+/// Describes what is requested, for [`Aws::metadata`], and asks STS who the caller is. Returns the
+/// answers that follow, and the descriptions of the secrets.
 async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
@@ -362,8 +363,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<R
     answers
 }
 
-/// Starts opening connections for the requests that have to wait for credentials, so that the
-/// connections are opened during the wait.
+/// Starts opening connections for the requests that have to wait for credentials, to use the wait.
 ///
 /// Does nothing if an earlier fetch has found credentials, because no request waits for them. If
 /// the credentials are in variables, skips the requests without a role, which can be sent
@@ -378,6 +378,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             *counts.entry((locator.store, region)).or_default() += 1;
         }
     }
+
     for ((store, region), count) in counts {
         let needed = match store {
             Store::SecretsManager => count,
@@ -412,6 +413,7 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
             }
         }
     }
+
     for ((_, role), requests) in parameters {
         let role_batches = batches.entry(role).or_default();
         role_batches.extend(parameter_store::batches(requests));

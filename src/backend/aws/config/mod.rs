@@ -417,6 +417,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
         let source = RegionSource::new(name, Status::Usage);
         region = region.or(in_variable.map(|region| (region, source)));
     }
+
     let in_profile = places.setting("region", parse_region);
     let source = RegionSource::new("the AWS profile", Status::Configuration);
     region.or(in_profile.map(|region| (region, source)))
@@ -464,6 +465,7 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
     let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
     let in_option = options.ca_bundle.clone();
+
     TrustSettings {
         bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
         environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
@@ -480,6 +482,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
+
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         // The defaults of the AWS CLI: one second and one attempt.
@@ -494,7 +497,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 /// case has precedence, even if it is empty, and ALL_PROXY is not read.
 ///
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
-/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, only `http_proxy` is read.
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, HTTP_PROXY is not read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
     let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
@@ -536,6 +539,7 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
+
     let file = |variable, name| {
         let Some(path) = inherited.non_empty(variable).map(Path::new) else {
             return Some(home.as_ref()?.join(".aws").join(name));
@@ -545,6 +549,7 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
             (_, _) => Some(path.to_owned()),
         }
     };
+
     ConfigFiles {
         config: file("AWS_CONFIG_FILE", "config"),
         credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),

@@ -96,12 +96,14 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let service_text = profile.profiles.sections.get(&key)?.get(&service);
+
         // The lines below `ssm =` are settings only if there isn't a value after it.
         let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
         let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
+
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
         self.value_or_add(parsed)
     }
@@ -311,7 +313,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files, and may warn about them.
+    /// Reads the files. Warns about a directory, and about a `[default]` section that is ignored.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -382,6 +384,7 @@ impl Profiles {
         let text = format!("there is no {noun} (from {setting})");
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
+
         let help = if let Some(advice) = self.spelling_advice(name) {
             advice
         } else if is_bare {
@@ -403,7 +406,7 @@ impl Profiles {
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
     /// `None` for a section of an unknown kind. Only the header of such a section is kept. Adds
     /// nothing if the file doesn't exist. Warns if the path leads to a directory, and if a
-    /// `[default]` section is ignored because the file also has a `[profile default]`.
+    /// `[default]` section is ignored.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -461,6 +464,7 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
         Ok(text) => return Ok(Some(text)),
         Err(error) => error,
     };
+
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
         ErrorKind::PermissionDenied if path.metadata().is_err() => Ok(None),

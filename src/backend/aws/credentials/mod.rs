@@ -165,6 +165,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         help = help.or(problem.help);
         (status, last_reason) = (problem.status, problem.text);
     }
+
     // From here on, each help is more specific than the earlier ones, and replaces them.
     help = incomplete_variables_help(settings).or(help);
 
@@ -318,6 +319,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
         RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
+
     let source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;

@@ -81,8 +81,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`]. A program that can't be started doesn't, because it hasn't
-/// printed a message.
+/// A failure sets [`HAS_FAILED`], so that later programs may not repeat its message. A program that
+/// can't be started doesn't set it, because it hasn't printed a message.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -103,18 +103,19 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let error = failed("didn't print credentials in AWS's JSON format".to_owned());
         return Err(error.help(EXAMPLE));
     };
+
     let expiry = credentials.expiry();
     if expiry.is_some_and(|end| end <= SystemTime::now()) {
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
+
     // The program may have left a process behind on purpose, such as an agent. So from here on,
     // dropping `program` must not kill anything.
     waiting::locked_program().take();
     Ok(credentials)
 }
 
-/// The remedy for output that isn't a [`ProcessOutput`].
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 

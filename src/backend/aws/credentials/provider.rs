@@ -291,11 +291,13 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
     if let Some(text) = swapped_keys(credentials) {
         return (text, SWAPPED_REMEDY);
     }
+
     let origin = CredentialsOrigin::from_credentials(credentials);
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");
     let is_token_missing = id.starts_with("ASIA") && credentials.session_token().is_none();
+
     match fault {
         CredentialsFault::Expired => (
             format!("the temporary AWS credentials from {origin} ({key}) have expired"),

@@ -66,6 +66,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
+
     // The SDK's error never has the status, so each failed response becomes an error of our own.
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
@@ -84,7 +85,6 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 /// The remedy for a container's variables that are invalid, or that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
-/// The remedy if the SDK refuses the URL of a container's credentials.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
@@ -378,8 +378,8 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
         .with_timeout_config(sdk_timeouts())
 }
 
-/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request is
-/// noted in `noted_failure`.
+/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request, which
+/// the provider would hide, is noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
     let http = clients.http.for_sdk(move |_, response| {

@@ -131,6 +131,7 @@ pub async fn assume_with_retries(
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
+
     let no_mfa_codes = BTreeMap::new();
     let assumed = budget.retry(async || assume_once(client, &request, &no_mfa_codes).await);
     assumed.await.map_err(|error| role_error(error, role))
@@ -227,6 +228,7 @@ pub async fn web_identity_credentials(
         return Err(unusable(text).help("check what writes this file"));
     }
     conceal([token.trim()]);
+
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {
         let (clients, region) = (context.clients, context.region);
@@ -241,6 +243,7 @@ pub async fn web_identity_credentials(
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };
+
     let exchanged = exchanging.await;
     exchanged.map_err(|error| not_exchanged(identity, &token, error))
 }
@@ -316,6 +319,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let opened = File::options().read(true).custom_flags(flags).open(&path);
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
     let metadata = file.metadata().ok()?;
+
     let shown = one_line(&path.display().to_string());
     if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
         let note = format!("{shown} isn't used, because it or its directory {why}");
@@ -349,6 +353,7 @@ fn stored_session_name(role: &ProfileRole) -> String {
         "RoleSessionName": role.session_name,
         "SerialNumber": role.mfa_serial,
     });
+
     let all = arguments.as_object().into_iter().flatten();
     let given = all.filter(|(_, value)| !value.is_null());
     let members = Vec::from_iter(given.map(|(name, value)| format!("\"{name}\": {value}")));
@@ -375,6 +380,7 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     // Errors are escaped later, but the question isn't.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
+
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
