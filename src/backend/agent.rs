@@ -208,8 +208,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets only one
-    /// attempt ([`Self::new`]) and half of the time, so that the other half is left for AWS.
+    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets one
+    /// attempt and half of the time, so that the other half is left for AWS.
     ///
     /// # Errors
     /// If no attempt succeeds ([`RetryBudget::retry`]).
@@ -225,8 +225,8 @@ impl Agent {
     /// Reads one secret in one attempt.
     ///
     /// # Errors
-    /// When the request is invalid, when there is no complete response, or when it doesn't have the
-    /// requested secret ([`read_response`]).
+    /// When the request is invalid, when there is no complete response, or when the response has a
+    /// different secret or an error ([`read_response`]).
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;

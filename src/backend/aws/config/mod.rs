@@ -134,7 +134,7 @@ impl Settings {
         // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
-        // The order of botocore.
+        // In botocore's order.
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
