@@ -179,11 +179,11 @@ impl Aws {
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns an answer for each locator in `wanted` that a description can answer: a document
-    /// without a value, or the failure. Also returns the descriptions of the secrets. A version id
-    /// that isn't in a description, and a parameter that DescribeParameters can't find, don't get
-    /// an answer. No request reads a value, and no fallback region is asked. Also asks STS who the
-    /// caller is.
+    /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
+    /// description can answer: a document without a value, or the failure. Leaves out a version id
+    /// that no description has, and a parameter that can't be described: one of AWS's own, or one
+    /// with an ARN. No request reads a value, and no fallback region is asked. Also asks STS who
+    /// the caller is.
     ///
     /// Without a session, first reads AWS's configuration files, and may ask the user for an MFA
     /// code. If AWS refuses credentials that the AWS CLI has stored, everything is requested again
@@ -242,7 +242,7 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 }
 
 /// Describes what is requested, for [`Aws::metadata`], and asks STS who the caller is. Returns the
-/// answers that follow, and the descriptions of the secrets.
+/// answers that follow, and the descriptions.
 async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
