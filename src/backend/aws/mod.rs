@@ -181,9 +181,9 @@ impl Aws {
 
     /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
     /// description can answer: a document without a value, or the failure. Leaves out a version id
-    /// that no description has, and a parameter that can't be described: one of AWS's own, or one
-    /// with an ARN. No request reads a value, and no fallback region is asked. Also asks STS who
-    /// the caller is.
+    /// that no description has, and a parameter that can't be described: AWS's own, or one with an
+    /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
+    /// is.
     ///
     /// Without a session, first reads AWS's configuration files, and may ask the user for an MFA
     /// code. If AWS refuses credentials that the AWS CLI has stored, everything is requested again
