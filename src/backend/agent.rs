@@ -27,7 +27,7 @@ use crate::model::answer::{
     Refusal,
 };
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::{Locator, Role, Store};
 use crate::model::shown::{conceal, one_line};
 use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
@@ -37,7 +37,6 @@ use crate::time::{Deadline, RetryBudget};
 /// The file in which the agent's installation stores the token.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
-/// The remedy for a token that is missing or that the agent does not accept.
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
@@ -56,6 +55,7 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
             (source, read_token(AGENT_TOKEN_FILE))
         }
     };
+
     found.and_then(token_header).map_err(|why| {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
@@ -112,8 +112,7 @@ impl Agent {
     /// ([`Self::read_profile`]).
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
-        let configured = settings.max_attempts;
-        let max_attempts = if has_fallback { Some(1) } else { configured };
+        let max_attempts = has_fallback.then_some(1).or(settings.max_attempts);
         // The parts of a response don't need a limit, because the budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
@@ -209,8 +208,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets half of
-    /// the time, so that the other half is left for AWS.
+    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets one
+    /// attempt and half of the time, so that the other half is left for AWS.
     ///
     /// # Errors
     /// If no attempt succeeds ([`RetryBudget::retry`]).
@@ -226,8 +225,8 @@ impl Agent {
     /// Reads one secret in one attempt.
     ///
     /// # Errors
-    /// When the request is invalid, when there is no complete response, and in the same cases as
-    /// [`read_response`].
+    /// When the request is invalid, when there is no complete response, or when the response has a
+    /// different secret or an error ([`read_response`]).
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;
@@ -246,6 +245,7 @@ impl Agent {
         let base = self.url.as_str().trim_end_matches('/');
         let id = escaped(&located.id.to_string());
         let role = located.role.as_ref().map(|role| role.arn.to_string());
+
         let mut url = format!("{base}/secretsmanager/get?secretId={id}");
         for (name, value) in [
             ("versionStage", located.version.stage()),
@@ -280,31 +280,35 @@ fn unsupported_error(why: &str) -> FetchError {
 }
 
 /// Parses a response. The document gets the requested region if the response doesn't have one.
-/// Messages quote only the code and the message of an error.
 ///
 /// # Errors
 /// If AWS or the agent answers with an error, if the secret doesn't have a value, or if the
 /// document is malformed or about a different secret, version or region.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
-    if status == 200 {
-        let document = read_secret(body, &located.id, &located.version)?;
-        let region = document.region.or_else(|| located.region.clone());
-        // A request to the agent can't name a region, so the agent may have found a secret with the
-        // same name elsewhere.
-        if located.region.is_some() && region != located.region {
-            let why = "reads only from its own region, which isn't the region of this launch";
-            return Err(unsupported_error(why));
-        }
-        return Ok(Document { region, ..document });
+    if status != 200 {
+        return Err(failure_in_response(status, body, located.role.as_ref()));
     }
 
+    let document = read_secret(body, &located.id, &located.version)?;
+    let region = document.region.or_else(|| located.region.clone());
+    // A request to the agent can't name a region, so the agent may have found a secret with the
+    // same name elsewhere.
+    if located.region.is_some() && region != located.region {
+        let why = "reads only from its own region, which isn't the region of this launch";
+        return Err(unsupported_error(why));
+    }
+    Ok(Document { region, ..document })
+}
+
+/// Returns the failure for an error response. Messages quote only the code and the message in the
+/// body.
+fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return Err(error_without_code(status, located.role.is_some()));
+        return error_without_code(status, role.is_some());
     };
-    if let Some(role) = &located.role
-        && let Some(message) = message
+    if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
         // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
@@ -317,16 +321,16 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
         };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = one_line(&format!("{code}: {message}"));
-        return Err(error.aws_says(reason).help(help));
+        return error.aws_says(reason).help(help);
     }
 
     let error = error_response(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
         // AWS is asked again.
-        return Err(FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error));
+        return FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error);
     }
-    Err(error)
+    error
 }
 
 /// Passed instead of headers, because the agent's errors have their code and message in the body.

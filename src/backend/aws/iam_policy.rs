@@ -38,6 +38,7 @@ pub fn policy(
     let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
     let located = BTreeSet::from_iter(locators.iter().map(with_defaults));
     let owner = PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?;
+
     // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
     let is_requested = |locator: &Locator| {
         !options.metadata || locator.store == Store::SecretsManager || can_be_described(locator)
@@ -65,7 +66,7 @@ struct PolicyOwner<'a> {
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// Returns the identity whose policy is printed: the role of `--for-role`, or the caller.
+    /// Returns the role of `--for-role` or, without this option, the caller.
     ///
     /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
     /// launch. The last one is the role of the caller.
@@ -177,9 +178,8 @@ fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArgumen
     // Someone who uses `--for-role` has already read this.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
-            notes.push(format!(
-                "the role {assumed} needs a policy of its own, which --for-role {assumed} prints"
-            ));
+            let why = format!("needs a policy of its own, which --for-role {assumed} prints");
+            notes.push(format!("the role {assumed} {why}"));
         }
     }
     if options.kms_keys.is_empty() && !options.metadata && !locators.is_empty() {
@@ -238,12 +238,14 @@ impl Statements<'_> {
             true => ANY,
             false => named_arn.and_then(Arn::account).unwrap_or(self.account),
         };
+
         let region_or_any = region.map_or(ANY, Region::as_str);
         for (action, store, resource) in self.needed_actions(locator) {
             let service = store.service();
             let arn = Arn::new([partition, service, region_or_any, account, &resource]);
             self.add(action, arn);
         }
+
         if !self.options.metadata && !is_public(locator) {
             // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager
             // decrypts the value.
@@ -296,9 +298,9 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, Some(path)) => {
-                let name = bare_name(path.name);
-                // `name` ends with a slash, so the pattern is `prod/app/*`.
-                for requested in [name.trim_end_matches('/'), &format!("{name}*")] {
+                let bare = bare_name(path.name);
+                // `bare` ends with a slash, so the pattern is `prod/app/*`.
+                for requested in [bare.trim_end_matches('/'), &format!("{bare}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
                 }
             }

@@ -10,8 +10,7 @@
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
 //! regions, one after the other. A denial or an absence is final, so no other region is asked after
-//! it. If no region returns the value, the message is about the secret's own region, because what a
-//! fallback region says is only about the replica there.
+//! it.
 
 mod config;
 mod credentials;
@@ -51,7 +50,7 @@ use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
 use credentials::{CALLER_VARIABLES, CallerIdentity};
 use parameter_store::MAX_BATCH;
-use service_client::{Api, Client};
+use service_client::Api;
 use session::{Request, RequestAnswers, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
@@ -109,7 +108,7 @@ impl Aws {
     }
 
     /// If AWS has refused credentials that the AWS CLI has stored, forgets the session and returns
-    /// true. The next session doesn't use stored credentials, so it asks for an MFA code.
+    /// true. The next session doesn't use stored credentials, so it may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
@@ -180,16 +179,19 @@ impl Aws {
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns an answer without a value for each locator in `wanted` that a description can
-    /// answer, and the descriptions of the secrets. A version id that isn't in a description, and a
-    /// parameter that DescribeParameters can't find, don't get an answer. No request reads a value,
-    /// and no fallback region is asked. If AWS refuses credentials that the AWS CLI has stored,
-    /// everything is requested again without them.
+    /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
+    /// description can answer: a document without a value, or the failure. Leaves out a version id
+    /// that no description has, and a parameter that can't be described: AWS's own, or one with an
+    /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
+    /// is.
     ///
-    /// Opens a session in the same way as [`Self::answers`], and asks STS who the caller is.
+    /// Without a session, first reads AWS's configuration files, and may ask the user for an MFA
+    /// code. If AWS refuses credentials that the AWS CLI has stored, everything is requested again
+    /// without them.
     ///
     /// # Errors
-    /// In the same cases as [`Self::answers`].
+    /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// launch would need an MFA code.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -198,25 +200,7 @@ impl Aws {
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
         let distinct = Vec::from_iter(requests.keys().cloned());
-        // If this fails, each request fails with the same error.
-        let _ = session.prepare_credentials(&distinct).await;
-        let session = &*session;
-        let tracing = async {
-            if let Some(request) = distinct.first() {
-                session.trace_identities(&request.region).await;
-            }
-        };
-
-        let (secrets, parameters): (Vec<_>, Vec<_>) = (distinct.iter().cloned())
-            .partition(|request| request.locator.store == Store::SecretsManager);
-        let describing_secrets = secrets_manager::describe_all(session, secrets.clone());
-        let describing_parameters = parameter_store::describe_parameters(session, parameters);
-        let (described, parameter_answers, ()) =
-            join3(describing_secrets, describing_parameters, tracing).await;
-
-        let mut answered = secrets_manager::answers_from_descriptions(secrets, &described);
-        answered.extend(parameter_answers);
-        explain_failures(session, &mut answered);
+        let (answered, described) = describe_requests(session, &distinct).await;
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
@@ -230,7 +214,7 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// In the same cases as [`Session::open`].
+    /// When opening it fails ([`Session::open`]).
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -243,7 +227,8 @@ impl Aws {
 
     /// Returns the identity that sent the requests, and the provider of its credentials. The
     /// identity doesn't have an ARN if STS wasn't asked or didn't answer. Returns `None` before the
-    /// first request, and if no credentials were found. Doesn't send a request.
+    /// first request, if no credentials were found, and if the default role wasn't assumed. Doesn't
+    /// send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
@@ -254,6 +239,33 @@ impl Aws {
 /// in the same way.
 fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
+}
+
+/// Describes what is requested, for [`Aws::metadata`], and asks STS who the caller is. Returns the
+/// answers that follow, and the descriptions.
+async fn describe_requests(
+    session: &mut Session,
+    requests: &[Request],
+) -> (RequestAnswers, Vec<DescribedSecret>) {
+    // If this fails, each request fails with the same error.
+    let _ = session.prepare_credentials(requests).await;
+    let session = &*session;
+    let tracing = async {
+        if let Some(first) = requests.first() {
+            session.trace_identities(&first.region).await;
+        }
+    };
+
+    let (secrets, parameters): (Vec<_>, Vec<_>) = (requests.iter().cloned())
+        .partition(|request| request.locator.store == Store::SecretsManager);
+    let describing = secrets_manager::describe_all(session, secrets.clone());
+    let checking = parameter_store::describe_parameters(session, parameters);
+    let (described, parameter_answers, ()) = join3(describing, checking, tracing).await;
+
+    let mut answers = secrets_manager::answers_from_descriptions(secrets, &described);
+    answers.extend(parameter_answers);
+    explain_failures(session, &mut answers);
+    (answers, described)
 }
 
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
@@ -335,7 +347,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<R
     let (session, begun) = (&*session, Instant::now());
 
     // Each role is assumed separately, so that the wait for STS only delays the requests with this
-    // role.
+    // role. Once a role is assumed, `ready` yields its batches, each with the caller.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
@@ -351,8 +363,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<R
     answers
 }
 
-/// Starts opening connections for the requests that have to wait for credentials, so that the
-/// connections are opened during the wait.
+/// Starts opening connections for the requests that have to wait for credentials, to use the wait.
 ///
 /// Does nothing if an earlier fetch has found credentials, because no request waits for them. If
 /// the credentials are in variables, skips the requests without a role, which can be sent
@@ -367,9 +378,11 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             *counts.entry((locator.store, region)).or_default() += 1;
         }
     }
+
     for ((store, region), count) in counts {
         let needed = match store {
             Store::SecretsManager => count,
+            // Parameters are read in batches.
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
         let (clients, api) = (&session.clients, Api::Store(store));
@@ -400,6 +413,7 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
             }
         }
     }
+
     for ((_, role), requests) in parameters {
         let role_batches = batches.entry(role).or_default();
         role_batches.extend(parameter_store::batches(requests));
@@ -408,8 +422,9 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 }
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
-/// fail with an outage are sent again in the fallback regions, one after the other. Returns one
-/// answer for each request. `caller` has the credentials that sign the requests.
+/// fail with an outage are sent again in the fallback regions, one after the other, unless they
+/// would fail there, too, because of a wrong clock. Returns one answer for each request. `caller`
+/// has the credentials that sign the requests.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so every batch goes on to the next region at the same moment, no matter
@@ -417,31 +432,26 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,
-    requests: Vec<Request>,
+    batch: Vec<Request>,
     begun: Instant,
 ) -> RequestAnswers {
-    let Some(Request { locator, region }) = requests.first() else {
-        return RequestAnswers::new();
-    };
-    let api = Api::Store(locator.store);
-    let regions = session.settings.regions(region);
+    let [first, ..] = &*batch else { return vec![] };
+    let regions = session.settings.regions(&first.region);
+
     // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
     let awaits = |request: &Request| progress.awaits(request.locator.to_string());
-    let _awaited = Vec::from_iter(requests.iter().map(awaits));
+    let _awaited = Vec::from_iter(batch.iter().map(awaits));
 
-    let mut answers = RequestAnswers::with_capacity(requests.len());
+    let mut answers = RequestAnswers::with_capacity(batch.len());
+    let mut unanswered = batch;
     // For each request in `unanswered`, the regions that were tried so far, with their outages.
-    let mut outages = vec![Vec::new(); requests.len()];
-    let mut unanswered = requests;
+    let mut outages = vec![Vec::new(); unanswered.len()];
     for (index, region) in regions.iter().enumerate() {
         let is_last = index + 1 == regions.len();
         let budget = session.budget.share(begun, index, regions.len());
-        let results = match session.client(caller, api, region).await {
-            Ok(client) => read_in_region(&client, &unanswered, &budget).await,
-            // This service doesn't have an endpoint in the region.
-            Err(error) => vec![Err(error); unanswered.len()],
-        };
+        let results = read_in_region(session, caller, region, &unanswered, &budget).await;
+
         let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
         for ((request, mut errors), result) in sent.zip(results) {
             match result {
@@ -462,30 +472,33 @@ async fn read_with_failover(
                 }
             }
         }
-        if unanswered.is_empty() {
-            break;
-        }
     }
     answers
 }
 
-/// Reads a batch in the region of `client`, which is a client of the batch's service. Returns one
-/// result for each request, in the same order.
+/// Reads the unanswered requests of a batch in one region. Returns one result for each, in the same
+/// order. If the service doesn't have an endpoint in the region, each result is that error.
 async fn read_in_region(
-    client: &Client,
+    session: &Session,
+    caller: &CallerIdentity,
+    region: &Region,
     requests: &[Request],
     budget: &RetryBudget<'_>,
 ) -> Vec<FetchResult<Document>> {
-    let Some(first) = requests.first() else {
-        return Vec::new();
+    // Earlier regions may have answered all requests.
+    let [first, ..] = requests else { return vec![] };
+    let store = first.locator.store;
+    let client = match session.client(caller, Api::Store(store), region).await {
+        Ok(client) => client,
+        Err(error) => return vec![Err(error); requests.len()],
     };
-    match first.locator.store {
+    match store {
         // Boxed, so that the future for each secret doesn't reserve space for this one.
         Store::ParameterStore => {
-            Box::pin(parameter_store::read_batch(client, requests, budget)).await
+            Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }
         // There is only one request, because each secret is a batch of its own.
-        Store::SecretsManager => vec![secrets_manager::get_secret(client, first, budget).await],
+        Store::SecretsManager => vec![secrets_manager::get_secret(&client, first, budget).await],
     }
 }
 
@@ -512,7 +525,7 @@ async fn explained(
 
 /// Returns the failure of a request from its errors, at least one, in the order in which the
 /// regions were tried. The main error is that of the first region, which is the secret's own. A
-/// denial or an absence in a fallback region doesn't prove anything about the secret.
+/// denial or an absence in a fallback region is only about the replica there.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

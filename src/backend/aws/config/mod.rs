@@ -134,13 +134,15 @@ impl Settings {
         // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
+        // In botocore's order.
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
-        let mut remedies = ROLE_REMEDIES
-            .lines()
-            .filter_map(|row| row.split_once(" => "));
+
+        let rows = ROLE_REMEDIES.lines();
+        let mut remedies = rows.filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
+
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -210,8 +212,8 @@ impl Settings {
     }
 
     /// Checks the codes of the default region, of the fallback regions, and of the regions in
-    /// locators that are read from AWS's own endpoints. If nothing is read from there, only refuses
-    /// availability zones.
+    /// locators that are read from AWS's own endpoints. If no locator is read from such an
+    /// endpoint, refuses only availability zones.
     ///
     /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
     /// looking up that host until the deadline.
@@ -226,6 +228,7 @@ impl Settings {
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
         let may_be_simulation = aws_locators.peek().is_none();
+
         let fallback = RegionSource::new("--fallback-region", Status::Usage);
         // A locator's region comes from an ARN, which has already been checked, or from an alias.
         let alias = RegionSource::new("an alias", Status::Configuration);
@@ -233,6 +236,7 @@ impl Settings {
         let fallback_regions = self.options.fallback_regions.iter();
         let fallbacks = fallback_regions.map(|region| (region, fallback));
         let named = aws_locators.filter_map(|locator| Some((locator.region.as_ref()?, alias)));
+
         for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(named) {
             let is_checked = !may_be_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
@@ -263,9 +267,9 @@ impl Settings {
         self.profile().1
     }
 
-    /// Returns the ARNs of the roles that secrets-exec assumes to become the caller, in this order:
-    /// first the role of the web identity or of the stored session, and then the roles in the
-    /// profile's `chain`. An invalid ARN is skipped, because STS will refuse it.
+    /// Returns the ARNs of the roles that are assumed to become the caller, in this order: first
+    /// the role of the web identity or of the stored session, and then the roles in the profile's
+    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -288,7 +292,7 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// In the same cases as [`apply_settings`] and [`role_chain()`].
+/// When a file, a setting or the role chain is invalid, or when a named profile doesn't exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -332,16 +336,17 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 /// named.
 fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
+    let spelling = profiles.spelling_advice(name);
+    if spelling.is_some() || source.is_some() {
+        return spelling;
+    }
+
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
     let has_region = settings.region.is_some() || region_of(name).is_some();
     let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
     let others = Vec::from_iter(profiles.names().filter(is_choice));
-    let must_choose = source.is_none() && !others.is_empty();
     let names = others.join(", ");
-    match profiles.spelling_advice(name) {
-        None if must_choose => Some(format!("set AWS_PROFILE to one of your profiles ({names})")),
-        spelling => spelling,
-    }
+    (!others.is_empty()).then(|| format!("set AWS_PROFILE to one of your profiles ({names})"))
 }
 
 /// Removes a container's empty variables from the environment of this process, because the SDK's
@@ -412,6 +417,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
         let source = RegionSource::new(name, Status::Usage);
         region = region.or(in_variable.map(|region| (region, source)));
     }
+
     let in_profile = places.setting("region", parse_region);
     let source = RegionSource::new("the AWS profile", Status::Configuration);
     region.or(in_profile.map(|region| (region, source)))
@@ -423,6 +429,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
+
     let mut configured = BTreeMap::new();
     for (api, variable) in ENDPOINT_VARIABLES {
         let by_precedence = [
@@ -435,6 +442,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         let endpoint = found.find_map(|(name, url)| Some((name, url?)));
         configured.extend(endpoint.map(|endpoint| (api, endpoint)));
     }
+
     let mut is_true = |variable| places.read(variable, boolean) == Some(true);
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
@@ -457,6 +465,7 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
     let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
     let in_option = options.ca_bundle.clone();
+
     TrustSettings {
         bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
         environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
@@ -473,6 +482,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");
     let is_fargate = environment == Some(OsStr::new("AWS_ECS_FARGATE"));
     let lambda_api = places.variables.non_empty("AWS_LAMBDA_RUNTIME_API");
+
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
         // The defaults of the AWS CLI: one second and one attempt.
@@ -487,7 +497,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 /// case has precedence, even if it is empty, and ALL_PROXY is not read.
 ///
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
-/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, only `http_proxy` is read.
+/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, HTTP_PROXY is not read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let is_set = |name| places.variables.get(name).is_some();
     let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
@@ -509,25 +519,27 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
 ///
 /// # Errors
-/// If the text isn't such a URL. If what follows its last `@` is a valid host, the mistake is in
-/// the user name or the password, so the error says how to escape special characters.
+/// If the text isn't such a URL. If its scheme is right or missing, and a valid host follows its
+/// last `@`, the mistake is in the user name or the password, so the error says how to escape
+/// special characters.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
-    let scheme = if text.contains("://") { "" } else { "http://" };
-    let is_http = !scheme.is_empty() || text.starts_with("http");
+    let missing_scheme = if text.contains("://") { "" } else { "http://" };
+    let is_http = !missing_scheme.is_empty() || text.starts_with("http");
     let parse_host = |(_, host)| HttpUrl::parse(&format!("http://{host}"));
     let has_valid_host = text.rsplit_once('@').and_then(parse_host).is_some();
-    HttpUrl::parse(&format!("{scheme}{text}")).ok_or(match is_http && has_valid_host {
+    HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(match is_http && has_valid_host {
         true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
         false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
     })
 }
 
-/// Returns the paths of AWS's configuration files. A tilde at the beginning of a path stands for
-/// the home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in
-/// botocore. If the user isn't listed there either, a file only has a path if a variable names it.
+/// Returns the paths of AWS's configuration files. `~/` at the beginning of a path stands for the
+/// home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in botocore.
+/// If the user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
+
     let file = |variable, name| {
         let Some(path) = inherited.non_empty(variable).map(Path::new) else {
             return Some(home.as_ref()?.join(".aws").join(name));
@@ -537,6 +549,7 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
             (_, _) => Some(path.to_owned()),
         }
     };
+
     ConfigFiles {
         config: file("AWS_CONFIG_FILE", "config"),
         credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),

@@ -53,15 +53,20 @@ impl<'a> Places<'a> {
     /// value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        let parsed = parse_named(name, value, parse).map_err(|mut error| {
-            // The message about quotes already says what to do.
-            if !is_in_quotes(&value.to_string_lossy()) {
-                let remedy = || format!("correct or unset {name}");
-                error.help.get_or_insert_with(remedy);
-            }
-            self.errors.push(error);
-        });
-        parsed.ok()
+        let mut parsed = parse_named(name, value, parse);
+        // The message about quotes already says what to do.
+        if let Err(error) = &mut parsed
+            && !is_in_quotes(&value.to_string_lossy())
+        {
+            let remedy = || format!("correct or unset {name}");
+            error.help.get_or_insert_with(remedy);
+        }
+        self.value_or_add(parsed)
+    }
+
+    /// Returns the value of a result, or adds its error.
+    fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
+        parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
     /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
@@ -80,7 +85,7 @@ impl<'a> Places<'a> {
     /// Returns the value of a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
-        parsed.map_err(|error| self.errors.push(error)).ok()?
+        self.value_or_add(parsed)?
     }
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
@@ -91,22 +96,25 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let service_text = profile.profiles.sections.get(&key)?.get(&service);
-        // Without a value after `ssm =`, the text has the indented lines below it.
+
+        // The lines below `ssm =` are settings only if there isn't a value after it.
         let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
         let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
         // As in botocore, the last of several settings with the same name applies.
         let last = settings.rfind(|(name, _)| *name == "endpoint_url");
         let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
+
         let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
-        parsed.map_err(|error| self.errors.push(error)).ok()
+        self.value_or_add(parsed)
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
     /// does nothing, because the variables have already been checked.
     pub fn check_file(&mut self, name: &'static str) {
-        let Some(path) = self.text(name).filter(|_| self.profile.is_none()) else {
+        if self.profile.is_some() {
             return;
-        };
+        }
+        let Some(path) = self.text(name) else { return };
         if let Err(error) = Path::new(&path).metadata() {
             let file = match is_quotable(&path) {
                 true => format!("the file {path:?}"),
@@ -259,7 +267,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting.
+    /// Returns the parsed value of a setting, or `None` if it is unset.
     ///
     /// # Errors
     /// When the value is invalid.
@@ -305,8 +313,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns if a path leads to a directory, and if a `[default]` section is
-    /// ignored because the file also has a `[profile default]`.
+    /// Reads the files. Warns about a directory, and about a `[default]` section that is ignored.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -363,6 +370,7 @@ impl Profiles {
                 return Some(advice);
             }
         }
+
         let section = self.profile(name)?.section;
         let has_key = setting(section, "aws_access_key_id").is_some();
         let is_misspelled = !has_key && section.keys().any(|key| key.contains("key"));
@@ -376,6 +384,7 @@ impl Profiles {
         let text = format!("there is no {noun} (from {setting})");
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
+
         let help = if let Some(advice) = self.spelling_advice(name) {
             advice
         } else if is_bare {
@@ -395,8 +404,9 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Warns in
-    /// the same cases as [`Self::load`]. Adds nothing if the file doesn't exist.
+    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Adds
+    /// nothing if the file doesn't exist. Warns if the path leads to a directory, and if a
+    /// `[default]` section is ignored.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -422,10 +432,10 @@ impl Profiles {
 
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed_line) {
-                progress.warn(format!(
-                    "{file}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
-                     so keep only one of them"
-                ));
+                let why =
+                    format!("[profile default] (line {prefixed}) replaces [default] (line {line})");
+                let remedy = "The AWS CLI uses whichever comes later, so keep only one of them";
+                progress.warn(format!("{file}: {why}. {remedy}"));
                 continue;
             }
             match parse_header(name) {
@@ -449,10 +459,12 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
         let text = format!("the AWS configuration file {file} can't be read: {why}");
         one_line(&text)
     };
+
     let error = match std::fs::read_to_string(path) {
         Ok(text) => return Ok(Some(text)),
         Err(error) => error,
     };
+
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
         ErrorKind::PermissionDenied if path.metadata().is_err() => Ok(None),

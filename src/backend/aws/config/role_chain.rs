@@ -173,7 +173,8 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that is in the profile itself.
+/// Returns the source of credentials that is in the profile itself. If there are several, the SDK's
+/// order decides. Returns `None` if there isn't one.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
@@ -193,9 +194,8 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     }
 
     if let Some(file) = text("web_identity_token_file") {
-        let Some(role) = text("role_arn") else {
-            return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
-        };
+        let no_role = || profile.inconsistent("has a web_identity_token_file, but no role_arn");
+        let role = text("role_arn").ok_or_else(no_role)?;
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,
@@ -203,14 +203,14 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         })));
     }
 
-    // If neither `sso_account_id` nor `sso_role_name` is set, `sso_session` is for services that
-    // accept the user's token.
-    let sso_setting = profile.setting("sso_account_id");
-    if sso_setting.or(profile.setting("sso_role_name")).is_some() {
+    // Without one of these two settings, `sso_session` is for services that accept the user's
+    // token.
+    let is_set = |key| profile.setting(key).is_some();
+    if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);
     }
 
-    if profile.setting("login_session").is_some() {
+    if is_set("login_session") {
         return Ok(Some(RoleSource::Login));
     }
     if let Some(command) = text("credential_process") {
@@ -218,7 +218,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     }
 
     match complete_keys(profile) {
-        None if profile.setting("aws_access_key_id").is_some() => {
+        None if is_set("aws_access_key_id") => {
             Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
         }
         // As with AWS's variables, a secret key without an access key is ignored.

@@ -105,6 +105,7 @@ pub fn ask_for_missing_codes(
 /// ([`Cause::NoCredentials`]). A failure because of a certificate, a CA bundle or a proxy stays
 /// [`Cause::Refused`], because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let begun = Instant::now();
     let origins = [
         CredentialsOrigin::Variables,
@@ -119,32 +120,30 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     for origin in origins.into_iter().skip(skipped) {
         let failure = match ask_in_regions(&origin, context, begun).await {
             Ok(credentials) => {
-                let event = || format!("the AWS credentials come from {origin}");
-                context.budget.progress().trace(event);
+                let progress = context.budget.progress();
+                progress.trace(|| format!("the AWS credentials come from {origin}"));
                 return Ok(credentials);
             }
             Err(failure) => failure,
         };
         let error = match failure.cause {
-            Cause::NoCredentials(_) => failure,
+            NoCredentials(_) => failure,
             // A provider that doesn't answer doesn't give us credentials, either.
-            Cause::Outage(_) => {
+            Outage(_) => {
                 let text = failure.sentence() + &failure.problem.detail;
                 let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
                 error
             }
-            Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => {
-                return Err(failure);
-            }
+            Absent(_) | Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
-        // Unless the next provider may be asked, the error ends the search and is returned. But the
-        // last provider, the instance metadata service, can be late or broken on any machine. So
-        // its error is returned only if waiting wouldn't help. Otherwise, it becomes one of the
-        // reasons why there are no credentials.
+        // The last provider, the instance metadata service, can be late or broken on any machine.
+        // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
+        // the reasons why there are no credentials.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
-        if error.again == Again::Never || (error.again != Again::NextProvider && !is_last) {
+        let may_be_late = is_last && error.again != Again::Never;
+        if error.again != Again::NextProvider && !may_be_late {
             return Err(error);
         }
         reasons.push((origin, *error.problem));
@@ -153,8 +152,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials. The last provider, the instance metadata,
-/// may answer later, so the status of its problem can be temporary.
+/// each provider, and why it doesn't have credentials.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut status, mut last_reason) = (Status::Denied, String::new());
@@ -167,22 +165,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         help = help.or(problem.help);
         (status, last_reason) = (problem.status, problem.text);
     }
+
     // From here on, each help is more specific than the earlier ones, and replaces them.
-    let is_set = |name| settings.variables.non_empty(name).is_some();
-    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    for (variable, needed) in [
-        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"][..]),
-        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
-        // AWS_ACCESS_KEY is a variable of other tools, and aws_access_key_id a setting in the AWS
-        // CLI's files.
-        ("AWS_ACCESS_KEY", both_keys),
-        ("aws_access_key_id", both_keys),
-    ] {
-        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
-            let needed = needed.join(" and ");
-            help = Some(format!("set {needed}, because only {variable} is set"));
-        }
-    }
+    help = incomplete_variables_help(settings).or(help);
 
     let mut text = "no AWS credentials were found".to_owned();
     for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
@@ -193,11 +178,12 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             help = Some(format!("mount this file, or correct {variable}"));
         }
     }
+
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");
-    // The status is temporary if the metadata service hasn't answered. If the instance's hop limit
-    // is 1, the service's response doesn't reach a container.
+    // The status is temporary if the metadata service, the last provider, hasn't answered. If the
+    // instance's hop limit is 1, the service's response doesn't reach a container.
     let on_aws = if status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
@@ -220,6 +206,26 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error.problem.status = status;
     error.problem.notes = vec![note];
     error
+}
+
+/// Returns the help for a variable that needs others, if none of these is set.
+fn incomplete_variables_help(settings: &Settings) -> Option<String> {
+    let is_set = |name| settings.variables.non_empty(name).is_some();
+    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
+    for (variable, needed) in [
+        // aws_access_key_id is a setting in the AWS CLI's files, and AWS_ACCESS_KEY a variable of
+        // other tools.
+        ("aws_access_key_id", both_keys),
+        ("AWS_ACCESS_KEY", both_keys),
+        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
+        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"]),
+    ] {
+        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
+            let needed = needed.join(" and ");
+            return Some(format!("set {needed}, because only {variable} is set"));
+        }
+    }
+    None
 }
 
 /// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
@@ -298,9 +304,8 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let Some(chain) = context.chain else {
-        return Err(not_configured("the profile doesn't have credentials"));
-    };
+    let no_chain = || not_configured("the profile doesn't have credentials");
+    let chain = context.chain.ok_or_else(no_chain)?;
 
     let found = match &chain.source {
         RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {
@@ -314,6 +319,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
         RoleSource::WebIdentity(identity) => web_identity_credentials(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
+
     let source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
     let origin = CredentialsOrigin::Profile(chain.profile.clone());
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;

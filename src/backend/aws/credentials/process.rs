@@ -55,7 +55,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`].
+/// When the program fails, or doesn't print valid credentials ([`printed_credentials`]).
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -67,8 +67,8 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// In the same cases as [`printed_credentials`]. An error without a remedy gets the advice to log
-/// in again.
+/// When the AWS CLI fails, or doesn't print valid credentials ([`printed_credentials`]). An error
+/// without a remedy gets the advice to log in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -81,8 +81,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`], so that the next program doesn't print the same message again. A
-/// program that can't be started doesn't set it, because it hasn't printed a message.
+/// A failure sets [`HAS_FAILED`], so that later programs may not repeat its message. A program that
+/// can't be started doesn't set it, because it hasn't printed a message.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -103,18 +103,19 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         let error = failed("didn't print credentials in AWS's JSON format".to_owned());
         return Err(error.help(EXAMPLE));
     };
+
     let expiry = credentials.expiry();
     if expiry.is_some_and(|end| end <= SystemTime::now()) {
         let end = one_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
+
     // The program may have left a process behind on purpose, such as an agent. So from here on,
     // dropping `program` must not kill anything.
     waiting::locked_program().take();
     Ok(credentials)
 }
 
-/// The remedy for output that isn't a [`ProcessOutput`].
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
@@ -131,7 +132,7 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire.
+/// program wrote it, or an empty text if they don't expire. Returns `None` for other output.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
@@ -165,8 +166,6 @@ impl CredentialProcess {
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
     /// The program shares this process's standard error, unless it can't ask the user and an
     /// earlier program has failed ([`HAS_FAILED`]).
-    ///
-    /// Without a foreground terminal, the program gets its own session.
     ///
     /// # Errors
     /// When the program can't be started.
@@ -208,8 +207,7 @@ impl CredentialProcess {
     /// When the program fails, prints too much, or can't be waited for. The error is the predicate
     /// of a message.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
-        let failed =
-            |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
+        let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         // If the program is gone, another thread has killed it and is ending this process. The loop
         // below then never ends.
         let try_wait = || {
@@ -218,13 +216,13 @@ impl CredentialProcess {
             child.map_or(Ok(None), Child::try_wait)
         };
 
-        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(failed);
+        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(why);
         let mut pipe = self.0.take().map(reader).transpose()?;
         // The memory is allocated once, because a vector that grows leaves behind copies that
         // aren't wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
-            match try_wait().map_err(failed)? {
+            match try_wait().map_err(why)? {
                 Some(status) if !status.success() => return Err(format!("failed ({status})")),
                 Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
                 Some(_) | None => {}
@@ -265,8 +263,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 
 /// Prepares the child process for the program, between fork and execve. The child gets the signal
 /// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
-/// that has forked it, ends. With `has_own_session`, it gets its own session, which doesn't have a
-/// terminal.
+/// that has forked it, ends. With `has_own_session`, it gets its own session.
 ///
 /// # Errors
 /// When a system call fails, or when `parent` has already ended (ESRCH).

@@ -92,7 +92,7 @@ CredentialsV2Request => start the task again";
 
 /// Returns the remedy for AWS's reason for refusing credentials.
 pub fn known_remedy(reason: &str) -> Option<String> {
-    hint_of_rows(REMEDIES, reason, |_| true)
+    hint_of_rows(REMEDIES, reason, |_hint| true)
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
@@ -104,21 +104,21 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 /// caller's own credentials, a certificate, a CA bundle or a proxy is returned unchanged, because
 /// other requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
+    use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
     match cause {
-        Cause::Denied(_) | Cause::Refused(Refusal::Request | Refusal::NotSent) => {}
+        Denied(_) | Refused(Refusal::Request | Refusal::NotSent) => {}
         // The error's text is left out, because it is about a secret or a launch without a region.
-        Cause::Absent(_) | Cause::NoRegion => return unusable(headline),
+        Absent(_) | NoRegion => return unusable(headline),
         // `with_outage_headline` changes only an outage.
-        Cause::Outage(_) | Cause::NoCredentials(_) | Cause::Refused(_) => {
-            return error.with_outage_headline(headline);
-        }
+        Outage(_) | NoCredentials(_) | Refused(_) => return error.with_outage_headline(headline),
     }
+
     let mut refused = FetchError::credentials_refused("role-denied", headline).explaining(error);
-    if let Cause::Denied(_) = cause {
+    if let Denied(_) = cause {
         refused.problem.help = known_remedy(refused.reason());
     }
-    if let Cause::Denied(Denial::Credentials(_)) = cause {
+    if let Denied(Denial::Credentials(_)) = cause {
         refused.again = Again::Later;
     }
     refused
@@ -147,7 +147,8 @@ pub enum CredentialsOrigin {
 }
 
 impl CredentialsOrigin {
-    /// Returns the origin of credentials, or [`Self::Role`] if they don't have this property.
+    /// Returns the origin of credentials. [`checked_credentials`] stores one in all credentials, so
+    /// the default is never used.
     pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
@@ -188,18 +189,18 @@ const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
-    let looks_like_secret = id.len() == 40 || id.contains(['/', '+']);
+    let id_is_like_secret = id.len() == 40 || id.contains(['/', '+']);
     let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
-    let looks_like_id = begins_like_id && secret.len() != 40;
-    (looks_like_secret || looks_like_id).then(|| {
+    let secret_is_like_id = begins_like_id && secret.len() != 40;
+    (id_is_like_secret || secret_is_like_id).then(|| {
         let origin = CredentialsOrigin::from_credentials(credentials);
         let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
         format!("{} look swapped", origin.name_of(names))
     })
 }
 
-/// Checks the credentials, stores their origin in them, and conceals them in messages. `endpoints`
-/// is `None` for credentials that come from STS, whose keys can't be swapped.
+/// Checks the credentials, stores their origin in them, and conceals them in messages, except for
+/// numbers. `endpoints` is `None` for credentials that come from STS, whose keys can't be swapped.
 ///
 /// # Errors
 /// When a part is empty, was copied with quotes or in base64, or has a character that people
@@ -220,6 +221,7 @@ pub fn checked_credentials(
     // With LocalStack, an access key id may be the number of an account, which isn't secret.
     let texts = parts.iter().filter_map(|(_, text)| *text);
     conceal(texts.filter(|text| text.parse::<u64>().is_err()));
+
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
             let why = format!("{} {defect}", origin.name_of(variable));
@@ -231,8 +233,9 @@ pub fn checked_credentials(
         let why = format!("{name} contains a space, colon or comma, so it may hold both keys");
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
-    credentials.set_property(origin);
 
+    // Stored first, because `swapped_keys` names the origin.
+    credentials.set_property(origin);
     let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
     if may_be_swapped && let Some(why) = swapped_keys(&credentials) {
         return Err(misconfigured(why).help(SWAPPED_REMEDY));
@@ -250,9 +253,11 @@ fn credential_defect(text: &str) -> Option<String> {
     if text.starts_with("QUtJQ") || text.starts_with("QVNJQ") {
         return Some("is base64-encoded".to_owned());
     }
+    if let Some(found) = overlooked(text) {
+        return Some(found.text);
+    }
     let is_illegal = HeaderValue::from_str(text).is_err();
-    let illegal = is_illegal.then(|| "contains a character that isn't allowed".to_owned());
-    overlooked(text).map(|found| found.text).or(illegal)
+    is_illegal.then(|| "contains a character that isn't allowed".to_owned())
 }
 
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
@@ -286,11 +291,13 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
     if let Some(text) = swapped_keys(credentials) {
         return (text, SWAPPED_REMEDY);
     }
+
     let origin = CredentialsOrigin::from_credentials(credentials);
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");
     let is_token_missing = id.starts_with("ASIA") && credentials.session_token().is_none();
+
     match fault {
         CredentialsFault::Expired => (
             format!("the temporary AWS credentials from {origin} ({key}) have expired"),

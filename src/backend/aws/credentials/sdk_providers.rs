@@ -66,6 +66,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
         let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
+
     // The SDK's error never has the status, so each failed response becomes an error of our own.
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
@@ -84,7 +85,6 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 /// The remedy for a container's variables that are invalid, or that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
-/// The remedy if the SDK refuses the URL of a container's credentials.
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
 
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
@@ -117,9 +117,8 @@ pub async fn sso_credentials(
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
             return expired_sso_session(profile).explaining(error);
         }
-        let help = format!(
-            "check sso_role_name and sso_account_id in the profile {profile:?}, or ask for access"
-        );
+        let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
+        let help = format!("{check}, or ask for access");
         or_help(failed(error), Some(&help))
     })?;
 
@@ -263,9 +262,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         // used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
-        let builder = imds::Client::builder().endpoint(url);
+        let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
         builder
-            .unwrap_or_default()
             .configure(&link_local_config(clients, hides_token_status))
             .max_attempts(settings.attempts)
             .connect_timeout(settings.timeout)
@@ -346,7 +344,7 @@ fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Regi
     }
 }
 
-/// True if there is no route to the service, which can mean that the network isn't up yet.
+/// True if there is no route to the service.
 fn is_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
@@ -380,8 +378,8 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
         .with_timeout_config(sdk_timeouts())
 }
 
-/// Returns the configuration of the SDK's provider for SSO tokens. The provider hides a failed
-/// refresh of a token, so the first failed request is noted in `noted_failure`.
+/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request, which
+/// the provider would hide, is noted in `noted_failure`.
 fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
     let noted_failure = Arc::clone(noted_failure);
     let http = clients.http.for_sdk(move |_, response| {
@@ -406,9 +404,10 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
     config.build()
 }
 
-/// The failure of a request that the SDK made. The SDK's result hides it.
+/// The failure of a request that the SDK's result hides.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
+/// Returns the failure if this is an error response, or an error of our connector.
 fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     match response {
         Ok(response) if response.status().is_success() => None,

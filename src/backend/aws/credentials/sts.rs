@@ -58,10 +58,8 @@ pub struct CallerIdentity {
 /// The name of a role's session, unless the user has set one.
 const SESSION_NAME: &str = "secrets-exec";
 
-/// The remedy for a caller who may not assume a role.
 const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
-/// The remedy for a role that STS doesn't accept.
 const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
 /// The time limit for GetCallerIdentity. The request must not delay the message about a denial for
@@ -69,8 +67,8 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the codes
-/// that the user has typed, by the serial number of the MFA device.
+/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the
+/// user's codes by the serial number of the device.
 ///
 /// # Errors
 /// When AWS refuses the role or the credentials of the client. An error about the credentials says
@@ -92,6 +90,7 @@ pub async fn assume_once(
         .set_token_code(code.cloned());
     let operation = AssumeRole::new();
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
+
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
     let explained = |error| {
@@ -103,6 +102,7 @@ pub async fn assume_once(
         error
     };
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
+
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
@@ -131,6 +131,7 @@ pub async fn assume_with_retries(
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
+
     let no_mfa_codes = BTreeMap::new();
     let assumed = budget.retry(async || assume_once(client, &request, &no_mfa_codes).await);
     assumed.await.map_err(|error| role_error(error, role))
@@ -141,9 +142,7 @@ pub async fn assume_with_retries(
 /// # Errors
 /// When the response doesn't have valid credentials.
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
-    let Some(found) = found else {
-        return Err(FetchError::malformed("a response without credentials"));
-    };
+    let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret) = (found.access_key_id, found.secret_access_key);
     let token = Some(found.session_token);
@@ -198,9 +197,8 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let Some(file) = settings.web_identity_file.clone() else {
-        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
-    };
+    let no_file = || not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set");
+    let file = settings.web_identity_file.clone().ok_or_else(no_file)?;
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
         return Err(misconfigured(why).help(NO_ROLE_REMEDY));
@@ -230,6 +228,7 @@ pub async fn web_identity_credentials(
         return Err(unusable(text).help("check what writes this file"));
     }
     conceal([token.trim()]);
+
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {
         let (clients, region) = (context.clients, context.region);
@@ -244,6 +243,7 @@ pub async fn web_identity_credentials(
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };
+
     let exchanged = exchanging.await;
     exchanged.map_err(|error| not_exchanged(identity, &token, error))
 }
@@ -265,6 +265,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         let role = one_line(role);
         format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
+
     let unreadable = || "no readable issuer, subject or audience".to_owned();
     let claims = readable_claims(token).unwrap_or_else(unreadable);
     let help = format!(
@@ -274,7 +275,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret.
+/// They aren't secret. Returns `None` if the token doesn't have all three.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -318,6 +319,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let opened = File::options().read(true).custom_flags(flags).open(&path);
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
     let metadata = file.metadata().ok()?;
+
     let shown = one_line(&path.display().to_string());
     if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
         let note = format!("{shown} isn't used, because it or its directory {why}");
@@ -351,6 +353,7 @@ fn stored_session_name(role: &ProfileRole) -> String {
         "RoleSessionName": role.session_name,
         "SerialNumber": role.mfa_serial,
     });
+
     let all = arguments.as_object().into_iter().flatten();
     let given = all.filter(|(_, value)| !value.is_null());
     let members = Vec::from_iter(given.map(|(name, value)| format!("\"{name}\": {value}")));
@@ -368,8 +371,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks for the code of a device until six digits are typed. `profile` is the name of the profile
-/// with the role, for messages.
+/// Asks for the code of a device until six digits are typed. Messages name the `profile`.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
@@ -378,6 +380,7 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     // Errors are escaped later, but the question isn't.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
+
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -387,12 +390,10 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             Ok(Some(_)) => {}
             Ok(None) => return Err(misconfigured(format!("no MFA code for {serial} was typed"))),
             Err(_) => {
-                let why = format!(
-                    "a code from the MFA device {serial} is needed, but it can't be entered without a terminal"
-                );
-                let help = format!(
-                    "enter the code in a terminal first: aws sts get-caller-identity --profile {profile:?}"
-                );
+                let need = format!("a code from the MFA device {serial} is needed");
+                let why = format!("{need}, but it can't be entered without a terminal");
+                let command = format!("aws sts get-caller-identity --profile {profile:?}");
+                let help = format!("enter the code in a terminal first: {command}");
                 return Err(misconfigured(why).help(help));
             }
         }
