@@ -108,6 +108,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     if bytes.len() > MAX_BYTES {
         return Err(too_large(name));
     }
+    // `migrate` has no option for the file.
     text_file::refuse_encoded(&bytes, name, "", path.to_str())?;
     Ok(bytes)
 }

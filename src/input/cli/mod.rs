@@ -396,7 +396,7 @@ impl Inputs {
             };
             let is_list = matches!(option.takes, Takes::Texts(_));
             let values = match value.to_str() {
-                Some("") => Vec::new(),
+                Some("") => continue,
                 Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
                 Some(_) | None => vec![value.to_owned()],
             };
@@ -510,7 +510,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     let mut variables = of_options.chain(others);
-    // The names in `others` are right, but aren't in the table.
+    // A name in `others` isn't a mistake, although it isn't in the table.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
 
     let instead = option.or_else(|| variables.find(is_similar))?;

@@ -233,8 +233,8 @@ impl Line<'_> {
     }
 
     /// Finds the first reference before `--` that may be shown, and returns it with the text before
-    /// its equals sign, which is empty if there isn't one. Skips the values of `-f` and of options
-    /// such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
+    /// its equals sign, which is empty if there isn't one. Skips the words after `-f` and after
+    /// options such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
     ///
     /// After the AWS CLI's options for a parameter, as in `--name /prod/app`, the reference is
     /// `ssm:/prod/app`, or `None` if it may not be shown.
@@ -244,7 +244,8 @@ impl Line<'_> {
             let option = previous.trim_start_matches('-');
             // `aws ssm get-parameter --name /prod/app/level`
             let is_parameter = ["name", "parameter"].contains(&option);
-            // `aws ssm get-parameters-by-path --path /prod/app`
+            // `aws ssm get-parameters-by-path --path /prod/app`, replaced by `--env-from
+            // ssm:/prod/app/`
             let is_path = replacement(previous).is_some_and(|ours| ours.contains(PARAMETERS));
             if (is_parameter || is_path) && word.starts_with('/') {
                 let end = if is_parameter { "" } else { "/" };
@@ -368,7 +369,7 @@ impl Line<'_> {
 
     /// Returns the help for an option of another tool: what replaces it. `value` is the option's
     /// value, or `…`. The result is `None` for an unknown option, for one that probably belongs to
-    /// the program that is started, for a declaration that is given as a .env file, and if the
+    /// the program that is started, for a YAML file, which is already a declaration, and if the
     /// subcommand doesn't have the replacing option.
     fn replacement(&self, option: &str, value: &str) -> Option<String> {
         let ours = replacement(option)?;
@@ -390,7 +391,7 @@ impl Line<'_> {
         if is_of_program || !is_own || is_declaration {
             return None;
         }
-        // The user's words complete the help: `--config app.yaml` → `-f app.yaml`, and `--prefix
+        // The user's words complete the help: `--config app.json` → `-f app.json`, and `--prefix
         // DB_` → `--env-from DB_=prod/db`.
         let help = self.with_written_words(&format!("use {ours}"));
         let is_prefix = is_name(word) && word.ends_with('_');
@@ -460,7 +461,8 @@ impl Line<'_> {
     /// Returns the problem for the word with this number if it belongs to a word before it, as in
     /// `--region= us-east-1`.
     fn detached_value_problem(&self, word: &str, number: usize) -> Option<Problem> {
-        // `--agent http://localhost:2773` has a detached value, but `--agent check` doesn't.
+        // The optional value of `--agent` needs a `=`. `http://localhost:2773` is a value, but
+        // `check` isn't.
         let before = number.checked_sub(2).map_or("", |at| self.words[at]);
         let option = before.trim_end_matches('=');
         let is_detached = before == "--agent" || (before.starts_with("--") && before != option);
@@ -567,9 +569,9 @@ impl Line<'_> {
             return None;
         }
 
-        let as_file_help = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
+        let help_with_path = "in a declaration, write files: [{ from: prod/db:password, path: … }]";
         let help = match option {
-            "--as-file" => self.with_written_words(as_file_help),
+            "--as-file" => self.with_written_words(help_with_path),
             _ if first == "=" => "remove the \"=\"".to_owned(),
             "--except" | "--literal" | "--only" | "--pass" | "--resolve-env" | "--unset" => {
                 second_pattern_help(option, first, second)
@@ -608,7 +610,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
 }
 
 /// Returns an example with the user's variable and reference. If `name` isn't valid, the variable
-/// is named after the key. A variable needs a key, so a reference without a key becomes an
+/// is named after the key. A variable has one value, so a whole secret or a path becomes an
 /// `--env-from` or, with a valid `name`, gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);

@@ -170,7 +170,7 @@ impl<'a> Item<'a> {
     /// instead.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // The help of `refuse_if_assignment` is right in a section, but not in `rename`.
+            // The help about an assignment shows a reference, so it isn't for `rename`.
             let text = self.node.scalar_text().filter(|_| self.key.is_empty());
             if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
                 self.refuse_type("a mapping of names to values", help);
@@ -265,13 +265,14 @@ impl<'a> Item<'a> {
             true => format!("has an unknown key {key:?}"),
             false => "has an unknown key (not shown, because it may be a value)".to_owned(),
         };
-        let is_field = ["field", "jsonKey", "key", "property"].contains(&key);
+        let names_json_key = ["field", "jsonKey", "key", "property"].contains(&key);
+        // `own_key` translates another tool's key: `fallback` → `default`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             (Some(ours), _, _) => own_key_help(ours, value),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
-            (None, None, None) if is_field && known.contains(&"from") => "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned(),
-            (None, None, None) if is_field => "remove it, and put the key after the alias, as in db:password".to_owned(),
+            (None, None, None) if names_json_key && known.contains(&"from") => "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned(),
+            (None, None, None) if names_json_key => "remove it, and put the key after the alias, as in db:password".to_owned(),
             // Only the options under `defaults` are more than 13 keys.
             (None, None, None) => match known.len() {
                 ..=13 => format!("use one of these keys: {}", known.join(", ")),
@@ -519,6 +520,7 @@ fn own_key_help(ours: &str, value: &Node) -> String {
         }
         // `owner` replaces `uid` and `gid`.
         "owner" => "use owner: \"USER:GROUP\" instead".to_owned(),
+        // `optional` replaces `required`, and has the opposite value.
         "optional" => {
             "write optional: true for a value that may be absent, or remove the key".to_owned()
         }

@@ -154,7 +154,8 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     let help = "write a mapping, such as { \"DB_HOST\": \"prod/db:host\" }";
     let members = item.expect_entries(Some(help));
 
-    // `LEVEL: info` is probably plain text, like a number or a boolean, if `info` isn't an alias.
+    // The help about a number or a boolean also lists `LEVEL: info`, which is probably plain text,
+    // too, if `info` isn't an alias.
     let is_word = |member: &&MappingEntry<'_>| {
         let text = member.value.node.scalar_text();
         let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
