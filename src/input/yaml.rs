@@ -427,6 +427,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let has_second_key = before.ends_with(", default") || before.ends_with(", optional");
     let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
+        // The file has an anchor, so `*` probably begins an alias.
         UnknownAnchor if text.contains(" &") => (
             "this YAML alias doesn't have an anchor",
             "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
@@ -514,8 +515,8 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the error for the first JavaScript comment in a JSON file, which begins with a brace or
-/// a comment. Inside quotes, `//` and `/*` don't begin a comment.
+/// Returns the error for the first JavaScript comment in JSON, that is, in a file that begins with
+/// a brace or a comment. Inside quotes, `//` and `/*` don't begin a comment.
 fn comment_error(text: &str) -> Option<SyntaxError> {
     let start = text.trim_start().get(..2).unwrap_or_default();
     if !start.starts_with('{') && !["//", "/*"].contains(&start) {

@@ -427,7 +427,8 @@ fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
     // An expression ends with a brace or two: `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`.
     let closing = if prefix.starts_with("${") { "}" } else { "}}" };
     // CloudFormation writes prod/db:SecretString:password, and others prod/db#password,
-    // prod/db?key=password or prod/db?region=us-east-1#/password. The pattern is valid.
+    // prod/db?key=password or prod/db?region=us-east-1#/password. Any other query is dropped. The
+    // pattern is valid.
     let separator = Regex::new(r":SecretString:?|\?key=|(\?[^#]*)?#/?|\?.*").ok()?;
     let fields = separator.replace_all(rest.trim_end_matches(closing), ":");
     // In our references, only parameters have a prefix.

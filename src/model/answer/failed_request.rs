@@ -270,9 +270,9 @@ impl FailedRequest<'_> {
                 .stage_hint()
                 .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
                 .or_else(|| Some(self.version_hint())),
-            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path.
-            // For a hidden path, these rows don't apply, because they quote the reference, so the
-            // other hints are tried.
+            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path,
+            // which only gets the general hint. These rows quote the reference, so they never apply
+            // to a hidden path, which needs no exception.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
             Missing::Secret => self
                 .empty_variable_hint()
@@ -402,8 +402,9 @@ impl FailedRequest<'_> {
         (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
     }
 
-    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference.
-    /// If the reference isn't shown, only rows that don't quote a part of it apply.
+    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
+    /// with its `CHECK` and «…» replaced ([`hint_of_rows`]). If the reference isn't shown, only
+    /// rows that don't quote a part of it apply.
     fn hint_of_table(&self, table: &'static str) -> Option<String> {
         let (text, is_hidden) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (text, false),
@@ -501,8 +502,8 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // AWS's message doesn't name the ARN, so the secret may not exist. This rule doesn't hold
-        // for parameters.
+        // AWS's message would name the ARN of an existing secret. About a parameter, the message
+        // never says whether the parameter exists.
         if denial == PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));

@@ -199,7 +199,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let last_part = secret.rsplit(['/', ':']).next()?;
     let word = last_part.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let alias = match validate_alias_name(&word) {
-        // `prod/2fa` and `prod/env` become `_2fa` and `_env`.
+        // `prod/2fa` and `prod/env` become `_2fa` and `_env`. `env` itself isn't a secret.
         Err(_) if secret.contains('/') => format!("_{word}"),
         Ok(()) | Err(_) => word,
     };

@@ -132,9 +132,9 @@ macro_rules! options {
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, with their `positions`
-            /// and `in_variables`, unless `self` sets them, or [`Self::turn_off_below`] turns them
-            /// off. Also adds the texts about options that are turned off or ignored.
+            /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
+            /// or [`Self::turn_off_below`] turns them off. Also adds their `positions` and
+            /// `in_variables`, and the texts about options that are turned off or ignored.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
