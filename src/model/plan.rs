@@ -90,8 +90,8 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// `existing` has the variables that the command inherits, or is `None` without
-    /// `--keep-existing`.
+    /// References and templates use the variables in `inherited`. `existing` has those that the
+    /// command inherits, or is `None` without `--keep-existing`.
     ///
     /// # Errors
     /// If the entries have mistakes, such as a reference that can't be looked up. The list has all
@@ -253,8 +253,8 @@ impl Lookup<'_, '_> {
         (planned, overridden)
     }
 
-    /// Returns an entry with its references looked up. Adds each error to `errors`, and returns
-    /// `None` if a reference can't be looked up.
+    /// Returns an entry with its references looked up. Adds an error if a required secret's
+    /// variable is empty. If a reference can't be looked up, adds an error and returns `None`.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
 

@@ -37,10 +37,10 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
 /// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
-/// `rds!`. Otherwise, the text must have only letters, digits and separators, and the parts between
-/// the separators must be words. One part may be a code, such as `s3`, if another part is a longer
-/// word. A text with digits must have several parts. If it also has capitals, it must have a slash,
-/// and no KEY with both digits and lower-case letters.
+/// `rds!`. Otherwise, the text must have only letters, digits and separators, apart from `/*` at
+/// its end, and the parts between the separators must be words. One part may be a code, such as
+/// `s3`, if another part is a longer word. A text with digits must have several parts. If it also
+/// has capitals, it must have a slash, and no KEY with both digits and lower-case letters.
 pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {

@@ -448,6 +448,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
             }
             // The head isn't complete yet.
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
+            // The response is incomplete, too long, or not HTTP (an empty slice).
             Some(b"200" | b"") | None => {
                 let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
                 return Err(proxy.with_remedy(FetchError::outage(OutageKind::Connection, why), to));

@@ -240,7 +240,8 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // `None` for a request through a tunnel, which `Connector::connect` opens.
+        // `None` for a direct request, and for one through a tunnel, which `Connector::connect`
+        // opens.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 

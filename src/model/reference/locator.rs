@@ -233,10 +233,10 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let may_show_version =
         custom_stage.is_none_or(is_label) && id.is_none_or(has_form_of_version_id);
 
-    let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
     // part of the name, even with a hyphen or a dot. Without a slash, what follows `=` may be a
     // value.
+    let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     let name = match secret.split_once('=') {
         Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
             &format!("{left}/{right}")

@@ -210,7 +210,7 @@ fn is_ordinary(text: &str) -> bool {
 /// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
 /// URL or a template, or that has a character that people overlook.
 fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
-    // A JSONPath isn't searched, because its brackets can contain anything.
+    // JSON, braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
@@ -265,8 +265,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })?;
 
     let (store, id) = match SecretId::parse(&expanded) {
-        // The id consists of this variable, because `prod/${APP:-}` wouldn't be empty.
-        Err(_) if expanded.is_empty() && names.len() == 1 => {
+        Err(_) if is_only_variable && expanded.is_empty() => {
             (Store::SecretsManager, SecretId::Empty(names.concat()))
         }
         // The help is dropped, because it may have an ARN from a variable.
@@ -343,7 +342,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let is_key = character == '#' || is_name(after.trim_end_matches(']'));
     // Without a slash, as in `hello world`, the text is probably a value.
     let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
-    // If the character doesn't follow a name, the text is probably a password.
+    // If the character doesn't follow a name, the text is probably a password. Capitals with digits
+    // are accepted here: `MY-DB2#key`.
     let is_after_name = before.ends_with(['/', ':']) || reads_like_a_name(&before.to_lowercase());
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
@@ -357,7 +357,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         // come before them in Unicode, may belong to a password.
         '\u{370}'.. => "retype this character, which only looks like an ordinary one",
         // In `*db:password`, `db` looks like a YAML alias.
-        '*' if before.is_empty() && reads_like_a_name(split_colon(after).0) => "remove the \"*\"",
+        '*' if before.is_empty() && reads_like_a_name(after) => "remove the \"*\"",
         '*' | '?' if !before.is_empty() => {
             "use the full name (only a path may end with a wildcard, as in ssm:/prod/app/*)"
         }
@@ -549,7 +549,7 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 /// Returns the value of the variable `name`, or its default, for a secret's id. If the variable is
 /// the whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
 /// colon, so that it can't select a different account, region or service. A value must never begin
-/// with `ssm:`, so that it can't select a parameter.
+/// with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
 ///
 /// # Errors
 /// If the value can't be a part of an id, and in the same cases as [`variable_value`].
@@ -580,7 +580,7 @@ fn part_of_id<'a>(
         return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
     }
     // With `DB=prod/db:host`, the key would be part of the name.
-    if value.contains(':') && !value.starts_with("arn:") {
+    if value.contains(':') && !Arn::has_prefix(value) {
         let help =
             format!("keep only the name in {name}, and write the key after it: ${{{name}}}:KEY");
         return Err(wrong_value(name, COLON).help(help));
