@@ -196,8 +196,8 @@ impl Line<'_> {
         let sample = samples.find(|sample| example.contains(sample));
         let whole = self.whole_reference(&reference, sample == Some(GET));
         match sample {
-            Some(GET) if whole.ends_with('/') => {
-                format!("use secrets-exec export --format shell --env-from {whole}")
+            Some(GET) if secret.ends_with('/') => {
+                format!("use secrets-exec export --format shell --env-from {secret}")
             }
             Some(GET) => example.replace("prod/db:password", &whole),
             Some(PARAMETERS) if !secret.starts_with("ssm:") => example.to_owned(),
@@ -610,11 +610,11 @@ fn expected_value(option: &str) -> Option<&'static str> {
 }
 
 /// Returns an example with the user's variable and reference. If `name` isn't valid, the variable
-/// is named after the key. A variable has one value, so a whole secret or a path becomes an
-/// `--env-from` or, with a valid `name`, gets the key of the example.
+/// is named after the key. A variable has one value, so a path becomes an `--env-from`. So does a
+/// whole secret, unless it gets `name` and the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
-    let name = Some(name).filter(|name| is_name(name));
+    let name = Some(name).filter(|name| is_name(name) && !reference.ends_with('/'));
     let Some(name) = name.or(name_of_reference.as_deref()) else {
         let example = example.replace(VARIABLE, "--env-from prod/db");
         return example.replace("prod/db", reference);
