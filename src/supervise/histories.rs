@@ -88,7 +88,7 @@ impl World {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
 
         if self.has_command {
-            events.extend([Event::Suspended(USR1), Event::Continued]);
+            events.extend([Event::Suspended(SignalNumber::STOP), Event::Continued]);
             if status >= 230 {
                 events.push(self.ended(ExitStatus::Killed(SignalNumber::KILL)));
             } else if !self.is_running() {
