@@ -92,8 +92,8 @@ impl World {
             if status >= 230 {
                 events.push(self.ended(ExitStatus::Killed(SignalNumber::KILL)));
             } else if !self.is_running() {
-                // Only a command that was asked to end may exit. Otherwise, most histories would end
-                // before a restart.
+                // Only a command that was asked to end may exit. Otherwise, most histories would
+                // end before a restart.
                 events.push(self.ended(ExitStatus::Exited(status)));
             }
         } else if self.has_rest {
