@@ -88,12 +88,12 @@ impl World {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
 
         if self.has_command {
-            events.extend([Event::Suspended(USR1), Event::Continued]);
+            events.extend([Event::Suspended(SignalNumber::STOP), Event::Continued]);
             if status >= 230 {
                 events.push(self.ended(ExitStatus::Killed(SignalNumber::KILL)));
             } else if !self.is_running() {
-                // Only a command that was asked to end may exit. Any other command would usually
-                // exit before a restart.
+                // Only a command that was asked to end may exit. Otherwise, most histories would
+                // end before a restart.
                 events.push(self.ended(ExitStatus::Exited(status)));
             }
         } else if self.has_rest {

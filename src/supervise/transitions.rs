@@ -136,7 +136,7 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
         (start, Event::Signal(HUP), start, &[]),
         (start, term, cancelled, &cancel),
         (cancelled, term, cancelled, &[]),
-        // The trial that waited at its gate has died.
+        // Before SIGKILL, the trial that waited at its gate dies.
         (grace, FAILED, exit_rotated, &[]),
     ];
     for (before, event, after, actions) in table {

@@ -57,8 +57,8 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// relative path begins at the working directory. A symbolic link is only followed if root or the
 /// effective user owns it.
 ///
-/// If the directory doesn't exist, the help suggests creating it with `command`, such as `mkdir
-/// -p`.
+/// If the directory doesn't exist, the help usually suggests creating it with `command`, such as
+/// `mkdir -p`.
 ///
 /// # Errors
 /// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a

@@ -240,11 +240,11 @@ impl Rendering<'_> {
 
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
         let parent = [&[name.to_owned()], parents].concat().join(".");
-        let rewrite = |other: &str| match is_name(other) {
+        let expression_for = |other: &str| match is_name(other) {
             true => Some(format!("{{{{ {parent}.{other} }}}}")),
             false => Some(format!("{{{{ {parent}['{other}'] }}}}")),
         };
-        let hint = keys_hint(map, path_of_parent.as_deref(), key, &rewrite);
+        let hint = keys_hint(map, path_of_parent.as_deref(), key, &expression_for);
         let mut missing = problem(predicate).help(hint);
         // The report merges the missing top-level keys of a secret into one error.
         missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
@@ -283,8 +283,8 @@ impl Rendering<'_> {
         })
     }
 
-    /// Returns the problem of one `lookup`, as in [`Self::non_object_problem`]. `input` is the
-    /// secret of `alias` or, for `env`, the inherited variables.
+    /// Returns the problem of `lookup` if its last key is looked up in a value that is neither an
+    /// object nor null. `input` is the secret of `alias` or, for `env`, the inherited variables.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
@@ -307,10 +307,10 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let help = text_of_secret
-            .and_then(|text| Json::parse(text.as_bytes()).ok())
-            .and_then(|json| encoded_twice_hint(json.value()))
-            .or_else(|| Some(array_hint(value.as_array()?)))
+        let parsed = text_of_secret.and_then(|text| Json::parse(text.as_bytes()).ok());
+        let encoded_twice = parsed.and_then(|json| encoded_twice_hint(json.value()));
+        let help = encoded_twice
+            .or_else(|| value.as_array().map(|items| array_hint(items)))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
         let problem = Problem::configuration(text).code("not-an-object");
         let reference = self.references.get(alias);

@@ -244,7 +244,7 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// An `UndefinedError` if the value or an item is undefined, or if the value is `none`. An
+/// An `UndefinedError` if the value or a key is undefined or `none`, or if an item is undefined. An
 /// [`own_error`] if the value is a function, or is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
@@ -258,8 +258,8 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// order, and numbers are as they were written.
 ///
 /// # Errors
-/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
-/// function, or is nested too deeply.
+/// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
+/// [`own_error`] if the value is a function, or is nested too deeply.
 pub fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -269,8 +269,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// An `UndefinedError` if the value or an item is undefined. An [`own_error`] if the value is a
-/// function, or is nested more than `depth` levels deep.
+/// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
+/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -286,6 +286,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.to_string()))?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
+            // An item can be an error ([`Names`]).
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write_json(out, &item?, depth_of_items)?;
@@ -380,11 +381,12 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// Checks the first two of the values that a filter is given: its input, and its first argument.
+/// Checks a filter's input and first argument, the first two values in `given`.
 ///
 /// # Errors
-/// If the input or, for `join`, an item is undefined, or if the filter would panic or use up all
-/// memory. The undefined result of `x if y` without `else` isn't an error.
+/// If the input or, for `join`, an item is undefined, if `join` can't iterate over its input, or if
+/// the filter would panic or use up all memory. The undefined result of `x if y` without `else`
+/// isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
