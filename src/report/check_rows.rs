@@ -226,8 +226,8 @@ impl CheckedValues<'_> {
         let requested_region = locator.region.as_ref();
         let region = answered_region.or(failed_region).or(requested_region);
 
-        // A path as a whole doesn't have a version. The regions that were passed over are shown
-        // only with a version.
+        // A path as a whole doesn't have a version. Its row doesn't show the regions that were
+        // passed over, either.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);

@@ -52,8 +52,8 @@ pub fn trace_note(event: &str) -> Record {
 /// Returns the error about a termination signal that ends this process. `after` is the time since
 /// secrets-exec was started.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters, which are at most 4,000 bytes of UTF-8. So a pipe with room for
-    /// PIPE_BUF (4,096 bytes) takes the line without blocking.
+    /// The limit in characters. Nearly all of them are ASCII, so a pipe with room for PIPE_BUF
+    /// (4,096 bytes) takes the whole line.
     const LONGEST: usize = 1_000;
     let (seconds, awaited) = (after.as_secs_f64(), awaited_text(status));
     let mut text = format!(
@@ -100,8 +100,8 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
             // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
-            Some(variable) if variable == subject => (name, format!("write {{{{ env.{name} }}}}")),
-            Some(variable) => (name, variable_help(variable, &plan.aliases)),
+            Some(entry) if entry == subject => (name, format!("write {{{{ env.{name} }}}}")),
+            Some(entry) => (name, variable_help(entry, &plan.aliases)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
         };
         let text = format!(

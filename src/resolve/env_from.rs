@@ -165,6 +165,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
     });
 
     let prefix = naming.prefix.as_str();
+    // Every name begins with an empty prefix.
     let renamed = naming.rename.values().filter(|_| !prefix.is_empty());
     let rests = renamed.filter_map(move |name| name.strip_prefix(prefix));
     let prefixed = rests.map(move |rest| {
@@ -173,7 +174,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
 
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
-        // A key that isn't quotable may be a value, so it isn't shown.
+        // If even what people see of a key isn't quotable, the key may be a value.
         let looks_different = seen != *key && is_quotable(&seen);
         // A user who has renamed the key has seen the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
@@ -238,7 +239,7 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
 
     twin_hint(names, key)
         .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
-        // `/prod/app/token` stands for the parameter `token` below a path.
+        // `/prod/app/token` stands for the parameter `token` below a path. `nearest` ignores case.
         .or(nearest(bare.rsplit('/').next()?, quotable_names).map(did_you_mean))
         .or(key.contains('*').then(|| "use full names".to_owned()))
 }

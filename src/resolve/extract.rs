@@ -205,8 +205,8 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-/// The help corrects the probable mistake. Otherwise, it suggests the whole value or, for a local
-/// file, adding the key there.
+/// The help corrects the probable mistake. Otherwise, it suggests the whole value or, if KEY is a
+/// name and the document is from a local file, adding the key there.
 fn not_json(
     document: &Document,
     error: &Error,
@@ -538,8 +538,8 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                     // Only a KEY can be rewritten, not a name within a path.
                     return Some(keys_hint(map, parent.as_deref(), name, &|_| None));
                 };
-                // A name that isn't quotable may be a value, so `parent` must not show it.
                 parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
+                // A hint must not show a name that isn't quotable, because it may be a value.
                 is_quotable(name).then_some(value)?
             }
             (Selected::Name(_), Value::Array(items)) => return Some(array_hint(items)),

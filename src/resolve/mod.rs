@@ -236,6 +236,7 @@ impl<'a> ParsedAnswers<'a> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
+            // A value that can't be decoded counts as missing, like a key in invalid JSON.
             true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
         };
 
@@ -449,8 +450,8 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// Checks a value against the `pattern` of its entry.
 ///
 /// # Errors
-/// If the value doesn't match, or isn't text. The error has the pattern, but neither the value nor
-/// the entry.
+/// If the value doesn't match, or isn't text. The error has neither the value nor the entry, nor a
+/// pattern that may be the value.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     // Some people write `/^[a-z]+$/i`, with slashes and flags as in JavaScript.
     let bare = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
