@@ -184,7 +184,7 @@ pub fn cache_entry(data: &[u8]) {
         return;
     };
 
-    // A canary in the text may be a name, which is shown. In a value, it can be escaped.
+    // A literal canary may be a name, which is shown. Only an escaped one is looked for.
     let debugged = format!("{read:?}");
     assert!(
         text.contains(CANARY) || !debugged.contains(CANARY),
