@@ -158,6 +158,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
         return not_found(&text, if needs_shell { &shell } else { &words });
     }
+    // Docker runs a CMD that isn't an array with /bin/sh.
     if command == "/bin/sh" {
         let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
         return not_found("this image has no /bin/sh", help);
@@ -232,8 +233,8 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
     let script_line = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
-    let mut words = script_line.iter().flat_map(|line| line.split_whitespace());
-    let interpreter = words.next();
+    let words = script_line.as_deref().unwrap_or_default();
+    let interpreter = words.split_whitespace().next();
 
     if why == Errno::EACCES
         && let Some(name) = interpreter

@@ -71,7 +71,7 @@ pub fn subcommand_values(
 /// far as the backend has them. The requests for `secrets` get a timeout of their own.
 ///
 /// # Errors
-/// If nothing can be read at all.
+/// If nothing can be read at all, or if `--describe` can't open a session with AWS.
 pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Dropping the backend would only take time, because the end of the process, or execve, closes

@@ -112,12 +112,9 @@ pub fn env_file(data: &[u8]) {
         quiet: false,
     };
 
-    match parse_env_file(
-        "a.env",
-        &text.replace('=', &format!("={CANARY}")),
-        &arguments,
-        &BTreeSet::new(),
-    ) {
+    let with_canaries = text.replace('=', &format!("={CANARY}"));
+    let declared_literals = BTreeSet::new();
+    match parse_env_file("a.env", &with_canaries, &arguments, &declared_literals) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
             assert!(

@@ -100,7 +100,8 @@ pub fn extraction(data: &[u8]) {
     }
     assert_hints_lead_to_values(&resolve_all(&plan, body), body);
 
-    // A canary in the input may be the name of a key, which an error may show.
+    // A canary in the input may be the name of a key, which an error may show. In `data`, the name
+    // may be escaped.
     let has_canary = [data, &reprinted(body)]
         .iter()
         .any(|text| String::from_utf8_lossy(text).contains(CANARY));
@@ -264,17 +265,21 @@ pub fn template(data: &[u8]) {
     }
 }
 
-/// True for a template that isn't rendered, for one of three reasons. MiniJinja doesn't support
-/// slices with a negative step, or a namespace that contains itself. The template may use up all
-/// memory, because it repeats text, prints lists of printed lists (quoting doubles the backslashes
-/// each time), or has a large width. Or it contains the canary, which an error may then show.
+/// True for a template that isn't rendered: MiniJinja doesn't support it, it may use up all memory,
+/// or it contains the canary, which an error may show.
 fn is_excluded(text: &str) -> bool {
+    // Slices with a negative step aren't supported.
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
+
+    // A large width, text that is repeated twice, and lists of printed lists (quoting doubles the
+    // backslashes each time) may use up all memory.
     let has_large_number = text
         .split(|c: char| !c.is_ascii_digit())
         .any(|digits| digits.len() > 4);
     let repeats_again = text.matches("join").count() + text.matches("replace").count() > 1;
     let has_many_filters = text.matches('|').count() > 12;
+
+    // `*` also repeats text. A namespace that contains itself isn't supported.
     let has_excluded_part = ["*", "namespace", CANARY]
         .iter()
         .any(|part| text.contains(part));

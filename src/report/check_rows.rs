@@ -226,16 +226,14 @@ impl CheckedValues<'_> {
         let requested_region = locator.region.as_ref();
         let region = answered_region.or(failed_region).or(requested_region);
 
-        // A path as a whole doesn't have a version. Its row doesn't show the regions that were
-        // passed over, either.
+        // A path as a whole doesn't have a version.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
         let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
         let created = versioned.and_then(|versioned| versioned.created);
         let age_seconds = created.map(|created| seconds_since(created, self.now));
-        let versioned_document = versioned.and(document);
-        let passed_over = versioned_document.map_or(&[][..], |document| &document.passed_over);
+        let passed_over = document.map_or(&[][..], |document| &document.passed_over);
         let regions_passed_over = passed_over.iter().map(|(region, _)| region.as_str());
 
         let cached = self.cached_answer(locator, document);

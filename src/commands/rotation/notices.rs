@@ -203,7 +203,8 @@ impl Notices<'_> {
         }
         text += lines;
 
-        // What wasn't printed: the rest of a line that was cut, and the whole lines after it.
+        // What wasn't printed: the rest of a line that was cut (`rest_length` bytes if nothing was
+        // printed), and the whole lines after it.
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
         // The warning comes before `lines`, so it was written if no more than `lines` was dropped.

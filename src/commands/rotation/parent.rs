@@ -409,7 +409,7 @@ impl Trials<'_> {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    // Replaced files stay, because their inode numbers are new.
+                    // A new file at the same path stays: its inode number differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
