@@ -233,9 +233,9 @@ impl Client {
     /// Returns the error for a request without a response: `failure`, with a remedy if the user has
     /// configured the endpoint ([`Self::with_remedy`]).
     ///
-    /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured host
-    /// doesn't speak TLS, and if AWS has a host for a similar region, but not for this one, which is
-    /// probably misspelled, as in `us-eats-1`.
+    /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured
+    /// host doesn't speak TLS, and if AWS has a host for a similar region, but not for this one,
+    /// which is probably misspelled, as in `us-eats-1`.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));
