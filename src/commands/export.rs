@@ -42,7 +42,8 @@ enum Destination {
 /// variables, and one for each entry that is a file, because only a launch writes such files.
 ///
 /// # Errors
-/// If a value can't be exported, or if the output or the file can't be written.
+/// If there are errors in the inputs, if a value can't be read or exported or would be visible on a
+/// terminal, or if the output or the file can't be written.
 pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,

@@ -247,9 +247,9 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
             }
             false => example,
         };
-        // If there is a similar file nearby, the help names that file instead.
-        let similar_file = missing_declaration_help(source);
-        Problem::usage(text).help(help).help_if_some(similar_file)
+        // A help about a similar file or a .env file nearby replaces this one.
+        let file_help = missing_declaration_help(source);
+        Problem::usage(text).help(help).help_if_some(file_help)
     };
     match inputs.resolve_env.is_empty() {
         true => problem,
@@ -311,9 +311,10 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Returns a name that begins with a pattern, or has all words of an AWS_ pattern, or else differs
-/// in one letter. The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short
-/// names by chance, so they are never returned.
+/// Returns a name that begins with a pattern, if the pattern is a beginning (`DB_*`, `AWS_SECRET`),
+/// or has all words of such an AWS_ pattern, or else differs in one letter. The names of proxies
+/// (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short names by chance, so they are never
+/// returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.

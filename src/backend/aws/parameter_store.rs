@@ -398,7 +398,8 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
     in_flight(stream::iter(describing)).await.concat()
 }
 
-/// Returns a document without a value for a parameter or a path.
+/// Returns a document without a value for a parameter or a path. For a path, all parameters in
+/// `described` are below it.
 ///
 /// # Errors
 /// When neither the parameter nor, for a path, any parameter below it has been described
@@ -427,7 +428,8 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 /// after the first page with a description. All requests in a batch have the same region and role.
 ///
 /// # Errors
-/// When a request fails, when there are no credentials, or when the role can't be assumed.
+/// When a request fails, when there are no credentials or no endpoint, or when the role can't be
+/// assumed.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());

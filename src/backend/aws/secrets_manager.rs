@@ -140,8 +140,8 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 /// role first.
 ///
 /// # Errors
-/// When AWS answers with an error, when outages last until there are no more attempts, when there
-/// are no credentials, or when the role can't be assumed.
+/// When AWS answers with an error, when outages last until the budget ends, when there are no
+/// credentials or no endpoint, or when the role can't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,

@@ -179,7 +179,7 @@ impl Client {
     ///
     /// # Errors
     /// When the request can't be sent, when AWS answers with an error, when `parse` fails, or when
-    /// outages last until there are no more attempts. The error is that of the last attempt.
+    /// outages last until the budget ends. The error is that of the last completed attempt.
     pub async fn call_json<T>(
         &self,
         target: &str,
@@ -230,11 +230,12 @@ impl Client {
         }
     }
 
-    /// Returns the error for a request without a response: `failure` or, if the user has configured
-    /// the endpoint, a failure whose remedy names the setting. If there is no host for the region,
-    /// looks up the host for a similar region. If that host exists, the region is probably
-    /// misspelled, as in `us-eats-1`. Then the error is a refusal, so that the request isn't
-    /// repeated.
+    /// Returns the error for a request without a response: `failure`, with a remedy if the user has
+    /// configured the endpoint ([`Self::with_remedy`]).
+    ///
+    /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured
+    /// host doesn't speak TLS, and if AWS has a host for a similar region, but not for this one,
+    /// which is probably misspelled, as in `us-eats-1`.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             return self.with_remedy(failure.for_host_named_in(setting));

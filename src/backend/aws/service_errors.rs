@@ -137,7 +137,7 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
-            // An SSO token or session has expired.
+            // SSO refuses a token or a session, which has usually expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }

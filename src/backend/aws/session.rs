@@ -356,7 +356,7 @@ impl Session {
     /// return the same client.
     ///
     /// # Errors
-    /// When AWS doesn't have an endpoint for the service in this region.
+    /// When [`Clients::client`] doesn't find an endpoint for the service.
     pub async fn client(
         &self,
         caller: &CallerIdentity,
