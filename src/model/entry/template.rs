@@ -188,9 +188,11 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
 
     let operator = expression.matches(['/', ':', '-']).next()?;
     let (secret, key) = match split_secret(expression) {
+        // `prod/my.app:password`
+        (secret, Some(key)) if secret.contains(['/', ':']) => (secret, key),
         // `ssm:/prod/token` or an ARN
-        (secret, key) if secret.contains(':') => (secret, key.unwrap_or_default()),
-        // `prod/db:password` or `db.pass-word`
+        (secret, None) if secret.contains(':') => (secret, ""),
+        // `db:password`, `prod/db.password` or `db.pass-word`
         _ => expression
             .split_once(['.', ':'])
             .unwrap_or((expression, "")),

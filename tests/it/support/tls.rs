@@ -105,8 +105,8 @@ impl Authority {
         }
     }
 
-    /// A server with a certificate for these names, in the form of openssl's `subjectAltName`. Without
-    /// names, the certificate doesn't have this extension.
+    /// A server with a certificate for these names, in the form of openssl's `subjectAltName`.
+    /// Without names, the certificate doesn't have this extension.
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
         let options = "-keyout leaf.key -out leaf.csr -subj /CN=leaf";
         succeed(&mut self.openssl(&format!("req {NEW_KEY} {options}")));
