@@ -505,8 +505,8 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// Parses a file in botocore's format.
 ///
 /// # Errors
-/// When a line is neither a section nor a setting in a section. The error is the number of the
-/// first such line.
+/// When a line is neither a section nor a setting in a section, and doesn't continue a value. The
+/// error is the number of the first such line.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
     // The name of the section's last setting, and the indentation of the last section or setting. A

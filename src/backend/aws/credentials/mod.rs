@@ -140,7 +140,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 
         // The last provider, the instance metadata service, can be late or broken on any machine.
         // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
-        // the reasons why there are no credentials.
+        // the `reasons`.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
@@ -197,8 +197,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_help = settings.metadata.may_exist;
     let again = if may_help { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // Without a more specific help, the report may use the failure's advice instead: to choose a
-    // profile, or to use a local file. `Unconfigured` allows that.
+    // `Unconfigured` lets the report replace the general help below with more specific advice: to
+    // choose a profile, or to use a local file.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
@@ -228,8 +228,8 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     None
 }
 
-/// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
-/// time ends, returns the last outage, because it says more than a timeout.
+/// Asks a provider, again after each outage. Requests to STS go to one region after the other. If
+/// the time ends, returns the last outage, because it says more than a timeout.
 ///
 /// # Errors
 /// When the provider fails with an error after which it isn't asked again, or when the time ends.
@@ -338,7 +338,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 
 /// Makes a failure of the profile's source end the search, because the profile is configured. A
 /// failure after which the next provider would be asked is replaced by one without a remedy. If the
-/// source hasn't answered, it is asked again first.
+/// source hasn't answered, the new failure is an outage, so the source is asked again.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -238,8 +238,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
             let text = "this EC2 instance doesn't have a role";
             not_configured(text).help("attach an IAM role to this instance")
         }
-        // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
-        // status.
+        // A response that `link_local_config` has turned into an error is a dispatch failure, too,
+        // but it has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
