@@ -512,7 +512,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     // The name of the section's last setting, and the indentation of the last section or setting. A
     // line that is indented further continues the last setting.
     let (mut last_name, mut indent) = (None::<String>, 0);
-    // Some editors on Windows put a byte order mark at the beginning of a file.
+    // Some Windows editors put a byte order mark at the beginning of a file.
     let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;

@@ -155,7 +155,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 /// each provider, and why it doesn't have credentials.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
-    let (mut status, mut last_reason) = (Status::Denied, String::new());
+    let (mut last_status, mut last_reason) = (Status::Denied, String::new());
     for (origin, problem) in reasons {
         let mut place = origin.to_string();
         if let CredentialsOrigin::Profile(_) = origin {
@@ -163,7 +163,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         }
         looked_at.push(place);
         help = help.or(problem.help);
-        (status, last_reason) = (problem.status, problem.text);
+        (last_status, last_reason) = (problem.status, problem.text);
     }
 
     // From here on, each help is more specific than the earlier ones, and replaces them.
@@ -184,7 +184,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let mut note = format!("secrets-exec looked for {others} and {last}");
     // The status is temporary if the metadata service, the last provider, hasn't answered. If the
     // instance's hop limit is 1, the service's response doesn't reach a container.
-    let on_aws = if status == Status::Temporary {
+    let on_aws = if last_status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
@@ -203,7 +203,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
     error.problem.help = help.or(Some(format!("run `aws configure sso`, or {on_aws}")));
-    error.problem.status = status;
+    error.problem.status = last_status;
     error.problem.notes = vec![note];
     error
 }
