@@ -258,8 +258,8 @@ impl Statements<'_> {
     /// Returns the actions that a locator needs, each with the service of its resource and the last
     /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
     /// is described with `--describe`, with `--metadata` and by the agent. Except with
-    /// `--metadata`, it is also read. Parameters with `--metadata` are left to
-    /// [`Self::add_reading`].
+    /// `--metadata`, it is also read. With `--metadata`, this isn't called for parameters
+    /// ([`Self::add_reading`]).
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
     ///   characters at its end.

@@ -241,8 +241,8 @@ fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// Describes what is requested, for [`Aws::metadata`], and asks STS who the caller is. Returns the
-/// answers that follow, and the descriptions.
+/// Describes the requested secrets and parameters, and asks STS who the caller is. Returns the
+/// answers that follow from the descriptions, and the descriptions of the secrets.
 async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
@@ -427,8 +427,7 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 /// has the credentials that sign the requests.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
-/// moment to the deadline, so every batch goes on to the next region at the same moment, no matter
-/// when the batch began.
+/// moment to the deadline, so every batch goes on to the next region at the same moment.
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,

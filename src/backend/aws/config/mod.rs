@@ -139,6 +139,7 @@ impl Settings {
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
 
+        // The first variable that is set shows which service runs this process.
         let rows = ROLE_REMEDIES.lines();
         let mut remedies = rows.filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());

@@ -505,14 +505,14 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// Parses a file in botocore's format.
 ///
 /// # Errors
-/// When a line is neither a section nor a setting in a section. The error is the number of the
-/// first such line.
+/// When a line is neither a section nor a setting in a section, and doesn't continue a value. The
+/// error is the number of the first such line.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
     // The name of the section's last setting, and the indentation of the last section or setting. A
     // line that is indented further continues the last setting.
     let (mut last_name, mut indent) = (None::<String>, 0);
-    // Some editors on Windows put a byte order mark at the beginning of a file.
+    // Some Windows editors put a byte order mark at the beginning of a file.
     let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;

@@ -140,7 +140,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 
         // The last provider, the instance metadata service, can be late or broken on any machine.
         // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
-        // the reasons why there are no credentials.
+        // the `reasons`.
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
@@ -155,7 +155,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 /// each provider, and why it doesn't have credentials.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
-    let (mut status, mut last_reason) = (Status::Denied, String::new());
+    let (mut last_status, mut last_reason) = (Status::Denied, String::new());
     for (origin, problem) in reasons {
         let mut place = origin.to_string();
         if let CredentialsOrigin::Profile(_) = origin {
@@ -163,7 +163,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         }
         looked_at.push(place);
         help = help.or(problem.help);
-        (status, last_reason) = (problem.status, problem.text);
+        (last_status, last_reason) = (problem.status, problem.text);
     }
 
     // From here on, each help is more specific than the earlier ones, and replaces them.
@@ -184,7 +184,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let mut note = format!("secrets-exec looked for {others} and {last}");
     // The status is temporary if the metadata service, the last provider, hasn't answered. If the
     // instance's hop limit is 1, the service's response doesn't reach a container.
-    let on_aws = if status == Status::Temporary {
+    let on_aws = if last_status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
@@ -197,13 +197,13 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_help = settings.metadata.may_exist;
     let again = if may_help { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // Without a more specific help, the report may use the failure's advice instead: to choose a
-    // profile, or to use a local file. `Unconfigured` allows that.
+    // `Unconfigured` lets the report replace the general help below with more specific advice: to
+    // choose a profile, or to use a local file.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
     error.problem.help = help.or(Some(format!("run `aws configure sso`, or {on_aws}")));
-    error.problem.status = status;
+    error.problem.status = last_status;
     error.problem.notes = vec![note];
     error
 }
@@ -228,8 +228,8 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     None
 }
 
-/// Asks a provider, with STS in one region after the other. Asks again after each outage. If the
-/// time ends, returns the last outage, because it says more than a timeout.
+/// Asks a provider, again after each outage. Requests to STS go to one region after the other. If
+/// the time ends, returns the last outage, because it says more than a timeout.
 ///
 /// # Errors
 /// When the provider fails with an error after which it isn't asked again, or when the time ends.
@@ -338,7 +338,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 
 /// Makes a failure of the profile's source end the search, because the profile is configured. A
 /// failure after which the next provider would be asked is replaced by one without a remedy. If the
-/// source hasn't answered, it is asked again first.
+/// source hasn't answered, the new failure is an outage, so the source is asked again.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

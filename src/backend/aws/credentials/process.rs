@@ -81,8 +81,8 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`], so that later programs may not repeat its message. A program that
-/// can't be started doesn't set it, because it hasn't printed a message.
+/// A failure sets [`HAS_FAILED`], so that later programs don't repeat its message, unless they can
+/// ask the user. A program that can't be started doesn't set it, because it hasn't printed one.
 ///
 /// # Errors
 /// When the program can't be started, fails, or prints something other than valid credentials that
@@ -179,8 +179,8 @@ impl CredentialProcess {
         // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
-        // Stored before the program exists, so that a thread that ends this process during `spawn`
-        // kills the program, too.
+        // Stored before the program exists. If a different thread ends this process during `spawn`,
+        // `kill_program` then kills this process's only child.
         *waiting::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
@@ -234,9 +234,9 @@ impl CredentialProcess {
             // While the output is open, this checks at least every 50 ms whether the program has
             // ended.
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
-            // The output has ended. After a read error, nothing more can be read either, so the
-            // program is judged by its exit status and by what it has printed so far.
             if let Ok(Ok(0) | Err(_)) = reading.await {
+                // The output has ended. After a read error, nothing more can be read either, so the
+                // program is judged by its exit status and by what it has printed so far.
                 pipe = None;
             }
         }

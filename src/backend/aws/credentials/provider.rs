@@ -200,7 +200,7 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages, except for
-/// numbers. `endpoints` is `None` for credentials that come from STS, whose keys can't be swapped.
+/// numbers. `endpoints` is `None` for a response from STS, in which the keys can't be swapped.
 ///
 /// # Errors
 /// When a part is empty, was copied with quotes or in base64, or has a character that people

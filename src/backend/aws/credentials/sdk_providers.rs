@@ -238,8 +238,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
             let text = "this EC2 instance doesn't have a role";
             not_configured(text).help("attach an IAM role to this instance")
         }
-        // A response that `link_local_config` has hidden is a dispatch failure, too, but it has a
-        // status.
+        // A response that `link_local_config` has turned into an error is a dispatch failure, too,
+        // but it has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
@@ -257,9 +257,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
 /// return the same one, so that its token is requested only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
-        // The endpoint is always set. Otherwise the SDK would read the configuration files itself,
-        // by its own rules. The URL has been checked, so the default of `unwrap_or_default` isn't
-        // used.
+        // The endpoint is always set. Otherwise the SDK would read the configuration files by its
+        // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
         let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
@@ -492,8 +491,8 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     }
 
     let mut failure = classify_sdk_error(error);
-    // Our connector hasn't failed, so the SDK couldn't use the response. It may come from something
-    // in front of the service, such as a proxy.
+    // This cause means that our connector hasn't failed, so the SDK couldn't use the response. It may
+    // come from something in front of the service, such as a proxy.
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }

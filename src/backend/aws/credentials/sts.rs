@@ -88,8 +88,6 @@ pub async fn assume_once(
         .set_duration_seconds(role.duration)
         .set_serial_number(role.mfa_serial.clone())
         .set_token_code(code.cloned());
-    let operation = AssumeRole::new();
-    let called = client.call(&operation, input.build(), AssumeRoleError::meta);
 
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
@@ -101,6 +99,8 @@ pub async fn assume_once(
         }
         error
     };
+    let operation = AssumeRole::new();
+    let called = client.call(&operation, input.build(), AssumeRoleError::meta);
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
 
     let user = output.assumed_role_user.map(|user| one_line(&user.arn));
