@@ -487,7 +487,8 @@ impl Progress {
         self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Returns the number of attempts so far, for all requests together.
+    /// Returns the number of attempts so far, for all named requests together
+    /// ([`RetryBudget::for_request`]).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
     }

@@ -9,7 +9,7 @@
 //!
 //! dispatch (lib.rs) ── worker::run ───▶ read
 //!   waits for the result, a signal         prepare        merges all inputs, and makes the plan
-//!   and the deadline                       find_program   finds a mistyped command before any request
+//!   or the deadline                        find_program   finds a mistyped command before any request
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
 //!   write_files   under temporary names; also prints the warnings, and makes the environment

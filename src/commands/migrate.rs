@@ -59,7 +59,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// the declaration in the working directory, if there is one.
 ///
 /// # Errors
-/// If the declarations have mistakes.
+/// If a declaration can't be read, or has mistakes.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;

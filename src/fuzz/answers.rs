@@ -166,10 +166,10 @@ fn with_canary(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Reads `data` as the JSON of a cache entry with a valid checksum, after it has put the canary at
-/// the start of each text value. Asserts that a valid entry
-/// shows no value when it is debugged and stays the same when it is written and read again, and
-/// that more bytes or a different name make it invalid.
+/// Puts the canary at the start of each text value in `data`, and decodes the result as the JSON of
+/// a cache entry with a valid checksum. Asserts that the debug output of a valid entry shows no
+/// value, that the entry stays the same when it is written and read again, and that more bytes or a
+/// different name make it invalid.
 pub fn cache_entry(data: &[u8]) {
     let Ok(given) = std::str::from_utf8(data) else {
         return;

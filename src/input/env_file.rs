@@ -358,7 +358,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 }
 
 struct Statement {
-    /// The line on which the statement begins, from 1.
+    /// The line on which the statement begins, counted from 1.
     line: usize,
     /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
     /// with a warning.
@@ -410,7 +410,7 @@ fn statements(text: &str) -> Vec<Statement> {
 struct DotenvReader<'t> {
     /// The text that has not been read yet.
     rest: &'t str,
-    /// The line on which `rest` begins, from 1.
+    /// The line on which `rest` begins, counted from 1.
     line: usize,
 }
 

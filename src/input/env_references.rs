@@ -131,7 +131,8 @@ fn misread_reference(text: &str) -> Option<Defect> {
 ///
 /// # Errors
 /// When the reference is malformed, or when the variable can't get a value from a secret. A value
-/// in the syntax of another tool is only an error if a pattern other than `*` matches the name.
+/// that only looks like a reference ([`misread_reference`]), such as an ARN in quotes, is an error
+/// only if a pattern other than `*` matches the name.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_own_arn(&text) {

@@ -299,7 +299,8 @@ pub const MISWRITTEN_NAMES: &str = include_str!("mistakes/names.txt");
 /// do, too.
 pub const MISWRITTEN_FIELDS: &str = include_str!("mistakes/fields.txt");
 
-/// The beginnings of expressions, without spaces, and the tool that replaces them.
+/// The beginnings of expressions that another tool should have replaced, and the tool, in rows. The
+/// text in which they are looked up has no spaces.
 const EXPRESSIONS: &str = "\
 ${AWS:: = CloudFormation
 ${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform

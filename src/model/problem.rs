@@ -170,10 +170,13 @@ impl Problem {
         self
     }
 
-    /// Returns a key by which a report groups problems: problems with the same key are printed as
-    /// one, with all their entries. They may differ in their entries, details, secrets and missing
-    /// keys, and in remedies for their own entries. Returns `None` for a problem without entries,
-    /// which is always printed by itself.
+    /// Returns the key by which a report groups problems. Problems with the same key are printed as
+    /// one, with all their entries. Returns `None` for a problem without entries, which is always
+    /// printed by itself.
+    ///
+    /// The key leaves out what can differ within a group: the entries, the details, the missing
+    /// keys of one secret, a help for the entry itself and, if the reason lies outside the secrets
+    /// ([`ReasonScope::AnySecret`]), the secret.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -222,8 +225,9 @@ impl Problem {
         }
     }
 
-    /// Returns a headline: `predicate`, after [`About::before`] and `secret` if the headline names
-    /// the secret. The detail comes at the end, unless it follows a message from AWS.
+    /// Returns a headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the
+    /// headline doesn't name the secret. The detail comes at the end, but not if there is a message
+    /// from AWS, which it then follows.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

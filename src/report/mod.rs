@@ -175,7 +175,8 @@ const SENT_NOTE: &str = "a name that isn't shown may be a password. If it is, ch
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
-    // The headline, the notes and the help are those of the first problem.
+    // The notes are those of the first problem. So are the headline and the help, unless several
+    // keys are missing: then both are about all of these keys.
     let common = with_all_missing_keys(problems[0], problems);
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
     let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
@@ -186,8 +187,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
-            // The line names the secret if messages may show its id, unless the headline or the
-            // reference of the entry already shows it.
+            // The line names the secret, unless the headline or the entry's reference already does,
+            // or messages may not show its id.
             if let Some(about) = &problem.about
                 && (secrets.len() > 1 || about.before.is_none())
                 && about.id.as_ref().is_some_and(|id| !line.contains(id))

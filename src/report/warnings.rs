@@ -180,16 +180,13 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
 fn is_meant_as_reference(text: &str) -> bool {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
-    if text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok() {
-        return true;
-    }
-    if Arn::has_prefix(text) && Reference::is_meant_by(text) {
-        return true;
-    }
+    let is_parameter =
+        text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok();
+    let is_arn = Arn::has_prefix(text) && Reference::is_meant_by(text);
     // Only these keys, because other texts can have a colon, too, such as the name of an image.
     let mut keys = [":api_key", ":password", ":secret", ":token"].into_iter();
-    // A URL doesn't read like a name.
-    text.contains('/') && reads_like_a_name(text) && keys.any(|key| text.ends_with(key))
+    let may_be_name = text.contains('/') && !text.contains("://") && reads_like_a_name(text);
+    is_parameter || is_arn || (may_be_name && keys.any(|key| text.ends_with(key)))
 }
 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal

@@ -425,7 +425,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Creates the absence for a value that is null.
+/// Returns the error for a null, which is treated like a value that doesn't exist.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match (selector, selector.shown()) {
         (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),

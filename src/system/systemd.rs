@@ -82,8 +82,8 @@ pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
 
-/// True if standard input is a connection of systemd's `LoadCredential=`. If the subcommand
-/// `credential` expects one (`is_expected`), any stream connection will do, because
+/// True if standard input is a connection of systemd's `LoadCredential=`. If `is_expected` is true,
+/// because the subcommand is `credential`, any other Unix stream connection is also accepted:
 /// [`CredentialConnection::request`] reports what is wrong with its address.
 pub fn has_connection(is_expected: bool) -> bool {
     let input = io::stdin();

@@ -320,7 +320,9 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
 }
 
-/// Calls poll(2). The only possible error is EINTR. After it, no descriptor has an event.
+/// Waits until one of `files` has an event, until `limit` is over, or until a signal handler has
+/// run (poll(2)). Ignores an error, which is usually EINTR: no file has an event then, and callers
+/// look at everything again.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }

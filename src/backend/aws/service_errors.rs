@@ -137,7 +137,7 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
-            // SSO refuses a token or a session, which has usually expired.
+            // SSO refuses a token, or the registration of the client. It has usually expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }

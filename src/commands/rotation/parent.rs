@@ -245,8 +245,9 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. A poll, which also follows a splay, doesn't begin before
-/// `until_poll` is over. `random` is at least 0 and less than 1.
+/// Returns the length of a delay. `until_poll` is the time until the next poll is allowed
+/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter: all of them except `Grace`
+/// and `Kill`. `random` is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -367,8 +368,8 @@ impl Trials<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a trial. SIGALRM ends the trial if it isn't at its gate [`TIME_TO_END`] after its
-    /// deadline.
+    /// Forks a trial. SIGALRM ends it if it needs more than [`TIME_TO_END`] beyond its deadline to
+    /// reach its gate.
     ///
     /// # Errors
     /// If the kernel doesn't create the process. The error is a message that says why.

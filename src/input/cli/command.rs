@@ -396,6 +396,7 @@ fn entry_options() -> [Arg; 4] {
     ]
 }
 
+/// Returns clap's argument for an option. `-h` hides all but the most common options.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
@@ -409,7 +410,7 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
         Takes::Optional(name) => with_text(arg, name)
             .num_args(0..=1)
             .require_equals(true)
-            // As in a variable, `1` sets the option without a value.
+            // `--agent` without a value means the same as SECRETS_EXEC_AGENT=1: the default URL.
             .default_missing_value("1"),
     }
 }

@@ -89,15 +89,15 @@ impl FetchFailure {
     }
 
     /// True if AWS has answered the request in any region, and so has received the secret's name.
-    /// If messages hide that name, because it may be a password, a note then says to change the
-    /// password.
+    /// If messages hide the name, because it may be a password, a note then says to change the
+    /// password. A file for `--local` doesn't send anything.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
             // is about a request for credentials, which doesn't have the secret's name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, the agent refuses such a request before it asks AWS. If the agent has found
-            // the secret in a different region, the name belongs to a secret, so it isn't a
+            // Usually, the agent refuses a request that it doesn't support before it asks AWS.
+            // Otherwise, it has found the secret in a different region, so the name isn't a
             // password.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.

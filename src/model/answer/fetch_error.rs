@@ -131,11 +131,12 @@ impl FetchError {
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// Returns the reason as a sentence that can be read without the name of the secret. The
+    /// Returns the failure as a sentence that can be read without the name of the secret. The
     /// detail, such as the id of the request, isn't part of the sentence.
     pub fn sentence(&self) -> String {
-        // AWS's message may not be a sentence. With `InHeadline`, the text is only the part after
-        // the secret's name.
+        // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
+        // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
+        // text says more than AWS's message: for example, which role couldn't be assumed.
         match (self.mention, &self.problem.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
@@ -201,7 +202,8 @@ pub enum Denial {
     /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
     /// needs.
     Metadata,
-    /// The KMS key of the secret is disabled or missing, or the caller isn't allowed to use it.
+    /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed to
+    /// use it.
     Key,
     /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
     /// credentials is known, the cause becomes [`Cause::NoCredentials`].

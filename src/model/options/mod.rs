@@ -200,6 +200,8 @@ impl TypedOptions {
         }
     }
 
+    /// Returns the options about AWS, with the places of the region and the profile for messages.
+    /// The place of the profile is only used if a profile is set.
     fn aws(&self) -> AwsOptions {
         // Only an option of a declaration has a position.
         let source_of = |id, flag, variable| match self.positions.contains_key(&id) {

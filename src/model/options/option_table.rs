@@ -46,7 +46,7 @@ pub enum Topic {
     Requests,
     /// The variables that a command gets.
     Variables,
-    /// A running command.
+    /// The command from its start on: `--notify-ready`, and the options for rotations.
     Running,
 }
 

@@ -336,7 +336,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
 
-    // This may be a key, as in `prod/db->password` and `prod/db?key=password`.
+    // The rest may be a key, as in `prod/db->password` and `prod/db?key=password`.
     let after = rest[character.len_utf8()..].trim_start_matches("key=");
     // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
     let is_key = character == '#' || is_name(after.trim_end_matches(']'));

@@ -48,7 +48,8 @@ use role_chain::role_chain;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub options: AwsOptions,
-    /// All variables, so that a setting in the profile can be read together with its variable.
+    /// The inherited variables. A variable has precedence over the setting of the profile, which is
+    /// read later.
     pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.

@@ -313,7 +313,8 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files. Warns about a directory, and about a `[default]` section that is ignored.
+    /// Reads the files, and skips those that don't exist. Warns if a path leads to a directory, and
+    /// if `[profile default]` replaces a `[default]` section.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.

@@ -152,7 +152,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials.
+/// each provider, and why it doesn't have credentials. The error has the status of the last one.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut last_status, mut last_reason) = (Status::Denied, String::new());
@@ -166,7 +166,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         (last_status, last_reason) = (problem.status, problem.text);
     }
 
-    // From here on, each help is more specific than the earlier ones, and replaces them.
+    // The help about a variable is more specific than a provider's help, so it replaces that help.
     help = incomplete_variables_help(settings).or(help);
 
     let mut text = "no AWS credentials were found".to_owned();
@@ -192,10 +192,11 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         "give the task, pod or instance a role"
     };
 
-    // Fargate and Lambda don't have instance metadata. A task or a function has its role from the
-    // start, so waiting doesn't help.
-    let may_help = settings.metadata.may_exist;
-    let again = if may_help { Again::Later } else { Again::Never };
+    // While a machine boots, credentials may come late, so `--wait` searches again. Fargate and
+    // Lambda don't have instance metadata. A task or a function has its role from the start, so
+    // waiting doesn't help.
+    let may_come = settings.metadata.may_exist;
+    let again = if may_come { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
     // `Unconfigured` lets the report replace the general help below with more specific advice: to
     // choose a profile, or to use a local file.
