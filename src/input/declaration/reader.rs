@@ -152,8 +152,8 @@ impl<'a> Item<'a> {
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
     }
 
-    /// Returns the value of `parsed`. If `parsed` is an error, adds a mistake with its text, which is
-    /// a whole sentence, and returns `None`.
+    /// Returns the value of `parsed`. If `parsed` is an error, adds a mistake with its text, which
+    /// is a whole sentence, and returns `None`.
     pub fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }

@@ -202,8 +202,8 @@ pub enum Denial {
     /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
     /// needs.
     Metadata,
-    /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed to
-    /// use it.
+    /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed
+    /// to use it.
     Key,
     /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
     /// credentials is known, the cause becomes [`Cause::NoCredentials`].

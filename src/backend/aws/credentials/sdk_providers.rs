@@ -491,8 +491,8 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     }
 
     let mut failure = classify_sdk_error(error);
-    // This cause means that our connector hasn't failed, so the SDK couldn't use the response. It may
-    // come from something in front of the service, such as a proxy.
+    // This cause means that our connector hasn't failed, so the SDK couldn't use the response. It
+    // may come from something in front of the service, such as a proxy.
     if failure.cause == Cause::Refused(Refusal::Request) {
         return service_failure(why);
     }
