@@ -145,9 +145,9 @@ impl Agent {
         apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
-    /// Returns one answer for each locator in `wanted`. The agent must support all of them. Call
-    /// [`Self::read_profile`] first. Finds the token, and then sends many requests at the same
-    /// time. If there is no token, no request is sent, and each answer is the error of
+    /// Returns one answer for each locator in `wanted`. The agent must support all of them
+    /// ([`Self::unsupported`]). Finds the token, and then sends many requests at the same time. If
+    /// there is no token, no request is sent, and each answer is the error of
     /// [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut grouped = LocatorsBy::<Locator>::new();
@@ -225,8 +225,8 @@ impl Agent {
     /// Reads one secret in one attempt.
     ///
     /// # Errors
-    /// When the request is invalid, when there is no complete response, or when the response has a
-    /// different secret or an error ([`read_response`]).
+    /// When the request is invalid, when there is no complete response, or when [`read_response`]
+    /// fails.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;

@@ -58,8 +58,8 @@ pub fn policy(
 struct PolicyOwner<'a> {
     /// The role that `--for-role` names.
     named: Option<&'a Arn>,
-    /// True if this is the caller, which reads the locators without a role. `--for-role` may name
-    /// the caller's own role.
+    /// True for the caller, which reads the locators without a role. `--for-role` may name the
+    /// caller's own role.
     is_caller: bool,
     /// The roles that this identity assumes.
     assumed: BTreeSet<Arn>,
@@ -256,9 +256,8 @@ impl Statements<'_> {
     }
 
     /// Returns the actions that a locator needs, each with the service of its resource and the last
-    /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. A secret
-    /// is described with `--describe`, with `--metadata` and by the agent. Except with
-    /// `--metadata`, it is also read. With `--metadata`, this isn't called for parameters
+    /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. The agent
+    /// also describes each secret. With `--metadata`, the locator must be a secret's
     /// ([`Self::add_reading`]).
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random

@@ -166,7 +166,7 @@ impl Aws {
                 Err(failure) if is_about_the_secret(&failure.error) => None,
                 Err(_) => continue,
             };
-            // This fails only if there is no region. Then the secret wasn't read either, and the
+            // An error means that there is no region. Then the secret wasn't read either, and the
             // report already says why.
             if let Ok(request) = session.request_for(locator).await {
                 let region = region_read.unwrap_or(request.region);
@@ -174,7 +174,7 @@ impl Aws {
             }
         }
 
-        // If this fails, each description fails with the same error.
+        // The error isn't lost, because each description fails with it.
         let _ = session.prepare_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
     }
@@ -247,7 +247,7 @@ async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
 ) -> (RequestAnswers, Vec<DescribedSecret>) {
-    // If this fails, each request fails with the same error.
+    // The error isn't lost, because each request fails with it.
     let _ = session.prepare_credentials(requests).await;
     let session = &*session;
     let tracing = async {
@@ -318,8 +318,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds to each failure where the default region and account come from, the advice about the
-/// profile, and the profile that `--profile` names.
+/// Adds three things to each failure: where the default region and account come from, the advice
+/// about the profile, and the profile that `--profile` names.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {

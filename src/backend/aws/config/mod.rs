@@ -11,8 +11,8 @@
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
 //! others. Here, such a value is an error that names the variable or the setting.
 //!
-//! Three variables don't have an effect, because only the SDK's own clients would use them:
-//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS and AWS_RETRY_MODE.
+//! AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS don't have an effect, because only the SDK's
+//! own clients would use them.
 
 mod places;
 mod role_chain;
@@ -48,15 +48,14 @@ use role_chain::role_chain;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub options: AwsOptions,
-    /// The inherited variables. A variable has precedence over the setting of the profile, which is
+    /// The inherited variables. They have precedence over the settings of the profile, which is
     /// read later.
     pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
     pub region: Option<(Region, RegionSource)>,
     /// The variable that chooses the profile, and the profile's name. As in botocore,
-    /// AWS_DEFAULT_PROFILE has precedence over AWS_PROFILE, and credentials in variables have
-    /// precedence over both.
+    /// AWS_DEFAULT_PROFILE has precedence over AWS_PROFILE.
     pub profile_variable: Option<(&'static str, String)>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
@@ -135,12 +134,10 @@ impl Settings {
         // A web identity doesn't have an external id.
         let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
         let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
-        // In botocore's order.
         let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
 
-        // The first variable that is set shows which service runs this process.
         let rows = ROLE_REMEDIES.lines();
         let mut remedies = rows.filter_map(|row| row.split_once(" => "));
         let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
@@ -403,7 +400,7 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Variables that show which service runs this process, and how that service gives its processes a
+/// Variables that show which service runs this process, and how the service gives this process a
 /// role.
 const ROLE_REMEDIES: &str = "\
 ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executionRoleArn is used only to start the task)
@@ -487,7 +484,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
-        // The defaults of the AWS CLI: one second and one attempt.
+        // The defaults of the AWS CLI.
         timeout: Duration::from_secs(timeout.unwrap_or(1).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),

@@ -21,8 +21,8 @@ use crate::system::os_error;
 use crate::time::Progress;
 
 /// The variables, and the profile once the configuration files have been read. A variable has
-/// precedence over the profile, but both are checked. As in the AWS CLI, an empty variable or
-/// setting is treated as unset.
+/// precedence over the profile. As in the AWS CLI, an empty variable or setting is treated as
+/// unset.
 pub struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
@@ -89,8 +89,8 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
-    /// the variable AWS_ENDPOINT_URL_SSM, this is the `endpoint_url` below `ssm`. An invalid URL
-    /// adds an error.
+    /// the variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`. An
+    /// invalid URL adds an error.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
@@ -127,11 +127,10 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Parses the text of a variable or of a setting in the profile. The error describes the expected
-/// value, for the message "… must be …".
+/// Parses the text of a variable or of a setting in the profile.
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value, or a description of the expected one.
+/// A parsed value, or a description of the expected one for the message "… must be …".
 pub type Parsed<T> = Result<T, &'static str>;
 
 /// The remedy for a value of several lines, such as the content of a file.
@@ -141,8 +140,8 @@ const FILE_REMEDY: &str = "use one line or, for a file, its path";
 ///
 /// # Errors
 /// When the value is invalid, isn't UTF-8, has several lines, has characters that are easy to
-/// overlook, or begins with an unexpanded variable. The message quotes the value only if it doesn't
-/// look like a secret.
+/// overlook, or, in most AWS_ variables, begins with an unexpanded variable. The message quotes the
+/// value only if it doesn't look like a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     if let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text)) {
@@ -156,7 +155,6 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         return Err(Problem::usage(format!("{name} {why}")));
     }
     let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
-    // `invalid_value` decides whether the text may be quoted.
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &text, expected)))
 }
 
@@ -293,7 +291,7 @@ impl<'a> Profile<'a> {
     /// `why` is the predicate of the sentence about the profile.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
-        // This is the status of any launch without credentials.
+        // Any launch without credentials has this exit status.
         Problem::new(Status::Denied, text)
     }
 }
@@ -303,7 +301,7 @@ impl<'a> Profile<'a> {
 pub struct Profiles {
     /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The headers of sections of an unknown kind in the configuration file. Perhaps the word
+    /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
 }
@@ -404,10 +402,10 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file. `parse_header` returns the kind and the name of a section, or
-    /// `None` for a section of an unknown kind. Only the header of such a section is kept. Adds
-    /// nothing if the file doesn't exist. Warns if the path leads to a directory, and if a
-    /// `[default]` section is ignored.
+    /// Adds the sections of a file. `parse_header` returns the kind and the name of a section. If
+    /// it returns `None`, only the section's header is kept. Adds nothing if the file doesn't
+    /// exist. Warns if the path leads to a directory, and if `[profile default]` replaces
+    /// `[default]`.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -449,8 +447,8 @@ impl Profiles {
 }
 
 /// Reads a file, or returns `None` if it doesn't exist. Warns about a directory at `path` and
-/// treats it as a missing file. As in the AWS CLI, a file that can't be reached, for example in the
-/// HOME of a different user, is also treated as missing.
+/// treats it as a missing file. A file that can't be reached, for example in the HOME of a
+/// different user, is also treated as missing.
 ///
 /// # Errors
 /// When there is a file, but it can't be read.

@@ -253,7 +253,6 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         role: setting("sso_role_name")?.to_owned(),
         region,
         start_url: start_url.to_owned(),
-        // The AWS CLI stores the token under this name.
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }

@@ -77,7 +77,7 @@ pub const CALLER_VARIABLES: [&str; 10] = [
 /// `codes` under the serial number of the device. Doesn't ask again for a code that was typed for
 /// an earlier role or in an earlier try of `--wait`. The earlier try may have failed before it sent
 /// the code to STS, so the code may still be valid. Waits for the user without a time limit.
-/// `profile` is the name of the profile with the roles, for messages.
+/// Messages name the `profile`.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
@@ -102,8 +102,8 @@ pub fn ask_for_missing_codes(
 ///
 /// # Errors
 /// When no provider has credentials, or when a configured provider fails
-/// ([`Cause::NoCredentials`]). A failure because of a certificate, a CA bundle or a proxy stays
-/// [`Cause::Refused`], because the requests for secrets would fail in the same way.
+/// ([`Cause::NoCredentials`]). A [`Cause::Refused`], such as an untrusted certificate, is returned
+/// unchanged, because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let begun = Instant::now();
@@ -152,7 +152,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials. The error has the status of the last one.
+/// each provider, and why it doesn't have credentials. The error has the exit status of the last
+/// reason.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
     let (mut looked_at, mut help) = (Vec::new(), None);
     let (mut last_status, mut last_reason) = (Status::Denied, String::new());
@@ -209,7 +210,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error
 }
 
-/// Returns the help for a variable that needs others, if none of these is set.
+/// Returns the help for a variable that is set without any of those that it needs.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
@@ -229,11 +230,12 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     None
 }
 
-/// Asks a provider, again after each outage. Requests to STS go to one region after the other. If
-/// the time ends, returns the last outage, because it says more than a timeout.
+/// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
+/// other. If the time ends, returns the last outage, because it says more than a timeout.
 ///
 /// # Errors
-/// When the provider fails with an error after which it isn't asked again, or when the time ends.
+/// When the provider fails with an error after which it isn't asked again, when its credentials
+/// can't be valid ([`checked_credentials`]), or when the time ends.
 async fn ask_in_regions(
     origin: &CredentialsOrigin,
     context: &SearchContext<'_>,
@@ -337,9 +339,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Makes a failure of the profile's source end the search, because the profile is configured. A
-/// failure after which the next provider would be asked is replaced by one without a remedy. If the
-/// source hasn't answered, the new failure is an outage, so the source is asked again.
+/// Replaces a failure after which the next provider would be asked. The profile is configured, so
+/// its failure must end the search. The new failure doesn't have a remedy. If the source hasn't
+/// answered, the new failure is an outage, so the source is asked again.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -43,19 +43,18 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often we check whether a program that has closed its output has ended. While its output is
-/// open, we check less often.
+/// How often we check whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, programs are started again and again, but should
-/// not print the same message each time.
+/// True once a program has failed. With `--wait`, the program is started again, but unless it can
+/// ask the user, its message isn't repeated.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// When the program fails, or doesn't print valid credentials ([`printed_credentials`]).
+/// When [`printed_credentials`] fails.
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -67,8 +66,7 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// When the AWS CLI fails, or doesn't print valid credentials ([`printed_credentials`]). An error
-/// without a remedy gets the advice to log in again.
+/// When [`printed_credentials`] fails. An error without a remedy gets the advice to log in again.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -81,12 +79,11 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 
 /// Runs a program and returns the credentials that it prints. Messages call the program `name`.
 ///
-/// A failure sets [`HAS_FAILED`], so that later programs don't repeat its message, unless they can
-/// ask the user. A program that can't be started doesn't set it, because it hasn't printed one.
+/// A program that fails sets [`HAS_FAILED`]. A program that can't be started doesn't, because it
+/// hasn't printed a message.
 ///
 /// # Errors
-/// When the program can't be started, fails, or prints something other than valid credentials that
-/// have not expired.
+/// When the program can't be started, fails, or doesn't print credentials that are still valid.
 async fn printed_credentials(command: Command, name: &str) -> FetchResult<Credentials> {
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
@@ -179,8 +176,8 @@ impl CredentialProcess {
         // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
-        // Stored before the program exists. If a different thread ends this process during `spawn`,
-        // `kill_program` then kills this process's only child.
+        // Stored before `spawn`, because a different thread may end this process during `spawn`. In
+        // that case, `kill_program` kills this process's only child.
         *waiting::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
@@ -231,8 +228,8 @@ impl CredentialProcess {
                 tokio::time::sleep(TICK).await;
                 continue;
             };
-            // While the output is open, this checks at least every 50 ms whether the program has
-            // ended.
+            // While the output is open, the loop checks at least every 50 ms whether the program
+            // has ended.
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
             if let Ok(Ok(0) | Err(_)) = reading.await {
                 // The output has ended. After a read error, nothing more can be read either, so the

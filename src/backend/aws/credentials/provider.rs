@@ -90,7 +90,7 @@ EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSe
 account token => start the pod again to get a new token
 CredentialsV2Request => start the task again";
 
-/// Returns the remedy for AWS's reason for refusing credentials.
+/// Returns the remedy if AWS's `reason` for refusing credentials is a known one.
 pub fn known_remedy(reason: &str) -> Option<String> {
     hint_of_rows(REMEDIES, reason, |_hint| true)
 }
@@ -100,9 +100,9 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 ///
 /// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
 /// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage gets
-/// the headline before its own text. For an absence, only the headline is left. An error about the
-/// caller's own credentials, a certificate, a CA bundle or a proxy is returned unchanged, because
-/// other requests would fail in the same way.
+/// the headline before its own text. For an absence or a missing region, only the headline is left.
+/// Any other error, such as one about the caller's own credentials or a certificate, is returned
+/// unchanged, because other requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;

@@ -82,7 +82,7 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     })
 }
 
-/// The remedy for a container's variables that are invalid, or that are set outside a container.
+/// The remedy for a container's variables that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
@@ -191,8 +191,8 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 ///
 /// # Errors
 /// When the credentials can't be read, or when the role doesn't trust EC2. The next provider is
-/// asked ([`Again::NextProvider`]) when this machine isn't an instance, when the instance doesn't
-/// have a role, or when AWS_EC2_METADATA_DISABLED is true.
+/// asked ([`Again::NextProvider`]) when the metadata service can't be reached, when the instance
+/// doesn't have a role, or when AWS_EC2_METADATA_DISABLED is true.
 pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
@@ -216,7 +216,7 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| match &error {
-        // The SDK returns this if the metadata service reports AssumeRoleUnauthorizedAccess.
+        // The SDK returns this error if the metadata service reports AssumeRoleUnauthorizedAccess.
         CredentialsError::InvalidConfiguration(_) => {
             let text = "EC2 may not assume the instance's role";
             let why = error.source().map(error_text).unwrap_or_default();
@@ -272,8 +272,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
-/// True if this is a response to the request for a token, and the SDK's error would hide its
-/// status.
+/// True for a response to the request for a token if the SDK's error would hide its status.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
@@ -403,10 +402,10 @@ fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfi
     config.build()
 }
 
-/// The failure of a request that the SDK's result hides.
+/// A failure that the SDK's result hides.
 type HiddenFailure = Arc<OnceLock<FetchError>>;
 
-/// Returns the failure if this is an error response, or an error of our connector.
+/// Returns the failure in an error response, or in an error of our connector.
 fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     match response {
         Ok(response) if response.status().is_success() => None,
@@ -462,8 +461,7 @@ fn sdk_timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Returns the failure of one of the SDK's providers. `headline` is a sentence, such as `the
-/// container's credentials can't be read`.
+/// Returns the failure of one of the SDK's providers. `headline` is a sentence.
 fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);

@@ -47,8 +47,8 @@ use crate::time::{Progress, RetryBudget};
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The cell is empty until AWS has been asked for the ARN. It contains `None` if AWS refused
-    /// the request or didn't answer.
+    /// The cell is empty until AWS has returned the ARN or been asked for it. It contains `None` if
+    /// AWS refused the request or didn't answer.
     pub arn: OnceCell<Option<String>>,
     /// The clients that have been created with these credentials so far: one for each service and
     /// region.
@@ -67,8 +67,8 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session, which is in the same response. `mfa_codes` has the
-/// user's codes by the serial number of the device.
+/// credentials and the ARN of the session. `mfa_codes` has the user's codes by the serial number of
+/// the device.
 ///
 /// # Errors
 /// When AWS refuses the role or the credentials of the client. An error about the credentials says
@@ -117,8 +117,8 @@ pub async fn assume_once(
 ///
 /// # Errors
 /// When STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
-/// outages last until the budget ends ([`Cause::Outage`]). An error about a certificate or a proxy
-/// is returned unchanged, because it isn't about the role.
+/// outages last until the budget ends ([`Cause::Outage`]). Any other error, such as one about a
+/// certificate, is returned unchanged, because it isn't about the role.
 pub async fn assume_with_retries(
     client: &Client,
     role: &Role,
@@ -157,9 +157,8 @@ pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Returns the error that a role could not be assumed, with its reason and, if STS refused the
-/// request, a remedy. An error about the caller's own credentials, a certificate or a proxy is
-/// returned unchanged.
+/// Returns the error that a role could not be assumed ([`request_failure`]). If STS refused the
+/// request, the error has a remedy.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
@@ -214,7 +213,7 @@ pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResu
 /// Exchanges the token of a web identity for the credentials of its role.
 ///
 /// # Errors
-/// When the file can't be read or is empty, or when STS refuses the token or doesn't answer.
+/// When the file can't be read or is empty, or when STS doesn't return valid credentials.
 pub async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
@@ -250,7 +249,7 @@ pub async fn web_identity_credentials(
 
 /// Returns the failure to exchange the token of a web identity. If AWS denies the exchange for a
 /// reason without a known remedy, the help shows the claims of the token, because the role has to
-/// trust exactly these.
+/// trust exactly these claims.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let Cause::Denied(denial) = error.cause else {
