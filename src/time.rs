@@ -148,8 +148,8 @@ impl Deadline {
     }
 
     /// Calls `question`, which asks the user something and waits for the answer. The deadline is
-    /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`], whose
-    /// limit would not be extended.
+    /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`],
+    /// whose limit would not be extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;

@@ -225,8 +225,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. Other lines come from the trials (about changes and failed polls) and from
-/// the caller (about starts, signals and delays).
+/// A line for the user. The trials and the caller print other lines, such as those about changes
+/// and starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,

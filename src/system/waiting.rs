@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The command gets the signal mask and the signal actions as this process inherited them. Three
-//! things must not happen: a signal is lost, a signal ends this process before it has cleaned
-//! up, or the command inherits our settings.
+//! things must not happen: a signal is lost, a signal ends this process before it has cleaned up,
+//! or the command inherits our settings.
 //!
 //! ```text
 //! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag

@@ -174,8 +174,8 @@ impl Rendering<'_> {
     /// For each candidate, renders the template again with [`MARK`] in front, so that only this
     /// candidate returns the mark. The mark is undefined, as the candidate's value was, so the
     /// template does the same again. If MiniJinja's error now names the mark, the candidate is the
-    /// cause. (Only `'key' in db` has a different result: with the mark, it is true. But it is
-    /// never the cause, because it doesn't use the value.)
+    /// cause. (Only `'key' in db` has a different result: with the mark, it is true. But this test
+    /// is never the cause, because it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
