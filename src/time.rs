@@ -28,8 +28,6 @@
 //! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
 //!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
-//!
-//! A region that fails early leaves its remaining time to the next regions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -53,15 +51,13 @@ pub struct Deadline {
 #[derive(Clone, Copy, Debug)]
 struct Times {
     begun: Instant,
-    /// `--timeout`
     timeout: Duration,
-    /// `--wait`
     wait: Option<Duration>,
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// The end of the time limit of [`Deadline::with_limit`]. Once it has passed, something else
-    /// can provide the values, such as the cache.
+    /// The end of the time limit of [`Deadline::with_limit`]. Once it has passed, the values of the
+    /// cache are used instead.
     limit: Option<Instant>,
 }
 
@@ -119,7 +115,7 @@ impl Deadline {
 
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
     /// isn't up, another try can begin, and that try has the whole `--timeout`. After that, and
-    /// without `--wait`, this is [`Self::left`].
+    /// without `--wait`, the result is [`Self::left`].
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let elapsed = times.begun.elapsed();
@@ -152,8 +148,8 @@ impl Deadline {
     }
 
     /// Calls `question`, which asks the user something and waits for the answer. The deadline is
-    /// extended by the time that this takes. Must not be called within [`Self::with_limit`], whose
-    /// limit would not be extended.
+    /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`],
+    /// whose limit would not be extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
         self.lock().end = None;
@@ -459,7 +455,6 @@ impl Drop for Awaited {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
             if state.awaited.is_empty() {
-                // Nothing is awaited any more, so the reason doesn't matter.
                 state.reason = None;
             }
         });
@@ -714,7 +709,7 @@ mod simulation {
         requests: [u32; TIMEOUT],
     }
 
-    /// Simulates a launch with one secret. A request succeeds if `is_granted` returns true.
+    /// Simulates a launch with one secret.
     async fn launch(is_granted: impl Fn() -> bool) -> Launched {
         let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
         let attempt = async || {

@@ -92,7 +92,7 @@ impl World {
             if status >= 230 {
                 events.push(self.ended(ExitStatus::Killed(SignalNumber::KILL)));
             } else if !self.is_running() {
-                // Only a command that was asked to end may exit. Otherwise, most histories would
+                // Only a command that is being stopped may exit. Otherwise, most histories would
                 // end before a restart.
                 events.push(self.ended(ExitStatus::Exited(status)));
             }
@@ -111,7 +111,7 @@ impl World {
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
 
-        // Listed twice, so that histories often reach the states after a timer.
+        // `Elapsed` is listed twice, so that histories often reach the states after a timer.
         if self.armed.is_some() {
             events.extend([Event::Elapsed; 2]);
         }
@@ -214,7 +214,7 @@ impl World {
         }
     }
 
-    /// Sets the timer, and checks that this makes sense now.
+    /// Sets the timer, and checks that the delay makes sense now.
     fn arm(&mut self, delay: Delay) {
         if delay == Delay::RequestedPoll {
             assert!(
@@ -293,7 +293,7 @@ impl World {
         }
     }
 
-    /// Lets the process group end, if it was asked to.
+    /// Lets the process group end, if it is being stopped.
     fn let_group_end(&mut self) {
         while let SupervisorState::Stopping(stopping) = &self.state {
             let event = match stopping.phase {
@@ -327,7 +327,7 @@ impl World {
         Event::Ended { status, is_last }
     }
 
-    /// True if the command runs and wasn't asked to end.
+    /// True if the command runs and isn't being stopped.
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
     }

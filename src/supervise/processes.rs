@@ -130,8 +130,7 @@ impl TrialProcess {
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
-    /// The result is `None` once [`Self::receive`] has read the end: the trial has executed the
-    /// command, or has ended.
+    /// Returns `None` once [`Self::receive`] has closed the pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
@@ -263,8 +262,7 @@ impl Job {
     /// If this process is part of the foreground job of the terminal on standard output, the new
     /// group replaces that job.
     pub fn start_group(&mut self, leader: Pid) {
-        // The parent does this before the child continues, so that a signal to the group is never
-        // lost.
+        // The group exists before the child continues, so that a signal to it is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.is_reaped = false;

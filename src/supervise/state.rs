@@ -54,8 +54,8 @@ pub fn step(
     (next, step.actions)
 }
 
-/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until its end.
-/// Processes of its group can outlive it, but only in `Stopping`.
+/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group can
+/// outlive it, but only in `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
@@ -64,7 +64,7 @@ pub enum SupervisorState {
     Exited,
 }
 
-/// The state while the command runs. The default is the state of a command that was just started.
+/// The default is the state of a command that was just started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunningState {
     pub poll: Poll,
@@ -189,7 +189,7 @@ pub enum PollResult {
 pub enum Action {
     /// Open the gate of the trial that waits there. From then on, that trial is the command.
     Start,
-    /// Open the gate of the trial that waits there. It replaces the files and ends.
+    /// Open the gate of the trial that waits there. The trial replaces the files and ends.
     /// [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
     /// Fork a trial that polls. [`Event::Polled`] follows, unless the poll is cancelled.
@@ -225,8 +225,8 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. Other lines come from the trials (about changes and failed polls) and from
-/// the caller (about starts, signals and delays).
+/// A line for the user. The trials and the caller print other lines, such as those about changes
+/// and starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -249,8 +249,8 @@ pub enum ExitReason {
 }
 
 impl ExitStatus {
-    /// Returns the exit status as a shell reports it. If a signal ended the process, this is 128
-    /// plus the signal's number.
+    /// Returns the exit status as a shell reports it. If a signal ended the process, the result is
+    /// 128 plus the signal's number.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,

@@ -87,7 +87,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Reads a whole file. `name` is for messages.
+/// Reads a whole file. `name`, its path or `standard input`, is for messages.
 ///
 /// # Errors
 /// If the file can't be read or is larger than `max_mib` MiB.

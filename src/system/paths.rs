@@ -54,15 +54,14 @@ const COMPONENT_FLAGS: OFlag = OFlag::from_bits_retain(nix::libc::O_SEARCH).unio
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
-/// relative path begins at the working directory. A symbolic link is only followed if root or the
-/// effective user owns it.
+/// relative path begins at the working directory.
 ///
 /// If the directory doesn't exist, the help usually suggests creating it with `command`, such as
 /// `mkdir -p`.
 ///
 /// # Errors
-/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a
-/// different user's link, or if there are too many links.
+/// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a link
+/// that neither root nor the effective user owns, or if there are too many links.
 pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     let failed = |errno| directory_problem(path, command, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
@@ -245,7 +244,6 @@ fn is_own_group(group: u32) -> bool {
 
 /// A symbolic link on the way to a directory.
 struct SymbolicLink {
-    /// The user id of the link's owner.
     owner: u32,
     target: OsString,
     /// True for a magic link (/proc/PID/cwd, /proc/PID/root or /proc/PID/fd/N; see proc(5)). Only

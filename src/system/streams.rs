@@ -51,7 +51,7 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
 /// True unless the terminal belongs to a different job or is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
-    // If this isn't our controlling terminal (ENOTTY), job control doesn't stop a write to it.
+    // If the terminal isn't our controlling terminal (ENOTTY), job control doesn't stop a write.
     let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
     is_ours && is_writable(terminal)
 }

@@ -77,7 +77,7 @@ pub struct CredentialConnection {
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take_connection`] has taken. It is empty if there isn't one.
+/// The connection that [`take_connection`] has taken, if there is one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
@@ -173,7 +173,6 @@ impl CredentialConnection {
     }
 }
 
-/// Returns the credential that an address names.
 #[cfg(target_os = "linux")]
 fn credential_named_by(address: &UnixAddr) -> Option<SystemdCredential> {
     SystemdCredential::from_address(address.as_abstract().unwrap_or_default())

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The command gets the signal mask and the signal actions as this process inherited them. Three
-//! things must not happen: a signal is lost, a signal ends this process before it has cleaned
-//! up, or the command inherits our settings.
+//! things must not happen: a signal is lost, a signal ends this process before it has cleaned up,
+//! or the command inherits our settings.
 //!
 //! ```text
 //! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
@@ -85,7 +85,7 @@ extern "C" fn before_main() {
 }
 
 /// Holds the termination signals that would end this process: blocks them until
-/// [`restore_signals`]. The main thread has to call this before it starts other threads.
+/// [`restore_signals`]. The main thread has to call this function before it starts other threads.
 ///
 /// Also blocks SIGTTOU, so that printing to a terminal (`stty tostop`) doesn't stop a background
 /// job, and SIGXFSZ, so that a write beyond the file size limit fails instead of ending the
@@ -179,9 +179,8 @@ impl InheritedSignals {
         }
     }
 
-    /// If this process is PID 1, sets the action of each signal in `to_hold`. Otherwise, does
-    /// nothing. The kernel drops a signal of PID 1 that is neither blocked nor handled, so
-    /// [`restore_signals`] sets a handler before it unblocks these signals.
+    /// If this process is PID 1, sets the action of each signal in `to_hold` ([`restore_signals`]
+    /// says why). Otherwise, does nothing.
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.to_hold {
@@ -293,11 +292,10 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Does `work`, such as a write whose reader can stall, and waits until it is done. If the main
-/// thread calls this, a held signal ends the process during the work. If another thread calls it,
-/// the main thread is waiting for signals anyway.
+/// Does `work`, such as a write whose reader can stall, and waits until it is done. On the main
+/// thread, a held signal ends the process during the work. On any other thread, `work` simply runs,
+/// because the main thread is waiting for signals.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
-    // Signals are only held on Linux.
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
@@ -378,7 +376,7 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
         End::Signal(signal) => {
             if getpid().as_raw() != 1 {
                 // A held signal is blocked, so `raise` only makes it pending. Unblocking it then
-                // ends this process. For PID 1, the kernel would discard it, so PID 1 exits below.
+                // ends this process. PID 1 exits below instead ([`End::Signal`]).
                 let _ = raise(signal);
                 let _ = SigSet::from_iter([signal]).thread_unblock();
             }
@@ -405,8 +403,8 @@ pub fn asks_on_terminal() -> bool {
 /// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
 /// it and its descendants. If it has a session of its own, also kills what is left in its process
 /// group. If this process is in the foreground of the terminal, also restores the terminal's modes,
-/// which the program may have changed to ask for a password. In the background, the modes are those
-/// of a different job, so they aren't changed.
+/// which the program may have changed to ask for a password. (In the background, the modes are
+/// those of a different job.)
 ///
 /// Returns the program, so that the caller can wait for it to end. The result is `None` if there
 /// isn't a program, or if it is just being started.

@@ -1,6 +1,5 @@
 //! Renders a template with the secrets of its aliases.
 //!
-//! What goes in is a template and a secret for each alias. What comes out is text, or a problem.
 //! docs/reference.md, "Composed values", defines how values are printed. MiniJinja runs the
 //! template:
 //!
@@ -55,8 +54,8 @@ use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 /// rendering.
 const MOST_MISSING_KEYS: usize = 8;
 
-/// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates an
-/// undefined value, the mark, which one of the failed lookups returns.
+/// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates the mark:
+/// an undefined value for one of the failed lookups to return.
 const MARK: &str = "{{ {}['a key of a secret'] | secrets_exec_marks_misses }}";
 
 /// How MiniJinja names the value of [`MARK`] in an error that this value has caused.
@@ -158,7 +157,7 @@ impl Rendering<'_> {
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
     ///
     /// # Errors
-    /// In the same cases as [`render_with`].
+    /// If MiniJinja can't render the template. The error may quote a value.
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let values = self.inputs.iter().map(|(alias, input)| {
             // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
@@ -169,15 +168,14 @@ impl Rendering<'_> {
     }
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the last [`MOST_TRIES`] lookups that have failed in this
-    /// rendering, as noted in `misses`. The lookups in `misses.empty` were found before, and return
-    /// an empty text.
+    /// else did. The candidates are the last [`MOST_TRIES`] lookups in `misses`. The lookups in
+    /// `misses.empty` were found before, and return an empty text.
     ///
-    /// For each candidate, renders the template again with [`MARK`] in front. Then only this
-    /// candidate returns the mark. The mark is as undefined as the candidate's value before, so the
+    /// For each candidate, renders the template again with [`MARK`] in front, so that only this
+    /// candidate returns the mark. The mark is undefined, as the candidate's value was, so the
     /// template does the same again. If MiniJinja's error now names the mark, the candidate is the
-    /// cause. (Only `'key' in db` has a different result with the mark, but this test doesn't use
-    /// the value.)
+    /// cause. (Only `'key' in db` has a different result: with the mark, it is true. But this test
+    /// is never the cause, because it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
         // A lookup in a value that isn't an object has a problem of its own.
         if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
@@ -413,8 +411,8 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
-/// True if the template has used an undefined value. Errors of MiniJinja's operators and of many
-/// filters say this only in their text.
+/// True if the template has used an undefined value. For MiniJinja's operators and many filters,
+/// only the text of the error says so.
 fn is_undefined_error(error: &Error) -> bool {
     let says_undefined = |text: &str| text.contains("undefined");
     error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)

@@ -1,9 +1,8 @@
 //! Lets MiniJinja read a secret, prints values, and adds filters.
 //!
 //! Text is printed without any change, and anything else as compact JSON. Some of the filters are
-//! new: MiniJinja doesn't have them, or has them only with features that aren't enabled. The other
-//! filters, and a test, replace those of MiniJinja that would hide an undefined value, report it
-//! with a misleading error, panic, or use up all memory.
+//! new: MiniJinja doesn't have them, or has them only with features that aren't enabled. The others
+//! replace MiniJinja's own ([`add_strict_filters`] says why), as does the test `divisibleby`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -58,8 +57,7 @@ pub struct Misses {
 }
 
 impl Misses {
-    /// Creates an empty list. The lookup with the number `marked` will return [`Self::mark`], and
-    /// the lookups in `empty` will return an empty text.
+    /// Creates an empty list.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
@@ -100,10 +98,11 @@ pub struct FailedLookup {
     pub is_past_end: bool,
 }
 
-/// An object or array within a secret. If the path is empty, this is the secret itself.
+/// An object or array in a secret or in a result of `fromjson`. With an empty path, it is the whole
+/// value.
 #[derive(Clone)]
 pub struct SecretObject {
-    /// See [`FailedLookup::alias`].
+    /// The same as [`FailedLookup::alias`].
     alias: Option<Arc<str>>,
     secret: Arc<Json>,
     path: Vec<String>,
@@ -244,8 +243,8 @@ fn number_as_written(literal: &str) -> Value {
 /// `false`, and compact JSON for anything else.
 ///
 /// # Errors
-/// An `UndefinedError` if the value or a key is undefined or `none`, or if an item is undefined. An
-/// [`own_error`] if the value is a function, or is nested too deeply.
+/// An `UndefinedError` if the value or a key in it is undefined or `none`, or if an item in it is
+/// undefined. An [`own_error`] if the value is a function, or is nested too deeply.
 pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -395,7 +394,7 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     let is_join = filter == "join";
     let is_huge = |count| is_too_large(filter, input, count);
     if input.is_undefined() {
-        // This fails for a missing key, but not for a missing `else`.
+        // Formatting fails for a missing key, but not for a missing `else`.
         state.format(input.clone())?;
     } else if is_join && let Some(item) = input.try_iter()?.find(Value::is_undefined) {
         return Err(undefined_error(&item));
