@@ -361,13 +361,13 @@ macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Replaces those filters of MiniJinja that treat an undefined input as an empty value, fail for it
-/// with a misleading error, panic, or use up all memory. Before such a filter runs,
-/// [`expect_usable`] checks its input and its first argument.
+/// Replaces those filters of MiniJinja that treat an undefined input or argument as an empty value,
+/// fail for it with a misleading error, panic, or use up all memory. Before such a filter runs,
+/// [`expect_usable`] checks its input and its arguments.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
-        round slice sort split zip
+        round slice sort split trim zip
     ];
     let short_escape = ("e", Value::from_function(filters::escape));
     for (name, filter) in builtins.into_iter().chain([short_escape]) {
@@ -380,12 +380,12 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
-/// Checks a filter's input and first argument, the first two values in `given`.
+/// Checks a filter's input, which is the first value in `given`, and its arguments.
 ///
 /// # Errors
-/// If the input or, for `join`, an item is undefined, if `join` can't iterate over its input, or if
-/// the filter would panic or use up all memory. The undefined result of `x if y` without `else`
-/// isn't an error.
+/// If the input, an argument or, for `join`, an item is undefined, if `join` can't iterate over its
+/// input, or if the filter would panic or use up all memory. The undefined result of `x if y`
+/// without `else` isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
@@ -393,10 +393,11 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
     };
     let is_join = filter == "join";
     let is_huge = |count| is_too_large(filter, input, count);
-    if input.is_undefined() {
+    for undefined in given.iter().filter(|value| value.is_undefined()) {
         // Formatting fails for a missing key, but not for a missing `else`.
-        state.format(input.clone())?;
-    } else if is_join && let Some(item) = input.try_iter()?.find(Value::is_undefined) {
+        state.format(undefined.clone())?;
+    }
+    if is_join && let Some(item) = input.try_iter()?.find(Value::is_undefined) {
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
