@@ -2,8 +2,8 @@
 //!
 //! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
 //! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
-//! `None` or no entries. At the end, the [`SourceFile`] turns all mistakes into problems. So a
-//! reader can go on after a mistake, and the user sees all mistakes in one report.
+//! `None` or no entries. A reader goes on after a mistake, and at the end, the [`SourceFile`] turns
+//! all mistakes into problems, so the user sees them in one report.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -61,19 +61,17 @@ pub const THIS_FILE: &str = "this file";
 /// The name of the type in messages: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
-/// The keys of an entry of `env`.
 pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
 pub const FILE_KEYS: &str =
     "from value template encode decode default optional pattern path env mode owner once";
 
-/// The keys of an item of `env-from`.
 pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The keys of each level of a declaration, and where this level is. If several levels have a key,
-/// the help about a misplaced key names the first of them.
+/// Levels of a declaration: their keys, and where they are. If several levels have a key, the help
+/// about a misplaced key names the first of them.
 const LEVELS: [(&str, &str); 5] = [
     (TOP_KEYS, "at the top level"),
     (VARIABLE_KEYS, "in an entry under \"env\""),
@@ -357,7 +355,8 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds the first mistake at this node that applies.
+    /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
+    /// invalid name.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
@@ -430,9 +429,9 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// Returns the text and the help, which are equal for mistakes of the same kind. The result
-    /// doesn't have help that names its own entry: such help is only an example, which also helps
-    /// with the other entries.
+    /// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out
+    /// help that names the mistake's own entry, because such help, as an example, also helps with
+    /// the other entries.
     fn text_and_general_help(&self) -> (String, Option<String>) {
         // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
         let last_word = self.subject.rsplit(' ').next().unwrap_or_default();
