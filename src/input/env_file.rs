@@ -358,8 +358,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
-    /// with a warning.
+    /// `None` for a malformed statement, which python-dotenv skips with a warning.
     binding: Option<Binding>,
 }
 
@@ -370,7 +369,7 @@ type Binding = (String, Option<DotenvValue>);
 #[derive(Default)]
 struct DotenvValue {
     value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support
+    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. Both only support
     /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
     /// quotes at `#`.
     differs_in_node: bool,

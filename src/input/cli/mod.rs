@@ -456,7 +456,7 @@ impl Inputs {
 }
 
 /// Returns the help with the corrected value, if `option` accepts it and messages may show it:
-/// `us-east-1` for `=us-east-1`, `30s` for `30`, and an option for each value of a list `A,B`.
+/// `us-east-1` for `=us-east-1`, `30s` for `30`, and `--unset A --unset B` for `A,B`.
 fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<String> {
     let is_valid = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
     let trimmed = value.trim_matches([',', '=']);

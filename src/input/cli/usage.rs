@@ -70,7 +70,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of this kind that clap has added to an error, or an empty text.
+/// Returns the first text of a kind that clap has added to an error, or an empty text.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -181,9 +181,8 @@ impl Line<'_> {
     /// secrets-exec get prod/stripe:key`. Without a reference of the user, or for `migrate`,
     /// inserts the user's declaration.
     ///
-    /// There are two exceptions. `get` can't read a path, so for a path, the result is an `export`
-    /// command. And a sample path of parameters is replaced only if the user's reference is in
-    /// Parameter Store.
+    /// `get` can't read a path, so for a path, the result is an `export` command. A sample path of
+    /// parameters is replaced only if the user's reference is in Parameter Store.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.map(|row| row.id) == Some(SubcommandId::Migrate);
@@ -302,8 +301,8 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
-    /// values that the argument's parser accepts. If it is `None`, the message lists the possible
-    /// values, and the help is an example.
+    /// values that the argument's parser accepts. If `expected` is `None`, the message lists the
+    /// possible values, and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
@@ -368,7 +367,7 @@ impl Line<'_> {
 
     /// Returns the help for an option of another tool: what replaces it. `value` is the option's
     /// value, or `…`. The result is `None` for an unknown option, for one that probably belongs to
-    /// the program that is started, for a YAML file, and if the subcommand doesn't have the
+    /// the program, for a value that is a declaration, and if the subcommand doesn't have the
     /// replacing option.
     fn replacement(&self, option: &str, value: &str) -> Option<String> {
         let ours = replacement(option)?;

@@ -30,7 +30,7 @@ pub struct Item<'a> {
     pub position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
-    /// True if this is the whole declaration, or one of its keys.
+    /// True for the whole declaration and its keys.
     pub is_whole_file: bool,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
@@ -223,8 +223,8 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the mapping has a key which is not one of `known`, or a more precise
     /// one, such as a missing space or a variable that isn't under `env`. The key may be a value,
-    /// as in `DB_PASSWORD: { hunter2 }`, so as an unknown key, it is shown only if it reads like a
-    /// name.
+    /// as in `DB_PASSWORD: { hunter2 }`, so the message about an unknown key shows the key only if
+    /// it reads like a name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -391,7 +391,7 @@ impl<'a> Fields<'a> {
     /// the key is missing, returns `None`, and adds a mistake unless there is an unknown key.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
-        // An unknown key may be a misspelling of this one, and has already been reported.
+        // An unknown key may be a misspelling of this key, and has already been reported.
         if value.is_none() && !self.has_unknown {
             self.item.refuse(format!("needs {name:?}, {expected}"));
         }

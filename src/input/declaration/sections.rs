@@ -84,7 +84,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     {
         version_item.refuse_sentence(format!("{id:?} {why}"));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
-        // that uses the alias.
+        // that uses it.
         version = Version::Current;
     }
 
