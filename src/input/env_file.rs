@@ -32,26 +32,25 @@ const MAX_BYTES: usize = 65_536;
 pub struct EnvFile {
     /// In the order of the file.
     pub variables: Vec<EnvVariable>,
-    /// The warnings. The only parts of a value that they show are names of variables.
+    /// The only parts of values that the warnings show are names of variables.
     pub warnings: Vec<String>,
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
     left_out: Vec<String>,
 }
 
-/// A variable in the file. It becomes a key in the secret, or a literal in the declaration.
+/// A variable that becomes a key in the secret, or a literal in the declaration.
 pub struct EnvVariable {
     pub name: EnvName,
     pub value: SecretValue,
     pub is_literal: bool,
     /// The position, as `FILE:LINE`.
     position: String,
-    /// See [`DotenvValue`].
+    /// True if Node.js or npm's dotenv reads a different value.
     differs_in_node: bool,
 }
 
 impl EnvVariable {
-    /// Returns the variable as `NAME (FILE:LINE)`.
     pub fn name_and_position(&self) -> String {
         format!("{} ({})", self.name, self.position)
     }
@@ -259,7 +258,7 @@ impl EnvFile {
     ///
     /// Skips a variable that `--only` and `--except` don't select. A name without a value only
     /// removes the earlier variable, with a warning. A malformed statement or name is an error, and
-    /// a variable that a launch needs early is listed in `left_out`.
+    /// a variable that a launch needs before it reads the secret is listed in `left_out`.
     fn add(
         &mut self,
         statement: Statement,
@@ -288,7 +287,6 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        // A launch needs these variables before it reads the secret.
         let begins_with = |prefix| written_name.starts_with(prefix);
         if name.as_str() == "PATH" || begins_with("AWS_") || begins_with(OWN_PREFIX) {
             return self.left_out.push(format!("{name} ({position})"));
@@ -321,8 +319,8 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     let bindings = statements.iter().flat_map(|statement| &statement.binding);
     let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
     let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
-    let shown = unmatched.map(|pattern| shown_pattern(pattern.as_str()));
-    let shown = shown.map(|pattern| pattern.replace('…', "a pattern that isn't shown"));
+    let texts = unmatched.map(|pattern| shown_pattern(pattern.as_str()));
+    let shown = texts.map(|text| text.replace('…', "a pattern that isn't shown"));
     Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 
@@ -360,8 +358,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// The name and the value. They are `None` for a malformed statement, which python-dotenv skips
-    /// with a warning.
+    /// `None` for a malformed statement, which python-dotenv skips with a warning.
     binding: Option<Binding>,
 }
 
@@ -372,7 +369,7 @@ type Binding = (String, Option<DotenvValue>);
 #[derive(Default)]
 struct DotenvValue {
     value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. They only support
+    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. Both only support
     /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
     /// quotes at `#`.
     differs_in_node: bool,
@@ -381,8 +378,8 @@ struct DotenvValue {
     next_line_is_appended: bool,
 }
 
-/// Returns the statements in the order in which they appear in the file. The caller must have
-/// replaced all other line ends in `text` with line feeds.
+/// Returns the statements in the order of the file. The caller must have replaced all other line
+/// ends in `text` with line feeds.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
@@ -523,7 +520,7 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// Returns the character that a backslash and `c` stand for within these quotes, if this is an
+/// Returns the character that a backslash and `c` stand for within these quotes, if they are an
 /// escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {

@@ -31,8 +31,9 @@ const CLOSE: &str = "}}";
 /// contains a reference.
 ///
 /// # Errors
-/// If references are malformed or have the syntax of another tool, or if a variable can't get its
-/// value from a secret. There is one error for each such variable.
+/// If references are malformed, if a variable can't get its value from a secret, or if a value only
+/// looks like a reference, unless only the pattern `*` matches its name. There is one error for
+/// each such variable.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {

@@ -39,14 +39,14 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Reference, URL_REMEDY};
-use crate::model::shown::{invalid_value, is_plain_ascii, is_quotable_value};
+use crate::model::shown::{invalid_value, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
     with_variables,
 };
 
-/// The launch or the subcommand that the command line asks for.
+/// What the command line asks for.
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
     /// If there is a command, `check` looks for it in PATH.
@@ -68,10 +68,11 @@ pub enum Invocation {
 /// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
 ///
 /// # Errors
-/// - If clap would misread arguments, or if they have characters that are easy to overlook: one
-///   error for each such mistake.
+/// - If arguments are empty, have characters that are easy to overlook, or would be misread by
+///   clap: one error for each such mistake.
 /// - Otherwise, if clap refuses the arguments: only clap's first error.
-/// - If a launch doesn't have a command: every error of its inputs, and the missing command.
+/// - If a launch doesn't have a command: every error of its inputs, and one about the missing
+///   command.
 ///
 /// All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
@@ -111,7 +112,7 @@ pub fn parse_command_line(
 
 /// Returns a problem for each argument before `--` that clap would misread, that is empty, or that
 /// has a character that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`),
-/// because the message of their parser says which part of REF has the character.
+/// because their parser's message says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
     let first = arguments.first();
     let row = first.and_then(|first| find_subcommand(first.to_str()?));
@@ -132,9 +133,7 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
         if number == 1 || is_entry || has_separator || subcommand.is_some() {
             problems.extend(misread_option_problem(number, &text, command));
         }
-        // Plain ASCII isn't empty and doesn't have such a character. This only saves time.
-        let is_plain = is_plain_ascii(&text);
-        if !is_plain && let Some(found) = overlooked_in_argument(&text) {
+        if let Some(found) = overlooked_in_argument(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }
@@ -143,7 +142,7 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
 }
 
 /// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
-/// `check --help`, and `version` becomes `--version`. Any longer line stays as it is.
+/// `check --help`, and `version` becomes `--version`. Any other line stays as it is.
 fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -164,7 +163,7 @@ fn subcommand_invocation(
 ) -> Result<Invocation, clap::Error> {
     use SubcommandId::*;
 
-    // clap only accepts the names in the table, so this doesn't happen.
+    // clap only accepts the names of our subcommands, so this error doesn't occur.
     let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
     Ok(match find_subcommand(name).ok_or_else(unknown)?.id {
         Check => {
@@ -241,8 +240,8 @@ const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line doesn't
-    /// set.
+    /// The options of the command line, and those of `SECRETS_EXEC_*` that the command line neither
+    /// sets nor excludes.
     pub options: TypedOptions,
     /// True if the command line has `-q`. Only this flag hides the warning about the file of
     /// `--local`; SECRETS_EXEC_QUIET doesn't.
@@ -263,8 +262,8 @@ pub struct Inputs {
     /// `--`.
     pub has_misplaced_option: bool,
     pub errors: Vec<Problem>,
-    /// Warnings about references on the command line, and about variables whose names look like
-    /// misspelled options.
+    /// Warnings about references on the command line, and about variables whose names are probably
+    /// mistakes.
     pub warnings: Vec<String>,
 }
 
@@ -275,7 +274,7 @@ impl Inputs {
         let mut inputs = Self::for_declarations(matches, inherited);
 
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
-        // which has a single colon. An ARN has more colons, and isn't checked.
+        // which has a single colon. A reference with more colons, such as an ARN, isn't checked.
         let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         let suspicious = entries.filter(has_empty_key);
@@ -301,8 +300,8 @@ impl Inputs {
         let mut inputs = Box::new(Self::default());
         let flags = inputs.take_options(matches);
         let variables = inputs.options_from_variables(inherited);
-        // If a flag excludes an option that a variable sets, the flag turns the option off, so this
-        // isn't an error.
+        // It isn't an error if a flag and a variable exclude each other: the flag turns the
+        // variable's option off.
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             let text = format!("--{option} and --{other} can't be used together, because {why}");
             inputs.errors.push(Problem::usage(text));
@@ -359,7 +358,7 @@ impl Inputs {
     /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
     /// accept.
     ///
-    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` from `-vv`.
+    /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
         let mut options = TypedOptions::default();
         for option in OPTIONS {
@@ -457,7 +456,7 @@ impl Inputs {
 }
 
 /// Returns the help with the corrected value, if `option` accepts it and messages may show it:
-/// `us-east-1` for `=us-east-1`, `30s` for `30`, and an option for each value of a list `A,B`.
+/// `us-east-1` for `=us-east-1`, `30s` for `30`, and `--unset A --unset B` for `A,B`.
 fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<String> {
     let is_valid = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
     let trimmed = value.trim_matches([',', '=']);
@@ -480,7 +479,7 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
     let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
         return from_flag;
     };
-    // If the value is the content of a file, its commas don't separate names.
+    // If the value is a URL or the content of a file, its commas don't separate names.
     if not_a_path(&value.to_string_lossy()).is_some() {
         return vec![value.into()];
     }
@@ -510,7 +509,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let of_options = OPTIONS.iter().map(|option| option.id.variable());
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     let mut variables = of_options.chain(others);
-    // A name in `others` isn't a mistake, although it isn't in the table.
+    // The names in `others` aren't mistakes, although they don't set any of the `OPTIONS`.
     let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
 
     let instead = option.or_else(|| variables.find(is_similar))?;
@@ -552,8 +551,8 @@ fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry
     Ok(Entry::new(target, source, origin))
 }
 
-/// The end of the help about `--env NAME`. With `docker run -e NAME`, the container gets the
-/// inherited variable.
+/// The end of the help about `--env NAME`, for users of Docker: `docker run -e NAME` passes an
+/// inherited variable on.
 const PASSED_ON: &str = ". Inherited variables are passed on, except with --clean-env";
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
@@ -561,9 +560,8 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 ///
 /// # Errors
 /// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
-/// have a `=`, or doesn't begin with a valid name. An error can't say which variable it is about,
-/// so most errors call the option `shown_option`, such as `--env number 2`. Only the error about
-/// several variables doesn't say which option it is.
+/// have `=`, or doesn't begin with a valid name. An error can't name its variable, so it says
+/// `shown_option` instead, such as `--env number 2`, except for the error about several variables.
 fn split_assignment<'t>(
     option: Argument,
     shown_option: &str,

@@ -70,7 +70,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of this kind that clap has added to an error, or an empty text.
+/// Returns the first text of a kind that clap has added to an error, or an empty text.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -96,17 +96,16 @@ struct Line<'a> {
     launch: &'a Command,
 }
 
-/// The argument of `get` in an example. A reference of the user replaces it and the other samples.
+/// A sample command. The user's reference replaces its reference, and the samples below.
 const GET: &str = "secrets-exec get prod/db:password";
 
-/// The path of parameters in an example.
+/// A sample path of parameters.
 const PARAMETERS: &str = "ssm:/prod/app/";
 
-/// The whole secret in an example.
+/// A sample of a whole secret.
 const SECRET: &str = "prod/app";
 
-/// The option for a variable in an example. The example for a declaration only has its reference,
-/// as in `files: [{ from: prod/db:password, path: … }]`.
+/// A sample option for a variable. Help about a declaration has only its reference.
 const VARIABLE: &str = "--env DB_PASSWORD=prod/db:password";
 
 impl Line<'_> {
@@ -166,25 +165,24 @@ impl Line<'_> {
     /// shell`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
-        // A format of another tool: for `--format=k8s`, the replacement is `--format kubernetes`.
+        // A format of another tool, such as `k8s`.
         if let Some(ours) = replacement(&format!("--format={value}")) {
             return ours.to_owned();
         }
-        // Any word that names a format is enough: this finds `json` in `--json` and `-f json`, too.
+        // Any word that names a format is enough.
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
         format!("--format {}", format.unwrap_or("shell"))
     }
 
-    /// Replaces the sample reference in `example` with the user's own, and the sample variable with
-    /// the user's own: after `get --env KEY=prod/stripe:key`, the example `use secrets-exec get
-    /// prod/db:password` becomes `use secrets-exec get prod/stripe:key`. Without a reference of the
-    /// user, inserts the user's declaration.
+    /// Replaces the sample reference and the sample variable in `example` with the user's own:
+    /// after `get --env KEY=prod/stripe:key`, `use secrets-exec get prod/db:password` becomes `use
+    /// secrets-exec get prod/stripe:key`. Without a reference of the user, or for `migrate`,
+    /// inserts the user's declaration.
     ///
-    /// There are two exceptions. `get` can't read a path, so for a path, the result is an `export`
-    /// command. And a sample path of parameters is replaced only if the user's reference is in
-    /// Parameter Store.
+    /// `get` can't read a path, so for a path, the result is an `export` command. A sample path of
+    /// parameters is replaced only if the user's reference is in Parameter Store.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.map(|row| row.id) == Some(SubcommandId::Migrate);
@@ -303,8 +301,8 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
-    /// values that the argument's parser accepts. If it is `None`, the message lists the possible
-    /// values, and the help is an example.
+    /// values that the argument's parser accepts. If `expected` is `None`, the message lists the
+    /// possible values, and the help is an example.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
@@ -369,8 +367,8 @@ impl Line<'_> {
 
     /// Returns the help for an option of another tool: what replaces it. `value` is the option's
     /// value, or `…`. The result is `None` for an unknown option, for one that probably belongs to
-    /// the program that is started, for a YAML file, which is already a declaration, and if the
-    /// subcommand doesn't have the replacing option.
+    /// the program, for a value that is a declaration, and if the subcommand doesn't have the
+    /// replacing option.
     fn replacement(&self, option: &str, value: &str) -> Option<String> {
         let ours = replacement(option)?;
         let word = self.word_after(option).unwrap_or_default();
@@ -391,8 +389,7 @@ impl Line<'_> {
         if is_of_program || !is_own || is_declaration {
             return None;
         }
-        // The user's words complete the help: `--config app.json` → `-f app.json`, and `--prefix
-        // DB_` → `--env-from DB_=prod/db`.
+        // The user's words complete the help: `--prefix DB_` → `--env-from DB_=prod/db`.
         let help = self.with_written_words(&format!("use {ours}"));
         let is_prefix = is_name(word) && word.ends_with('_');
         let prefix = if is_prefix { word } else { "PREFIX_" };
@@ -485,7 +482,7 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a word where a launch expects an option. `number` is the word's
-    /// position, from 1.
+    /// position, counted from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
         // `--env A=b check`: clap recognizes a subcommand only as the first word, so the first word
         // here is an option.
@@ -543,8 +540,8 @@ impl Line<'_> {
     /// Returns the problem for the word with this number, counted from 1, if the two words before
     /// it are an option and its value. The word may be a reference that a space separates from its
     /// NAME= (`-e PASSWORD= prod/db:password`), a second NAME=REF, or a second value (`--timeout 5
-    /// min`). Returns `None` if it probably begins the command, or is a reference that needs an
-    /// option of its own.
+    /// min`). Returns `None` if the word probably begins the command, or is a reference that needs
+    /// an option of its own.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
@@ -567,7 +564,6 @@ impl Line<'_> {
             let text = format!("one {option} can't set several variables");
             return Some(Problem::usage(text).help(format!("put {option} before each NAME=REF")));
         }
-        // The second word is the command, or a reference that needs an option of its own.
         if self.begins_command(number) || is_shown_reference(second) {
             return None;
         }
@@ -602,8 +598,8 @@ fn is_yaml(file: &str) -> bool {
     matches!(file.rsplit_once('.'), Some((_, "yaml" | "yml")))
 }
 
-/// Returns what an option accepts, such as `a duration with a unit`, or `None` for a flag. This is
-/// the error of the option's parser for an empty text, which no option accepts.
+/// Returns what an option accepts, such as `a duration with a unit`: the error of its parser for an
+/// empty text, which no option accepts. Returns `None` for a flag or an unknown option.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -613,8 +609,8 @@ fn expected_value(option: &str) -> Option<&'static str> {
 }
 
 /// Returns an example with the user's variable and reference. If `name` isn't valid, the variable
-/// is named after the key. A variable has one value, so a path becomes an `--env-from`. So does a
-/// whole secret, unless it gets `name` and the key of the example.
+/// is named after the key. A variable has one value, so a path becomes an `--env-from`, as does a
+/// whole secret without a valid `name`. With `name`, a whole secret gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
     let name = Some(name).filter(|name| is_name(name) && !reference.ends_with('/'));
@@ -636,8 +632,8 @@ fn is_shown_reference(word: &str) -> bool {
 }
 
 /// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
-/// `ssm:/prod/level` → `LEVEL`. Returns `None` for only a secret and for a path, and `NAME` if the
-/// key is empty or doesn't make a valid name.
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if the
+/// name wouldn't be valid.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {
@@ -653,8 +649,8 @@ fn variable_for(reference: &str) -> Option<String> {
     Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
-/// Returns the problem for a reference, or a variable and its reference, without an option, or
-/// `None` for any other word.
+/// Returns the problem for a REF or NAME=REF that needs an option before it, or `None` for any
+/// other word.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),

@@ -88,7 +88,7 @@ impl Declarations {
     }
 }
 
-/// Returns the text of a declaration that the user names. The path `-` is standard input.
+/// Returns the text of a declaration that the user names.
 ///
 /// # Errors
 /// If the file can't be read, is too large, is encrypted, isn't UTF-8, or is a TOML or .env file.
@@ -129,8 +129,8 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, and returns its name and the open file. Returns
-/// `None` if there isn't one, or if this process isn't allowed to enter the working directory.
+/// Opens the declaration in the working directory, and also returns its name. Returns `None` if
+/// there isn't one, or if this process isn't allowed to enter the working directory.
 ///
 /// # Errors
 /// If there are several declarations, or if the only one can't be opened or trusted
@@ -226,7 +226,8 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
 const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
-/// aliases, and the errors in the order of the lines. After a syntax error, there are only errors.
+/// aliases, and the errors in the order of the lines. A syntax error, except a repeated key, is the
+/// only result.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
@@ -280,9 +281,9 @@ fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     Some(("a set of values", help))
 }
 
-/// True for keys and values like those of a file for `--local`: a key has a slash, as most names of
-/// secrets do, or all values are texts, one of them can't be a reference, and none is a reference
-/// with a slash.
+/// True for keys and values like those of a file for `--local`. Either a key has a slash, as most
+/// names of secrets do. Or all values are texts, one of them can't be a reference, and none is a
+/// reference with a slash.
 fn holds_secrets(members: &[(Key, Node)]) -> bool {
     // If one of the values isn't text, this list is empty.
     let texts = members.iter().map(|(_, value)| value.scalar_text());
@@ -342,13 +343,13 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 }
 
 /// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
-/// that isn't an option or can't be set in a declaration, for each value that an option doesn't
-/// accept, and for options that exclude each other.
+/// that can't be set in a declaration, for each value that an option doesn't accept, and for
+/// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "write region: us-east-1, for example";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
-        // These options of the command line aren't in the table.
+        // These options of the command line aren't in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
@@ -381,7 +382,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 /// for each of its texts that the option doesn't accept or that has characters that are easy to
 /// overlook.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
-    // If the type is wrong, `option_texts` has added the mistake, and there is nothing to set.
+    // `option_texts` has reported a wrong type.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
         if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {

@@ -2,8 +2,8 @@
 //!
 //! An [`Item`] is a node that can name itself in messages. If the node doesn't have the type that
 //! an `expect_…` method expects, the method adds a mistake to the [`SourceFile`], and returns
-//! `None` or no entries. At the end, the [`SourceFile`] turns all mistakes into problems. So a
-//! reader can go on after a mistake, and the user sees all mistakes in one report.
+//! `None` or no entries. A reader goes on after a mistake, and at the end, the [`SourceFile`] turns
+//! all mistakes into problems, so the user sees them in one report.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub struct Item<'a> {
     pub position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
-    /// True if this is the whole declaration, or one of its keys.
+    /// True for the whole declaration and its keys.
     pub is_whole_file: bool,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
@@ -61,19 +61,17 @@ pub const THIS_FILE: &str = "this file";
 /// The name of the type in messages: `must be text, not a list`.
 pub const TEXT: &str = "text";
 
-/// The keys of an entry of `env`.
 pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
 pub const FILE_KEYS: &str =
     "from value template encode decode default optional pattern path env mode owner once";
 
-/// The keys of an item of `env-from`.
 pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 
 pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
-/// The keys of each level of a declaration, and where this level is. If several levels have a key,
-/// the help about a misplaced key names the first of them.
+/// Levels of a declaration: their keys, and where they are. If several levels have a key, the help
+/// about a misplaced key names the first of them.
 const LEVELS: [(&str, &str); 5] = [
     (TOP_KEYS, "at the top level"),
     (VARIABLE_KEYS, "in an entry under \"env\""),
@@ -225,8 +223,8 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the mapping has a key which is not one of `known`, or a more precise
     /// one, such as a missing space or a variable that isn't under `env`. The key may be a value,
-    /// as in `DB_PASSWORD: { hunter2 }`, so as an unknown key, it is shown only if it reads like a
-    /// name.
+    /// as in `DB_PASSWORD: { hunter2 }`, so the message about an unknown key shows the key only if
+    /// it reads like a name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -357,7 +355,8 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds the first mistake at this node that applies.
+    /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
+    /// invalid name.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
@@ -392,7 +391,7 @@ impl<'a> Fields<'a> {
     /// the key is missing, returns `None`, and adds a mistake unless there is an unknown key.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
-        // An unknown key may be a misspelling of this one, and has already been reported.
+        // An unknown key may be a misspelling of this key, and has already been reported.
         if value.is_none() && !self.has_unknown {
             self.item.refuse(format!("needs {name:?}, {expected}"));
         }
@@ -430,9 +429,9 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// Returns the text and the help, which are equal for mistakes of the same kind. The result
-    /// doesn't have help that names its own entry: such help is only an example, which also helps
-    /// with the other entries.
+    /// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out
+    /// help that names the mistake's own entry, because such help, as an example, also helps with
+    /// the other entries.
     fn text_and_general_help(&self) -> (String, Option<String>) {
         // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
         let last_word = self.subject.rsplit(' ').next().unwrap_or_default();

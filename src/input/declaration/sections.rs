@@ -84,7 +84,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     {
         version_item.refuse_sentence(format!("{id:?} {why}"));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
-        // that uses the alias.
+        // that uses it.
         version = Version::Current;
     }
 
@@ -125,8 +125,7 @@ fn label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// Reads `role-arn` and `external-id`, which are both optional. An external id without a role is a
-/// mistake.
+/// Reads `role-arn` and `external-id`. An external id without a role is a mistake.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -215,7 +214,7 @@ fn is_plain_value(node: &Node) -> bool {
 }
 
 /// Adds the mistake that a variable has a [plain value](is_plain_value). The help also lists the
-/// variables in `words`, which are probably plain text, too.
+/// variables in `words`.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
@@ -463,7 +462,6 @@ fn entry(
 /// mistakes are reported, too.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
-    // The only possible value of `decode` and `encode` is `base64`.
     let base64 = |text: &str| (text == "base64").then_some(());
     let mut has_base64 = |name| fields.take_parsed(name, "base64", base64).is_some();
     let (decode, encode) = (has_base64("decode"), has_base64("encode"));
@@ -543,9 +541,9 @@ fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
-/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if the text isn't
-/// one, or if it doesn't fit into the memory that the other patterns have left. The message is one
-/// of regex-lite's fixed texts, so it doesn't show the expression.
+/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't valid
+/// or doesn't fit into the memory that the other patterns have left. The message is one of
+/// regex-lite's fixed texts, so it doesn't show the expression.
 ///
 /// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
 /// expression fits.
