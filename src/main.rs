@@ -19,8 +19,9 @@ mod aws_lc_memory {
     /// header holds the length of the whole allocation.
     const HEADER: usize = 16;
 
-    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
-    /// for the first time. Returns false if aws-lc has already allocated memory.
+    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates
+    /// memory, which aws-lc doesn't check. Returns false if its functions have already been
+    /// replaced.
     pub fn install() -> bool {
         // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
         // thread yet.
