@@ -37,7 +37,7 @@ mod aws_lc_memory {
     }
 
     /// Allocates memory as malloc(3) does. Returns a null pointer if there is not enough memory.
-    /// aws-lc also passes the file and the line of its call, which aren't used.
+    /// The other parameters are for a file and a line, which aws-lc leaves empty.
     extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
         let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
             return ptr::null_mut();

@@ -145,8 +145,8 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
 /// file, to which the path has to be added. The command is `None` if the tool can't decrypt single
 /// values, and the result is `None` if nothing is encrypted.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
-    // UTF-8 text can't begin with such a byte.
+    // A binary message of gpg begins with the header of a session key packet (RFC 9580, section
+    // 4.2). UTF-8 text can't begin with such a byte.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
         return Some(("PGP", Some("gpg --decrypt")));
     }
