@@ -6,8 +6,8 @@
 //! environ ┘  files             pure           I/O                  pure                  files                    never returns
 //! ```
 //!
-//! Each arrow is a step, and the commands take the steps in order. The data between the arrows are
-//! types of `model`. ARCHITECTURE.md has the table that says which module may import which.
+//! Each arrow is a step that a command takes. The data between the arrows are types of `model`.
+//! ARCHITECTURE.md says which module may import which.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -63,12 +63,12 @@ use system::waiting::hold_signals;
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///
 /// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
-/// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with one
-/// of the exit codes in docs/reference.md. Most of them are from sysexits(3).
+/// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with an
+/// exit code from docs/reference.md, usually one of sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
-    // This has to be first: if systemd asks for a credential, anything printed earlier would become
-    // that credential. The subcommand `credential` accepts any connection, and then reports what is
-    // wrong with the connection's address.
+    // This check has to be first: if systemd asks for a credential, anything printed earlier would
+    // become that credential. The subcommand `credential` accepts any connection, and then reports
+    // what is wrong with the connection's address.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if has_connection(expects_connection) {
         // From here on, no termination signal ends this process before the connection is refused or

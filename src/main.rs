@@ -19,8 +19,9 @@ mod aws_lc_memory {
     /// header holds the length of the whole allocation.
     const HEADER: usize = 16;
 
-    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates memory
-    /// for the first time. Returns false if aws-lc has already allocated memory.
+    /// Makes aws-lc use the functions of this module. Must be called before aws-lc allocates
+    /// memory, which aws-lc doesn't check. Returns false if its functions have already been
+    /// replaced.
     pub fn install() -> bool {
         // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
         // thread yet.
@@ -36,7 +37,7 @@ mod aws_lc_memory {
     }
 
     /// Allocates memory as malloc(3) does. Returns a null pointer if there is not enough memory.
-    /// aws-lc also passes the file and the line of its call, which aren't used.
+    /// The other parameters are for a file and a line, which aws-lc leaves empty.
     extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
         let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
             return ptr::null_mut();

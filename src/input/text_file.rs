@@ -18,7 +18,7 @@ use crate::system::os_error::{read_file, unreadable};
 /// # Errors
 /// If the file can't be opened. If the file doesn't exist, the help suggests a file with a similar
 /// name in the same directory, if there is one. If `path` is a URL or the content of a file, the
-/// error doesn't show it, but calls it `option`, such as `-f or SECRETS_EXEC_FILE`.
+/// error shows `option` instead, such as `-f or SECRETS_EXEC_FILE`.
 pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
@@ -38,8 +38,7 @@ pub fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
-    // A declaration is only suggested for a declaration, and a file for `--local` only for such a
-    // file.
+    // The similar file must be of the same kind: both are for `--local`, or neither is.
     let is_local = |name: &str| name.contains(".local.");
     let others = names.iter().map(String::as_str);
     let same_kind = others.filter(|other| is_local(other) == is_local(name));
@@ -55,8 +54,8 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
     Some(directory.join(name).to_str()?.to_owned())
 }
 
-/// Returns the names of everything in a directory, sorted. Leaves out names that aren't UTF-8. The
-/// list is empty if the directory can't be read.
+/// Returns the names of everything in a directory, except those that aren't UTF-8. The result is
+/// empty if the directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {
     // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.
     let path = Path::new(".").join(directory);
@@ -146,8 +145,8 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
 /// file, to which the path has to be added. The command is `None` if the tool can't decrypt single
 /// values, and the result is `None` if nothing is encrypted.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    // A binary PGP message begins with the header of a session key packet (RFC 9580, section 4.2).
-    // UTF-8 text can't begin with such a byte.
+    // A binary message of gpg begins with the header of a session key packet (RFC 9580, section
+    // 4.2). UTF-8 text can't begin with such a byte.
     if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
         return Some(("PGP", Some("gpg --decrypt")));
     }

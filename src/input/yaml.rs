@@ -2,7 +2,7 @@
 //! a number or a boolean. JSON is valid YAML, so it is parsed in the same way.
 //!
 //! serde would stop at the first error. With a tree, the readers of declarations can report all
-//! errors together, with their lines.
+//! errors together.
 //!
 //! Frequent mistakes in the syntax, such as a colon in a value, get our own messages and remedies,
 //! because the parser's messages only make sense to someone who knows the grammar of YAML. A line
@@ -85,8 +85,8 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Returns the name of the node's type for messages. A number or a boolean without quotes is `a
-    /// string`, because its meaning depends on the reader.
+    /// Returns the name of the node's type for messages. Every scalar is `a string`, even a number,
+    /// because its meaning depends on the reader.
     pub fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) | Kind::Plain(_) => "a string",
@@ -140,8 +140,7 @@ struct YamlBuilder<'t, I> {
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document. An empty document, or a null,
-    /// becomes an empty mapping.
+    /// Reads all events, and returns the tree of the only document.
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
@@ -388,11 +387,12 @@ fn position(line: usize, column_from_0: usize) -> Position {
 
 const QUOTES: &str = "put the whole value in quotes";
 
-/// Converts the parser's error in `text`. The error gets our own message and a remedy if its cause
-/// is one of the frequent mistakes.
+/// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
+/// and a remedy.
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let position = position(scan.marker().line(), scan.marker().col());
-    // The parser may report such a mistake many lines later, so the whole file is searched.
+    // The parser may report a merge conflict or a comment many lines later, so the whole file is
+    // searched.
     let not_yaml = conflict_error(text).or_else(|| comment_error(text));
     let known = not_yaml.or_else(|| overlooked_error(text, position.line));
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
@@ -505,8 +505,7 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     Fault::new(message).help("indent all entries of a section by the same number of spaces")
 }
 
-/// Returns the error for the first line that Git has written into the file because a merge had a
-/// conflict.
+/// Returns the error for the first conflict marker that Git has left in the file.
 fn conflict_error(text: &str) -> Option<SyntaxError> {
     let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
     let above = text.lines().position(|line| marker.is_match(line))?;

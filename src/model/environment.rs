@@ -179,7 +179,7 @@ pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
     /// Creates the environment from the inherited variables that the command keeps and from
-    /// `variables`. Each of `variables` replaces an inherited variable with the same name.
+    /// `variables`, which replace inherited variables with the same names.
     ///
     /// The caller must have checked that no value contains a NUL.
     pub fn new<'a>(
@@ -195,8 +195,8 @@ impl Environment {
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set_variables) {
-            // `ok` doesn't drop anything, because none of the strings contains a NUL: the inherited
-            // variables came through execve, and the caller has checked the others.
+            // `ok` drops nothing, because no string contains a NUL: the inherited variables came
+            // through execve, and the caller has checked the others.
             let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
             strings.extend(string.map(Zeroizing::new));
         }

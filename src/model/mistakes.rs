@@ -117,7 +117,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
-    // This only saves time.
+    // Plain ASCII doesn't need the checks below.
     if is_plain_ascii(text) {
         return None;
     }
@@ -299,8 +299,8 @@ pub const MISWRITTEN_NAMES: &str = include_str!("mistakes/names.txt");
 /// do, too.
 pub const MISWRITTEN_FIELDS: &str = include_str!("mistakes/fields.txt");
 
-/// The beginnings of expressions that another tool should have replaced, and the tool, in rows. The
-/// text in which they are looked up has no spaces.
+/// The beginnings of expressions that another tool should have replaced. Each row has beginnings, `
+/// = ` and the tool. Spaces in the text are ignored, as in `${{ secrets.DB }}`.
 const EXPRESSIONS: &str = "\
 ${AWS:: = CloudFormation
 ${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
@@ -367,8 +367,8 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 /// in AWS, the text to write is empty. Such a prefix is recognized only if `text` has a slash
 /// ([`PREFIXES`]).
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // Nearly every reference has a slash before its first colon (or `}`), but no prefix does. So
-    // the table is rarely searched.
+    // No prefix has a slash before its first colon (or `}`), but most references do, so the table
+    // is rarely searched.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
@@ -418,8 +418,8 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
 }
 
 /// Returns our reference for one in the syntax of another tool. `prefix` is its beginning, `ours`
-/// is what to write instead of the prefix (such as `ssm:/`), and `rest` is the text after the
-/// prefix: `awssm:`, `secretsmanager:` and `prod/db#password` → `prod/db:password`.
+/// is what to write instead of the prefix, and `rest` is the text after the prefix: `awssm:`,
+/// `secretsmanager:` and `prod/db#password` → `prod/db:password`.
 fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
     // Some tools write two slashes before the name, as in `secretsmanager://prod/db`. A single
     // slash belongs to a parameter's name, so it is removed only if `ours` already ends with one.

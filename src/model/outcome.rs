@@ -77,8 +77,8 @@ pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<(Subject, String)>,
-    /// The time for reading the secrets, with all requests, and for resolving the plan. Zero for
-    /// outcomes that were made without reading, as by `check --offline`.
+    /// The time for reading the secrets and resolving the plan. Zero for outcomes that were made
+    /// without reading, as by `check --offline`.
     pub elapsed: Duration,
     /// The number of requests that were sent, with all attempts.
     pub requests: usize,
@@ -250,8 +250,8 @@ impl Outcomes {
         locators
     }
 
-    /// Returns the locators of values that don't match their pattern, if their documents are from
-    /// the cache.
+    /// Returns the locators of values from the cache that don't match their pattern. AWS may have
+    /// newer values that do.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
         let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
         let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));

@@ -1,9 +1,8 @@
-//! A failed request, and its wording as a [`Problem`]: the secret, what is absent, and the most
-//! specific hint.
+//! A failed request, and its wording as a [`Problem`], with the most specific hint.
 //!
 //! The problem is made from a failure, whose [`FetchError`] has the headline and AWS's message, and
-//! from the reference that was requested. No part of the problem shows a name that may be a
-//! password. The locator and the subject say which of their names can be shown.
+//! from the requested reference. No part of the problem shows a name that may be a password: the
+//! locator and the subject say which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -34,8 +33,8 @@ pub struct FetchFailure {
     pub elsewhere: Vec<(Region, FetchError)>,
     /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
     pub waited: Option<Duration>,
-    /// The sources of the region and of the account, if the reference doesn't name them: `the
-    /// region (from AWS_REGION) and the account`.
+    /// Where the default region and account come from, if they apply to the reference: `the region
+    /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
     /// profile, to correct a misspelling in AWS's files, or to use a file for `--local`. If
@@ -43,8 +42,8 @@ pub struct FetchFailure {
     pub advice: Option<String>,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
-    /// If the secret doesn't exist, the most similar name: a key of the local file, an alias, or a
-    /// secret that exists.
+    /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
+    /// alias, an existing secret, or `db:password` instead of `db.password`.
     pub nearest: Option<Box<str>>,
 }
 
@@ -96,9 +95,9 @@ impl FetchFailure {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
             // is about a request for credentials, which doesn't have the secret's name.
             NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, the agent refuses a request that it doesn't support before it asks AWS.
-            // Otherwise, it has found the secret in a different region, so the name isn't a
-            // password.
+            // Usually, the agent refuses a request that it doesn't support before it asks AWS for
+            // the secret. Otherwise, it has found the secret in a different region, so the name
+            // isn't a password.
             Refused(Refusal::Agent) => false,
             // Without an answer, the headline is about the host or this machine, not the secret.
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
@@ -152,8 +151,7 @@ impl FetchFailure {
         problem.for_entry(subject, Impact::Unread)
     }
 
-    /// Returns the notes that say in which region each error occurred. There aren't any if only one
-    /// region was tried.
+    /// Returns notes that say in which region each error occurred, if several regions were tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
@@ -190,10 +188,9 @@ impl FailedRequest<'_> {
         if let Absent(_) = self.failure.error.cause {
             about.name = self.locator.noun();
         }
-        // Several secrets can be absent for the same reason, such as a wrong region or account, or
-        // because the user wrote plain text instead of references. One record then names every
-        // secret with this headline. A version that doesn't exist and an empty path have headlines
-        // of their own, so they aren't included.
+        // Several secrets can be absent for one reason, such as a wrong region or account, or plain
+        // text instead of references. One record then names all of them. Absent versions and empty
+        // paths have headlines of their own, so they aren't included.
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
@@ -262,7 +259,7 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
     }
 
-    /// Returns the first hint that applies to something that doesn't exist.
+    /// Returns the first hint that applies to a secret or version that doesn't exist.
     fn absence_hint(&self, missing: Missing) -> String {
         let is_in_aws = self.failure.local_file.is_none();
         let hint = match missing {
@@ -271,8 +268,8 @@ impl FailedRequest<'_> {
                 .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
                 .or_else(|| Some(self.version_hint())),
             // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path,
-            // which only gets the general hint. These rows quote the reference, so they never apply
-            // to a hidden path, which needs no exception.
+            // which only gets the general hint. These rows never apply to a hidden path, because
+            // they quote the reference.
             Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
             Missing::Secret => self
                 .empty_variable_hint()
@@ -288,8 +285,8 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
     /// applies: check the ARN, or the name, the region and the account. For a `--local` file, the
-    /// hint is the failure's advice or, without advice, the line to add to the file. For a name
-    /// that may be a password, the hint is [`VALUE_REMEDY`] or [`Subject::passing_hint`].
+    /// hint is the failure's advice or, without advice, the line to add. For a name that may be a
+    /// password, the hint is [`VALUE_REMEDY`] or [`Subject::passing_hint`].
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
@@ -354,10 +351,10 @@ impl FailedRequest<'_> {
         Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint for a name that is similar to an existing one. Usually the reference is
-    /// misspelled, so the hint corrects the reference. If the reference has `ssm:`, but the similar
-    /// key of the `--local` file doesn't, the key is the mistake, so the hint corrects the file. If
-    /// the reference isn't shown, the hint doesn't quote it.
+    /// Returns the hint for a name that is similar to an existing one. Usually, the hint corrects
+    /// the reference. If the reference has `ssm:`, but the similar key of the `--local` file
+    /// doesn't, the key is the mistake, so the hint corrects the file. If the reference isn't
+    /// shown, the hint doesn't quote it.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
@@ -416,7 +413,7 @@ impl FailedRequest<'_> {
             true => &format!("{} {text}", self.subject.stand_in()),
             false => &**text,
         };
-        // A hint with `$1` or `$2` quotes a part of the reference, which may be hidden.
+        // A hint with `$1` or `$2` quotes a part of the reference.
         let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
         let found = hint_of_rows(table, written, is_usable)?;
         let hint = found.replace("CHECK", &self.name_hint());

@@ -13,7 +13,7 @@ use crate::model::problem::{Problem, ReasonScope, Status};
 /// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
-/// A failure to fetch a document: its cause, what to try next, and its message.
+/// A failure to fetch a document.
 ///
 /// The type implements [`std::error::Error`], so that a failure can pass through the SDK's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,8 +87,8 @@ impl FetchError {
         self
     }
 
-    /// Sets the exit status of a temporary failure. This is for a source of credentials that didn't
-    /// answer, because a later launch may succeed.
+    /// Sets the exit status of a temporary failure. If a source of credentials didn't answer, a
+    /// later launch may succeed.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
@@ -178,19 +178,16 @@ pub enum Cause {
     /// There aren't any usable credentials: nothing provides them, AWS refuses them, or a role
     /// can't be assumed.
     NoCredentials(Unsigned),
-    /// No source names a region.
     NoRegion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The version. If the reference is to a secret, the secret itself exists. For a parameter, AWS
-    /// doesn't say whether it exists.
+    /// The requested version. A secret itself exists, but AWS doesn't say whether a parameter does.
     Version,
 }
 
-/// The reason why access is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The caller doesn't have the permission, and AWS's message names an ARN. A secret with this
@@ -205,8 +202,8 @@ pub enum Denial {
     /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed
     /// to use it.
     Key,
-    /// AWS doesn't accept the credentials, or the token of a web identity. Once the origin of the
-    /// credentials is known, the cause becomes [`Cause::NoCredentials`].
+    /// AWS doesn't accept the credentials or a token. Once the origin of the credentials is known,
+    /// the cause becomes [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
 }
 
@@ -236,7 +233,6 @@ pub enum CredentialsFault {
     Unrecognized,
 }
 
-/// The reason why there isn't a usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
     /// AWS got too many requests: it answered with a throttling error or HTTP status 429.
@@ -306,8 +302,8 @@ pub enum Again {
     /// that, `--wait` tries everything again, because the network may come up late while a machine
     /// boots.
     HereOrLater,
-    /// Nothing in this try. But `--wait` tries everything again, because credentials, the region
-    /// and the right time may come late while a machine boots.
+    /// Nothing in this try. But `--wait` tries everything again, because credentials, the region or
+    /// the right time, for example, may come late while a machine boots.
     Later,
 }
 
@@ -354,8 +350,8 @@ pub struct CauseFacts {
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
-    /// The remedy for a failure with this cause, unless the failure has a more specific remedy.
-    /// Empty if no remedy fits every such failure.
+    /// The remedy, unless the failure has a more specific one. Empty if no remedy fits every
+    /// failure with this cause.
     pub remedy: &'static str,
 }
 

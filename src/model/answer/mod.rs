@@ -1,6 +1,5 @@
 //! The answers that a backend returns, one for each locator: a document, or the reason why there
-//! isn't a document. A document has the value of one version, or the parameters below a path. For
-//! `check`, a backend also returns descriptions of secrets.
+//! isn't a document. For `check`, a backend also returns descriptions of secrets.
 //!
 //! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
 //! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
@@ -55,16 +54,15 @@ pub struct Document {
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// For a path, the parameters below it, each with the part of its name after the path. The
-    /// document of a path has an empty body. For a secret or a single parameter, the list is
-    /// empty.
+    /// document of a path has an empty body, and other documents don't have parameters.
     pub parameters: Vec<(String, Document)>,
 }
 
 impl Document {
-    /// Returns the document that has the version of a value: the version id, the labels, and the
-    /// time of creation. For the value of a parameter below a path, the result is the document of
-    /// the parameter, and `parameter_name` is the part of the parameter's name after the path. For
-    /// any other value, `parameter_name` is `None`, and the result is this document.
+    /// Returns the document with the version id, the labels and the time of creation of a value.
+    /// For a parameter below a path, `parameter_name` is the part of the parameter's name after the
+    /// path, and the result is the parameter's own document. For any other value, `parameter_name`
+    /// is `None`, and the result is this document.
     ///
     /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
     /// its parameters has a version of its own.

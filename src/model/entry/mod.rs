@@ -310,9 +310,9 @@ impl Naming {
         }
     }
 
-    /// Returns the names of all variables that the object can set. The result is `None` without
-    /// `only`, because the names aren't known before the object is read. Also returns `None` if one
-    /// of the names is illegal or unsafe, which becomes an error when the object is resolved.
+    /// Returns the names of all variables that the object can set. Returns `None` without `only`,
+    /// because the names aren't known before the object is read, and if a name is illegal or
+    /// unsafe, which becomes an error when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         selected.map(|key| self.variable_name(key).ok()).collect()

@@ -78,7 +78,7 @@ impl Template {
         for (function, _) in environment.globals() {
             names.remove(function);
         }
-        // With `true`, each name has the keys after its dots: `db.host`.
+        // `true` adds the keys after each name: `db.host`.
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         Ok(Self {
             text: text.to_owned(),

@@ -189,8 +189,8 @@ impl TypedOptions {
         (options, self.unmet_requirements())
     }
 
-    /// If one place sets both a local file and an agent, that is an error, and the result doesn't
-    /// matter.
+    /// Returns the source of all values. The result doesn't matter if one place sets both a local
+    /// file and an agent, which is an error.
     fn source(&self) -> SourceOption {
         let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {

@@ -117,8 +117,7 @@ macro_rules! options {
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
-            /// The position of each option that a declaration sets, such as `app.yaml:3:5`. Flags
-            /// and variables don't have positions.
+            /// The position of each option that a declaration sets, such as `app.yaml:3:5`.
             pub positions: BTreeMap<OptionId, String>,
             /// The options that variables set.
             pub in_variables: BTreeSet<OptionId>,
