@@ -23,8 +23,8 @@ pub enum Status {
     Temporary = 75,
     /// EX_NOPERM: there are no credentials, or AWS denied the request.
     Denied = 77,
-    /// EX_CONFIG: something else that the launch needs, such as the declaration, a secret or a
-    /// certificate, is invalid or absent.
+    /// EX_CONFIG: the declaration, a secret, a certificate or something else that the launch needs
+    /// is invalid or absent.
     Configuration = 78,
     NotExecutable = 126,
     NotFound = 127,

@@ -122,7 +122,7 @@ impl FetchError {
     }
 
     /// Returns the failure for a host whose name does not resolve. `why` is `None` if the name
-    /// doesn't exist.
+    /// doesn't exist or doesn't have an address.
     pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
