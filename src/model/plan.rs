@@ -24,8 +24,8 @@
 //!   up with different aliases.
 //! - An entry is overridden here only if an entry with higher precedence certainly sets its target,
 //!   or if `--keep-existing` keeps its variable. An optional entry may turn out to be absent, and
-//!   the keys of an object aren't known yet. So the plan keeps the entries that they could
-//!   override, and `resolve` decides whether these apply.
+//!   the keys of an object aren't known yet. So the plan keeps the entries that an optional entry
+//!   or an object could override, and `resolve` decides whether they apply.
 //! - Every mistake is reported: if one reference can't be looked up, the others are looked up
 //!   nevertheless.
 
@@ -61,9 +61,8 @@ pub struct Layer {
 #[derive(Debug)]
 pub struct Plan {
     /// The entries that aren't certain to be overridden, in the order of precedence: those of the
-    /// latest layer come first. Within a layer, the objects of `env-from` come last, because each
-    /// other entry overrides their keys. If two objects set the same variable, the later one wins,
-    /// so the latest object comes first.
+    /// latest layer come first. Within a layer, the objects of `env-from` come last, the latest of
+    /// them first: if two objects set the same variable, the later one wins.
     pub entries: Vec<Planned>,
     /// The other entries. Their references haven't been looked up.
     pub overridden: Vec<Overridden>,
@@ -74,14 +73,14 @@ pub struct Plan {
     pub kept_names: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
-    /// The variables that the entries of all layers set, each with its latest entry. A template
-    /// can't use them, and the help says so.
+    /// The variables that the entries of all layers set, each with its latest entry. Templates
+    /// can't use them ([`variable_help`]).
     pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
 /// An entry whose references have been looked up.
 pub type Planned = Entry<SecretRef>;
-/// The source of such an entry of `env-from`.
+/// The source of a planned `env-from`.
 pub type PlannedObject = ObjectSource<SecretRef>;
 /// An entry without an effect, and what already holds its target.
 pub type Overridden = (Entry, Holder);
@@ -90,8 +89,8 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// References and templates use the variables in `inherited`. `existing` has those that the
-    /// command inherits, or is `None` without `--keep-existing`.
+    /// References and templates use the variables in `inherited`. `existing` has the variables that
+    /// the command inherits, or is `None` without `--keep-existing`.
     ///
     /// # Errors
     /// If the entries have mistakes, such as a reference that can't be looked up. The list has all
@@ -219,9 +218,9 @@ struct Lookup<'a, 'k> {
 
 impl Lookup<'_, '_> {
     /// Returns the entries of a layer in the order of precedence, and those that are overridden,
-    /// each with what holds its target. All of them have ids. Adds to `claims` what the entries
-    /// certainly set, so that the entries of earlier layers are overridden. Adds each error to
-    /// `errors`, and leaves out an entry whose reference can't be looked up.
+    /// each with what holds its target. Sets the ids of all entries. Adds to `claims` what the
+    /// entries certainly set, so that the entries of earlier layers are overridden. Adds each error
+    /// to `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
         let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {
@@ -253,8 +252,9 @@ impl Lookup<'_, '_> {
         (planned, overridden)
     }
 
-    /// Returns an entry with its references looked up. Adds an error if a required secret's
-    /// variable is empty. If a reference can't be looked up, adds an error and returns `None`.
+    /// Returns an entry with its references looked up. Adds an error if the variable that should
+    /// name a required secret is empty. If a reference can't be looked up, adds an error and
+    /// returns `None`.
     fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
         let source = self.planned_source(entry.source, &entry.subject)?;
 
@@ -278,8 +278,8 @@ impl Lookup<'_, '_> {
         })
     }
 
-    /// If the target is a file, expands the placeholders in its path, and sets
-    /// [`Subject::expanded`]. If that fails, adds the error.
+    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. If that
+    /// fails, adds the error.
     fn expand_file_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
@@ -300,7 +300,7 @@ impl Lookup<'_, '_> {
         }
     }
 
-    /// Returns a source with its references looked up. If that fails, adds the error, and returns
+    /// Returns a source with its references looked up. If that fails, adds the errors, and returns
     /// `None`.
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
         Some(match source {
@@ -337,9 +337,8 @@ impl Lookup<'_, '_> {
         single.map_err(|fault| self.refuse(subject, fault)).ok()
     }
 
-    /// Looks up a reference to a secret, a parameter or a path, and decides whether messages may
-    /// show the secret's id. The subject says whether they may show the reference as written, with
-    /// its alias or variables.
+    /// Looks up a reference, and decides whether messages may show the id. The subject already says
+    /// whether they may show the reference as written, with its alias or variables.
     ///
     /// # Errors
     /// In the same cases as [`Reference::locate`].

@@ -8,12 +8,12 @@ use super::entry::Subject;
 use super::mistakes::Fault;
 use super::reference::{Locator, Version};
 
-/// The exit status of a launch that fails. 126 and 127 are used as in a shell, and the others are
-/// from sysexits(3). If there are several problems, the highest status applies.
+/// The exit status of a launch that fails. 126 and 127 are about the command, as in a shell, and
+/// the others are from sysexits(3). If there are several problems, the highest status applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
-    /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
+    /// EX_USAGE: the command line, an environment variable or the AWS profile is invalid.
     Usage = 64,
     /// EX_SOFTWARE: a bug in secrets-exec. Also the default, because a problem without a status is
     /// a bug.
@@ -23,11 +23,10 @@ pub enum Status {
     Temporary = 75,
     /// EX_NOPERM: there are no credentials, or AWS denied the request.
     Denied = 77,
-    /// EX_CONFIG: the declaration, a secret, a key or a value is invalid or absent.
+    /// EX_CONFIG: the declaration, a secret, a certificate or something else that the launch needs
+    /// is invalid or absent.
     Configuration = 78,
-    /// The command can't be executed.
     NotExecutable = 126,
-    /// The command was not found.
     NotFound = 127,
 }
 
@@ -41,8 +40,7 @@ pub struct Problem {
     /// The headline: a sentence that says what is wrong. If the headline names a secret
     /// ([`About::before`]), this field has only the text after the secret.
     pub text: String,
-    /// The variables, files or systemd credentials that the problem affects. Empty if it affects
-    /// the launch as a whole.
+    /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
@@ -56,8 +54,8 @@ pub struct Problem {
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
     pub help: Option<String>,
-    /// True if the help shows what to write for the entry itself. A group of problems prints only
-    /// the help of the first one.
+    /// True if the help may differ within a group of problems, because it shows what to write for
+    /// one entry. The group prints only the first help.
     pub has_help_of_entry: bool,
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
@@ -122,7 +120,6 @@ impl Problem {
         }
     }
 
-    /// Creates the problem for a mistake on the command line or in a variable.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Status::Usage, text)
     }
@@ -132,7 +129,6 @@ impl Problem {
         Self::new(status, fault.text).help_if_some(fault.help)
     }
 
-    /// Creates the problem for a mistake in a file, a secret or a value.
     pub fn configuration(text: impl Into<String>) -> Self {
         Self::new(Status::Configuration, text)
     }
@@ -226,8 +222,8 @@ impl Problem {
     }
 
     /// Returns a headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the
-    /// headline doesn't name the secret. The detail comes at the end, but not if there is a message
-    /// from AWS, which it then follows.
+    /// headline doesn't name the secret. If there isn't a message from AWS, the detail comes at the
+    /// end. Otherwise, the detail follows that message, so it is left out here.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let detail = match self.aws_says {
             Some(_) => "",

@@ -9,9 +9,9 @@
 //! - Other text that may be a misplaced value is quoted only if it is short and plain.
 //! - Text from a server becomes part of a message only through [`one_line`]. A server may quote the
 //!   request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
-//!   simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before
-//!   it is sent, and `one_line` removes the credentials, tokens and passwords that this process
-//!   uses, and any secret's name that may be a password.
+//!   simulation of AWS may repeat every header. So each credential, and any secret's name that may
+//!   be a password, is passed to [`conceal`] or [`conceal_names`] before it is sent, and `one_line`
+//!   removes it.
 //!
 //! The credentials are searched for in `one_line`, and not where messages are printed, for two
 //! reasons. First, `one_line` cuts off a long text, and a credential that is cut in two would not
@@ -72,7 +72,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
         // A single word with a digit may be a password: `hunter2`.
         [] if has_digit => words.len() > 1,
         [] => !words.is_empty(),
-        // One part may be a code, next to a real word: `prod/s3/keys`.
+        // As in `prod/s3/keys`.
         [part] => is_code(part) && words.into_iter().any(has_three_letters),
         [_, _, ..] => false,
     }
@@ -322,14 +322,15 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// True for a character that [`escaped`] doesn't change: a space, or one that people see by itself.
+/// True for a character that [`escaped`] doesn't change: a space, or a character that is visible on
+/// its own.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
 }
 
-/// True for a text of ASCII letters, digits and punctuation, in which people overlook nothing.
-/// False for an empty text, and for one with a space. Callers check this first to save time,
-/// because nearly every argument, key and path is such a text.
+/// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
+/// False for an empty text. Callers check this first to save time, because nearly every argument,
+/// key and path is such a text.
 pub fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

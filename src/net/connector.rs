@@ -249,9 +249,9 @@ impl Proxy {
         failure.or_outage_help(format!("correct {variable}, or {advice}"))
     }
 
-    /// If a TLS handshake with the proxy has failed, sets the remedy to write `http://` instead of
-    /// `https://`, because hardly any proxy speaks TLS itself. If the proxy certainly doesn't speak
-    /// TLS, the failure becomes a refusal.
+    /// If the failure may mean that the proxy doesn't speak TLS, sets the remedy to write `http://`
+    /// instead of `https://`, because hardly any proxy does. If the proxy certainly doesn't, the
+    /// failure becomes a refusal.
     pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -478,8 +478,7 @@ fn status_digits(head: &[u8]) -> Option<&[u8]> {
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// A lookup that has not returned by the deadline can't be cancelled. Its thread ends at the latest
-/// when the process ends or calls execve.
+/// The thread of a lookup that never returns ends when the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// The latest lookup of each host, running or finished, and when it started.
@@ -520,8 +519,7 @@ impl DnsResolver {
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // Sending fails only if the lookup was dropped. In that case, nothing needs the answer any
-        // more.
+        // Sending fails only if the lookup was dropped, so nothing needs the answer any more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {

@@ -121,8 +121,8 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve. `why` is the reason, and `None`
-    /// means that the name doesn't exist.
+    /// Returns the failure for a host whose name does not resolve. `why` is `None` if the name
+    /// doesn't exist or doesn't have an address.
     pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {

@@ -8,9 +8,8 @@
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
 //! proxy's password. It doesn't follow redirects, and repeats a request only as shown below.
 //!
-//! A connection carries one request at a time. A request waits for one of the host's permits. Then
-//! it uses an idle connection, a connection that was opened in advance, or a new one. It returns
-//! the permit and the connection when the response has been read:
+//! A connection carries one request at a time. A request waits for one of the host's permits, uses
+//! a connection, and returns both when the response has been read:
 //!
 //! ```text
 //!             ┌─ an idle connection ────────────────┐
@@ -19,10 +18,10 @@
 //!                                                          └─ fails on an old connection: once more, on a new one
 //! ```
 //!
-//! A host has at most [`MAX_CONNECTIONS`] connections. This includes those that are idle or opened
-//! in advance. A server can close an idle connection just as a request is written to it. So a
-//! request that fails on an old connection is sent once more, on a new connection, without using up
-//! an attempt.
+//! A host has at most [`MAX_CONNECTIONS`] connections, including idle ones and those opened in
+//! advance. A server can close an idle connection just as a request is written to it. So a request
+//! that fails on an old connection is sent once more, on a new connection, without using up an
+//! attempt.
 
 mod connector;
 mod errors;
@@ -240,8 +239,7 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // `None` for a direct request, and for one through a tunnel, which `Connector::connect`
-        // opens.
+        // Also `None` for a request through a tunnel.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 

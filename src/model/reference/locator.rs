@@ -1,7 +1,6 @@
-//! A reference that has been looked up. It consists of a locator, which is one request (a secret or
-//! parameter, its version, its region and the role that reads it), and a selector, which says what
-//! KEY selects from the document. An alias, from `secrets:` in a declaration, is a short name for a
-//! locator.
+//! A reference that has been looked up: a locator, which is one request, and a selector, which says
+//! what KEY selects from the document. An alias, from `secrets:` in a declaration, is a short name
+//! for a locator.
 //!
 //! The version is a staging label or a version id of a secret, or a label or a version number of a
 //! parameter.
@@ -79,7 +78,7 @@ impl Locator {
         if self.is_hidden() { self } else { id }
     }
 
-    /// Returns the id as it is written in a reference, or `None` if messages may not show it.
+    /// Returns [`Self::written_id`], or `None` if messages may not show it.
     pub fn shown_id(&self) -> Option<String> {
         (!self.is_hidden()).then(|| self.written_id())
     }
@@ -150,8 +149,7 @@ pub fn below_path(path: &str, rest: &str) -> String {
     format!("{}{rest}", path.trim_end_matches('*'))
 }
 
-/// A reference that has been looked up: the request, and the part of the document that becomes the
-/// value.
+/// A reference that has been looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,
@@ -220,9 +218,9 @@ impl SecretRef {
 pub(super) const KNOWN: &str = "known";
 
 /// True if messages may show a reference with these fields. SECRET, KEY and a label must together
-/// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath
-/// and AWS's staging labels have a grammar of their own, so they are always shown. A version id
-/// only has to have the form of one. After an ARN, KEY must satisfy [`Selector::shown`].
+/// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath,
+/// AWS's staging labels and version ids don't have to, because they have forms of their own. A
+/// VERSION-ID in any other form isn't shown. After an ARN, KEY must satisfy [`Selector::shown`].
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
@@ -233,8 +231,8 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
     let may_show_version =
         custom_stage.is_none_or(is_label) && id.is_none_or(has_form_of_version_id);
 
-    // The prefix of an `env-from`, in `DB_=prod/db` or misplaced in `prod/db=DB_`, is judged like a
-    // part of the name, even with a hyphen or a dot. Without a slash, what follows `=` may be a
+    // The prefix of an `env-from`, in `DB_=prod/db` (even with a hyphen or a dot) or misplaced in
+    // `prod/db=DB_`, is judged like a part of the name. Without a slash, what follows `=` may be a
     // value.
     let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
     let name = match secret.split_once('=') {
@@ -449,8 +447,8 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request: AWSCURRENT for the current version, and `None` for a
-    /// version id, which is requested without a label.
+    /// Returns the staging label to request: AWSCURRENT for the current version, and `None` for
+    /// [`Self::Id`], which is requested without a label.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),

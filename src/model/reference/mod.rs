@@ -1,10 +1,10 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
-//! stand for. Here, references are parsed, printed and looked up. Inherited variables replace the
-//! placeholders `${NAME}` and `${NAME:-default}` in references and in the paths of files.
+//! stand for. Inherited variables replace the placeholders `${NAME}` and `${NAME:-default}` in
+//! references and in the paths of files.
 //!
-//! What goes in is text. [`Reference`] is the text split into fields. With the aliases and the
-//! inherited variables, it becomes a [`SecretRef`], which has a [`Locator`] (one request) and a
-//! [`Selector`] (one value in the document):
+//! [`Reference`] is the text split into fields. With the aliases and the inherited variables, it
+//! becomes a [`SecretRef`]: a [`Locator`] (one request) and a [`Selector`] (one value in the
+//! document):
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -20,8 +20,8 @@
 //! secret value. So an error quotes at most a single character and the names of variables from the
 //! text, unless the text reads like a reference. No error quotes the value of a variable.
 //!
-//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except the
-//! colons in an ARN (the ARN of a secret has 7 fields, and that of a parameter has 6), in
+//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except after
+//! `ssm`, in an ARN (which has 7 fields for a secret, and 6 for a parameter), in
 //! `${NAME:-default}`, and in the brackets of a JSONPath.
 
 mod locator;
@@ -41,14 +41,12 @@ use crate::model::mistakes::{
 };
 use crate::model::shown::{StandIn, is_quotable_value, reads_like_a_name};
 
-/// A reference as it was written, split into fields. If SECRET is an alias, it hasn't been replaced
-/// by the secret that it stands for.
+/// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
 /// The printed form of a reference parses to the same reference again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name. `${NAME}` hasn't been
-    /// expanded.
+    /// A name, an ARN, an alias, or `ssm:` and a name.
     pub secret: String,
     pub selector: Selector,
     /// STAGE and VERSION-ID. `None` if both are empty, so that the version of an alias applies.
@@ -219,7 +217,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         let help = "use the name of the secret and a key, as in prod/db:password";
         return Some(Fault::new("is JSON, like the output of `aws`").help(help));
     }
-    // These come before the braces, because `{{resolve:…}}` has braces, too.
+    // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text))
@@ -310,8 +308,8 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// True for text that contains a JSON object with a key. False if the text contains `{{`, because
-/// it is then more likely a template.
+/// True for text that contains a JSON object with a key. False if the text contains `{{`, which
+/// more likely belongs to a template.
 fn is_json(text: &str) -> bool {
     let compact = text.replace(char::is_whitespace, "");
     compact.contains("{\"") && !compact.contains("{{")
@@ -336,7 +334,8 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
         ),
     };
 
-    // The rest may be a key, as in `prod/db->password` and `prod/db?key=password`.
+    // The text after the character may be a key, as in `prod/db->password` and
+    // `prod/db?key=password`.
     let after = rest[character.len_utf8()..].trim_start_matches("key=");
     // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
     let is_key = character == '#' || is_name(after.trim_end_matches(']'));
@@ -461,8 +460,8 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let is_path = |path: &str| JsonPath::parse(&format!("${path}")).is_some();
-        // KEY may be a part of a password, so the help repeats it only if it reads like a name, or
-        // if it is a valid JSONPath after a second `$`: `$password`, `$.hosts[]`, `$$.password`.
+        // KEY may be a part of a password, so the help repeats it only if it reads like a name
+        // (`$password`, `$.hosts[]`), or is a valid JSONPath after a second `$` (`$$.password`).
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
             path if path.contains("[]")

@@ -176,8 +176,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
 }
 
 /// True for a text of only letters, digits and periods, such as `info` or `0.0.0.0`, and for an
-/// empty text. It can be the name of a secret, but is more often plain text, because most names
-/// have a slash or a hyphen.
+/// empty text. Such a word can be the name of a secret, but is more often plain text, because most
+/// names have a slash or a hyphen.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
@@ -451,7 +451,7 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// Returns the remedy for a code that doesn't have the form of AWS's codes. An availability
+    /// Returns the remedy for a code, or `None` if it has the form of AWS's codes. An availability
     /// zone is recognized by its beginning, which is a region.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
