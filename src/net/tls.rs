@@ -284,7 +284,7 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // The outage `EarlyCertificate` has the help.
+            // `OutageKind::EarlyCertificate` has the help.
             Fault::new(text)
         }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {

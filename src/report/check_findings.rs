@@ -67,8 +67,8 @@ impl Findings {
         }
     }
 
-    /// Returns the findings as indented JSON that ends with a line feed. Characters that change what
-    /// a terminal shows are escaped.
+    /// Returns the findings as indented JSON that ends with a line feed. Characters that change
+    /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
         // These types can always be serialized, so the default is never used.
         let object = serde_json::to_value(self).unwrap_or_default();
@@ -119,8 +119,8 @@ pub struct Row {
     /// The secrets and parameters that the value is made from, with a cell for every column from
     /// REFERENCE to STATUS, including CACHED, which the table may not have.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't in
-    /// a declaration.
+    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
+    /// in a declaration.
     #[serde(skip)]
     pub line: usize,
 }
@@ -138,7 +138,7 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The cell for a reference or a name that may be a password.
+/// The text instead of a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
 /// The number of cells of each of [`Row::sources`].

@@ -203,8 +203,8 @@ impl CheckedValues<'_> {
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
-    /// Returns the row for one of the secrets that a value is read from: an object in `sources`, and
-    /// a line of the table. `parameter_name` selects a parameter below a path.
+    /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
+    /// and a line of the table. `parameter_name` selects a parameter below a path.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let only_read = std::slice::from_ref(reference);

@@ -531,7 +531,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text that must be complete, such as a value, to standard output.
+/// Prints a text that is useless if it isn't complete, such as a value, to standard output.
 ///
 /// # Errors
 /// If the text can't be written as a whole, for example because the reader has closed the pipe.

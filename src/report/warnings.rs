@@ -424,8 +424,8 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };
-        // A value can be composed of several keys of the same secret, and two aliases of a template
-        // can stand for it.
+        // A value can be composed of several keys of a secret, and two aliases of a template can
+        // stand for the same secret.
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
@@ -443,7 +443,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 }
 
 /// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
-/// us-east-1`. `versioned` is the result of [`Document::versioned`].
+/// us-east-1`. `versioned` is the document that has the version ([`Document::versioned`]).
 fn source_facts(locator: &Locator, document: &Document, versioned: &Document) -> String {
     let mut facts = Vec::new();
     let version_id = versioned.version_id.as_ref();

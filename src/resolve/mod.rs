@@ -160,9 +160,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry, with the texts of secrets in its value, which `export` masks in
-    /// logs: `answers.parts`, because this value was resolved last. Each call takes these texts out,
-    /// so an entry that wasn't resolved doesn't get those of an earlier one.
+    /// Adds the outcome of an entry, with the texts of secrets in its value, which `export` masks
+    /// in logs: `answers.parts`, because this value was resolved last. Each call takes these texts
+    /// out, so an entry that wasn't resolved doesn't get those of an earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -226,8 +226,8 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
-    /// encoded, if the entry says so. If the value is encoded, also adds its plain text to `parts`.
+    /// Decodes the value that was read, checks it against the pattern and encodes it, each only if
+    /// the entry says so. Passes the plain text of an encoded value to [`Self::add_part`].
     ///
     /// # Errors
     /// If the value isn't base64 or doesn't match the pattern.
@@ -371,7 +371,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Adds to `parts` the texts of secrets that the template looks up.
+    /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`].
     ///
     /// # Errors
     /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
