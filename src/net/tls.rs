@@ -3,8 +3,8 @@
 //!
 //! If the user names root certificates (`--ca-bundle`, AWS_CA_BUNDLE, the profile's `ca_bundle`,
 //! SSL_CERT_FILE or SSL_CERT_DIR), only these are trusted. Otherwise, Mozilla's roots are tried
-//! first, because they are compiled in. The system's roots are read and tried only if Mozilla's do
-//! not contain the issuer of a server's chain. This happens with a company's proxy:
+//! first, because they are compiled in. The system's roots are read only if Mozilla's don't contain
+//! the issuer of a server's chain, as with a company's proxy:
 //!
 //! ```text
 //! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
@@ -47,8 +47,7 @@ pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. The path only appears in
-    /// messages, because `load_native_certs` reads both variables itself.
+    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Messages name this path.
     pub environment: Option<PathBuf>,
     pub key_exchange: KeyExchange,
 }
@@ -172,7 +171,7 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 }
 
 /// Verifies a chain with the first roots, which are the user's or Mozilla's, and with the system's
-/// roots if Mozilla's do not contain the issuer of the chain.
+/// roots if Mozilla's don't contain the issuer.
 ///
 /// Remembers the last verified chain of each host name, because all connections of a launch to a
 /// host get the same chain. This saves two of the three RSA verifications of a handshake. The third
@@ -266,8 +265,8 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// Returns the reason why a certificate is not trusted, as the predicate of a sentence (`expired at
-/// …`), with the remedy, if there is a typical one.
+/// Returns the reason why a certificate isn't trusted, as the predicate of a sentence (`expired at
+/// …`), and the typical remedy, if there is one.
 pub fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
@@ -285,7 +284,7 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (shown_time(not_before), shown_time(time));
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // The help comes from the kind of the outage, `EarlyCertificate`.
+            // `OutageKind::EarlyCertificate` has the help.
             Fault::new(text)
         }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
@@ -329,9 +328,8 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// Returns the error for a chain: the server's certificate (`leaf`) and the other certificates that
-/// the server sent. The message names the issuer at which the chain ends, if [`common_name`] finds
-/// its name.
+/// Returns the error for a chain: the server's certificate (`leaf`), and the others that the server
+/// sent. The message names the issuer at which the chain ends, if [`common_name`] finds its name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     // A chain can consist of the leaf only.
     let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
@@ -350,7 +348,7 @@ fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // A byte with the type of the text, a byte with its length, and the text itself follow.
+    // The type of the text (one byte), its length (one byte) and the text itself follow.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }

@@ -1,9 +1,7 @@
 //! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
-//! turns into tables for people. Columns are aligned, and a long cell is neither wrapped nor cut
-//! off.
+//! turns into tables for people. Long cells are neither wrapped nor cut off.
 //!
-//! docs/check.md describes the fields, and the statuses and codes of both the JSON and the tables.
-//! The output never contains a value.
+//! docs/check.md describes the fields, statuses and codes. The output never contains a value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -36,7 +34,7 @@ pub struct Findings {
     pub overridden: Vec<Value>,
     /// The descriptions of secrets. Empty unless `--describe` or `--metadata` is given.
     pub secrets: Vec<TableRow>,
-    /// The records of the report, in the form in which `--log-format json` prints them.
+    /// The records of the report, as `--log-format json` prints them.
     pub messages: Vec<Value>,
     /// True if the table has a column for the cache.
     #[serde(skip)]
@@ -69,7 +67,7 @@ impl Findings {
         }
     }
 
-    /// Returns the findings as indented JSON, with a line feed at its end. Characters that change
+    /// Returns the findings as indented JSON that ends with a line feed. Characters that change
     /// what a terminal shows are escaped.
     pub fn json(&self) -> String {
         // These types can always be serialized, so the default is never used.
@@ -98,31 +96,31 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// [`value_rows`], because they depend on whether the table has a column for the cache.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets (see `target_label` in `check_rows`). For a key that isn't shown, its
+    /// What the entry sets, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
     /// number.
     pub label: String,
-    /// The variable that the entry sets. It is `None` for a systemd credential, for a file without
-    /// a variable, and for keys that are unknown or not shown.
+    /// The variable that the entry sets. `None` for a systemd credential, a file without a
+    /// variable, an `env-from` object as a whole, and a key that isn't shown.
     pub variable: Option<String>,
-    /// The file that the entry writes. It is `None` for a variable that holds the value itself, and
-    /// for a systemd credential.
+    /// The file that the entry writes. Its path is null for a file in memory or a pipe. `None` for
+    /// any other entry.
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written. It is `None` if the value isn't written as a single reference, and
-    /// for a reference that messages may not show.
+    /// The reference as written or, for a parameter below a path, to this parameter. `None` if the
+    /// value isn't written as a single reference, or if messages may not show the reference.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
     /// A remark, such as `ends with a newline`, `version not checked` or `DB_SECRET is empty`.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from. Each has a cell for every column
-    /// from REFERENCE to STATUS, including CACHED, which the table may not have.
+    /// The secrets and parameters that the value is made from, with a cell for every column from
+    /// REFERENCE to STATUS, including CACHED, which the table may not have.
     pub sources: Vec<TableRow>,
-    /// The line in the declaration, or 0 if the entry isn't in one. The rows of a layer are sorted
-    /// by this line.
+    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
+    /// in a declaration.
     #[serde(skip)]
     pub line: usize,
 }
@@ -140,7 +138,7 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The cell for a reference or a name that may be a password.
+/// The text instead of a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
 /// The number of cells of each of [`Row::sources`].
@@ -194,8 +192,7 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     parts.join("\n")
 }
 
-/// A sentence about each status of a value, except `ok` and `failed`. Each sentence begins with the
-/// status.
+/// A sentence about each status of a value, except `ok` and `failed`. It begins with the status.
 const STATUS_SENTENCES: [&str; 9] = [
     "default: the secret or key doesn't exist, or its name is empty, so the entry's default is used.",
     "unset: the secret or key doesn't exist, or its name is empty, and the entry is optional.",
@@ -339,7 +336,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 /// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
-    // An ARN has six fields. The last one is the name, such as `assumed-role/app/session`.
+    // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.
     let arn = caller.arn.as_ref();
     let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {

@@ -281,8 +281,8 @@ impl CheckedValues<'_> {
 }
 
 /// Returns the remark that a variable gets a whole JSON object: the KEY may be missing from its
-/// reference. A key of `env-from` doesn't get this remark, and neither does a template, which may
-/// be written as JSON on purpose.
+/// reference. Keys of `env-from` don't get this remark, and neither do templates, which may be JSON
+/// on purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     let is_variable = matches!(outcome.target, Target::Env(_));
     let is_whole = matches!(outcome.read_from(), [read] if read.selector == Selector::Whole);
@@ -296,7 +296,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     Some(format!("a JSON object with {keys}"))
 }
 
-/// Returns the row of an overridden entry. Only two kinds of entries have a row: a variable that
+/// Returns the row of an overridden entry. Only two kinds of entries have one: a variable that
 /// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
@@ -324,7 +324,7 @@ fn subject_object(subject: &Subject) -> Value {
     json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
 }
 
-/// Returns the note of `--verbose` about an entry that is overridden.
+/// Returns the note of `--verbose` about an overridden entry.
 pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     let subject = &outcome.subject;
     let why = match holder {
@@ -383,7 +383,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     }
 }
 
-/// Adds the members for a description to the JSON object.
+/// Adds a description to the JSON object of its row.
 fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
     let rotation = &description.rotation;
     fields["rotation"] = json!({

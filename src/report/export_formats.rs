@@ -1,8 +1,7 @@
 //! The formats of `export`, and the commands that hide values in the log of a GitHub job.
 //!
-//! What goes in are the variables that a launch would set. What comes out is text that the reader
-//! of the format turns into exactly the same values, or the reason why the format can't hold a
-//! value.
+//! What goes in are the variables that a launch would set. What comes out is text from which the
+//! reader of the format gets exactly the same values, or the reason why the format can't hold one.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -22,8 +21,8 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// Returns the variables that a launch would set, in the order of a launch: first those with a
 /// value, then those with the path of a file.
 ///
-/// Leaves out the paths of files in memory, because these files disappear with the process that
-/// makes them. Also leaves out values that no variable can hold: `Values::problems` reports them.
+/// Leaves out the paths of files in memory, which disappear with the process that makes them, and
+/// values that no variable can hold: `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
@@ -43,7 +42,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
 /// [`masks`] makes the commands that hide values.
 ///
 /// # Errors
-/// If the format can't hold some of the variables. There is a problem for each of them.
+/// If the format can't hold some of the variables, with a problem for each of them.
 pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
@@ -76,8 +75,8 @@ pub fn export(
     errors.is_empty().then_some(text).ok_or(errors)
 }
 
-/// Writes a variable as a member of a JSON object. Before the first member, writes the start of the
-/// object. [`export`] writes its end.
+/// Writes a variable as a member of a JSON object, after the start of the object if the member is
+/// the first one. [`export`] writes the end.
 ///
 /// # Errors
 /// When the value isn't UTF-8.
@@ -266,9 +265,9 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
 }
 
 /// True if a value can be written without quotes: it isn't empty, doesn't begin or end with a
-/// space, doesn't begin with a quote, and contains neither `#` nor a character other than a space
-/// that either reader may take for white space. (JavaScript's white space includes U+FEFF, and
-/// Python's some control characters.)
+/// space, doesn't begin with a quote, and contains neither `#`, nor a control character, nor white
+/// space other than spaces. (JavaScript's white space includes U+FEFF, and Python's some control
+/// characters.)
 fn is_bare(value: &str) -> bool {
     let is_misread = |c: char| {
         matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
@@ -303,9 +302,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the spaces at its ends. Also returns a warning about lines that
-/// are too short, unless they are blank. Literals and defaults aren't masked, because a word such
-/// as `info` would disappear from every log.
+/// in them, both with and without the white space at its ends. Also returns a warning about lines
+/// that are too short, unless they are blank. Literals and defaults aren't masked, because a word
+/// such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

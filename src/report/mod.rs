@@ -18,9 +18,9 @@
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
-//! text of a message. `terminal` is the only place that decides where these parts go, and the only
-//! place that prints. `warnings` makes warnings and notes. `commands/rotation/notices` makes the
-//! records about a command that runs under `--on-rotation`.
+//! text of a message. Only `terminal` prints, and decides where these parts go. `warnings` makes
+//! warnings and notes, and `commands/rotation/notices` the records about a command that runs under
+//! `--on-rotation`.
 //!
 //! No record may contain the value of a secret.
 
@@ -36,7 +36,7 @@ pub use warnings::*;
 use std::collections::BTreeSet;
 
 use crate::model::entry::{EntryId, SubjectKind};
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::{About, Impact, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
@@ -90,11 +90,9 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the last line of the report, and returns the exit status. JSON objects
-    /// have the status, too. Waits while the reader of standard error doesn't read.
-    ///
-    /// A termination signal ends this process even while the text of a long report is still being
-    /// made.
+    /// Prints the errors and the last line of the report, and returns the exit status, which JSON
+    /// objects have, too. Waits while the reader of standard error doesn't read. A termination
+    /// signal ends this process even while the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -104,8 +102,7 @@ impl Report {
         exit_status
     }
 
-    /// Returns the errors. If there are several, the [last line](Self::summary) follows, unless it
-    /// is `None`.
+    /// Returns the errors. If there are several, the [last line](Self::summary) follows, if any.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {
@@ -170,7 +167,6 @@ impl Report {
     }
 }
 
-/// The note about names that AWS has received, but that aren't shown.
 const SENT_NOTE: &str = "a name that isn't shown may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
@@ -181,8 +177,13 @@ fn error_record(problems: &[&Problem]) -> Record {
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
     let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
 
-    let mut variables = Vec::new();
-    let mut entries = Vec::new();
+    // An entry with a template can have several problems, but its variable is listed only once.
+    let mut affected = Vec::from_iter(problems.iter().flat_map(|problem| &problem.entries));
+    affected.dedup();
+    let variables = Vec::from_iter(affected.iter().map(|entry| &*entry.label));
+
+    let is_in_headline = |about: &About| secrets.len() == 1 && about.before.is_some();
+    let mut lines = Vec::new();
     let mut last_entry = None;
     for problem in problems {
         for entry in &problem.entries {
@@ -190,20 +191,15 @@ fn error_record(problems: &[&Problem]) -> Record {
             // The line names the secret, unless the headline or the entry's reference already does,
             // or messages may not show its id.
             if let Some(about) = &problem.about
-                && (secrets.len() > 1 || about.before.is_none())
+                && !is_in_headline(about)
                 && about.id.as_ref().is_some_and(|id| !line.contains(id))
             {
                 line += &format!(": {}", about.name);
             }
 
-            // An entry with a template can have several problems. Its variable is listed only once,
-            // but each of its secrets has a line.
-            let is_new_entry = last_entry != Some(entry);
-            if is_new_entry {
-                variables.push(&*entry.label);
-            }
-            if is_new_entry || entries.last() != Some(&line) {
-                entries.push(line);
+            // Problems of an entry that are about the same secret share a line.
+            if last_entry != Some(entry) || lines.last() != Some(&line) {
+                lines.push(line);
             }
             last_entry = Some(entry);
         }
@@ -221,7 +217,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     let variables = (!variables.is_empty()).then_some(variables);
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);
-    record.entries = entries;
+    record.entries = lines;
     // The detail follows AWS's message. If there isn't a message, the headline already ends with
     // the detail.
     record.aws_says = common.aws_says.map(|text| text + &common.detail);
@@ -236,8 +232,9 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys = problems.iter().flat_map(|problem| &problem.missing_key);
     let keys = BTreeSet::from_iter(missing_keys.map(|missing| format!("{:?}", missing.key)));
     let mut problem = first.clone();
-    let are_several = keys.len() > 1;
-    if are_several && let Some(missing) = &first.missing_key {
+    if keys.len() > 1
+        && let Some(missing) = &first.missing_key
+    {
         let listed_keys = Vec::from_iter(keys).join(", ");
         problem.text = format!("doesn't have these keys: {listed_keys}");
         problem.help = Some(missing.existing_keys.clone());

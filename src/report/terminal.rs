@@ -6,9 +6,8 @@
 //!
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
-//! thread waits for it and for signals (see [`interruptibly`]). If the write would block, the
-//! progress line isn't written at all, and neither are the lines that the functions with
-//! `unless_stalled` in their names print.
+//! thread waits for it and for signals (see [`interruptibly`]). The progress line, and the lines of
+//! the functions with `unless_stalled` in their names, aren't written if the write would block.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -43,7 +42,7 @@ pub enum Label {
 
 impl Label {
     /// Returns the word for this label. Text output shows it, except for a summary. JSON has it as
-    /// the `level` of errors and warnings, and as the default `event`.
+    /// the default `event` and, except for notes, as the `level`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -138,8 +137,7 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {noun}")
 }
 
-/// The largest number of names in a line of text, and of entries below an abridged record. JSON has
-/// all entries.
+/// The largest number of names in a line of text, and of entries below an abridged record.
 const MOST_NAMES: usize = 5;
 
 /// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -196,9 +194,8 @@ pub enum Screen {
     Terminal { has_colours: bool },
 }
 
-/// Returns the lines of records. A record begins with its headline. The lines below it are
-/// indented: the entries, the notes, AWS's message, and the help unless an earlier record has the
-/// same help.
+/// Returns the lines of records. Below the headline of a record, the other lines are indented: the
+/// entries, the notes, AWS's message, and the help unless an earlier record has the same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -280,8 +277,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. `entries`, `notes` and `help` are arrays. If one of them
-/// would be empty, the object doesn't have this member.
+/// Returns the JSON object of a record. `entries`, `notes` and `help` are arrays, and are left out
+/// if they would be empty.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -301,7 +298,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         object[name] = value;
     }
 
-    // AWS's message doesn't have a member of its own. It is the last note.
+    // AWS's message is the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [
         ("entries", record.entries),
@@ -377,8 +374,7 @@ pub fn use_options(options: &Options) {
     mode.has_details = options.verbose;
 }
 
-/// Prints records to standard error, even with `--quiet`. A failed write is ignored. Waits while
-/// the reader doesn't read.
+/// Prints records to standard error as [`print_text`] does, even with `--quiet`.
 pub fn print_always(records: impl IntoIterator<Item = Record>) {
     print_text(&lines(records));
 }
@@ -460,8 +456,7 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// True if standard error is a terminal that can show a progress line: the format is text, and the
-/// terminal can erase a line.
+/// True if the format is text, and standard error is a terminal that can erase a line.
 pub fn has_progress_line() -> bool {
     let mode = *locked(&MODE);
     mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
@@ -536,7 +531,7 @@ pub fn output(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     }
 }
 
-/// Prints a text that is useless unless it is complete, such as a value, to standard output.
+/// Prints a text that is useless if it isn't complete, such as a value, to standard output.
 ///
 /// # Errors
 /// If the text can't be written as a whole, for example because the reader has closed the pipe.
@@ -544,8 +539,8 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes text to standard output, and waits while the reader doesn't read. A termination signal
-/// during the write ends this process.
+/// Writes text to standard output. Waits while the reader doesn't read, but a termination signal
+/// ends this process.
 ///
 /// # Errors
 /// If the kernel can't write the text.

@@ -23,8 +23,8 @@ use crate::model::shown::{quoted_program, reads_like_a_name};
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
-/// ends after `left` at the latest. The text begins with the last error, if there is one, because a
-/// terminal may cut off the end.
+/// ends after `left` at the latest. The last error, if any, comes first, because a terminal may cut
+/// off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", awaited_text(status));
@@ -111,9 +111,9 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a warning for each template without any Jinja, and for each template that inserts a
-/// password into a URL as it is. A template without Jinja but with `${NAME}` is skipped, because it
-/// gets a warning from [`unexpanded_warnings`].
+/// Returns a warning for each template that inserts a password into a URL as it is, and for each
+/// template without any Jinja, unless it has `${NAME}` and so gets a warning from
+/// [`unexpanded_warnings`].
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
     plan.entries.iter().filter_map(move |entry| {
@@ -151,8 +151,8 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
 }
 
-/// Returns a warning for each literal with an alias or `env` in an expression, as in
-/// `{{ db.host }}`, which is only replaced in a template, and for each other literal that
+/// Returns a warning for each literal with an expression that begins with an alias or `env`, as in
+/// `{{ db.host }}`, which only a template replaces, and for each other literal that
 /// [`is_meant_as_reference`].
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
@@ -250,9 +250,9 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     Record { entries, ..warning }
 }
 
-/// Returns the warnings about the cache in `directory`. The first ones are about cached values that
-/// are used because requests failed: for each reason, a warning with a note for each value. The
-/// others are about cache entries that can't be used, stored or removed (`notices`, each with the
+/// Returns the warnings about the cache in `directory`. If cached values are used because requests
+/// failed, the first warnings say so: one for each reason, with a note for each value. The others
+/// are about cache entries that can't be used, stored or removed (`notices`, each with the
 /// predicate of its message). A message may show the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
@@ -301,8 +301,8 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
 /// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
 /// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is a
-/// shell operator, as in `app && app`. There aren't any warnings if the command is, or starts, a
-/// shell or another program that expands variables itself.
+/// shell operator, as in `app && app`. Returns nothing if the command is, or starts, a shell or
+/// another program that expands variables itself.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
@@ -360,8 +360,8 @@ pub fn read_once_warning(
 const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
 /// Other programs that may expand variables in their arguments: make; gettext's envsubst, whose
-/// argument lists the variables to replace; and programs that replace `${NAME}` in their settings,
-/// such as Java with Spring. ssh starts a shell on the remote host.
+/// argument lists the variables to replace; programs that replace `${NAME}` in their settings, such
+/// as Java with Spring; and ssh, which starts a shell on the remote host.
 const EXPANDING_PROGRAMS: &str =
     "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw ssh";
 
@@ -386,9 +386,8 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
     pipes.map(|outcome| outcome.subject.to_string()).collect()
 }
 
-/// Returns the notes of `--verbose`: those about secrets, about literals, about files that can be
-/// read only once, about entries that get their default or aren't set, and about the whole
-/// resolution.
+/// Returns the notes of `--verbose`: about secrets, literals, files that can be read only once,
+/// entries that get their default or aren't set, and the whole resolution.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
 
@@ -425,8 +424,8 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };
-        // A composed value can use several keys of the same secret, and two aliases of a template
-        // can stand for the same secret.
+        // A value can be composed of several keys of a secret, and two aliases of a template can
+        // stand for the same secret.
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
@@ -489,8 +488,8 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     records
 }
 
-/// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Only secrets that
-/// were read are counted. The result is `None` if there was nothing to read.
+/// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets
+/// that were read. Returns `None` if there was nothing to read.
 pub fn total_note(values: &Values) -> Option<Record> {
     if values.fetched.is_empty() {
         return None;

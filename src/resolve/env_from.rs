@@ -36,8 +36,8 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
     }
 }
 
-/// Returns the text that sets a variable to the whole value of the secret. The result is `None` if
-/// the reference must not be shown.
+/// Returns the text that sets a variable to the whole value of the secret, or `None` if the
+/// reference must not be shown.
 pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
@@ -174,7 +174,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
 
     let misread = members.iter().filter_map(move |(key, value)| {
         let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
-        // If even what people see of a key isn't quotable, the key may be a value.
+        // If not even what people see of a key is quotable, the key may be a value.
         let looks_different = seen != *key && is_quotable(&seen);
         // A user who has renamed the key has seen the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
@@ -223,7 +223,7 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
     errors
 }
 
-/// Returns the hint for a key in `only`, `except` or `rename` that doesn't exist, if one applies:
+/// Returns the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
 /// an existing key that looks the same, the two sides of `rename` in the right order, a similar
 /// key, or the remark that patterns don't work here.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
@@ -266,8 +266,7 @@ fn hidden_key_problem(predicate: &str) -> Problem {
 }
 
 /// Returns the error for a key whose variable name is illegal or unsafe. If the key is shown, the
-/// help is only about this key. It doesn't suggest a prefix, which would change the names of all
-/// variables.
+/// help is only about this key: a prefix would change the names of all variables.
 fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedObject) -> Problem {
     if !is_quotable(key) {
         return hidden_key_problem("isn't a valid variable name").code("variable-name");
@@ -308,8 +307,8 @@ fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedO
     problem.help(help)
 }
 
-/// Returns the reference to one key of an object, or to one parameter below a path. The result is
-/// `None` if the object is a part of a secret, or if the reference must not be shown.
+/// Returns the reference to one key of an object, or to one parameter below a path. Returns `None`
+/// if the object is a part of a secret, or if the reference must not be shown.
 fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<String> {
     let SecretRef { locator, selector } = &object.reference;
     let (secret, version) = split_secret(subject.reference()?);

@@ -164,15 +164,14 @@ pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a
 /// A document as JSON, or the reason why it isn't JSON.
 pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
-/// A function that returns what the user should write to get a different KEY of the same secret. An
-/// empty KEY means the whole value. The function returns `None` if it can't suggest anything, for
+/// A function that returns what the user should write to get a different KEY of the same secret, or
+/// the whole value if KEY is empty. The function returns `None` if it can't suggest anything, for
 /// example because the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `key with the requested name`. If the KEY has a character that is rare in keys, such
-/// as a comma, a quote, or a character that only looks like a letter, this text also names the
-/// character.
+/// the text is `key with the requested name`. This text also names a character of the KEY that is
+/// rare in keys, such as a comma, a quote, or a character that only looks like a letter.
 fn quoted_key(selector: &Selector) -> String {
     let key = selector.to_string();
     let rare = key.chars().find(|c| !is_quotable(&c.to_string()));
@@ -264,7 +263,7 @@ fn not_json(
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint that shows how to get the whole value. `write` is what to write for that.
+/// Returns the hint for getting the whole value. `write` is what to write for that.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
@@ -323,7 +322,7 @@ fn find_key<'j>(
 /// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
-    // `password`, this isn't the end of a path, and `keys_hint` suggests the key.
+    // `password`, neither is the end of a path, and `keys_hint` suggests the key.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
@@ -346,7 +345,7 @@ fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -
 }
 
 /// Returns the hint about the first part of a path that doesn't exist. Returns `None` if the key
-/// isn't a path, or if even its first name doesn't exist.
+/// isn't a path, or if not even its first name exists.
 fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String> {
     let path = key_as_path(key)?;
     let Segment::Selector(Selected::Name(first)) = path.query.segments.first()? else {
@@ -413,8 +412,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Opti
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
     find_node(json, &path).ok()?;
-    // Without a suggestion, the hint is only the path, which may be shown because it consists of
-    // existing keys.
+    // Without a suggestion, the hint is only the path, which may be shown because its keys exist.
     let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
     Some(format!("write {write}"))
 }
@@ -513,8 +511,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     }
 }
 
-/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, which doesn't
-/// have quotes that a shell would remove. A name that needs quotes keeps them.
+/// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, because a shell
+/// would remove the quotes. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
     let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
     // The expression is valid, so the default is never used.
@@ -565,8 +563,7 @@ pub fn array_hint(items: &[Value]) -> String {
 }
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was
-/// written, `true` or `false`, and compact JSON for an object or array. The result is `None` for
-/// null.
+/// written, `true` or `false`, and compact JSON for an object or array. Returns `None` for null.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

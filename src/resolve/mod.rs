@@ -4,9 +4,9 @@
 //! report has every error. No request is sent here, and an error never contains the value of a
 //! secret.
 //!
-//! - [`resolve`] goes through the entries in the order of precedence, so that each variable, each
-//!   path and each systemd credential is set once (`model::entry::Claims`). If the target of an
-//!   entry is set already, the entry is overridden, and neither its value nor its failure matters.
+//! - [`resolve`] goes through the entries in the order of precedence, so that each variable, path
+//!   and systemd credential is set once (`model::entry::Claims`). If the target of an entry is set
+//!   already, the entry is overridden, and neither its value nor its failure matters.
 //! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
@@ -53,7 +53,7 @@ struct Walk<'a> {
 }
 
 /// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
-/// target keeps it, so later layers override earlier ones. Returns the outcomes, and warnings about
+/// target keeps it, so later layers override earlier ones. The outcomes include warnings about
 /// entries that are probably mistakes. If `fetched` doesn't have an answer that an entry needs, the
 /// entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
@@ -160,10 +160,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry. The outcome also gets the texts of secrets in the entry's
-    /// value, which `export` masks in logs: `answers.parts`, because this value was resolved last.
-    /// Each call takes them out, so an entry that wasn't resolved doesn't get the texts of an
-    /// earlier one.
+    /// Adds the outcome of an entry, with the texts of secrets in its value, which `export` masks
+    /// in logs: `answers.parts`, because this value was resolved last. Each call takes these texts
+    /// out, so an entry that wasn't resolved doesn't get those of an earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
@@ -227,8 +226,8 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Returns the value of an entry, after it was read: decoded, checked against a pattern and
-    /// encoded, if the entry says so. If the value is encoded, also adds its plain text to `parts`.
+    /// Decodes the value that was read, checks it against the pattern and encodes it, each only if
+    /// the entry says so. Passes the plain text of an encoded value to [`Self::add_part`].
     ///
     /// # Errors
     /// If the value isn't base64 or doesn't match the pattern.
@@ -236,7 +235,7 @@ impl<'a> ParsedAnswers<'a> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
             false => read,
-            // A value that can't be decoded counts as missing, like a key in invalid JSON.
+            // A value that can't be decoded is reported as missing, like a key in invalid JSON.
             true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
         };
 
@@ -301,14 +300,13 @@ impl<'a> ParsedAnswers<'a> {
         // Returns what an error suggests instead of the reference: a reference to `key` or, if
         // `key` is empty, to the whole value.
         let rewrite = |key: &str| match &reference.selector {
-            // This reference doesn't have a KEY to correct, so the error suggests a variable with
-            // the whole value.
+            // Without a KEY to correct, the error suggests a variable with the whole value.
             Selector::Whole => env_from::whole_value_as_variable(subject),
             // `prod/app:*` is meant as all keys, which is `prod/app`, whatever `key` is.
             Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
-            // For the whole value, nothing is suggested: usually, the document isn't an object, so
-            // it doesn't have keys that `env-from` could use.
+            // The whole value isn't suggested: usually, the document isn't an object, so `env-from`
+            // can't use it.
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
@@ -373,7 +371,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Adds to `parts` the texts of secrets that the template looks up.
+    /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`].
     ///
     /// # Errors
     /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
@@ -486,7 +484,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
 /// read. Returns outcomes in which only these templates have failed and no entry has a value, or
-/// `None` if there aren't such templates.
+/// `None` if there aren't any.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
