@@ -96,7 +96,7 @@ fn main() -> ! {
     #[cfg(target_env = "musl")]
     assert!(
         aws_lc_memory::install(),
-        "aws-lc has allocated memory before `main`"
+        "aws-lc already has memory functions"
     );
     secrets_exec::run(std::env::args_os().skip(1).collect(), std::env::vars_os())
 }

@@ -194,7 +194,7 @@ impl Line<'_> {
         let sample = samples.find(|sample| example.contains(sample));
         let whole = self.whole_reference(&reference, sample == Some(GET));
         match sample {
-            Some(GET) if secret.ends_with('/') => {
+            Some(GET) if secret.ends_with(['/', '*']) => {
                 format!("use secrets-exec export --format shell --env-from {secret}")
             }
             Some(GET) => example.replace("prod/db:password", &whole),
@@ -613,7 +613,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
 /// whole secret without a valid `name`. With `name`, a whole secret gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
-    let name = Some(name).filter(|name| is_name(name) && !reference.ends_with('/'));
+    let name = Some(name).filter(|name| is_name(name) && !reference.ends_with(['/', '*']));
     let Some(name) = name.or(name_of_reference.as_deref()) else {
         let example = example.replace(VARIABLE, "--env-from prod/db");
         return example.replace("prod/db", reference);
@@ -660,8 +660,11 @@ fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
         return None;
     }
     let help = match name.or_else(|| variable_for(reference)) {
-        Some(variable) => format!("write --env {variable}={reference}"),
-        None => format!("write --env-from {reference}"),
+        Some(variable) if !reference.ends_with(['/', '*']) => {
+            format!("write --env {variable}={reference}")
+        }
+        // A path has several values.
+        Some(_) | None => format!("write --env-from {reference}"),
     };
     let text = format!("argument {number} needs an option before it");
     Some(Problem::usage(text).help(help))
