@@ -112,7 +112,8 @@ impl Agent {
     /// ([`Self::read_profile`]).
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
-        let max_attempts = has_fallback.then_some(1).or(settings.max_attempts);
+        let configured = settings.max_attempts;
+        let max_attempts = if has_fallback { Some(1) } else { configured };
         // The parts of a response don't need a limit, because the budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {

@@ -105,13 +105,11 @@ pub fn has_connection(is_expected: bool) -> bool {
 /// anything.
 pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
-    let redirected = redirect_standard_streams(input.as_fd());
-    if redirected.is_err() {
-        // Standard input is replaced last, so it is still the connection.
-        send_refusal(input.as_fd());
-    }
+    // Standard input is replaced last. So after an error, it is still the connection.
+    let refuse = |_: &Errno| send_refusal(input.as_fd());
+    let socket = redirect_standard_streams(input.as_fd()).inspect_err(refuse)?;
     let _ = CONNECTION.set(CredentialConnection {
-        socket: redirected?,
+        socket,
         is_answered: AtomicBool::new(false),
     });
     Ok(())

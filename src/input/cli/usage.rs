@@ -585,12 +585,12 @@ impl Line<'_> {
 fn second_pattern_help(option: &str, first: &str, second: &str) -> String {
     let mut words = first.split(',').chain([second]);
     let are_names = words.clone().all(|word| is_name(&word.replace('*', "")));
-    match words.all(reads_like_a_name) {
+    match (are_names, words.all(reads_like_a_name)) {
         // The shell has probably expanded the pattern.
-        _ if !are_names => "put the pattern in quotes".to_owned(),
-        true => format!("write {option} {first} {option} {second}"),
+        (false, _) => "put the pattern in quotes".to_owned(),
+        (true, true) => format!("write {option} {first} {option} {second}"),
         // A word may be a password, as in `--pass hunter2 app`.
-        false => format!("put {option} before each name"),
+        (true, false) => format!("put {option} before each name"),
     }
 }
 

@@ -311,9 +311,8 @@ impl TypedOptions {
     }
 
     /// True if the option is set. For `agent`, `agent-fallback` and `clean-env`, the values `0` and
-    /// `false` mean that it isn't, and `--agent=0` also turns off a declaration's `agent-fallback`.
-    /// Of the other switches, callers ask only about `quiet`, which they turn off whatever its
-    /// value is.
+    /// `false` mean that it isn't, and `--agent=0` also turns off `agent-fallback`. Of the other
+    /// switches, callers ask only about `quiet`, which they turn off whatever its value is.
     fn is_on(&self, option: OptionId) -> bool {
         let without_agent = self.agent == Some(AgentChoice::Off);
         let without_fallback = without_agent || self.agent_fallback == Some(false);
