@@ -272,8 +272,8 @@ impl CacheEntry {
 
 /// Returns the bytes of an entry, in a buffer that is wiped when it is dropped.
 ///
-/// `fetched` is the time from boot to the fetch. The JSON also has the entry's own name, so that
-/// [`decode`] refuses an entry that was copied to a different name.
+/// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
+/// different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
     // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
     let is_replica = !document.passed_over.is_empty();

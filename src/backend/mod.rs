@@ -101,9 +101,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Always returns `None`
-    /// with `--local`, and with the agent. The agent has its own credentials, and the identity of
-    /// its fallback isn't reported either. Doesn't send a request.
+    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
+    /// `--local` and with the agent, which has its own credentials, even if the agent's fallback
+    /// was asked. Doesn't send a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

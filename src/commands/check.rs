@@ -134,9 +134,9 @@ impl Checked {
             }
         };
 
-        // The row of a secret that AWS didn't describe only says which secret it is, and why there
-        // isn't a description. If messages may not show the name, because it may be a password, the
-        // row is left out.
+        // The row of a secret without a description only says which secret it is, and why AWS
+        // didn't describe it. The row is left out if messages may not show the name, because it may
+        // be a password.
         let secrets = &mut values.secrets;
         secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
@@ -267,7 +267,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut settings = settings.clone();
     // Even with `--on-rotation`, the user of `check` can type an MFA code.
     settings.is_unattended = false;
-    // Closing the connections would take time, and the process ends soon in any case.
+    // Closing the connections would take time, and the process ends soon anyway.
     let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 

@@ -46,8 +46,7 @@ pub enum Start<'a> {
     Supervised(Launch<'a>, RotationOptions),
 }
 
-/// Prepares the inputs, finds the program and, without `--on-rotation`, reads the values. Runs on
-/// the worker, because each of these steps can hang.
+/// Prepares the inputs, finds the program and, without `--on-rotation`, reads the values.
 ///
 /// # Errors
 /// If there are mistakes in the inputs, if the command isn't found, or if a value can't be read.

@@ -25,8 +25,8 @@ use crate::report::{Record, Report, terminal};
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// When values would be printed to a terminal without `--reveal`, when an existing declaration has
-/// mistakes, when the .env file can't be read or parsed, or when the output can't be written.
+/// When values would be printed to a terminal without `--reveal`, when an existing declaration or
+/// the .env file can't be read or has mistakes, or when the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;

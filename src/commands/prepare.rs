@@ -162,8 +162,8 @@ fn merge_inputs(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect. Those of `--pass` and `--unset` are only for a launch or `check`.
-/// Any other asker gets warnings only with `--resolve-env`.
+/// patterns without an effect. An asker other than a launch or `check` only gets warnings with
+/// `--resolve-env`, and none about `--pass` and `--unset`.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -172,7 +172,6 @@ fn variable_warnings(
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    // `check` checks a launch.
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
@@ -311,10 +310,10 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Returns a name that begins with a pattern, if the pattern is a beginning (`DB_*`, `AWS_SECRET`),
-/// or has all words of such an AWS_ pattern, or else differs in one letter. The names of proxies
-/// (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short names by chance, so they are never
-/// returned.
+/// Returns the first of these names: one that begins with a pattern such as `DB_*` or `AWS_SECRET`,
+/// one with all words of such an AWS_ pattern, or one that differs from the pattern in one letter.
+/// The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short names by
+/// chance, so they are never returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
@@ -363,8 +362,8 @@ impl Prepared {
 }
 
 impl Asker {
-    /// Removes from `layers` the entries that the asker doesn't need. In the entries of a requested
-    /// systemd credential, also replaces the unit with the one that asks.
+    /// Removes from `layers` the entries that the asker doesn't need. For a systemd credential,
+    /// also replaces the unit in the remaining entries ([`keep_credential`]).
     ///
     /// # Errors
     /// If [`keep_credential`] fails.
@@ -377,7 +376,6 @@ impl Asker {
                 }
                 Ok(())
             }
-            // These askers need every entry.
             Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }

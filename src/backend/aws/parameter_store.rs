@@ -3,8 +3,8 @@
 //! For `check --metadata`, DescribeParameters says whether parameters exist.
 //!
 //! A response may spell a name differently from the request: with or without the leading slash, or
-//! as an ARN. Before the value of a parameter is used, its name, account, region and version are
-//! compared with the request.
+//! as an ARN. Before a value is used, the parameter's name and version and, for an ARN, its account
+//! and region are compared with the request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,9 +54,9 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 ///
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
 /// AWS may also refuse the batch because one parameter does not exist. After such an error, the
-/// parameters are requested one by one, so that each gets its own result. Each request waits for
-/// the one before it. Otherwise, there could be more requests in flight than the limit allows. Any
-/// other error, such as an outage, becomes the result of each request.
+/// parameters are requested one after the other, so that each gets its own result, and so that the
+/// limit of requests in flight isn't exceeded. Any other error, such as an outage, becomes the
+/// result of each request.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -111,7 +111,7 @@ const MAX_PAGE: u64 = 10;
 /// Our own limit on the number of parameters below a path.
 const MAX_BELOW_PATH: usize = 10_000;
 
-/// A response of GetParametersByPath or DescribeParameters, which is one page of parameters.
+/// A page of parameters, from GetParametersByPath or DescribeParameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -123,8 +123,8 @@ struct Page {
 /// for the next page. The last page doesn't have a token.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters below `path`, which is the path of `locator`, page by page in the client's
-/// region. Returns one document that has all of them.
+/// Reads all parameters below `path`, which is the path of `locator`, in the client's region.
+/// Returns one document.
 ///
 /// # Errors
 /// When a page can't be read, or when there are no parameters below the path, or too many.
@@ -369,7 +369,7 @@ pub fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
 
-/// The maximum number of names in a filter, and of parameters on a page.
+/// The maximum number of names in a filter of DescribeParameters, and of parameters on a page.
 const MAX_DESCRIBED: usize = 50;
 
 /// Asks which parameters and paths exist. Returns a document without a value for each request, or
@@ -402,8 +402,7 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
 /// `described` are below it.
 ///
 /// # Errors
-/// When neither the parameter nor, for a path, any parameter below it has been described
-/// ([`Missing::Secret`]).
+/// When `described` doesn't have the parameter or, for a path, is empty ([`Missing::Secret`]).
 fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
     let is_requested = |parameter: &&Parameter| {
@@ -459,7 +458,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
     };
-    // A path is the only request of its batch. One parameter is enough to know that it exists.
+    // A path is the only request of its batch, so one parameter is enough.
     read_pages(input, batch.len(), request_page).await
 }
 

@@ -30,8 +30,7 @@ const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// When AWS answers with an error, when it doesn't send a valid response before the budget ends
-/// ([`Cause::Outage`]), or when the secret doesn't have a value.
+/// When the request fails ([`Client::call_json`]), or when the secret doesn't have a value.
 pub async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -77,7 +76,7 @@ struct GetSecretValueResponse<'b> {
     secret_binary: Option<String>,
 }
 
-/// Parses the body of a GetSecretValue response. `id` and `version` are those in the request.
+/// Parses the body of the GetSecretValue response for this `id` and `version`.
 ///
 /// # Errors
 /// When the body isn't such a response, or is about a different secret or version
@@ -126,7 +125,7 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
         let description = describe_secret(session, &request).await;
         (request, description)
     });
-    // The requests can finish in any order, and the map sorts them.
+    // The requests finish in any order, so a map sorts them.
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
     let to_secret = |(Request { locator, region }, description)| DescribedSecret {
         locator,
@@ -140,8 +139,8 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 /// role first.
 ///
 /// # Errors
-/// When AWS answers with an error, when outages last until the budget ends, when there are no
-/// credentials or no endpoint, or when the role can't be assumed.
+/// When the request fails, when there are no credentials or no endpoint, or when the role can't be
+/// assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -173,7 +172,6 @@ const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// Returns the facts in a response of DescribeSecret from `region`.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
-    // `system_time` leaves out times that can't be printed.
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
     let rules = output.rotation_rules.as_ref();
@@ -204,7 +202,7 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        // AWS also names the primary region if this is the original and has replicas.
+        // AWS also names the primary region of an original that has replicas.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,

@@ -4,9 +4,9 @@
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
-//! both without the SDK. This is faster, and wipes the body. We don't use the SDK's clients,
-//! because retries, endpoints and connections are ours anyway, and each client would cost half a
-//! million instructions.
+//! both without the SDK, to be faster and to wipe the body. We don't use the SDK's clients, because
+//! retries, endpoints and connections are ours anyway, and each client would cost half a million
+//! instructions.
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
@@ -68,12 +68,11 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 /// The time limit for an attempt, from the request to the end of the response.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time limit for each part of a response. If a server accepts the connection and never
-/// answers, an attempt loses this much time.
+/// The time limit for each part of a response, and so for a server that never answers.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
-    /// Creates the clients. Doesn't open a connection.
+    /// Doesn't open a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
         Self {
@@ -111,8 +110,7 @@ impl Clients {
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
-    /// The option, variable or setting that names the endpoint. It is `None` for AWS's own
-    /// endpoint.
+    /// The option, variable or setting that names the endpoint, or `None` for AWS's own.
     pub endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// The credentials that sign requests, if any.
@@ -162,8 +160,7 @@ impl Client {
 
         let header = |name: &str| response.headers().get(name);
         let mut error = ServiceError::new(response.status().as_u16(), header);
-        // Only the code and the message are used, because the rest of the error may quote the
-        // response.
+        // Only the code and the message are used. The rest may quote the response.
         let sdk_error = failed.as_operation_error();
         let meta = sdk_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
         error.code = meta.and_then(ErrorMetadata::code);
@@ -413,8 +410,8 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// The user's endpoints, each with the option, variable or setting that names it. If
-    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, this has at most the
-    /// endpoint of Secrets Manager from `--endpoint-url`.
+    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, the map has at most
+    /// the one for Secrets Manager, from `--endpoint-url`.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
@@ -428,10 +425,9 @@ impl Endpoints {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// Returns a part of the key for a cached answer. This part depends on each setting that
-    /// changes the endpoint of this store or of STS, except the region, which
-    /// [`Aws::cache_key`](super::Aws::cache_key) adds. STS is included, because it provides the
-    /// credentials of the role that reads from the store.
+    /// Returns the part of a cached answer's key that depends on the settings for the endpoints of
+    /// this store and of STS, which provides the credentials of a role.
+    /// [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
@@ -439,10 +435,10 @@ impl Endpoints {
 
     /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
-    /// In the commercial partition, every host has the same form, so this function builds the URL
-    /// without the SDK's rules, and doesn't check whether the region exists. This saves half a
-    /// million instructions, because the rules parse a table of all partitions. The rules are used
-    /// for FIPS, for dual stack and for all other regions.
+    /// In the commercial partition, every host has the same form. The URL is built without the
+    /// SDK's rules, which saves half a million instructions, because the rules parse a table of all
+    /// partitions. Whether the region exists isn't checked. The rules are used for FIPS, for dual
+    /// stack and for all other regions.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and

@@ -123,7 +123,6 @@ impl<'a> ServiceError<'a> {
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
-            // The KMS key is disabled or missing, or the caller isn't allowed to use it.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),

@@ -178,8 +178,8 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Looks for the base credentials, unless an earlier call has done so. Prepares the roles of
-    /// `requests` for [`Self::caller_with`], which assumes them.
+    /// Looks for the base credentials, unless an earlier call did. Prepares the roles of `requests`
+    /// for [`Self::caller_with`], which assumes them.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
     /// request, and then in the fallback regions. If there is no request either, does nothing.
@@ -239,7 +239,7 @@ impl Session {
         self.budget.over_regions(begun, regions, assume_in).await
     }
 
-    /// Assumes a role, unless an earlier call has done so, and returns its credentials.
+    /// Assumes a role, unless an earlier call did, and returns its credentials.
     /// [`Self::prepare_credentials`] must have been called with a request for this role. Without a
     /// role, returns the base credentials.
     ///
@@ -279,7 +279,7 @@ impl Session {
     }
 
     /// Asks STS who the caller is, with the base credentials and with each role, and prints the
-    /// answers with `-vv`. Only does this once, and only with `-vv` or for `check`. May assume the
+    /// answers with `-vv`. Only asks once, and only with `-vv` or for `check`. May assume the
     /// roles.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
@@ -306,8 +306,8 @@ impl Session {
     }
 
     /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// The provider is always that of the base credentials. Returns `None` if either credentials
-    /// weren't found. Doesn't send a request.
+    /// The provider is always that of the base credentials. Returns `None` if the base credentials
+    /// or those of the role weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -322,10 +322,10 @@ impl Session {
         })
     }
 
-    /// Returns a text that says where the default region and the account come from, for a `help`
-    /// line that advises the user to check them: `the region (from AWS_REGION) and the account
-    /// (123456789012)`. Doesn't send a request, so the account can only come from the ARN of a
-    /// role. Without a role, the text names the origin of the credentials instead.
+    /// Returns the part of a `help` line that says where the default region and the account come
+    /// from: `the region (from AWS_REGION) and the account (123456789012)`. Doesn't send a request,
+    /// so the account can only come from the ARN of a role. Without a role, the text names the
+    /// origin of the credentials instead.
     ///
     /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
     /// region or a role, because these defaults don't apply to it.
