@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::service_client::{Api, Client, read_object, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
-    Cause, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
+    Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::net::in_flight;
@@ -73,6 +73,7 @@ pub async fn read_batch(
         Err(error) => error,
     };
     let may_be_about_one = match error.cause {
+        Cause::Denied(Denial::Credentials(_)) => false,
         Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request) => true,
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => false,
     };
