@@ -7,7 +7,7 @@
 //!                         ├─ a termination signal      → print what is awaited, and end by the signal
 //!                         ├─ the connection was closed → end, because nobody wants the result any more
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
-//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
+//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported what is missing
 //! ```
 //!
 //! The connection is [`Reporter::watched_connection`].

@@ -1,6 +1,5 @@
-//! Files at a path, and the owner and mode of every delivered file, even of a file in memory. At
-//! the end are the copy of the running program that `install` makes, and the file to which `export`
-//! appends.
+//! Files at a path, and the owner and mode of every delivered file, even in memory. At the end are
+//! the copy of the running program that `install` makes, and the file to which `export` appends.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:

@@ -53,7 +53,7 @@ pub struct Ready {
     pub fingerprint: Fingerprint,
     /// The values that differ from the command's. Empty for the first trial.
     pub changed: ChangedValues,
-    /// The lines about changes that no earlier trial has found, for the parent to print.
+    /// The lines about what has changed since the latest trial, for the parent to print.
     pub lines: String,
 }
 

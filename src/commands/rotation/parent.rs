@@ -304,8 +304,8 @@ enum Task {
 }
 
 impl Trials<'_> {
-    /// Returns the descriptor on which the messages of the trial arrive. The result is `None` if
-    /// there isn't a trial, or if [`Self::receive`] has read to the end of the pipe.
+    /// Returns the descriptor on which the messages of the trial arrive, or `None` if there isn't a
+    /// trial, or once [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }

@@ -154,8 +154,8 @@ pub const CREDENTIAL: &str = "credential";
 pub struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
-    /// The text of `--help` and of the man page. The first line is also in `-h`. Some texts have a
-    /// paragraph below it. All of them have the usage and examples at the end.
+    /// The text of `--help` and of the man page: a line that is also in `-h`, sometimes a
+    /// paragraph, the usage, and examples.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
