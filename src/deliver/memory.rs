@@ -45,8 +45,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // For a command that reads from the inherited descriptor itself. A command that opens the path
-    // reads from the beginning anyway.
+    // A command that reads from the inherited descriptor itself must find the content. A command
+    // that opens the path reads from the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)
