@@ -217,7 +217,7 @@ pub fn exec<'a>(
     descriptors: impl Iterator<Item = BorrowedFd<'a>>,
 ) -> Result<Infallible, Problem> {
     for descriptor in descriptors {
-        // This doesn't fail, because the descriptor is open.
+        // F_SETFD doesn't fail, because the descriptor is open.
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
     restore_signals();
@@ -348,7 +348,7 @@ pub fn expect_fit(
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());
-    // Without a limit, this is a huge number (RLIM_INFINITY).
+    // Without a limit, the soft limit is a huge number (RLIM_INFINITY).
     let soft_limit = getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
     let stack = usize::try_from(soft_limit).unwrap_or(usize::MAX);
     limits_on_linux(page.unwrap_or(4096), stack)

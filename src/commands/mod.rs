@@ -1,8 +1,8 @@
 //! The launch and the subcommands, with a file for each, and the steps that they share.
 //!
-//! A launch or subcommand returns a `Report` with everything that went wrong, and `worker::finish`
-//! prints it and ends the process. Nothing else ends the process, except after a bug, a signal, the
-//! deadline or a closed connection.
+//! A launch or subcommand returns its exit status or a `Report` with everything that went wrong,
+//! and `worker::finish` ends the process. Nothing else ends the process, except at the end of
+//! a trial (`rotation`), and after a bug, a signal, the deadline or a closed connection.
 
 pub mod check;
 pub mod credential;

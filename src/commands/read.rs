@@ -1,5 +1,5 @@
-//! Reads the values of a plan: opens the backend, requests every secret that the plan names, all in
-//! parallel, and then resolves every entry from the answers.
+//! Reads the values of a plan: opens the backend, fetches in parallel everything that the plan
+//! names, and resolves every entry from the answers.
 //!
 //! ```text
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
@@ -65,10 +65,9 @@ pub fn subcommand_values(
     Ok((values, report))
 }
 
-/// Reads the values of a plan, which can take until the deadline, and returns the outcomes and
-/// every answer. Except in a poll, also prints the warnings about `--local`, the cache and the
-/// outcomes. For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, as
-/// far as the backend has them. The requests for `secrets` get a timeout of their own.
+/// Reads the values of a plan, and returns the outcomes and every answer. Except in a poll, also
+/// prints the warnings about `--local`, the cache and the outcomes. For `check`, also fills in
+/// `cached`, `caller` and, with `--describe`, `secrets`, if the backend has them.
 ///
 /// # Errors
 /// If nothing can be read at all, or if `--describe` can't open a session with AWS.
@@ -108,8 +107,8 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
     Ok(values)
 }
 
-/// Opens the backend. Reads the file of `--local`, and prints the warning about it, except in a
-/// poll and with `-q` on the command line.
+/// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless
+/// this is a poll or `-q` is on the command line.
 ///
 /// # Errors
 /// If the file of `--local` or the directory of `--cache` can't be used.
@@ -134,7 +133,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
-/// Returns the agent of `--agent`, or `None` without this option.
+/// Returns the agent of `--agent`, or `None` without `--agent`.
 pub fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
@@ -207,8 +206,7 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have newer values that match, so the next round doesn't use the cache for
-            // them.
+            // AWS may have newer values that match.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;
@@ -379,11 +377,10 @@ impl Fetching<'_> {
 
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
 /// next to the latest declaration that has an entry, or in the working directory if there isn't
-/// such a declaration. Each such failure then advises the use of this file, if there is one.
+/// such a declaration. If there is a file, each such failure advises the user to use it.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());
-    // As far as secrets-exec can see, this machine isn't set up for AWS.
     let is_unconfigured = |failure: &&mut FetchFailure| {
         let cause = failure.error.cause;
         cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)

@@ -7,7 +7,7 @@
 //!                         ├─ a termination signal      → print what is awaited, and end by the signal
 //!                         ├─ the connection was closed → end, because nobody wants the result any more
 //!                         ├─ 2 s, then every second    → progress line, STATUS= for systemd
-//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported this itself
+//!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported what is missing
 //! ```
 //!
 //! The connection is [`Reporter::watched_connection`].
@@ -75,9 +75,8 @@ impl Reporter for Notifier {
 }
 
 /// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
-/// [`run_with`] does, with the options from the command line and from variables. Once `work` has
-/// read the declarations, `prepare` resolves the options again, together with the options in the
-/// declarations.
+/// [`run_with`] does, with the options from the command line and from variables. The options in
+/// declarations are added later, by `prepare`.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -123,7 +122,6 @@ pub fn run_with<T: Send>(
     };
     hold_signals();
 
-    // `react` returns the longest time to sleep.
     let react = |event| match event {
         WaitEvent::Sleep => Some(watch.tick(reporter)),
         WaitEvent::Signal(signal) => {
@@ -141,7 +139,7 @@ pub fn run_with<T: Send>(
 
     if watch.messages_sent > 0 {
         terminal::erase_progress();
-        // Without a text, this removes the status line of the service manager.
+        // An empty status removes the status line of the service manager.
         reporter.notify("STATUS=");
     }
     if reporter.shows_progress() {
@@ -260,8 +258,8 @@ fn print_lost_client() {
 }
 
 /// Makes a panic on any thread end the process with status 70, without unwinding and without a core
-/// file. The message names the line of the source, but it doesn't have the payload of the panic,
-/// which may contain a value.
+/// file. The message names the line of the source, but not the payload of the panic, which may
+/// contain a value.
 pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {

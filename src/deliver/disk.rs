@@ -1,6 +1,5 @@
-//! Files at a path, and the owner and mode of every delivered file, even of a file in memory. At
-//! the end are the copy of the running program that `install` makes, and the file to which `export`
-//! appends.
+//! Files at a path, and the owner and mode of every delivered file, even in memory. At the end are
+//! the copy of the running program that `install` makes, and the file to which `export` appends.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
@@ -42,8 +41,8 @@ const SET_MODE: &str = "the mode of the file can't be set";
 /// not exist before, unless [`Self::keep`] was called.
 pub struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name that is removed when the value is dropped: first the temporary name and then the
-    /// file's own name, if that was free. `None` if the file stays.
+    /// First the temporary name and then the file's own name, if that was free. `None` if the file
+    /// stays.
     name_to_remove: Option<OsString>,
 }
 
@@ -71,7 +70,7 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to the file's own name. If this replaces a file, dropping the
+    /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
     /// value no longer removes anything.
     ///
     /// # Errors
@@ -111,7 +110,7 @@ pub struct Access {
 
 impl Access {
     /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
-    /// /etc/group, or asks nscd.
+    /// /etc/group and, if nscd is running, asks nscd for a name that isn't there.
     ///
     /// # Errors
     /// If the user or the group isn't found.
@@ -120,8 +119,7 @@ impl Access {
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
 
-        // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module. They read
-        // /etc/passwd and /etc/group and, for a name that isn't there, ask nscd if it is running.
+        // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module.
         let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
         let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
         let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
@@ -317,7 +315,7 @@ impl DirectoryEntry {
         })
     }
 
-    /// Removes a name from the directory, if it exists.
+    /// Removes the file with this name from the directory, if there is one.
     ///
     /// # Errors
     /// If the kernel refuses.

@@ -21,13 +21,13 @@ use crate::system::os_error::{call_problem, errno, errno_text};
 /// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
 const LOWEST: i32 = 100;
 
-/// MFD_NOEXEC_SEAL and MFD_EXEC are from Linux 6.3. nix doesn't define them.
+/// nix doesn't define MFD_NOEXEC_SEAL and MFD_EXEC.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 
-/// Creates a memfd with this owner, mode and content, and seals the content. Its offset is 0. Its
-/// descriptor is at least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before
-/// execve(2), so that only the command inherits it.
+/// Creates a memfd with this owner, mode and content, and seals the content. Its descriptor is at
+/// least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before execve(2), so that only
+/// the command inherits it.
 ///
 /// # Errors
 /// If the kernel or a seccomp filter refuses a system call, for example because only root can set
@@ -45,8 +45,8 @@ pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Pr
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // For a command that reads from the inherited descriptor itself. A command that opens the path
-    // reads from the beginning anyway.
+    // A command that reads from the inherited descriptor itself must find the content. A command
+    // that opens the path reads from the beginning anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)

@@ -197,8 +197,7 @@ impl Delivery {
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the descriptors of the files in memory. [`crate::exec::exec`] clears their
-    /// FD_CLOEXEC, so that the command inherits them.
+    /// Returns the descriptors of the files in memory, which the command must inherit.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }
@@ -218,8 +217,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Returns `self`, unless a held signal has arrived. In that case, removes temporary and new
-    /// files and ends this process.
+    /// Returns `self`. If a held signal has arrived, removes temporary and new files and ends this
+    /// process instead.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {

@@ -57,7 +57,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem of a variable whose request for `id` has failed with this error.
+/// Returns the problem of a variable whose request failed. `None` if `id` isn't a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id)

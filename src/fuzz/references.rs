@@ -256,7 +256,7 @@ pub fn template(data: &[u8]) {
             .into_iter()
             .for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
-            // This must not panic.
+            // The check for filters, tests and functions must not panic.
             invalid_template_outcomes(&plan);
             for body in [SECRET, CANARY] {
                 assert_hold_no_value(reasons(&resolve_all(&plan, body.as_bytes())));

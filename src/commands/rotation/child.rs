@@ -40,8 +40,8 @@ pub enum Message {
     Ready(Ready),
     /// The trial has renamed its files. The message lists the files on disk.
     Placed(Vec<PlacedFile>),
-    /// The trial could not rename the files or execute the command. It prints the error itself, so
-    /// the message doesn't have it.
+    /// The trial could not become the command: renaming the files or execve has failed. The trial
+    /// prints the error itself.
     Failed,
     /// The finished lines about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
@@ -53,7 +53,7 @@ pub struct Ready {
     pub fingerprint: Fingerprint,
     /// The values that differ from the command's. Empty for the first trial.
     pub changed: ChangedValues,
-    /// The lines about changes that no earlier trial has found, for the parent to print.
+    /// The lines about what has changed since the latest trial, for the parent to print.
     pub lines: String,
 }
 
@@ -65,7 +65,7 @@ pub struct Baseline {
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,
     /// The values of the latest trial that has reached its gate. `None` once the command has these
-    /// values, and after a trial that has ended by itself before its gate was opened.
+    /// values, and after a trial that failed or was killed before its gate was opened.
     pub latest_values: Option<Fingerprint>,
 }
 
@@ -77,7 +77,7 @@ impl Baseline {
     }
 }
 
-/// The forked process's side of a trial, with what earlier trials have found.
+/// The forked process's side of a trial.
 pub struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
     pub gate: Gate,
@@ -138,11 +138,12 @@ impl Trial<'_, '_> {
     /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
     /// closed, returns the exit status 0. Tells the parent when the files are renamed. If renaming
     /// or execve fails, tells the parent, prints the error and returns its exit status. Even a poll
-    /// prints this error itself, because the parent treats it as the command once the gate is open.
+    /// prints this error itself, because the parent treats the trial as the command once the gate
+    /// is open.
     ///
     /// # Errors
-    /// If, before the gate, files can't be written, the environment is too large, or the program
-    /// has been removed.
+    /// If, before the gate, files can't be written, the environment is too large, or the program is
+    /// no longer found.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
@@ -298,7 +299,7 @@ fn change_note(change: &Change<'_>) -> Record {
 /// The hashes of the values of one trial, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The hashed values. The key is a hash of what the entry sets: a variable, a path or both.
+    /// The key is a hash of what the entry sets: a variable, a path or both.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the locator and, below a
     /// path, of the parameter's name.
@@ -335,7 +336,7 @@ struct Change<'a> {
     /// The version that this poll read. `None` if the secret comes from a local file, or is no
     /// longer read.
     new_version: Option<&'a str>,
-    /// The names of the variables and files whose values differ. There is at least one.
+    /// The names of the variables and files. There is at least one.
     labels: Vec<String>,
 }
 
@@ -343,7 +344,7 @@ struct Change<'a> {
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     pub labels: BTreeSet<String>,
-    /// What messages call the secrets and parameters from which the changed values were read.
+    /// The changed secrets and parameters, as messages name them.
     pub secrets: BTreeSet<String>,
 }
 
@@ -372,7 +373,6 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
-            // Below a path, each parameter is a document with a name.
             let whole = (!locator.is_path()).then_some((None, document));
             let parameters = document.parameters.iter();
             let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));

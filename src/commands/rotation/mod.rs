@@ -36,10 +36,10 @@
 //! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
 //! opened immediately.
 //!
-//! A signal to the parent is passed on to the command in every phase. A poll has its own process
-//! group, which becomes the command's group when the gate opens. Between the gate and execve, the
-//! trial holds SIGTERM. The signal ends the trial before it renames the files, or right before
-//! execve.
+//! The parent passes signals on to the command, whatever the trial is doing, except the signal of
+//! `--poll-signal`. A poll has its own process group, which becomes the command's group when the
+//! gate opens. Between the gate and execve, the trial holds SIGTERM. The signal ends the trial
+//! before it renames the files, or right before execve.
 
 mod child;
 mod notices;

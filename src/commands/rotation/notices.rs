@@ -190,7 +190,7 @@ impl Notices<'_> {
     /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
     /// the reader. Does nothing if `lines` is empty. Returns false if lines were dropped because
     /// the reader is behind. In that case, the next call that writes anything first warns how many
-    /// lines were dropped, before its own lines.
+    /// lines were dropped.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

@@ -259,7 +259,8 @@ fn delay_length(
         // A random moment in the interval spreads the polls of a fleet that was started at the same
         // time.
         Delay::FirstPoll => rotation.poll_interval.mul_f64(random).max(until_poll),
-        // `until_poll` is at most 1 s, and `--poll-interval` is at least 10 s, so this is longer.
+        // This pause is longer than `until_poll`, which is at most 1 s: `--poll-interval` is at
+        // least 10 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
         Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
@@ -281,10 +282,9 @@ struct Trials<'a> {
     launch: Launch<'a>,
     notices: Notices<'a>,
     baseline: Baseline,
-    /// The trial that is under way. `None` before the first one, and once a trial has executed the
-    /// command or has ended.
+    /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// The task that the trial got when its gate was opened. `None` before that.
+    /// `None` until the trial's gate is opened.
     task: Option<Task>,
     /// True if the last message of the trial is [`Message::Placed`].
     is_placed_last: bool,
@@ -304,8 +304,8 @@ enum Task {
 }
 
 impl Trials<'_> {
-    /// Returns the descriptor on which the messages of the trial arrive. The result is `None` if
-    /// there isn't a trial, or if [`Self::receive`] has read to the end of the pipe.
+    /// Returns the descriptor on which the messages of the trial arrive, or `None` if there isn't a
+    /// trial, or once [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }
@@ -437,7 +437,7 @@ impl Trials<'_> {
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
         self.notices.write_lines(&ready.lines);
-        // Before there is a command, this is the first trial, which isn't a poll.
+        // The first trial isn't a poll.
         self.baseline.command_values.as_ref()?;
 
         if ready.changed.secrets.is_empty() {
@@ -508,7 +508,7 @@ impl Trials<'_> {
             return event;
         }
 
-        // The gate was never opened, so the poll has failed, whatever `event` is.
+        // The poll has failed, whatever `event` is.
         self.process = None;
         // The command doesn't get the values of this trial. If the next poll reads them again, that
         // poll has to print the lines about the change again.
@@ -526,14 +526,13 @@ impl Trials<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Ends the trial, if there is one. If its gate is open, first waits for it, for at most
-    /// [`TIME_TO_END`], so that it doesn't leave a temporary file behind.
+    /// Ends the trial, if there is one. If its gate is open, first waits for the trial, for at most
+    /// [`TIME_TO_END`], so that no temporary file is left behind.
     fn end_trial(&mut self) {
         if self.task.is_some() {
             self.await_end();
         }
-        // Dropping the process closes the gate, which ends a trial that is still waiting or
-        // resolving.
+        // Dropping the process closes the gate, which ends a trial that waits or resolves.
         self.process = None;
     }
 

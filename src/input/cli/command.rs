@@ -81,9 +81,8 @@ pub fn completion_script(shell: Shell) -> String {
 /// and the options that only they have, and the sections written by hand.
 pub fn man_page() -> String {
     let mut page = Vec::new();
-    // Writing to memory doesn't fail.
     let _ = write_generated_sections(&mut page);
-    // `\\%` keeps man from hyphenating the name of a variable.
+    // `\%` keeps man from hyphenating the name of a variable.
     String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
 }
 
@@ -155,8 +154,8 @@ pub const CREDENTIAL: &str = "credential";
 pub struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
-    /// The text of `--help` and of the man page. The first line is also in `-h`. Some texts have a
-    /// paragraph below it. All of them have the usage and examples at the end.
+    /// The text of `--help` and of the man page: a line that is also in `-h`, sometimes a
+    /// paragraph, the usage, and examples.
     help: &'static str,
     /// The arguments of a line that works, for the help of an error.
     pub example: &'static str,
@@ -223,7 +222,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // `SUBCOMMANDS` has a row for each command, so this doesn't happen.
+    // `SUBCOMMANDS` has a row for each command, so the search always succeeds.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };
@@ -587,7 +586,7 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     )
 }
 
-/// Parses a pattern of a list that is separated by commas. Spaces around the pattern are ignored.
+/// Parses one pattern from a list with commas. Spaces around the pattern are ignored.
 ///
 /// # Errors
 /// If the text isn't a pattern. The error follows "must be" in the message.
