@@ -245,7 +245,7 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// without a valid request. A trial, whose parent closes the gate on purpose, doesn't have one.
+/// in a trial, whose parent closes the gate on purpose, because there isn't a request then.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

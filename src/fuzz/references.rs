@@ -17,8 +17,9 @@ use crate::model::plan::Plan;
 use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};
 use crate::resolve::invalid_template_outcomes;
 
-/// Parses `data` as a reference, and makes a plan with it. Asserts that a reference that is printed
-/// and parsed again is equal to the first one, and that every error in the plan has a message.
+/// Parses `data` as a reference, looks it up ([`check_lookup`]), and makes a plan with it. Asserts
+/// that a reference that is printed and parsed again is equal to the first one, and that every
+/// error in the plan has a message.
 pub fn reference(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -140,7 +140,8 @@ struct YamlBuilder<'t, I> {
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document.
+    /// Reads all events, and returns the tree of the only document. If there isn't a document, or
+    /// if it is a null, returns an empty mapping.
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
@@ -329,8 +330,8 @@ fn unquoted_template_fault(line: &str) -> Fault {
     let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
 
     let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
-    // CloudFormation's `{{resolve:…}}` and `{{ env.STAGE }}/db:password` are references. The help
-    // only asks for quotes, because the error about the quoted text then shows our syntax.
+    // `{{ env.STAGE }}/db:password` and CloudFormation's `{{resolve:…}}` are meant as references.
+    // The help only asks for quotes. In quotes, the text gets a different error, with our syntax.
     let is_in_name = line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
     let is_reference = is_in_name || line.contains("{{resolve:");
     let help = match part("key") {

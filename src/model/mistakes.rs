@@ -186,8 +186,8 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     Some(found)
 }
 
-/// Like [`overlooked`], but for the fields of a reference, which can be empty: SECRET, KEY, STAGE
-/// and VERSION-ID.
+/// Returns the fault of the first field of a reference with a character that people overlook
+/// ([`overlooked`]). The fields are SECRET, KEY, STAGE and VERSION-ID, and can be empty.
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -284,8 +284,9 @@ ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: 
 $${ = ${
 op:// vault: ref+ secretref+ = ";
 
-/// More beginnings, only for a text that was meant as a reference. A slash must follow, because
-/// `secret:token` may be the key `token` of a secret "secret".
+/// More beginnings of references in the syntax of other tools. They are ordinary words, so they are
+/// only searched for where a reference is expected. A slash must follow, because `secret:token` may
+/// be the key `token` of a secret "secret".
 const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: aws-secrets-manager: aws_secrets_manager: aws_secretsmanager: awssecret: awssecretsmanager: secret: secretManager: secrets-manager: secrets_manager: secretsManager: SecretsManager: sm: = secretsmanager:
 aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: parameter-store: parameter_store: parameterStore: parameterstore: ParameterStore: = ssm:";

@@ -80,7 +80,7 @@ pub struct Outcomes {
     /// The time for reading the secrets and resolving the plan. Zero for outcomes that were made
     /// without reading, as by `check --offline`.
     pub elapsed: Duration,
-    /// The number of requests that were sent, with all attempts.
+    /// The number of requests that were sent, including retries.
     pub requests: usize,
 }
 

@@ -66,7 +66,7 @@ pub struct Plan {
     pub entries: Vec<Planned>,
     /// The other entries. Their references haven't been looked up.
     pub overridden: Vec<Overridden>,
-    /// The aliases of all layers, for suggestions.
+    /// The aliases of all layers, for suggestions and warnings.
     pub aliases: Aliases,
     /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets such a
     /// variable is overridden, unless the entry is a reference in the variable itself.
@@ -309,6 +309,7 @@ impl Lookup<'_, '_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
+                // If the reference may be a password, messages show the variable instead.
                 let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
                 let parts = parts.into_iter().map(|part| match part {
                     Part::Reference(found) => Part::Reference(hidden(found)),
@@ -466,8 +467,8 @@ impl Lookup<'_, '_> {
     }
 }
 
-/// Returns what certainly holds the target of an entry or, for an object, of all its keys. Returns
-/// `None` if the entry may set something.
+/// Returns what certainly holds the target of an entry or, for an object, the variables of all its
+/// keys. Returns `None` if the entry may set something, and for an object that selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {

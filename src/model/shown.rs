@@ -375,10 +375,10 @@ pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
 /// found as it is, escaped as in a URL, in JSON or in XML, and within base64. A name that is
 /// shorter than [`MIN_LENGTH`] is only found as it is, and only as a whole word.
 ///
-/// An escape replaces only a character that is neither a letter nor a digit. So the other forms are
-/// found by their letters and digits: those of the credential, or of its base64, are searched for
-/// among those of the text that aren't part of an escape. `places` has the index of each of them in
-/// the text.
+/// Usually, an escape replaces only a character that is neither a letter nor a digit. So the other
+/// forms are found by letters and digits: `letters` has those of the text that aren't part of an
+/// escape, and `places` their positions in the text. `forms` returns those of the credential and of
+/// its base64, and these are searched for in `letters`.
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];

@@ -371,7 +371,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
             add_description(&mut fields, description, now);
             description_cells(description, now)
         }
-        // This table doesn't have a column STATUS, so ROTATION shows the status.
+        // This table doesn't have a STATUS column, so the ROTATION column shows the status.
         Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
     };
     let cells = [id, region].into_iter().chain(described).collect();

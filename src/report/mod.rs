@@ -90,9 +90,10 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the last line of the report, and returns the exit status, which JSON
-    /// objects have, too. Waits while the reader of standard error doesn't read. A termination
-    /// signal ends this process even while the text of a long report is still being made.
+    /// Prints the errors and the last line of the report, and returns the exit status. As JSON,
+    /// each object has the exit status, too. Waits while the reader of standard error doesn't read.
+    /// A termination signal ends this process even while the text of a long report is still being
+    /// made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {

@@ -322,7 +322,8 @@ fn find_key<'j>(
 /// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
     // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
-    // `password`, neither is the end of a path, and `keys_hint` suggests the key.
+    // `password`, such a KEY isn't a path that lost its first name, and `keys_hint` suggests the
+    // key.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     nested_value_hint(json, key, rewrite)
         .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
@@ -331,12 +332,14 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
 }
 
-/// Returns the hint for the end of a path that exists: a shell may have removed `$db` from
-/// `"prod/app:$db.password"`, so that KEY is `.password`.
+/// Returns the hint for a KEY that has probably lost its beginning: in `"prod/app:$db.password"`, a
+/// shell replaces `$db` with nothing, so KEY is `.password`. Returns `None` if no name before KEY
+/// gives a path that exists.
 fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.starts_with(['.', '[']) {
         return None;
     }
+    // A shell only expands a valid name. Nothing is below a string.
     let mut names = quotable_keys(map).filter(|name| is_name(name) && !map[*name].is_string());
     names.find_map(|name| {
         let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
@@ -388,7 +391,7 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
 /// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
 /// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns
-/// `None` if the reference must not be shown.
+/// `None` for any other KEY, and if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
     let key = reference.selector.to_string();
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE

@@ -194,7 +194,7 @@ struct Parameter {
     #[serde(rename = "ARN")]
     arn: Option<String>,
     version: Option<i64>,
-    /// The label or the version that was requested, after a colon.
+    /// A colon, followed by the label or the version that was requested: `:3`.
     selector: Option<String>,
     value: Option<String>,
     last_modified_date: Option<Box<RawValue>>,

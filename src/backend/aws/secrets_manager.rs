@@ -139,8 +139,8 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 /// role first.
 ///
 /// # Errors
-/// When the request fails, when there are no credentials or no endpoint, or when the role can't be
-/// assumed.
+/// When the request fails, when the response is about a different secret, when there are no
+/// credentials or no endpoint, or when the role can't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,

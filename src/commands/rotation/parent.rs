@@ -455,7 +455,7 @@ impl Trials<'_> {
         self.task = Some(match self.notices.rotation.on_rotation {
             _ if self.baseline.command_values.is_none() => Task::Start,
             OnRotation::Signal(signal) => Task::Deliver(signal),
-            // With `exit`, only the first gate is opened.
+            // With `exit`, only the gate of the first trial is opened, and its task is `Start`.
             OnRotation::Restart | OnRotation::Exit => Task::Restart,
         });
         if let Some(process) = &mut self.process {

@@ -222,7 +222,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
 pub fn with_arguments(command: Command) -> Command {
-    // `SUBCOMMANDS` has a row for each command, so the search always succeeds.
+    // `SUBCOMMANDS` has a row for each subcommand, so the search always succeeds.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
     };

@@ -64,12 +64,13 @@ pub enum Invocation {
     Usage(String),
 }
 
-/// Parses the arguments, without the program's own name, and `SECRETS_EXEC_*`. The text of `--help`
-/// and `--version` is a result, not an error, and so is the usage, if there aren't any arguments.
+/// Parses the variables `SECRETS_EXEC_*` and the arguments, which don't include the program's own
+/// name. The text of `--help` and `--version` is a result, not an error. So is the usage, which is
+/// the result without arguments.
 ///
 /// # Errors
-/// - If arguments are empty, have characters that are easy to overlook, or would be misread by
-///   clap: one error for each such mistake.
+/// - If an argument is an empty text, has characters that are easy to overlook, or would be misread
+///   by clap: one error for each such mistake.
 /// - Otherwise, if clap refuses the arguments: only clap's first error.
 /// - If a launch doesn't have a command: every error of its inputs, and one about the missing
 ///   command.
@@ -560,8 +561,8 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 ///
 /// # Errors
 /// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
-/// have `=`, or doesn't begin with a valid name. An error can't name its variable, so it says
-/// `shown_option` instead, such as `--env number 2`, except for the error about several variables.
+/// have `=`, or doesn't begin with a valid name. There isn't a valid name that most errors could
+/// show, so they show `shown_option`, such as `--env number 2`.
 fn split_assignment<'t>(
     option: Argument,
     shown_option: &str,

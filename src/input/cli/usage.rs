@@ -169,7 +169,7 @@ impl Line<'_> {
         if let Some(ours) = replacement(&format!("--format={value}")) {
             return ours.to_owned();
         }
-        // Any word that names a format is enough.
+        // Any word can be the name of the format, as in `export --json` and `export -f json`.
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
@@ -205,8 +205,9 @@ impl Line<'_> {
         }
     }
 
-    /// Returns an example with the user's declaration, if there is one, instead of a variable. In a
-    /// launch such as `-f app.yaml --secret prod/db`, a variable is meant.
+    /// For a subcommand, returns the example with `-f` and the declaration that the user passed,
+    /// instead of the sample variable. In a launch such as `-f app.yaml --secret prod/db`, the user
+    /// probably wanted to add a variable, so the example stays as it is.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
         match file.filter(|_| self.subcommand.is_some()) {
@@ -230,12 +231,12 @@ impl Line<'_> {
         whole.trim_end_matches(':').to_owned()
     }
 
-    /// Finds the first reference before `--` that may be shown, and returns it with the text before
-    /// its equals sign, which is empty if there isn't one. Skips the words after `-f` and after
-    /// options such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
+    /// Finds the first reference before `--` that may be shown. Returns the text before its equals
+    /// sign, which is empty if there isn't one, and the reference. Skips the words after `-f` and
+    /// after options such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
     ///
-    /// After the AWS CLI's options for a parameter, as in `--name /prod/app`, the reference is
-    /// `ssm:/prod/app`, or `None` if it may not be shown.
+    /// The AWS CLI's options for parameters also name a reference: `ssm:/prod/level` for `--name
+    /// /prod/level`. If that name may not be shown, the result is `None`.
     fn written_reference(&self) -> Option<(&str, String)> {
         let mut previous = "";
         for word in self.own_words() {
@@ -632,8 +633,8 @@ fn is_shown_reference(word: &str) -> bool {
 }
 
 /// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
-/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path, and `NAME` if the
-/// name wouldn't be valid.
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path. If the name
+/// wouldn't be valid, or if KEY is empty, as in `prod/db::AWSPREVIOUS`, returns `NAME`.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {

@@ -221,10 +221,10 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key which is not one of `known`, or a more precise
-    /// one, such as a missing space or a variable that isn't under `env`. The key may be a value,
-    /// as in `DB_PASSWORD: { hunter2 }`, so the message about an unknown key shows the key only if
-    /// it reads like a name.
+    /// Adds the mistake that the mapping has a key that isn't in `known`. If the cause is
+    /// recognized, such as a missing space or a variable that isn't under `env`, the mistake names
+    /// the cause instead. The key may be a value, as in `DB_PASSWORD: { hunter2 }`, so the message
+    /// about an unknown key shows the key only if it reads like a name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -535,8 +535,8 @@ fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
     let in_level = level.map(|(_, location)| location);
     let in_defaults = is_option.then_some("under \"defaults\"");
-    // `region` can be in an alias and under `defaults`. For the key of an entry, the alias is
-    // right, because under `defaults`, the key would apply to all entries.
+    // `region` can be in an alias and under `defaults`. If an entry has it (only entries have
+    // `from`), the alias is right, because under `defaults`, it would apply to all entries.
     match known.contains(&"from") {
         true => in_level.or(in_defaults),
         false => in_defaults.or(in_level),

@@ -516,7 +516,8 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads the value of the key `optional`. Unless the value is `true`, an absent secret is an error.
+/// Reads the value of the key `optional`, and adds a mistake if it isn't a boolean. Unless the
+/// value is `true`, an absent secret is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Optional,

@@ -451,8 +451,8 @@ impl FailedRequest<'_> {
         format!("list the versions: {}", self.aws_command(operation))
     }
 
-    /// Returns a command of the AWS CLI for the secret, with the region of the request and the
-    /// profile of `--profile`.
+    /// Returns an AWS CLI command for the secret or parameter, with the region of the request and
+    /// the profile from `--profile`, if they are known.
     fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -499,8 +499,8 @@ impl FailedRequest<'_> {
         let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // AWS's message would name the ARN of an existing secret. About a parameter, the message
-        // never says whether the parameter exists.
+        // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
+        // message about a parameter is always the same, so it isn't a reason to doubt the name.
         if denial == PolicyOrMissing && store == SecretsManager {
             let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
             return Some(format!("{check} {allow}"));

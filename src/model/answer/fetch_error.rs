@@ -184,7 +184,8 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The requested version. A secret itself exists, but AWS doesn't say whether a parameter does.
+    /// The requested version. A secret exists without it, but AWS doesn't say whether a parameter
+    /// does.
     Version,
 }
 

@@ -2,8 +2,8 @@
 //! what KEY selects from the document. An alias, from `secrets:` in a declaration, is a short name
 //! for a locator.
 //!
-//! The version is a staging label or a version id of a secret, or a label or a version number of a
-//! parameter.
+//! A locator also names the version to read: a staging label or a version id of a secret, or a
+//! label or a version number of a parameter.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -317,7 +317,7 @@ fn is_json(text: &str) -> bool {
 
 /// Returns the fault of the first character of `rest`, which AWS doesn't allow in any name.
 /// `before` is the text before this character. The help guesses what the user meant from the
-/// character and the text around it: a variable, several secrets, or a key after the wrong
+/// character and the text around it, such as a variable, several secrets, or a key after the wrong
 /// separator. The first guess that fits wins. If none of them fits, the text is probably a value
 /// ([`VALUE_REMEDY`]).
 fn illegal_character(before: &str, rest: &str) -> Fault {

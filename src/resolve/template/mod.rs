@@ -160,7 +160,7 @@ impl Rendering<'_> {
     /// If MiniJinja can't render the template. The error may quote a value.
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let values = self.inputs.iter().map(|(alias, input)| {
-            // MiniJinja gets a copy of text, and nothing overwrites this copy when it is dropped.
+            // If a secret is plain text, MiniJinja gets a copy of it, which nothing overwrites.
             let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
             (alias.clone(), value)
         });

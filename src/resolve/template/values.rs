@@ -185,6 +185,7 @@ impl Object for SecretObject {
         }
     }
 
+    /// Writes compact JSON, as `Debug` does. MiniJinja calls this for `"x" ~ db`.
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
@@ -269,7 +270,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 ///
 /// # Errors
 /// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
-/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep.
+/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep. An error of
+/// MiniJinja if an item can't be computed.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -285,7 +287,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.to_string()))?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
-            // An item can be an error ([`Names`]).
+            // The items of some lists are only computed now: `[1] | chain(2)`.
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write_json(out, &item?, depth_of_items)?;

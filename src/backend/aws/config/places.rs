@@ -173,7 +173,7 @@ pub fn count(text: &str) -> Parsed<u32> {
     valid.ok_or("a whole number of at least 1")
 }
 
-/// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name and a password.
+/// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name, a password and a query.
 pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
@@ -260,7 +260,8 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// Returns the text of a setting in the profile's own section.
+    /// Returns the text of a setting in the profile's own section, or `None` if it is unset or
+    /// empty.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         setting(self.section, key)
     }

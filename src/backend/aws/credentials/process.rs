@@ -46,15 +46,16 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// How often we check whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. With `--wait`, the program is started again, but unless it can
-/// ask the user, its message isn't repeated.
+/// True once a program has failed. `--wait` then starts it again without its standard error, so
+/// that its message doesn't appear again and again. Only a program that can ask the user keeps its
+/// standard error.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
 /// prints. No message quotes the command, because its arguments can be secret.
 ///
 /// # Errors
-/// When [`printed_credentials`] fails.
+/// When the command can't be started, fails, or doesn't print credentials that are still valid.
 pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);

@@ -305,10 +305,10 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Returns the credentials that the AWS CLI has stored for a role, and adds a note about the file.
-/// Returns `None` if the role doesn't require an MFA code, if there isn't a session of this role
-/// that stays valid for over a minute, or, with a note, if a different user could have written the
-/// file.
+/// Returns the credentials that the AWS CLI has stored for a role that requires an MFA code, and
+/// adds a note about the file. Any other role can be assumed without a question, so the result is
+/// `None`. It is also `None` if there isn't a session of this role that stays valid for over a
+/// minute, or, with a note, if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
