@@ -270,8 +270,8 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 ///
 /// # Errors
 /// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
-/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep. An error of
-/// MiniJinja if an item can't be computed.
+/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep. An error
+/// of MiniJinja if an item can't be computed.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
