@@ -84,9 +84,10 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// Returns one answer for each locator in `wanted`, from an entry or from AWS. Stores each good
-    /// answer, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
-    /// notice for each entry that can't be used, stored or removed.
+    /// Returns one answer for each locator in `wanted`, from AWS or from an entry: one that is
+    /// younger than `--cache-ttl` or, in an outage of all regions, than `--cache-stale`. Stores
+    /// each good answer, and removes the entry of a secret that AWS doesn't have or denies access
+    /// to. Adds a notice for each entry that can't be used, stored or removed.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. If the
     /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in

@@ -389,7 +389,8 @@ fn position(line: usize, column_from_0: usize) -> Position {
 const QUOTES: &str = "put the whole value in quotes";
 
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
-/// and a remedy.
+/// and a remedy: that of a file that isn't YAML, of an overlooked character, or of
+/// [`parser_fault`].
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let position = position(scan.marker().line(), scan.marker().col());
     // The parser may report a merge conflict or a comment many lines later, so the whole file is

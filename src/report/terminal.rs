@@ -124,6 +124,7 @@ impl Record {
         self
     }
 
+    /// Makes the record a detail: as text, it is only printed with `--verbose`.
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self

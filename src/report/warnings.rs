@@ -429,7 +429,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
-        // `versioned` only returns `None` for a path as a whole, which doesn't give a value.
+        // `versioned` never returns `None` here, because the secret or parameter has given a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let facts = source_facts(locator, document, versioned);
         let noun = locator.noun_of(parameter_name);

@@ -122,7 +122,8 @@ impl Notices<'_> {
         self.write([record]);
     }
 
-    /// Prints that the command will be restarted, stopped or signalled after a delay (`--splay`).
+    /// Prints, only with `--verbose` or as JSON, that the command will be restarted, stopped or
+    /// signalled after a delay (`--splay`).
     pub fn report_delay(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
             OnRotation::Restart => "will be restarted".to_owned(),

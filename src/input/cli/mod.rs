@@ -407,7 +407,8 @@ impl Inputs {
     }
 
     /// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for
-    /// each value that the option doesn't accept, or that has a character that is easy to overlook.
+    /// each value that the option doesn't accept, or that is empty or has a character that is easy
+    /// to overlook.
     fn set_option(
         &mut self,
         options: &mut TypedOptions,

@@ -270,7 +270,7 @@ fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The parent may have ended before this call. A parent with the id 0 is in a different PID
+        // The parent may have ended before prctl(2). A parent with the id 0 is in a different PID
         // namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
             return Err(nix::errno::Errno::ESRCH.into());
