@@ -30,14 +30,13 @@ mod aws_lc_memory {
         }
     }
 
-    /// Returns the layout of an allocation. `length` includes the header. Returns `None` if the
-    /// length is so close to `isize::MAX` that no such layout exists.
+    /// Returns the layout of an allocation. `length` includes the header.
     fn layout(length: usize) -> Option<Layout> {
         Layout::from_size_align(length, HEADER).ok()
     }
 
-    /// Allocates memory as malloc(3) does. Returns a null pointer if there is not enough memory.
-    /// The other parameters are for a file and a line, which aws-lc leaves empty.
+    /// Allocates memory as malloc(3) does. The other parameters are for a file and a line, which
+    /// aws-lc leaves empty.
     extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
         let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
             return ptr::null_mut();
@@ -54,8 +53,7 @@ mod aws_lc_memory {
     }
 
     /// Moves an allocation to new memory of a different length, as realloc(3) does, and overwrites
-    /// the old memory. If there is not enough memory, returns a null pointer and keeps the old
-    /// allocation.
+    /// the old memory.
     unsafe extern "C" fn reallocate(
         old: *mut c_void,
         size: usize,

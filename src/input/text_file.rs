@@ -143,7 +143,7 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
 
 /// Returns the tool that encrypted a file or the values in it, and the command that decrypts the
 /// file, to which the path has to be added. The command is `None` if the tool can't decrypt single
-/// values, and the result is `None` if nothing is encrypted.
+/// values.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // A binary message of gpg begins with the header of a session key packet (RFC 9580, section
     // 4.2). UTF-8 text can't begin with such a byte.

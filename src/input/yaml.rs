@@ -135,13 +135,11 @@ struct YamlBuilder<'t, I> {
     /// The nodes with an anchor, by the number that the parser gives the anchor.
     anchors: BTreeMap<usize, Node>,
     copied_nodes: usize,
-    /// An error for each key that occurs again in its mapping.
     duplicates: Vec<SyntaxError>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
-    /// Reads all events, and returns the tree of the only document. If there isn't a document, or
-    /// if it is a null, returns an empty mapping.
+    /// Reads all events, and returns the tree of the only document.
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
@@ -165,7 +163,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 
-    /// Reads the next event and its position. After the last event, returns the end of the stream.
+    /// Reads the next event and its position.
     ///
     /// # Errors
     /// If the parser finds an error.
@@ -315,7 +313,7 @@ fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxErro
 
 /// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
 /// help shows how to write the template, but leaves out its text if there may be a password next to
-/// its expressions. For a reference, the help only asks for quotes.
+/// its expressions.
 fn unquoted_template_fault(line: &str) -> Fault {
     let form = concat!(
         r"(?<key>\w+): *(?:",
@@ -347,7 +345,7 @@ fn unquoted_template_fault(line: &str) -> Fault {
 /// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
 ///
 /// # Errors
-/// If the total exceeds [`MAX_COPIED_NODES`]. The error is reported at `position`.
+/// If the total exceeds [`MAX_COPIED_NODES`].
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
@@ -389,8 +387,7 @@ fn position(line: usize, column_from_0: usize) -> Position {
 const QUOTES: &str = "put the whole value in quotes";
 
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
-/// and a remedy: that of a file that isn't YAML, of an overlooked character, or of
-/// [`parser_fault`].
+/// and a remedy.
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let position = position(scan.marker().line(), scan.marker().col());
     // The parser may report a merge conflict or a comment many lines later, so the whole file is
@@ -411,8 +408,7 @@ fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     })
 }
 
-/// Returns what is wrong in `text` at the position of the parser's error. The first arm that
-/// applies decides.
+/// Returns what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
@@ -507,7 +503,6 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     Fault::new(message).help("indent all entries of a section by the same number of spaces")
 }
 
-/// Returns the error for the first conflict marker that Git has left in the file.
 fn conflict_error(text: &str) -> Option<SyntaxError> {
     let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
     let above = text.lines().position(|line| marker.is_match(line))?;
@@ -540,7 +535,6 @@ fn column(line: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Returns the tree of a file that doesn't have errors.
     fn tree(text: &str) -> Node {
         let (node, errors) = parse_yaml(text);
         assert_eq!(errors, [], "{text:?}");

@@ -73,8 +73,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 ///
 /// # Errors
 /// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
-/// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`. The
-/// error describes valid patterns.
+/// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
         return Err("a name pattern, such as AWS_* (repeat the option for several patterns)");
@@ -162,8 +161,7 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable. It never gets a variable that begins with
-    /// [`OWN_PREFIX`].
+    /// True if the command gets the variable.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
@@ -209,7 +207,6 @@ impl Environment {
 pub struct CommandLine(Vec<OsString>);
 
 impl CommandLine {
-    /// Returns `None` if there aren't any words.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
         (!words.is_empty()).then_some(Self(words))
     }

@@ -7,9 +7,8 @@ use regex_lite::Regex;
 use super::environment::assigned_name;
 use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
 
-/// A mistake in a text that the user wrote, such as a reference, a template or an argument. The
-/// caller adds the position of the text. A fault implements `Error`, so that MiniJinja can pass it
-/// on.
+/// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
+/// implements `Error`, so that MiniJinja can pass it on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
@@ -60,8 +59,7 @@ pub const MOST_SUGGESTIONS: usize = 20;
 /// Returns the most similar candidate, if there is a similar one. Case doesn't matter.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
-/// shorter name, and at most a third (rounded) of the length of the longer one. If several
-/// candidates are equally close, the first one in the alphabet is returned.
+/// shorter name, and at most a third (rounded) of the length of the longer one.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
@@ -101,8 +99,7 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
 
-/// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`. If
-/// `write` is `None` or only the name, the hint is only the question.
+/// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
@@ -151,13 +148,11 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("contains a {name}")).help(help))
 }
 
-/// Like [`overlooked`], but returns `None` for an empty text.
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     overlooked(text).filter(|_| !text.is_empty())
 }
 
 /// Returns the fault of a text that has several lines where one is expected, such as a private key.
-/// Ignores line feeds at the ends of the text.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     let is_multiline = text.trim().contains('\n');
     is_multiline.then(|| Fault::new("has several lines").help(remedy))
@@ -187,7 +182,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
 }
 
 /// Returns the fault of the first field of a reference with a character that people overlook
-/// ([`overlooked`]). The fields are SECRET, KEY, STAGE and VERSION-ID, and can be empty.
+/// ([`overlooked`]).
 pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -230,12 +225,10 @@ pub fn quoted_character(c: char) -> String {
     format!("\"{c}\"{}", code.unwrap_or_default())
 }
 
-/// True for white space, and for a character that terminals and editors don't show.
 fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// Returns the name of a character that people don't see, such as `tab`.
 fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
@@ -365,8 +358,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 
 /// If `text` is a reference in the syntax of another tool, returns its prefix, and what to write
 /// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
-/// in AWS, the text to write is empty. Such a prefix is recognized only if `text` has a slash
-/// ([`PREFIXES`]).
+/// in AWS, the text to write is empty.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // No prefix has a slash before its first colon (or `}`), but most references do, so the table
     // is rarely searched.
@@ -472,7 +464,6 @@ pub fn unrendered_expression(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help(help))
 }
 
-/// Returns the fault for a Helm expression in the text.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));

@@ -18,7 +18,6 @@ use super::reference::{Locator, SecretRef};
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
 pub struct EntryOutcome {
-    /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
     /// The target of the entry or, for a key of `env-from` that sets a variable, this variable. An
     /// overridden key has the target of the whole `env-from` entry.
@@ -43,11 +42,9 @@ pub enum Outcome {
     Absent,
     /// The object of `env-from` was read, and this many of its keys have outcomes of their own.
     Keys(usize),
-    /// Another entry, or an inherited variable, has higher precedence.
     Overridden(Holder),
     /// A value that the entry needs hasn't been requested, and no error is known.
     Unread,
-    /// The value is missing, for these reasons.
     Failed(Vec<Problem>),
 }
 
@@ -77,8 +74,7 @@ pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<(Subject, String)>,
-    /// The time for reading the secrets and resolving the plan. Zero for outcomes that were made
-    /// without reading, as by `check --offline`.
+    /// The time for reading the secrets and resolving the plan.
     pub elapsed: Duration,
     /// The number of requests that were sent, including retries.
     pub requests: usize,
@@ -107,7 +103,6 @@ impl EntryOutcome {
         }
     }
 
-    /// Returns the value that was read, or the text of `default`.
     pub fn value(&self) -> Option<&SecretValue> {
         let (Outcome::Value(value) | Outcome::Default(value)) = &self.result else {
             return None;
@@ -115,7 +110,6 @@ impl EntryOutcome {
         Some(value)
     }
 
-    /// Returns the variable that gets the value.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -127,7 +121,6 @@ impl EntryOutcome {
         })
     }
 
-    /// Returns the file that gets the value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -157,8 +150,7 @@ impl EntryOutcome {
         reads.find_map(|read| read.locator.empty_variable())
     }
 
-    /// Returns a remark on a value that was read and may be a mistake: it is empty, ends with a
-    /// newline but isn't PEM, or is an OpenSSH key without its final newline.
+    /// Returns a remark on a value that was read and may be a mistake.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
         if self.read_from().is_empty() {
@@ -189,8 +181,7 @@ fn is_pem(text: &[u8]) -> bool {
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan before anything is read: one for each entry, in the same
-    /// order, followed by those of the overridden entries.
+    /// Returns the outcomes of a plan before anything is read: one for each entry.
     pub fn unread(plan: &Plan) -> Self {
         let entries = plan.entries.iter();
         let unread = entries.map(|entry| EntryOutcome::new(entry, Outcome::Unread));
@@ -314,8 +305,7 @@ impl Values {
     }
 }
 
-/// Returns the problem for a value that can't be in the environment, because it contains a NUL or
-/// is too long.
+/// Returns the problem for a value that can't be in the environment.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

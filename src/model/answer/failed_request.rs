@@ -1,8 +1,7 @@
 //! A failed request, and its wording as a [`Problem`], with the most specific hint.
 //!
-//! The problem is made from a failure, whose [`FetchError`] has the headline and AWS's message, and
-//! from the requested reference. No part of the problem shows a name that may be a password: the
-//! locator and the subject say which of their names can be shown.
+//! No part of the problem shows a name that may be a password: the locator and the subject say
+//! which of their names can be shown.
 
 use std::iter;
 use std::path::PathBuf;
@@ -36,8 +35,7 @@ pub struct FetchFailure {
     /// Where the default region and account come from, if they apply to the reference: `the region
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
-    /// The remedy for a missing region or missing credentials on a developer's machine: to choose a
-    /// profile, to correct a misspelling in AWS's files, or to use a file for `--local`. If
+    /// The remedy for a missing region or missing credentials on a developer's machine. If
     /// `--local` names a declaration by mistake, this is the remedy for a secret that isn't in it.
     pub advice: Option<String>,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
@@ -88,8 +86,6 @@ impl FetchFailure {
     }
 
     /// True if AWS has answered the request in any region, and so has received the secret's name.
-    /// If messages hide the name, because it may be a password, a note then says to change the
-    /// password. A file for `--local` doesn't send anything.
     pub fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
@@ -109,9 +105,7 @@ impl FetchFailure {
     }
 
     /// Returns the problem of an entry whose request for `reference` has failed: the error, the
-    /// most specific hint, and notes about the regions, the role and `--wait`. If the failure
-    /// proves that the secret exists, the problem shows the secret's name. If `--wait` didn't help,
-    /// the problem is temporary.
+    /// most specific hint, and notes about the regions, the role and `--wait`.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // Even if the secret exists, a field after its name may be a password.
@@ -165,7 +159,6 @@ impl FetchFailure {
     }
 }
 
-/// The request that failed, and the entry that needs its answer.
 struct FailedRequest<'a> {
     failure: &'a FetchFailure,
     reference: &'a SecretRef,
@@ -223,7 +216,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
-    /// with the stage "AWSPREVIOUS"`. The result is `None` if the current version was requested.
+    /// with the stage "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
         let label = self.locator.store.label_noun();
         match &self.locator.version {
@@ -238,9 +231,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the first hint that applies: one that depends on the request, the help of this
-    /// failure, the permission that the caller needs, or the remedy for every failure with this
-    /// cause.
+    /// Returns the first hint that applies.
     fn hint(&self) -> Option<String> {
         let FetchError { cause, problem, .. } = &self.failure.error;
         let of_request = match *cause {
@@ -284,9 +275,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
-    /// applies: check the ARN, or the name, the region and the account. For a `--local` file, the
-    /// hint is the failure's advice or, without advice, the line to add. For a name that may be a
-    /// password, the hint is [`VALUE_REMEDY`] or [`Subject::passing_hint`].
+    /// applies: check the ARN, or the name, the region and the account.
     fn name_hint(&self) -> String {
         if let Some(file) = &self.failure.local_file {
             let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
@@ -329,7 +318,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which
-    /// became `/db`. Returns `None` if the reference isn't shown.
+    /// became `/db`.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -353,8 +342,7 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a name that is similar to an existing one. Usually, the hint corrects
     /// the reference. If the reference has `ssm:`, but the similar key of the `--local` file
-    /// doesn't, the key is the mistake, so the hint corrects the file. If the reference isn't
-    /// shown, the hint doesn't quote it.
+    /// doesn't, the key is the mistake, so the hint corrects the file.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
@@ -400,8 +388,7 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
-    /// with its `CHECK` and «…» replaced ([`hint_of_rows`]). If the reference isn't shown, only
-    /// rows that don't quote a part of it apply.
+    /// with its `CHECK` and «…» replaced ([`hint_of_rows`]).
     fn hint_of_table(&self, table: &'static str) -> Option<String> {
         let (text, is_hidden) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (text, false),
@@ -451,8 +438,7 @@ impl FailedRequest<'_> {
         format!("list the versions: {}", self.aws_command(operation))
     }
 
-    /// Returns an AWS CLI command for the secret or parameter, with the region of the request and
-    /// the profile from `--profile`, if they are known.
+    /// Returns an AWS CLI command for the secret or parameter.
     fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -468,9 +454,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint about the permission that the caller needs for the request. If the reason
-    /// for the denial can also be that the secret doesn't exist, the hint says so first. Returns
-    /// `None` if no permission is missing.
+    /// Returns the hint about the permission that the caller needs for the request.
     fn permission_hint(&self) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};

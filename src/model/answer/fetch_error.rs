@@ -2,8 +2,7 @@
 //!
 //! A [`FetchError`] is made and worded where the failure is found. Retries, the switch to the next
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
-//! none depend on our own words. The table at the end has the consequences of each cause
-//! ([`Cause::facts`]).
+//! none depend on our own words.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -32,8 +31,7 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// Creates a failure with a headline of its own. The code, the exit status, `again` and
-    /// `mention` are those of its cause.
+    /// Creates a failure with a headline of its own.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         let problem = Problem::new(facts.status, text).code(facts.code);
@@ -66,29 +64,26 @@ impl FetchError {
     }
 
     /// Creates the failure for refused credentials, a refused role, or a missing or refused token.
-    /// Nothing else is tried, unless the caller sets a different `again`. `code` is the code in
-    /// `check`.
+    /// `code` is the code in `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.problem.code = code;
         error
     }
 
-    /// Replaces the cause, and with it the code in `check`. Keeps everything else.
+    /// Replaces the cause, and with it the code in `check`.
     pub fn with_cause(mut self, cause: Cause) -> Self {
         self.cause = cause;
         self.problem.code = cause.facts().code;
         self
     }
 
-    /// Sets what is tried next, and replaces the default of the cause.
     pub fn again(mut self, again: Again) -> Self {
         self.again = again;
         self
     }
 
-    /// Sets the exit status of a temporary failure. If a source of credentials didn't answer, a
-    /// later launch may succeed.
+    /// Sets the exit status of a temporary failure.
     pub fn temporary(mut self) -> Self {
         self.problem.status = Status::Temporary;
         self
@@ -104,8 +99,7 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the detail of `other`, which this failure explains. If `other`
-    /// doesn't have AWS's message, takes its headline instead.
+    /// Takes over AWS's message and the detail of `other`, which this failure explains.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -115,7 +109,7 @@ impl FetchError {
 
     /// Puts `headline`, such as `the role "…" couldn't be assumed`, before the text of an outage,
     /// because AWS wasn't asked for the secret itself. AWS's message becomes a part of the text,
-    /// and only the lines about entries name the secret. Leaves any other failure unchanged.
+    /// and only the lines about entries name the secret.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -159,7 +153,6 @@ impl FetchError {
     }
 }
 
-/// Creates the failure with the usual headline of its cause.
 impl From<Cause> for FetchError {
     fn from(cause: Cause) -> Self {
         Self::new(cause, cause.facts().headline)
@@ -175,8 +168,7 @@ pub enum Cause {
     /// There isn't a usable answer. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
-    /// There aren't any usable credentials: nothing provides them, AWS refuses them, or a role
-    /// can't be assumed.
+    /// There aren't any usable credentials.
     NoCredentials(Unsigned),
     NoRegion,
 }

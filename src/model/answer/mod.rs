@@ -25,7 +25,6 @@ use crate::model::reference::{Locator, Region};
 
 pub type Answer = Result<Document, FetchFailure>;
 
-/// The result of a request, or of a part of one.
 pub type FetchResult<T> = Result<T, FetchError>;
 
 /// The locators of one fetch, in any order, each with its answer.
@@ -74,8 +73,7 @@ impl Document {
         Some(parameter)
     }
 
-    /// Creates the document of a path, which has these parameters and no value of its own. Returns
-    /// `None` if there aren't any parameters.
+    /// Creates the document of a path, which has these parameters and no value of its own.
     pub fn from_parameters(parameters: Vec<(String, Document)>) -> Option<Self> {
         (!parameters.is_empty()).then(|| Self {
             parameters,
@@ -118,8 +116,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64. The padding may be missing. White space is ignored, because
-    /// base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64. White space is ignored, because base64(1) breaks lines after
+    /// 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -133,7 +131,6 @@ impl SecretValue {
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
     }
 
-    /// Reads what [`SecretValue::serialize`] has written.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Self>, D::Error> {
         let bytes = match Result::deserialize(from)? {
             Ok(text) => String::into_bytes(text),
@@ -217,7 +214,6 @@ pub struct RotationSchedule {
     pub days: Option<u64>,
     /// The schedule as an expression: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
-    /// The time of the last rotation, if there was one.
     pub last: Option<SystemTime>,
     /// The time by which AWS should rotate the secret, if AWS returned one.
     pub next: Option<SystemTime>,
@@ -227,8 +223,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
     /// Returns the number of days from one rotation to the next. If AWS didn't return it, reads it
-    /// from the schedule. Returns `None` for a `cron` schedule, for a rate in hours, and without a
-    /// schedule.
+    /// from the schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;
@@ -247,8 +242,7 @@ impl RotationSchedule {
     }
 
     /// Returns a time by which the next rotation must have happened, computed from the schedule.
-    /// AWS chooses the time of day, so this is one day later than the schedule says. Returns `None`
-    /// if the secret was never rotated, or if its schedule isn't given in days.
+    /// AWS chooses the time of day, so this is one day later than the schedule says.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

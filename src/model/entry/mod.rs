@@ -41,7 +41,6 @@ pub struct Entry<R = Reference> {
 pub struct EntryId {
     /// The number of the layer. The latest layer has the number 0.
     pub layer: usize,
-    /// The number of the entry within its layer.
     pub number: usize,
     /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
     pub key: Option<usize>,
@@ -109,8 +108,7 @@ pub enum Source<R = Reference> {
 /// The secret of each alias that a template uses.
 pub type TemplateInputs<R = SecretRef> = BTreeMap<String, R>;
 
-/// An object of `env-from`: a JSON object, or all parameters below a path. Each key or parameter
-/// sets a variable.
+/// An object of `env-from`: a JSON object, or all parameters below a path.
 #[derive(Clone, Debug)]
 pub struct ObjectSource<R = Reference> {
     pub reference: R,
@@ -154,7 +152,6 @@ impl Source<SecretRef> {
     }
 }
 
-/// A piece of a value that consists of text and references.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     Text(String),
@@ -272,15 +269,12 @@ const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 type Patterns = (Vec<(&'static str, Vec<Pattern>)>, Vec<Pattern>);
 
 impl Naming {
-    /// True if `only` and `except` select the key.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key sets: the prefix, followed by the new name from
-    /// `rename`. Without a new name, the key follows, in upper case unless `case` keeps it, and
-    /// with `_` for each character that a variable can't have.
+    /// Returns the name of the variable that a key sets.
     ///
     /// # Errors
     /// If the name is illegal, or is unsafe whatever the value is.

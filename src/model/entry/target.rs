@@ -1,7 +1,6 @@
 //! The target and the subject of an entry.
 //!
-//! The target is what the entry sets: a variable, a file (and the variable that gets its path), the
-//! variables of `env-from`, a systemd credential, or the output of `get`.
+//! The target is what the entry sets, such as a variable or a file.
 //!
 //! The subject is the name of the entry in messages: its label, its reference, and its position on
 //! the command line, in a file or in the environment.
@@ -98,8 +97,7 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a name, or a number. Returns `None` for any other text, and for a number above
-    /// 4294967294: chown(2) reads 4294967295 as "unchanged".
+    /// Parses a name, or a number up to 4294967294. chown(2) reads 4294967295 as "unchanged".
     fn parse(text: &str) -> Option<Self> {
         let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
         if text.is_empty() || !text.bytes().all(is_legal) {
@@ -155,8 +153,7 @@ impl Target {
     }
 }
 
-/// Writes the label for messages, such as the variable, the path of a file without a variable,
-/// `UNIT/CREDENTIAL`, or `PREFIX*`.
+/// Writes the label for messages.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -224,8 +221,7 @@ const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 /// pattern can end with `*`.
 ///
 /// # Errors
-/// If the text is malformed, or is the exact name of a unit that doesn't start processes. The error
-/// describes valid names.
+/// If the text is malformed, or is the exact name of a unit that doesn't start processes.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
@@ -360,8 +356,7 @@ pub enum Written {
 }
 
 impl Subject {
-    /// Creates a subject that doesn't show the source of a value: for a file or directory without
-    /// an entry, and for an entry whose reference can't be parsed.
+    /// Creates a subject that doesn't show the source of a value.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
             label: label.into(),
@@ -377,8 +372,7 @@ impl Subject {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// Returns the message `text` with the file's path as the user wrote it, because the value of a
-    /// variable in the path may be a password.
+    /// Returns the message `text` with the file's path as the user wrote it.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
         // If both beginnings are empty, the text stays the same.
@@ -434,9 +428,8 @@ impl Subject {
 
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
-    /// `get`, it is the whole command. Both are quoted for a shell if necessary. For any other
-    /// entry, it is only the reference, because a subject has neither the prefix of an `--env-from`
-    /// nor the keys around a reference in a file.
+    /// `get`, it is the whole command. For any other entry, it is only the reference, because a
+    /// subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Credential, Entry, EnvFrom, EnvFromKey, GetArgument};
         match (self.kind, &self.origin) {
@@ -452,8 +445,7 @@ impl Subject {
     /// Returns what to write for this entry with `new` instead of the fields `old`, which follow
     /// the secret. If `new` is empty, the fields are left out, and so is the colon before them,
     /// unless other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
-    /// becomes `prod/db::AWSPREVIOUS`. The result is `None` if the reference isn't shown, or
-    /// doesn't have these fields.
+    /// becomes `prod/db::AWSPREVIOUS`.
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
@@ -511,7 +503,6 @@ pub enum Origin {
     File {
         /// The path that `-f` or SECRETS_EXEC_FILE names, or the default name.
         path: Arc<PathBuf>,
-        /// The number of the line, beginning with 1.
         line: usize,
     },
 }

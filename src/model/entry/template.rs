@@ -1,10 +1,8 @@
 //! A template: text with Jinja expressions that use several secrets, such as
 //! `postgres://{{ db.user }}@{{ db.host }}`.
 //!
-//! [`Template::parse`] returns a template without syntax errors, and the names that it uses. The
-//! plan looks up these names as aliases, so that their secrets are read, and `resolve::template`
-//! renders the template later. A syntax error may quote the template, because only rendering
-//! inserts values.
+//! [`Template::parse`] returns a template without syntax errors, and the names that it uses. A
+//! syntax error may quote the template, because only rendering inserts values.
 
 use std::collections::BTreeSet;
 
@@ -130,7 +128,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
 
 /// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
 /// closed. The braces only matter if MiniJinja has found an expression that isn't closed
-/// (`is_unclosed`). The help corrects the expression if it is only a key with its filters.
+/// (`is_unclosed`).
 fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
     for rest in template.split("{{").skip(1) {
         let (expression, closing) = match rest.split_once('}') {
@@ -208,8 +206,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     let corrected = match key {
         "" => alias.clone(),
         key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),
-        // In `{{ db.host:db.port }}` and `{{ db.host:5432 }}`, the colon belongs between two
-        // expressions.
+        // In `{{ db.host:db.port }}`, the colon belongs between two expressions.
         key if !secret.contains('/') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
         key => format!("{alias}.{key}"),
     };
@@ -229,8 +226,7 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     Some(Fault::new(text).help(help))
 }
 
-/// Returns the position of an error as the subject of a sentence: `line 3 of the template`, or only
-/// `the template` if it has a single line, or if the line isn't known.
+/// Returns the position of an error as the subject of a sentence: `line 3 of the template`.
 pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),

@@ -111,9 +111,7 @@ pub struct RotationOptions {
     pub on_rotation: OnRotation,
     pub stop_signal: SignalNumber,
     pub poll_signal: Option<SignalNumber>,
-    /// `--poll-interval`, at least ten seconds.
     pub poll_interval: Duration,
-    /// `--splay`, which can be zero.
     pub splay: Duration,
     /// `--grace`. If it is zero, the command is killed immediately.
     pub grace: Duration,
@@ -200,8 +198,7 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options about AWS, with the places of the region and the profile for messages.
-    /// The place of the profile is only used if a profile is set.
+    /// Returns the options about AWS. The place of the profile is only used if a profile is set.
     fn aws(&self) -> AwsOptions {
         // Only an option of a declaration has a position.
         let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
@@ -251,8 +248,7 @@ impl TypedOptions {
     }
 
     /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
-    /// On systems other than Linux, also turns off the options that need Linux. Turning off an
-    /// option also turns off the options that need it.
+    /// On systems other than Linux, also turns off the options that need Linux.
     ///
     /// Adds a text to `turned_off` or `ignored` for each option that is turned off, except for
     /// `quiet`, and for options that are turned off only because they need another one.
@@ -291,8 +287,7 @@ impl TypedOptions {
     }
 
     /// Turns off an option, and the options that need it. Returns what messages call the option:
-    /// its name, after its position if a declaration has set it. If the option isn't on, returns
-    /// `None` and changes nothing.
+    /// its name, after its position if a declaration has set it.
     fn turn_off(&mut self, option: OptionId) -> Option<String> {
         if !self.is_on(option) {
             return None;

@@ -77,8 +77,7 @@ impl OptionSpec {
 }
 
 impl OptionId {
-    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case,
-    /// with underscores instead of hyphens.
+    /// Returns the variable that sets the option, such as `SECRETS_EXEC_REGION`.
     pub fn variable(self) -> String {
         let name = format!("{OWN_PREFIX}{self}");
         name.to_uppercase().replace('-', "_")
@@ -132,8 +131,7 @@ macro_rules! options {
 
         impl TypedOptions {
             /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
-            /// or [`Self::turn_off_below`] turns them off. Also adds their `positions` and
-            /// `in_variables`, and the texts about options that are turned off or ignored.
+            /// or [`Self::turn_off_below`] turns them off.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
@@ -243,7 +241,6 @@ options! {
 /// A description of the values that a parser accepts. It completes the message "… must be …".
 pub type Expected = &'static str;
 
-/// The value of `--agent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
     /// `0` or `false`: the agent isn't used, even if a place with lower precedence turns it on.
@@ -251,7 +248,6 @@ pub enum AgentChoice {
     At(HttpUrl),
 }
 
-/// The value of `--on-rotation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRotation {
     /// Stop the command, and start it again with the new values.
@@ -333,7 +329,6 @@ impl SignalNumber {
     }
 }
 
-/// Writes the name, such as `SIGTERM`, or `signal 34` for a real-time signal.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match Signal::try_from(self.0) {
@@ -348,7 +343,6 @@ fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<
     move |value| parse(value.to_str().ok_or("text in UTF-8")?)
 }
 
-/// Parses a path, which doesn't have to be UTF-8, but must not be empty.
 fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     match value.is_empty() {
         true => Err("a path"),
@@ -381,7 +375,6 @@ const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
-/// The URL of the AWS Secrets Manager Agent, unless `--agent` has a different one.
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
 /// Parses the value of `--agent`: `0` for off, `1` (also for the flag without a value) for the
@@ -409,7 +402,7 @@ pub fn parse_region(code: &str) -> Result<Region, Expected> {
 /// The longest duration: a century. Sums of several such durations don't overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Parses a duration, which can be zero. A duration longer than a century becomes a century.
+/// Parses a duration, which can be zero.
 fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
     match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration.min(LONGEST)),
@@ -417,7 +410,6 @@ fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
     }
 }
 
-/// Parses a duration that isn't zero.
 fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     match value.to_str().map(parse_duration_or_zero) {
         Some(Ok(Duration::ZERO)) => Err("longer than 0s"),
@@ -436,7 +428,6 @@ fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
-/// Parses the value of `--on-rotation`: `restart`, `exit` or `signal=NAME`.
 fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
     match (mode, mode.strip_prefix("signal=").map(SignalNumber::parse)) {
         ("restart", _) => Ok(OnRotation::Restart),
