@@ -35,7 +35,6 @@ pub struct Prepared {
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
-    /// True if the command line has `-q` (see [`Inputs::has_quiet_flag`]).
     pub has_quiet_flag: bool,
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
@@ -44,7 +43,6 @@ pub struct Prepared {
 
 /// The launch or subcommand that asks for values. It decides which entries and options matter.
 pub enum Asker {
-    /// A launch passes variables and files to its command.
     Launch,
     /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
@@ -53,7 +51,6 @@ pub enum Asker {
     Check { describes: bool },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
-    /// `export` prints the variables of a launch.
     Export,
     /// `get` prints only the entry of its argument. Of the declarations, only the options and
     /// aliases apply to this entry.
@@ -162,8 +159,7 @@ fn merge_inputs(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect. An asker other than a launch or `check` only gets warnings with
-/// `--resolve-env`, and none about `--pass` and `--unset`.
+/// patterns without an effect.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -312,8 +308,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 
 /// Returns the first of these names: one that begins with a pattern such as `DB_*` or `AWS_SECRET`,
 /// one with all words of such an AWS_ pattern, or one that differs from the pattern in one letter.
-/// The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short names by
-/// chance, so they are never returned.
+/// The names of proxies are similar on purpose, and short names by chance, so they are never
+/// returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
@@ -349,8 +345,8 @@ impl Prepared {
         matches!(self.asker, Asker::Poll)
     }
 
-    /// Looks for the program of a command in the PATH that the command will get: the literal that
-    /// an entry sets, or the inherited PATH. A secret can't set PATH.
+    /// Looks for the program of a command in the PATH that the command will get. A secret can't set
+    /// PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.
