@@ -43,6 +43,7 @@ pub struct Prepared {
 
 /// The launch or subcommand that asks for values. It decides which entries and options matter.
 pub enum Asker {
+    /// A launch passes variables and files to its command.
     Launch,
     /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
@@ -51,6 +52,7 @@ pub enum Asker {
     Check { describes: bool },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
+    /// `export` prints the variables of a launch.
     Export,
     /// `get` prints only the entry of its argument. Of the declarations, only the options and
     /// aliases apply to this entry.
