@@ -47,7 +47,6 @@ use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
 
-/// The first line of every entry, with the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
@@ -74,7 +73,6 @@ pub struct CacheEntry {
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
-    /// The AWS client. `check` also uses it for requests whose answers are never cached.
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
@@ -84,10 +82,9 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// Returns one answer for each locator in `wanted`, from AWS or from an entry: one that is
-    /// younger than `--cache-ttl` or, in an outage of all regions, than `--cache-stale`. Stores
-    /// each good answer, and removes the entry of a secret that AWS doesn't have or denies access
-    /// to. Adds a notice for each entry that can't be used, stored or removed.
+    /// Returns one answer for each locator in `wanted`, from AWS or from an entry. Stores each good
+    /// answer, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
+    /// notice for each entry that can't be used, stored or removed.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. If the
     /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in
@@ -155,8 +152,7 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries that exist for the locators in `wanted`. Adds a notice for each entry that
-    /// can't be used.
+    /// Reads the entries that exist for the locators in `wanted`.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -196,8 +192,7 @@ impl Cached {
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent
-    /// ([`must_remove_entry`]). After any other failure, keeps the entry. `entry` is the existing
-    /// entry, if there is one, and `begun` is the time from boot to the fetch. Adds a notice if the
+    /// ([`must_remove_entry`]). `begun` is the time from boot to the fetch. Adds a notice if the
     /// entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
@@ -239,7 +234,6 @@ impl Cached {
 }
 
 /// Returns AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`.
-/// An outage for which there is no substitute gets a note that says so.
 fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
@@ -271,7 +265,7 @@ impl CacheEntry {
     }
 }
 
-/// Returns the bytes of an entry, in a buffer that is wiped when it is dropped.
+/// Returns the bytes of an entry.
 ///
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
 /// different name.
@@ -303,7 +297,6 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     parsed.filter(|entry| entry.name == name).ok_or(DAMAGED)
 }
 
-/// Returns the SHA-256 hash of bytes in hexadecimal digits.
 pub fn hex_hash(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -343,13 +336,11 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 /// check.
 pub struct CacheDirectory(OwnedFd);
 
-/// The mode of a file in the directory.
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// The permissions of everyone except the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
-/// The predicate of the notice about a file that isn't private to this user.
 const NOT_OURS: &str =
     "couldn't be used, because its file belongs to another user or doesn't have mode 0600";
 
@@ -377,7 +368,7 @@ impl CacheDirectory {
         problems.is_empty().then_some(directory).ok_or(problems)
     }
 
-    /// Reads a file. Returns `None` if it does not exist.
+    /// Reads a file.
     ///
     /// # Errors
     /// If the file can't be read, is too large, or isn't a private regular file of this user. The

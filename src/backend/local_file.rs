@@ -21,7 +21,6 @@ pub struct LocalFile {
 impl LocalFile {
     /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
     /// secrets or parameters, the answer also has the most similar id in the file, if there is one.
-    /// There is no suggestion for a path, which isn't an id.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let (mut answers, mut searches) = (Answers::new(), 0);
         for locator in wanted.iter().copied() {

@@ -41,9 +41,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it. Returns `None` for any other
-    /// backend. What the agent can read depends on the profile, so if `plan` has any locators, this
-    /// reads AWS's configuration files. Doesn't send a request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it. What the agent can read
+    /// depends on the profile, so if `plan` has any locators, this reads AWS's configuration files.
+    /// Doesn't send a request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -71,7 +71,6 @@ impl Backend {
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
-        // Without a limit (`None`), `Aws::answers` has until the deadline.
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,
@@ -90,8 +89,7 @@ impl Backend {
         }
     }
 
-    /// Returns the AWS client, or `None` if AWS is never asked: with `--local`, and with an agent
-    /// that doesn't have a fallback.
+    /// Returns the AWS client, or `None` if AWS is never asked.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -103,7 +101,7 @@ impl Backend {
 
     /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
     /// `--local` and with the agent, which has its own credentials, even if the agent's fallback
-    /// was asked. Doesn't send a request.
+    /// was asked.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;
@@ -112,8 +110,7 @@ impl Backend {
     }
 }
 
-/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`: any
-/// answer except most outages, a missing token, and a host that doesn't speak TLS.
+/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {

@@ -101,7 +101,6 @@ fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> 
     report.into_result()
 }
 
-/// The command after `--`, with its program or the reason why the program can't be executed.
 struct FoundCommand<'a> {
     line: &'a CommandLine,
     program: Result<Program, Problem>,
@@ -176,8 +175,7 @@ impl Checked {
     }
 
     /// Returns the problem if the environment that the command would get is too large. The
-    /// arguments of the command are included if its program was found. The variables with the paths
-    /// of files are left out, because paths are short.
+    /// variables with the paths of files are left out, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;

@@ -17,8 +17,7 @@ use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// Returns the error for a connection from systemd that isn't answered, because the arguments
-/// aren't those of `secrets-exec credential`. If the connection has a problem, returns that
-/// problem.
+/// aren't those of `secrets-exec credential`.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {
         Ok(request) => request,

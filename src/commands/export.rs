@@ -91,8 +91,7 @@ pub fn export(
 }
 
 /// Returns the destination of the variables: the file that `--output` names or, without `--output`,
-/// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output,
-/// and there is no file if only the masks are wanted.
+/// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output.
 ///
 /// # Errors
 /// For GitHub, if this process isn't a step of a GitHub job, or if neither `--output` nor

@@ -48,8 +48,6 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// True if the secret doesn't exist, or if the caller isn't allowed to read it. AWS often doesn't
-/// say which.
 fn is_absent_or_denied(answer: &Answer) -> bool {
     let Err(failure) = answer else { return false };
     matches!(
@@ -60,9 +58,8 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 }
 
 /// Returns the error for an argument that is the name of an entry instead of a secret, as in
-/// `secrets-exec get DB_PASSWORD`. The remedy is the reference of the entry or, for a variable
-/// without a reference, a launch of printenv. Returns `None` if no entry has this name, or if the
-/// entry has neither a reference nor a variable.
+/// `secrets-exec get DB_PASSWORD`. Returns `None` if no entry has this name, or if the entry has
+/// neither a reference nor a variable.
 ///
 /// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory),
 /// because only their options and aliases have been read so far. `failed` is the failure to read

@@ -79,8 +79,7 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     Ok(literals)
 }
 
-/// Returns a declaration with an entry for each variable: the value of a literal and, for any other
-/// variable, a reference to its key in the secret.
+/// Returns a declaration with an entry for each variable.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
     let entry = |variable: &EnvVariable| match variable.is_literal {
         true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),

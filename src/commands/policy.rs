@@ -34,7 +34,7 @@ pub fn policy(
 }
 
 /// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of
-/// `check --metadata`. Reads AWS's configuration files, but doesn't send a request.
+/// `check --metadata`. Reads AWS's configuration files.
 ///
 /// # Errors
 /// If `--local` is given, if a setting or the profile is invalid, if the agent can't read a

@@ -35,7 +35,6 @@ pub struct Prepared {
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
-    /// True if the command line has `-q` (see [`Inputs::has_quiet_flag`]).
     pub has_quiet_flag: bool,
     /// The inherited variables that the command keeps.
     pub retained: Inherited,
@@ -162,8 +161,7 @@ fn merge_inputs(
 }
 
 /// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect. An asker other than a launch or `check` only gets warnings with
-/// `--resolve-env`, and none about `--pass` and `--unset`.
+/// patterns without an effect.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -312,8 +310,8 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 
 /// Returns the first of these names: one that begins with a pattern such as `DB_*` or `AWS_SECRET`,
 /// one with all words of such an AWS_ pattern, or one that differs from the pattern in one letter.
-/// The names of proxies (HTTP_PROXY, HTTPS_PROXY) are similar on purpose, and short names by
-/// chance, so they are never returned.
+/// The names of proxies are similar on purpose, and short names by chance, so they are never
+/// returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
@@ -349,8 +347,8 @@ impl Prepared {
         matches!(self.asker, Asker::Poll)
     }
 
-    /// Looks for the program of a command in the PATH that the command will get: the literal that
-    /// an entry sets, or the inherited PATH. A secret can't set PATH.
+    /// Looks for the program of a command in the PATH that the command will get. A secret can't set
+    /// PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.

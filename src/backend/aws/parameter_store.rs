@@ -1,6 +1,6 @@
 //! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and
-//! GetParametersByPath reads all parameters below a path, page by page. Both decrypt the values.
-//! For `check --metadata`, DescribeParameters says whether parameters exist.
+//! GetParametersByPath reads all parameters below a path, page by page. For `check --metadata`,
+//! DescribeParameters says whether parameters exist.
 //!
 //! A response may spell a name differently from the request: with or without the leading slash, or
 //! as an ARN. Before a value is used, the parameter's name and version and, for an ARN, its account
@@ -55,8 +55,7 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
 /// AWS may also refuse the batch because one parameter does not exist. After such an error, the
 /// parameters are requested one after the other, so that each gets its own result, and so that the
-/// limit of requests in flight isn't exceeded. Any other error, such as an outage, becomes the
-/// result of each request.
+/// limit of requests in flight isn't exceeded.
 pub async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -89,7 +88,7 @@ pub async fn read_batch(
     results
 }
 
-/// Reads parameters in one request. Returns one result for each of `requests`, in the same order.
+/// Reads parameters in one request.
 ///
 /// # Errors
 /// When the whole request fails.
@@ -121,11 +120,10 @@ struct Page {
 }
 
 /// The parameters on a page, each with the part of its name that follows the path, and the token
-/// for the next page. The last page doesn't have a token.
+/// for the next page.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
 /// Reads all parameters below `path`, which is the path of `locator`, in the client's region.
-/// Returns one document.
 ///
 /// # Errors
 /// When a page can't be read, or when there are no parameters below the path, or too many.
@@ -145,8 +143,7 @@ async fn read_path(
         calling.await
     };
 
-    // The map sorts the parameters. One more than the maximum is read, to find out whether there
-    // are too many.
+    // The map sorts the parameters.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
@@ -247,8 +244,8 @@ impl GetParametersResponse {
 
 impl Parameter {
     /// True if the request's ARN and the parameter's ARN have the same partition, region and
-    /// account, or if one of these ARNs is missing. A name that is an ARN is compared, too.
-    /// `region`, which can be a fallback region, replaces the region in the request's ARN.
+    /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
+    /// replaces the region in the request's ARN.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
@@ -259,8 +256,7 @@ impl Parameter {
 
     /// Returns the part of the parameter's name that follows the path of `locator`. Returns `None`
     /// if the path doesn't include the parameter, if its name and its ARN name different
-    /// parameters, or if the response leaves out both. If the locator has an ARN, also returns
-    /// `None` for a parameter in a different partition, region or account.
+    /// parameters, or if the response leaves out both.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;
@@ -278,8 +274,7 @@ impl Parameter {
         [&self.name, &self.arn].into_iter().flatten()
     }
 
-    /// True if the response is about the parameter `id`: it has a name or an ARN, and neither
-    /// belongs to a different parameter ([`is_name_of`]).
+    /// True if the response is about the parameter `id`.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
@@ -340,7 +335,7 @@ pub fn bare_name(name: &str) -> &str {
 }
 
 /// Returns the name of the secret that Parameter Store reads for a parameter below
-/// `/aws/reference/secretsmanager/`. Returns `None` for any other parameter.
+/// `/aws/reference/secretsmanager/`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
@@ -374,8 +369,8 @@ pub fn can_be_described(locator: &Locator) -> bool {
 const MAX_DESCRIBED: usize = 50;
 
 /// Asks which parameters and paths exist. Returns a document without a value for each request, or
-/// the failure. Up to fifty parameters are described together, and each path on its own. Leaves out
-/// the requests that DescribeParameters can't answer ([`can_be_described`]).
+/// the failure. Leaves out the requests that DescribeParameters can't answer
+/// ([`can_be_described`]).
 pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
@@ -475,8 +470,7 @@ fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value
 }
 
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
-/// request. `request_page` sends a request, and returns the items on its page and the token for the
-/// next page. A page can be empty although more pages follow. Once there are `enough` items, no
+/// request. A page can be empty although more pages follow. Once there are `enough` items, no
 /// further page is requested.
 ///
 /// # Errors

@@ -113,7 +113,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
 
 /// Describes each secret once, many at the same time, and returns the descriptions, sorted by their
 /// requests. A description isn't about a single version, so the versions in `requests` don't
-/// matter. If no credentials were found, each description fails with the error of the search.
+/// matter.
 pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
     for request in &mut requests {
         request.locator.version = Version::Current;
@@ -135,8 +135,7 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
     described.into_iter().map(to_secret).collect()
 }
 
-/// Describes a secret in a region. Asks again after an outage that may be temporary. May assume a
-/// role first.
+/// Describes a secret in a region. May assume a role first.
 ///
 /// # Errors
 /// When the request fails, when the response is about a different secret, when there are no

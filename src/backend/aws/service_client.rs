@@ -1,6 +1,5 @@
 //! The clients of AWS's services. A [`Client`] is for one service, one region and one set of
-//! credentials. It signs a request, sends it to the service's endpoint, and reads the whole
-//! response.
+//! credentials.
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
@@ -72,7 +71,6 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
-    /// Doesn't open a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
         Self {
@@ -83,8 +81,7 @@ impl Clients {
         }
     }
 
-    /// Returns a client of a service. If `credentials` is `None`, the client does not sign its
-    /// requests.
+    /// Returns a client of a service.
     ///
     /// # Errors
     /// When no endpoint is found ([`Endpoints::endpoint`]).
@@ -119,8 +116,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Calls one of the SDK's operations once. `metadata` returns the code and the message of the
-    /// operation's error.
+    /// Calls one of the SDK's operations once.
     ///
     /// # Errors
     /// When AWS answers with an error, when no valid response arrives, or when the request is
@@ -176,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     /// When the request can't be sent, when AWS answers with an error, when `parse` fails, or when
-    /// outages last until the budget ends. The error is that of the last completed attempt.
+    /// outages last until the budget ends.
     pub async fn call_json<T>(
         &self,
         target: &str,
@@ -198,9 +194,7 @@ impl Client {
     /// Signs a request, sends it and reads the whole response, which may be AWS's error.
     ///
     /// # Errors
-    /// When the request is invalid, or when no complete response arrives in time. For an incomplete
-    /// or invalid body, the error is the one for the status. But if the connection broke and the
-    /// status is less than 500, the error is about the connection.
+    /// When the request is invalid, or when no complete response arrives in time.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let sending = self.http.send(self.signed(request).map_err(not_sent)?);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
@@ -251,8 +245,8 @@ impl Client {
     }
 
     /// If an endpoint that the user has configured can't be reached or doesn't answer like AWS,
-    /// adds a remedy that names the setting. An error keeps a remedy that it already has. After any
-    /// other outage, the usual remedy for its kind is right.
+    /// adds a remedy that names the setting. After any other outage, the usual remedy for its kind
+    /// is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
@@ -320,8 +314,7 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// Returns the body of a successful response, which is a JSON object. The buffer is wiped when it
-/// is dropped.
+/// Returns the body of a successful response, which is a JSON object.
 ///
 /// # Errors
 /// When the response is AWS's error, or isn't from AWS, which is an outage.
@@ -350,7 +343,6 @@ pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> 
     }
 }
 
-/// True if the body begins with `{`, like a JSON object.
 fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
@@ -397,7 +389,6 @@ impl Api {
     }
 }
 
-/// Each service, and the variable that sets its endpoint.
 pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
     (Api::SECRETS_MANAGER, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     (Api::Store(Store::ParameterStore), "AWS_ENDPOINT_URL_SSM"),
@@ -409,13 +400,9 @@ pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The user's endpoints, each with the option, variable or setting that names it. If
-    /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's setting is true, the map has at most
-    /// the one for Secrets Manager, from `--endpoint-url`.
+    /// The user's endpoints, each with the option, variable or setting that names it.
     pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
-    /// AWS_USE_FIPS_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_fips: bool,
-    /// AWS_USE_DUALSTACK_ENDPOINT or, if that isn't set, the profile's setting.
     pub use_dual_stack: bool,
 }
 
@@ -437,8 +424,7 @@ impl Endpoints {
     ///
     /// In the commercial partition, every host has the same form. The URL is built without the
     /// SDK's rules, which saves half a million instructions, because the rules parse a table of all
-    /// partitions. Whether the region exists isn't checked. The rules are used for FIPS, for dual
-    /// stack and for all other regions.
+    /// partitions. Whether the region exists isn't checked.
     ///
     /// # Errors
     /// When the rules don't have such an endpoint, or when the user configures both an endpoint and

@@ -1,8 +1,6 @@
 //! The meaning of an error response from one of AWS's services.
 //!
-//! An error means an absence, a denial, an outage, or a request that AWS refuses. The meaning
-//! depends on the error's code, and for a few codes also on the message. If the code isn't known,
-//! the HTTP status decides.
+//! An error means an absence, a denial, an outage, or a request that AWS refuses.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
@@ -64,15 +62,11 @@ pub struct ServiceError<'a> {
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub content_type: Option<&'a str>,
-    /// The URL that a redirect points to.
     pub location: Option<&'a str>,
-    /// What to do after an outage: ask the same service again, after the pause in the header
-    /// `x-amz-retry-after`, if AWS sent one.
     pub again: Again,
 }
 
 impl<'a> ServiceError<'a> {
-    /// Returns an error whose code and message aren't known yet.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
@@ -152,8 +146,7 @@ impl<'a> ServiceError<'a> {
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message says what is wrong with the request. For example, STS's ValidationError
-            // names the limit of a role that is exceeded.
+            // The message says what is wrong with the request.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)
             }
@@ -161,7 +154,6 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Returns a denial with AWS's message and, if [`policy_remedy`] has one, a remedy.
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
         failure.problem.help = policy_remedy(failure.reason());
@@ -174,8 +166,7 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Returns the failure for a refused request ([`Refusal::Request`]), with AWS's `message` or
-    /// without one ([`Self::failure`]). If the message says that a secret of a different account is
-    /// encrypted with the AWS managed key, the failure has a remedy.
+    /// without one ([`Self::failure`]).
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
@@ -194,9 +185,9 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// Returns a failure that quotes the code and `message` or, without a code, the HTTP status.
-    /// The request id, if there is one, is the failure's detail. A caller passes `None` instead of
-    /// AWS's message if the message doesn't help or could quote a value.
+    /// Returns a failure that quotes the code and `message` or, without a code, the HTTP status. A
+    /// caller passes `None` instead of AWS's message if the message doesn't help or could quote a
+    /// value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
@@ -239,8 +230,7 @@ pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     FetchError::malformed(&what)
 }
 
-/// Returns the failure for a request that cannot be sent, for example because the endpoint and the
-/// region make an invalid URL.
+/// Returns the failure for a request that cannot be sent.
 pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
 }
@@ -248,7 +238,7 @@ pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
 /// Returns the meaning of an error from one of the SDK's credential providers.
 ///
 /// The SDK does not say what kind of error this is, so this function looks for the [`FetchError`]
-/// that our connector gave to the SDK. If there isn't one, returns a refusal with the SDK's text.
+/// that our connector gave to the SDK.
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<FetchError>(error) {
         Some(failure) => failure.clone(),

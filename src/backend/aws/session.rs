@@ -37,13 +37,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// Creates the request for a locator in this region, which replaces the locator's own.
     pub fn in_region(mut locator: Locator, region: Region) -> Self {
         locator.region = Some(region.clone());
         Self { locator, region }
     }
 
-    /// Returns the request with its answer: the document, or the error in the request's region.
     pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
         let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
         (self, answer)
@@ -68,9 +66,8 @@ pub struct Session {
     mfa_codes: BTreeMap<String, String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials, for requests without a role and for assuming roles.
+    /// The base credentials.
     base: CallerCell,
-    /// The credentials of each role that a request needs.
     roles: BTreeMap<Role, CallerCell>,
 }
 
@@ -81,8 +78,7 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
     /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
-    /// `codes`, and adds it there. Waits for the user without a time limit. Without a code, every
-    /// request fails for lack of credentials.
+    /// `codes`, and adds it there. Waits for the user without a time limit.
     ///
     /// # Errors
     /// When the configuration files or the profile are invalid, or when an unattended launch would
@@ -182,7 +178,7 @@ impl Session {
     /// for [`Self::caller_with`], which assumes them.
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
-    /// request, and then in the fallback regions. If there is no request either, does nothing.
+    /// request, and then in the fallback regions.
     ///
     /// # Errors
     /// When the base credentials aren't found, or weren't found by the earlier call.
@@ -375,8 +371,8 @@ impl Session {
     }
 
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
-    /// assume the role. STS is asked only once. Returns `None` without credentials, or if STS
-    /// refused or didn't answer in time.
+    /// assume the role. Returns `None` without credentials, or if STS refused or didn't answer in
+    /// time.
     pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
@@ -387,7 +383,6 @@ impl Session {
     }
 }
 
-/// True if the credentials were found and have not expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
