@@ -23,8 +23,7 @@
 //! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
 //!   other result ends the retries: a denial or an absence is an answer.
 //! - The pause before the next attempt has a random length between zero and a maximum that grows
-//!   from pause to pause. AWS can lengthen it with the header `x-amz-retry-after`, and the end of
-//!   the budget can shorten it.
+//!   from pause to pause.
 //! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
 //!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
@@ -56,13 +55,11 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// The end of the time limit of [`Deadline::with_limit`]. Once it has passed, the values of the
-    /// cache are used instead.
+    /// The end of the time limit of [`Deadline::with_limit`].
     limit: Option<Instant>,
 }
 
 impl Deadline {
-    /// Creates a deadline whose timeout begins now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
         Self {
@@ -79,9 +76,6 @@ impl Deadline {
 
     /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
     /// was created. With `-vv`, `trace` prints the events from now on.
-    ///
-    /// This function is called again when the declarations have been read, because a declaration
-    /// can set these options, too.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -91,7 +85,6 @@ impl Deadline {
         self.progress.with_state(|state| state.trace = trace);
     }
 
-    /// Returns the time since [`Self::new`].
     pub fn elapsed(&self) -> Duration {
         self.lock().begun.elapsed()
     }
@@ -114,8 +107,7 @@ impl Deadline {
     }
 
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
-    /// isn't up, another try can begin, and that try has the whole `--timeout`. After that, and
-    /// without `--wait`, the result is [`Self::left`].
+    /// isn't up, another try can begin, and that try has the whole `--timeout`.
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let elapsed = times.begun.elapsed();
@@ -135,8 +127,7 @@ impl Deadline {
 
     /// Returns a future that runs `future`. Until it is ready, [`Self::left`] returns at most what
     /// is left of `limit`, whose time begins with this call, not with the first poll of the future.
-    /// The limit doesn't cancel `future`, but its requests fail when no time is left. If `limit` is
-    /// `None`, only the deadline applies.
+    /// The limit doesn't cancel `future`, but its requests fail when no time is left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -185,8 +176,7 @@ const MOST_MALFORMED_ANSWERS: u32 = 3;
 pub struct RetryBudget<'r> {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The end of the region's share of the time. It is `None` if the request can use all of the
-    /// time.
+    /// The end of the region's share of the time.
     share_end: Option<Instant>,
     /// The host and name of the request, for `-vv` and for the error at the deadline.
     request: Option<(&'r str, &'r dyn fmt::Display)>,
@@ -237,11 +227,7 @@ impl<'r> RetryBudget<'r> {
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
     /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
-    /// replaces it, so that the next call can return it, too: it says more than a timeout. Such an
-    /// outage is also noted in the progress.
-    ///
-    /// If the budget is for a named request, and the returned error is that nothing answered in
-    /// time, the error says how many attempts this call made, and how long it took.
+    /// replaces it, so that the next call can return it, too.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
@@ -341,7 +327,6 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Returns the time until the end of the share or until the deadline, whichever is earlier.
     fn left(&self) -> Duration {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
         let share_left = self.share_end.map_or(Duration::MAX, until);
@@ -362,7 +347,6 @@ impl<'r> RetryBudget<'r> {
     /// Returns the length of the pause before the next attempt. Returns `None` if the attempts are
     /// used up, or if too little time is left for a pause and an attempt. `attempts` is the number
     /// of attempts so far, which have all failed, and `last` is the outage of the last one.
-    /// `random` returns numbers from 0 to 1.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
@@ -421,7 +405,6 @@ pub struct Progress(Arc<Mutex<ProgressState>>);
 pub struct Waiting {
     /// The requests and files that are awaited, up to [`LISTED`] of them, with the earliest first.
     pub awaited: Vec<String>,
-    /// The number of other requests and files that are awaited.
     pub others: usize,
     pub reason: Option<String>,
 }
@@ -433,8 +416,7 @@ pub const LISTED: usize = 3;
 struct ProgressState {
     /// The number of the latest request or file.
     last_number: u64,
-    /// The requests and files that are awaited now. The one with the lowest number has been awaited
-    /// for the longest time.
+    /// The requests and files that are awaited now.
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     attempts: usize,
@@ -462,8 +444,7 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    /// Notes that `what` is awaited, until the returned value is dropped. Messages about a long
-    /// wait name `what`.
+    /// Notes that `what` is awaited, until the returned value is dropped.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {

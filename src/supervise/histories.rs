@@ -82,8 +82,7 @@ impl World {
     }
 
     /// Returns the events that can happen now. `status` is the exit status with which the command
-    /// would end. A status of at least 230 stands for SIGKILL. `status` also decides whether a
-    /// trial at the gate may die.
+    /// would end. A status of at least 230 stands for SIGKILL.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
 
@@ -214,7 +213,6 @@ impl World {
         }
     }
 
-    /// Sets the timer, and checks that the delay makes sense now.
     fn arm(&mut self, delay: Delay) {
         if delay == Delay::RequestedPoll {
             assert!(
@@ -327,7 +325,6 @@ impl World {
         Event::Ended { status, is_last }
     }
 
-    /// True if the command runs and isn't being stopped.
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
     }

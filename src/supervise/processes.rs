@@ -18,9 +18,8 @@
 //!
 //! The parent blocks all signals that aren't ignored, and reads them from a descriptor
 //! (signalfd(2)). The kernel queues blocked signals even for PID 1, and even if their default
-//! action is to ignore them. A fault of the parent ends it nevertheless: for a blocked SIGSEGV,
-//! SIGBUS, SIGFPE or SIGILL, the kernel forces the default action. If SIGTTOU weren't blocked, the
-//! kernel would stop a background parent that changes the foreground job.
+//! action is to ignore them. If SIGTTOU weren't blocked, the kernel would stop a background parent
+//! that changes the foreground job.
 
 #![allow(
     unsafe_code,
@@ -105,21 +104,20 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 }
 
 impl TrialProcess {
-    /// Opens the gate, so that the trial goes on. Does nothing if the trial has ended.
+    /// Does nothing if the trial has ended.
     pub fn open_gate(&mut self) {
         let _ = self.gate.write_all(&[1]);
     }
 
     /// Sends a termination signal to the trial and continues it if it is stopped. A trial at its
     /// gate doesn't look for signals, so this function opens the gate. The trial finds the pending
-    /// signal and ends before it executes the command. Doesn't wait for the trial to end.
+    /// signal and ends before it executes the command.
     pub fn terminate(&mut self, signal: Signal) {
         let _ = kill(self.pid, signal);
         let _ = kill(self.pid, Signal::SIGCONT);
         self.open_gate();
     }
 
-    /// Waits for the trial to end, reaps it and returns its status.
     pub fn wait(&self) -> ExitStatus {
         let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
             // This never happens: without options, waitpid(2) only reports the end of a child, and
@@ -130,7 +128,6 @@ impl TrialProcess {
     }
 
     /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
-    /// Returns `None` once [`Self::receive`] has closed the pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
@@ -149,7 +146,6 @@ impl TrialProcess {
 
         let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
         let complete = parsed.by_ref().map_while(Result::ok).collect();
-        // If the last message hasn't arrived completely, its beginning stays in `received`.
         let length = parsed.byte_offset();
         self.received.drain(..length);
         complete
@@ -157,8 +153,7 @@ impl TrialProcess {
 }
 
 impl Gate {
-    /// Sends a message as one line of JSON. Waits while the pipe is full. Does nothing if the
-    /// parent has ended.
+    /// Waits while the pipe is full. Does nothing if the parent has ended.
     pub fn send(&self, message: &impl Serialize) {
         if let Ok(mut line) = serde_json::to_vec(message) {
             line.push(b'\n');
@@ -178,7 +173,7 @@ impl Gate {
             return false;
         }
         let signal = libc::c_ulong::from(death_signal.0.cast_unsigned());
-        // SAFETY: the call doesn't access memory. (nix doesn't support real-time signals.)
+        // SAFETY: the call doesn't access memory.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) };
         // The parent may have ended before the call of prctl.
         getppid() == self.parent
@@ -200,7 +195,6 @@ impl Gate {
 pub enum StateChange {
     /// The child has ended and has been reaped.
     Ended(ExitStatus),
-    /// This signal has stopped the child.
     Suspended(SignalNumber),
     Continued,
 }
@@ -224,8 +218,8 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns the child and the
-/// change of its state. Returns `None` if there isn't such a child or, with WNOHANG, no change.
+/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if there isn't
+/// such a child or, with WNOHANG, no change.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -259,8 +253,6 @@ pub struct Job {
 
 impl Job {
     /// Puts the child that is about to become the command into a new process group, as its leader.
-    /// If this process is part of the foreground job of the terminal on standard output, the new
-    /// group replaces that job.
     pub fn start_group(&mut self, leader: Pid) {
         // The group exists before the child continues, so that a signal to it is never lost.
         let _ = setpgid(leader, leader);
@@ -271,7 +263,7 @@ impl Job {
 
     /// Sends a signal to the group, and also to the command if it has left the group. Before
     /// SIGCONT, with which a shell continues a job, gives the terminal back to the group, unless
-    /// the command has ended. Does nothing if no process of the group is left.
+    /// the command has ended.
     pub fn signal(&self, signal: SignalNumber) {
         if signal == SignalNumber::CONT && !self.is_reaped {
             self.give_terminal();
@@ -324,7 +316,7 @@ impl Job {
     }
 
     /// If the command's group is the foreground job, makes this process's group the foreground job
-    /// again. Any other foreground job, such as the user's shell, keeps the terminal.
+    /// again.
     fn take_terminal(&self) {
         let terminal = io::stdout();
         if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
@@ -356,7 +348,7 @@ impl Job {
     }
 }
 
-/// The descriptor from which the blocked signals are read. It is readable while any are pending.
+/// The descriptor from which the blocked signals are read.
 pub struct Signals(pub SignalFd);
 
 impl Signals {
@@ -406,9 +398,8 @@ impl Signals {
 }
 
 /// Stops this process with a signal and returns when SIGCONT has continued it. SIGCONT stays
-/// pending. SIGTSTP is sent instead of SIGSTOP. With `stops_group`, the whole process group is
-/// stopped, as when the terminal stops a job, because a shell only treats a job as stopped if all
-/// its processes are.
+/// pending. With `stops_group`, the whole process group is stopped, as when the terminal stops a
+/// job, because a shell only treats a job as stopped if all its processes are.
 ///
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
 /// an orphaned process group.

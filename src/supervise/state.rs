@@ -28,8 +28,7 @@
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
 
-/// Returns the first state and the first actions. The first trial is already waiting at its gate,
-/// so it is started right away.
+/// The first trial is already waiting at its gate, so it is started right away.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
     let state = SupervisorState::Running(RunningState::default());
     (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
@@ -113,7 +112,6 @@ pub struct Stopping {
 pub enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
     Grace,
-    /// The group got SIGKILL.
     Killed,
 }
 
@@ -125,7 +123,7 @@ pub enum Next {
     /// Exit because a secret changed.
     ExitRotated,
     /// Exit with the command's status, because SIGTERM arrived while a rotation was stopping the
-    /// command. One more SIGTERM kills the group, if it hasn't been killed.
+    /// command.
     ExitCancelled,
     /// Exit with the command's status, because the command ended by itself.
     ExitEnded,
@@ -184,7 +182,6 @@ pub enum PollResult {
     Failed,
 }
 
-/// An action that the caller of the state machine has to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Open the gate of the trial that waits there. From then on, that trial is the command.
@@ -225,8 +222,7 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user. The trials and the caller print other lines, such as those about changes
-/// and starts.
+/// A line for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -249,8 +245,7 @@ pub enum ExitReason {
 }
 
 impl ExitStatus {
-    /// Returns the exit status as a shell reports it. If a signal ended the process, the result is
-    /// 128 plus the signal's number.
+    /// Returns the exit status as a shell reports it.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,
@@ -312,8 +307,6 @@ impl Step<'_> {
     /// stopped the command, also adds the action that continues it, because a stopped command can't
     /// handle the signal. Nobody else would continue the command: the shell only sees this process,
     /// which isn't stopped.
-    ///
-    /// Notes in `state` that a SIGTERM was forwarded. A SIGCONT ends the suspension.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber) {
         if signal == SignalNumber::CONT {
             state.is_suspended = false;
@@ -466,16 +459,13 @@ impl Step<'_> {
         }
     }
 
-    /// Adds the action that sends a signal to the process group. Does nothing after SIGKILL,
-    /// because no process is left that could handle the signal.
+    /// Does nothing after SIGKILL, because no process is left that could handle the signal.
     fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber) {
         if state.phase != Phase::Killed {
             self.actions.push(Action::Signal(signal));
         }
     }
 
-    /// Adds the actions that kill the process group, print why, and set the timer for the time
-    /// after SIGKILL. The phase becomes [`Phase::Killed`].
     fn kill(&mut self, state: &mut Stopping, notice: Notice) {
         state.phase = Phase::Killed;
         self.actions.push(Action::Report(notice));
@@ -484,7 +474,7 @@ impl Step<'_> {
     }
 
     /// Adds the actions that follow [`Stopping`]: the command is started again, or this process
-    /// exits. Returns the next state. `status` is the status of the command that has ended.
+    /// exits. Returns the next state.
     fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
         let exit_reason = match state.next {
             Next::Start => {

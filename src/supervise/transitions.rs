@@ -98,7 +98,6 @@ fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
             ..running(poll)
         });
         let result = step(&rotation(OnRotation::Exit), term, CHANGED);
-        // If the command ignores SIGTERM, the next poll stops it for the change.
         let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
         let idle = SupervisorState::Running(running(Poll::Idle));
         assert_eq!(result, (idle, vec![Action::CancelPoll, next_poll]));

@@ -38,8 +38,7 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read. The help is the remedy for its path, if there
-/// is one.
+/// Returns the problem for a file that can't be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
     let target = fs::read_link(&file).ok();
@@ -55,8 +54,7 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     problem.help_if_some(path_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy for a path that can't be opened, if it begins with `$`, `~` or a quote, or is
-/// an empty directory, which Docker has probably created.
+/// Returns the remedy for a path that can't be opened, if there is one.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
@@ -70,8 +68,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
 }
 
 /// Returns the text for a file's error. If access to an existing file was denied, the text includes
-/// the user of this process, and the owner and mode of the file. Otherwise, it may include a remedy
-/// for the path.
+/// the user of this process, and the owner and mode of the file.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -102,8 +99,7 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// Returns the text for an I/O error's errno, or the number if there is no text for it. If the
-/// error doesn't come from a system call, returns its own text.
+/// Returns the text for an I/O error's errno, or the number if there is no text for it.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

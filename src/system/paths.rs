@@ -1,6 +1,5 @@
 //! Opens the directory that a path leads to, and makes sure that no other user's symbolic link can
-//! redirect the path. Creates and removes files in an open directory, and recognizes file systems
-//! in memory.
+//! redirect the path.
 //!
 //! A different user may be allowed to write to a directory on the way, such as /tmp, and put a link
 //! there that leads a secret to a place of their choice. So a link is only followed if root or the
@@ -105,8 +104,7 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 }
 
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
-/// remedy for its path. Without one, the help says to create the directory: with `command` and,
-/// below /run, with a setting of systemd, unless the path has a variable.
+/// remedy for its path. Without one, the help says to create the directory.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `one_line` hides its password.
     let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
@@ -242,7 +240,6 @@ fn is_own_group(group: u32) -> bool {
     }
 }
 
-/// A symbolic link on the way to a directory.
 struct SymbolicLink {
     owner: u32,
     target: OsString,

@@ -1,8 +1,7 @@
 //! The terminal or pipe that this process writes to.
 //!
 //! A terminal sends signals to its foreground job, and, after `stty tostop`, stops a background job
-//! that writes to it. A pipe whose reader has stalled blocks a write. The functions below find out
-//! whether a write would be stopped or blocked, or wait until it can succeed.
+//! that writes to it. A pipe whose reader has stalled blocks a write.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,7 +37,6 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the width of a terminal in columns, or 80 if it is unknown.
 pub fn columns(terminal: impl AsFd) -> usize {
     terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
 }

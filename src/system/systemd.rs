@@ -38,7 +38,7 @@ use crate::system::os_error::{self, errno_text};
 use crate::system::streams::write_all;
 
 /// The service manager's socket, which NOTIFY_SOCKET names. It receives datagrams with assignments,
-/// one on each line. Without a socket, nothing is sent.
+/// one on each line.
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {
@@ -58,7 +58,6 @@ impl Notifier {
     }
 }
 
-/// Returns the address for a value of NOTIFY_SOCKET.
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]
@@ -70,14 +69,12 @@ fn socket_address(name: &OsStr) -> Option<SocketAddr> {
 
 /// The connection on which systemd reads a credential, for `LoadCredential=` with a socket.
 pub struct CredentialConnection {
-    /// The descriptor has FD_CLOEXEC and is never closed. It reports POLLHUP when the client hangs
-    /// up.
+    /// The descriptor has FD_CLOEXEC and is never closed.
     pub socket: OwnedFd,
     /// True once the whole value was sent.
     is_answered: AtomicBool,
 }
 
-/// The connection that [`take_connection`] has taken, if there is one.
 pub static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
 const SETUP_HELP: &str = "let systemd start it, with a socket unit that has Accept=yes and a unit that has LoadCredential=NAME:SOCKET (systemd.exec(5))";
@@ -182,7 +179,6 @@ fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
 }
 
-/// Returns the problem for standard input that isn't a connection of `LoadCredential=`.
 pub fn no_connection_problem() -> Problem {
     if cfg!(not(target_os = "linux")) {
         return Problem::usage("the subcommand `credential` needs systemd, which only Linux has");
@@ -197,8 +193,7 @@ pub fn no_connection_problem() -> Problem {
 }
 
 /// Replaces standard input, which is systemd's socket, with /dev/null. If standard output or error
-/// is the same socket, replaces it, too: output with /dev/null, and error with journald or, if that
-/// isn't running, with /dev/null. Returns a copy of the socket.
+/// is the same socket, replaces it, too. Returns a copy of the socket.
 ///
 /// # Errors
 /// If a descriptor can't be copied or replaced.
@@ -223,7 +218,6 @@ fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 }
 
 /// Connects to systemd-journald for lines of text, as systemd does for `StandardError=journal`.
-/// Returns `None` if that fails.
 ///
 /// The header has the identifier, the unit (empty, because journald finds it out), the priority,
 /// and whether to parse priorities and to forward the lines to syslog, to the kernel's log and to

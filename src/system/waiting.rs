@@ -59,7 +59,6 @@ use crate::model::problem::Status;
 /// The signals that a terminal, a service manager or a user sends to end a process.
 const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 
-/// True if SIGPIPE had its default action when the process started.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
 /// The signal state that the command gets. It is set by the first call of [`hold_signals`].
@@ -77,7 +76,7 @@ static BEFORE_MAIN: extern "C" fn() = before_main;
 /// other process of the user can read the memory.
 ///
 /// The flag has to be cleared early, because a process that has already opened /proc/PID/mem keeps
-/// its access. `execve` sets the flag again. macOS doesn't have such a flag.
+/// its access. `execve` sets the flag again.
 extern "C" fn before_main() {
     SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
     #[cfg(target_os = "linux")]
@@ -136,7 +135,7 @@ pub fn held_signal() -> Option<Signal> {
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
-/// polled, never read. Returns `None` before [`hold_signals`], and on systems other than Linux.
+/// polled, never read.
 ///
 /// # Errors
 /// If this process has no free descriptor.
@@ -180,7 +179,7 @@ impl InheritedSignals {
     }
 
     /// If this process is PID 1, sets the action of each signal in `to_hold` ([`restore_signals`]
-    /// says why). Otherwise, does nothing.
+    /// says why).
     fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
         if getpid().as_raw() == 1 {
             for signal in &self.to_hold {
@@ -200,7 +199,6 @@ pub fn pending_signals() -> SigSet {
     }
 }
 
-/// True if a signal has this action (SIG_DFL or SIG_IGN).
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
     // the current one to it.
@@ -217,7 +215,6 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// A signal handler that ends this process with status 128 plus the signal's number.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
@@ -234,7 +231,6 @@ pub enum WaitEvent {
     Sleep,
     /// A held signal has arrived. It stays pending.
     Signal(Signal),
-    /// The other end of the watched pipe or connection was closed.
     OtherEndClosed,
 }
 
@@ -318,15 +314,14 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
 }
 
-/// Waits until one of `files` has an event, until `limit` is over, or until a signal handler has
-/// run (poll(2)). Ignores an error, which is usually EINTR: no file has an event then, and callers
-/// look at everything again.
+/// Ignores an error, which is usually EINTR: no file has an event then, and callers look at
+/// everything again.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
 /// Converts a duration for poll(2), rounded up to milliseconds so that the time is up when poll(2)
-/// returns. The longest timeout is about 24 days.
+/// returns.
 fn timeout(limit: Duration) -> PollTimeout {
     let milliseconds = limit.as_nanos().div_ceil(1_000_000);
     PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)

@@ -18,8 +18,7 @@
 //! - **Is a key missing?** A missing key of a secret is an absence, so the entry's `default`
 //!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
 //!   undefined, but not why. So a [`SecretObject`] notes each lookup that fails.
-//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail. A lookup in
-//!   something that isn't an object is an error of its own.
+//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -70,11 +69,10 @@ const MOST_TRIES: usize = 100;
 const FUEL: u64 = 1_000_000;
 
 /// The secret of each alias that a template uses, and the inherited variables as `env`. Each is an
-/// object, whose keys the template looks up, or a text. A JSON array or number is text, too.
+/// object, whose keys the template looks up, or a text.
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
 /// Returns a document as a template reads it: an object if the document is one, and text otherwise.
-/// Returns `None` if the document is neither a JSON object nor UTF-8.
 pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json>> {
     match parsed {
         Ok(json) if json.value().is_object() => Some(json.clone()),
@@ -112,7 +110,7 @@ impl Rendering<'_> {
 
         let mut missing = Vec::new();
         while missing.len() < MOST_MISSING_KEYS {
-            // No lookup is marked here. `lookup_at_fault` marks one at a time.
+            // No lookup is marked here.
             let misses = Misses::new(None, &missing);
             let rendered = self.render_with_inputs(&self.template.text, &misses);
             let error = match rendered.map(SecretValue::new) {
@@ -142,8 +140,6 @@ impl Rendering<'_> {
         with_entry(template_problem(error, self.template), None, self.subject)
     }
 
-    /// Returns the error for a missing key. An index past the end of a list is a mistake, so the
-    /// entry's `default` doesn't apply to it.
     fn missing_key_error(&self, lookup: &FailedLookup) -> Unresolved {
         let alias = lookup.alias.as_deref();
         let reference = alias.and_then(|alias| self.references.get(alias));
@@ -168,8 +164,7 @@ impl Rendering<'_> {
     }
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the last [`MOST_TRIES`] lookups in `misses`. The lookups in
-    /// `misses.empty` were found before, and return an empty text.
+    /// else did. The candidates are the last [`MOST_TRIES`] lookups in `misses`.
     ///
     /// For each candidate, renders the template again with [`MARK`] in front, so that only this
     /// candidate returns the mark. The mark is undefined, as the candidate's value was, so the
@@ -249,10 +244,8 @@ impl Rendering<'_> {
         missing
     }
 
-    /// Returns the error for `env.NAME` if NAME isn't inherited. If an entry of the plan sets NAME,
-    /// the message says that `env` has only the inherited variables, and the help says what to
-    /// write instead. Otherwise, the help suggests `nearest`, an inherited variable with a similar
-    /// name, if there is one.
+    /// Returns the error for `env.NAME` if NAME isn't inherited. `nearest` is an inherited variable
+    /// with a similar name.
     fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = self.plan.variables.get(name) {
@@ -271,8 +264,7 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of the first lookup whose last key, such as `name` in `db.host.name`, is
-    /// looked up in a value that is neither an object nor null. Skips lookups in inputs for which
-    /// `is_relevant` is false.
+    /// looked up in a value that is neither an object nor null.
     fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
@@ -282,7 +274,7 @@ impl Rendering<'_> {
     }
 
     /// Returns the problem of `lookup` if its last key is looked up in a value that is neither an
-    /// object nor null. `input` is the secret of `alias` or, for `env`, the inherited variables.
+    /// object nor null.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
@@ -358,8 +350,7 @@ pub fn unknown_name_problem(
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders the text of a template with a value for each name. The filter `fromjson` notes failed
-/// lookups in `misses`. Adds MiniJinja's own functions to `names`.
+/// Renders the text of a template with a value for each name.
 ///
 /// # Errors
 /// If MiniJinja can't render the template. The error may quote a value.

@@ -57,7 +57,6 @@ pub struct Misses {
 }
 
 impl Misses {
-    /// Creates an empty list.
     pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
         Arc::new(Self {
             marked,
@@ -66,7 +65,6 @@ impl Misses {
         })
     }
 
-    /// Returns the lookups in their order, and empties the list.
     pub fn take(&self) -> Vec<FailedLookup> {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut *lookups)
@@ -111,7 +109,7 @@ pub struct SecretObject {
 
 impl SecretObject {
     /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
-    /// parsed. A null is undefined. Failed lookups in the value are noted in `misses`.
+    /// parsed. A null is undefined.
     pub fn root(alias: Option<Arc<str>>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let root = Self {
             alias,
@@ -218,7 +216,6 @@ impl Object for UnreadSecret {
     }
 }
 
-/// Returns the value at a path of keys and indexes, if it exists.
 pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
@@ -269,9 +266,7 @@ pub fn compact_json(value: &Value) -> Result<String, Error> {
 /// Appends a value as compact JSON to `out`.
 ///
 /// # Errors
-/// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
-/// [`own_error`] if the value is a function, or is nested more than `depth` levels deep. An error
-/// of MiniJinja if an item can't be computed.
+/// The errors of [`compact_json`], with `depth` as the maximum nesting.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -364,8 +359,7 @@ macro_rules! builtins {
 }
 
 /// Replaces those filters of MiniJinja that treat an undefined input or argument as an empty value,
-/// fail for it with a misleading error, panic, or use up all memory. Before such a filter runs,
-/// [`expect_usable`] checks its input and its arguments.
+/// fail for it with a misleading error, panic, or use up all memory.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
@@ -386,8 +380,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 ///
 /// # Errors
 /// If the input, an argument or, for `join`, an item is undefined, if `join` can't iterate over its
-/// input, or if the filter would panic or use up all memory. The undefined result of `x if y`
-/// without `else` isn't an error.
+/// input, or if the filter would panic or use up all memory.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
@@ -443,7 +436,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 /// Returns the text that a template prints for a value, as bytes.
 ///
 /// # Errors
-/// If a template can't print the value, for example because it is undefined.
+/// If a template can't print the value.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
