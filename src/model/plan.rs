@@ -26,8 +26,6 @@
 //!   or if `--keep-existing` keeps its variable. An optional entry may turn out to be absent, and
 //!   the keys of an object aren't known yet. So the plan keeps the entries that an optional entry
 //!   or an object could override, and `resolve` decides whether they apply.
-//! - Every mistake is reported: if one reference can't be looked up, the others are looked up
-//!   nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,12 +64,11 @@ pub struct Plan {
     pub entries: Vec<Planned>,
     /// The other entries. Their references haven't been looked up.
     pub overridden: Vec<Overridden>,
-    /// The aliases of all layers, for suggestions and warnings.
+    /// The aliases of all layers.
     pub aliases: Aliases,
     /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets such a
     /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
-    /// The inherited variables, for templates.
     pub inherited: Inherited,
     /// The variables that the entries of all layers set, each with its latest entry. Templates
     /// can't use them ([`variable_help`]).
@@ -121,7 +118,6 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
-        // The latest layer comes first, because it overrides the others.
         for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
@@ -149,9 +145,7 @@ impl Plan {
         })
     }
 
-    /// Returns the locators to request: those that the entries read. If an optional entry, or a key
-    /// of an object, turns out to override another entry, the secret of the overridden entry is
-    /// requested needlessly, but together with the others.
+    /// Returns the locators to request: those that the entries read.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         // If a variable that should name a secret is empty, the value is absent without a request.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
@@ -176,7 +170,7 @@ impl Plan {
         })
     }
 
-    /// True if an entry that isn't overridden is a file with a `path`. Its value may be absent.
+    /// True if an entry that isn't overridden is a file with a `path`.
     pub fn has_path(&self) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|entry| matches!(&entry.target, Target::File(file) if file.path.is_some()))
@@ -209,7 +203,6 @@ struct Lookup<'a, 'k> {
     /// The aliases of this layer and of all earlier ones.
     aliases: &'a Aliases,
     inherited: &'a Inherited,
-    /// The variables that the entries of all layers set.
     variables: &'a BTreeMap<Arc<str>, Subject>,
     /// What the entries certainly set.
     claims: &'a mut Claims<'k>,
@@ -217,10 +210,10 @@ struct Lookup<'a, 'k> {
 }
 
 impl Lookup<'_, '_> {
-    /// Returns the entries of a layer in the order of precedence, and those that are overridden,
-    /// each with what holds its target. Sets the ids of all entries. Adds to `claims` what the
-    /// entries certainly set, so that the entries of earlier layers are overridden. Adds each error
-    /// to `errors`, and leaves out an entry whose reference can't be looked up.
+    /// Returns the entries of a layer in the order of precedence, and those that are overridden.
+    /// Sets the ids of all entries. Adds to `claims` what the entries certainly set, so that the
+    /// entries of earlier layers are overridden. Adds each error to `errors`, and leaves out an
+    /// entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
         let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {
@@ -238,8 +231,7 @@ impl Lookup<'_, '_> {
         }
 
         // The ids follow the order in which the entries are written, with the overridden entries
-        // last. `check` sorts by line, and uses the ids for entries on the same line or without
-        // one.
+        // last.
         let ids = planned.iter_mut().map(|entry| &mut entry.id);
         let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
         for (number, id) in ids.chain(overridden_ids).enumerate() {
@@ -309,7 +301,6 @@ impl Lookup<'_, '_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
-                // If the reference may be a password, messages show the variable instead.
                 let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
                 let parts = parts.into_iter().map(|part| match part {
                     Part::Reference(found) => Part::Reference(hidden(found)),
@@ -384,8 +375,7 @@ impl Lookup<'_, '_> {
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
-    /// be looked up, and adds an error for each such name. Also returns `None` if an expression
-    /// looks like a reference, but adds only the error about this expression.
+    /// be looked up, and adds an error for each such name.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
         // Without this check, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {
@@ -481,18 +471,13 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     are_all_held.then_some(Holder::Several)
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets:
-///
-/// - If messages don't show a reference for the variable, the variable's text.
-/// - If its reference has a slash (`prod/db:host`) or begins with an alias (`db:host`), the
-///   corrected expression, such as `{{ db.host }}`.
-/// - Otherwise, or if such a reference can't be corrected, an example.
+/// Returns what to write in a template instead of a variable that this launch sets.
 pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
     let Some(reference) = variable.reference() else {
         return format!("put the text of {} into the template", variable.label);
     };
     let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja would read the slash or the colon of such a reference as an operator. The help for this
+    // Jinja would read the slash or the colon of `prod/db:host` as an operator. The help for this
     // mistake is the corrected expression.
     let correction = match aliases.contains_key(secret) || secret.contains('/') {
         true => calculation_error(reference, aliases).and_then(|fault| fault.help),

@@ -48,14 +48,13 @@ pub struct Problem {
     /// AWS's own message.
     pub aws_says: Option<String>,
     /// The part of the message that differs from answer to answer: the id of the request, or the
-    /// number of attempts. In the message, this part follows AWS's message or, if there isn't one,
-    /// the headline. A group of problems prints only the detail of the first one.
+    /// number of attempts.
     pub detail: String,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
     pub help: Option<String>,
     /// True if the help may differ within a group of problems, because it shows what to write for
-    /// one entry. The group prints only the first help.
+    /// one entry.
     pub has_help_of_entry: bool,
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
@@ -97,17 +96,14 @@ pub enum ReasonScope {
     AnySecret,
 }
 
-/// The effect of a problem on the values of its entries. The last line of a report says how many
-/// values are affected.
+/// The effect of a problem on the values of its entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
     #[default]
     None,
-    /// The value could not be read.
     Unread,
     /// The value was read, but doesn't match its `pattern`.
     Mismatched,
-    /// The value was read, but can't be delivered.
     Undelivered,
 }
 
@@ -137,9 +133,6 @@ impl Problem {
         Self::new(Status::Temporary, text)
     }
 
-    /// Creates the problem that no value can be resolved. `why` says what the kernel doesn't
-    /// provide (a thread, an event loop, a process or a descriptor), or that the process that reads
-    /// the values was killed.
     pub fn nothing_resolved(why: &str) -> Self {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
@@ -149,7 +142,6 @@ impl Problem {
         self
     }
 
-    /// Sets the remedy, and replaces an earlier one.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -169,10 +161,6 @@ impl Problem {
     /// Returns the key by which a report groups problems. Problems with the same key are printed as
     /// one, with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
-    ///
-    /// The key leaves out what can differ within a group: the entries, the details, the missing
-    /// keys of one secret, a help for the entry itself and, if the reason lies outside the secrets
-    /// ([`ReasonScope::AnySecret`]), the secret.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

@@ -109,7 +109,6 @@ impl Hash for StandIn {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-/// True for a character between two parts of a name.
 fn is_separator(c: char) -> bool {
     matches!(c, '/' | '-' | '_' | '.' | ':')
 }
@@ -175,8 +174,8 @@ const MAX_LINE_LENGTH: usize = 600;
 /// The maximum length, in bytes, of a text that is quoted although it may be a misplaced value.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Returns the name of a file for messages. `-` is standard input. The name isn't escaped yet,
-/// because `report` escapes every line.
+/// Returns the name of a file for messages. The name isn't escaped yet, because `report` escapes
+/// every line.
 pub fn file_name(path: &Path) -> String {
     match path == Path::new("-") {
         true => "standard input".to_owned(),
@@ -187,8 +186,7 @@ pub fn file_name(path: &Path) -> String {
 /// True if a message may quote a key or a path. For a value, see [`is_quotable_value`].
 ///
 /// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
-/// key, as in `{ password~ 'hunter2' }`. So text is quoted only if it is short and consists of
-/// letters, digits, `_`, `.`, `-` and `/`.
+/// key, as in `{ password~ 'hunter2' }`.
 pub fn is_quotable(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
     text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
@@ -211,7 +209,6 @@ pub fn shown_program(program: &str) -> String {
     }
 }
 
-/// Returns the program of a command in double quotes, without what may be a password.
 pub fn quoted_program(command: &CommandLine) -> String {
     let shown = shown_program(&command.program().to_string_lossy());
     format!("\"{shown}\"")
@@ -234,8 +231,7 @@ pub fn shown_pattern(pattern: &str) -> &str {
     if may_be_shown { pattern } else { "…" }
 }
 
-/// Returns a noun with a name, such as `key "password"`. If the name must not be quoted, the result
-/// is `key "…"`.
+/// Returns a noun with a name, such as `key "password"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     let shown = if is_quotable_value(name) { name } else { "…" };
     format!("{noun} {shown:?}")
@@ -264,8 +260,7 @@ pub fn quoted_name(name: &str) -> String {
 }
 
 /// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
-/// not be quoted. If the value begins with `$`, or has `${NAME}` or Kubernetes' `$(NAME)`, the text
-/// says instead that the value contains a variable.
+/// not be quoted.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -275,7 +270,7 @@ pub fn not_this_value(value: &str) -> String {
 }
 
 /// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
-/// be …". If the value begins with a quote, the message is only about quotes.
+/// be …".
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -329,8 +324,6 @@ pub fn is_visible(c: char) -> bool {
 }
 
 /// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
-/// False for an empty text. Callers check this first to save time, because nearly every argument,
-/// key and path is such a text.
 pub fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -341,8 +334,7 @@ pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
-/// The credentials and names that were passed to [`conceal`] and [`conceal_names`]. They stay until
-/// the process ends or becomes the command.
+/// The credentials and names that were passed to [`conceal`] and [`conceal_names`].
 static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The minimum length, in bytes, of a text that is hidden even within a word. A shorter text could
@@ -412,10 +404,9 @@ fn without_credentials(text: &str) -> String {
 }
 
 /// Returns the forms in which a credential is searched for: its letters and digits, and those of
-/// its three encodings in base64. All other characters may be escaped in the text
-/// ([`without_credentials`]). The encodings differ because zero, one or two bytes may be encoded
-/// together with the first bytes of the credential. Characters that also depend on other bytes are
-/// left out, and so are forms shorter than [`MIN_LETTERS`].
+/// its three encodings in base64. The encodings differ because zero, one or two bytes may be
+/// encoded together with the first bytes of the credential. Characters that also depend on other
+/// bytes are left out, and so are forms shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {

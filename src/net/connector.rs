@@ -99,8 +99,7 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Opens a stream of bytes to a host, with TLS for an `https` URL. Reads the root certificates
-    /// for TLS if they haven't been read before.
+    /// Opens a stream of bytes to a host, with TLS for an `https` URL.
     ///
     /// # Errors
     /// If a step fails.
@@ -108,7 +107,7 @@ impl Connector {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
-        // The roots are read while DNS and TCP wait for the network. `open_tls` uses them.
+        // The roots are read while DNS and TCP wait for the network.
         let tls = Arc::clone(&self.tls);
         let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
@@ -228,7 +227,6 @@ pub struct Proxy {
     /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
     /// user name and the password.
     pub intercept: Intercept,
-    /// The variable that names the proxy.
     pub variable: &'static str,
 }
 
@@ -242,8 +240,7 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Adds the remedy to an outage, unless it already has one: correct the variable, or reach `to`
-    /// without the proxy.
+    /// Adds the remedy to an outage, unless it already has one.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let (variable, advice) = (self.variable, advice_without_proxy(to));
         failure.or_outage_help(format!("correct {variable}, or {advice}"))
@@ -371,8 +368,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that there isn't a verdict yet. Clones share the
-/// verdict.
+/// failure if it has refused them. `None` means that there isn't a verdict yet.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
@@ -514,8 +510,7 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on its own thread and returns immediately. The returned future fails if the
-/// thread can't be started, or if the name doesn't resolve.
+/// Starts a lookup on its own thread and returns immediately.
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
@@ -600,7 +595,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     })
 }
 
-/// True if /etc/hosts lists the host. False if that file can't be read.
+/// True if /etc/hosts lists the host.
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names = hosts.lines().flat_map(|line| {

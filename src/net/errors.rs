@@ -43,8 +43,6 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    /// Sets [`Self::io_kind`], which distinguishes a broken connection, a missing host and a
-    /// network that isn't up yet from other failures.
     fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
         self.io_kind = kind.into();
         self
@@ -141,15 +139,13 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for a response that did not arrive within the limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
         Self::outage(OutageKind::Timeout, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for a certificate that is not trusted. The message calls the host
-    /// `peer`.
+    /// Returns the failure for a certificate that is not trusted.
     ///
     /// Usually, the failure is a refusal, because a later request would get the same certificate.
     /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
@@ -175,8 +171,7 @@ impl FetchError {
     }
 }
 
-/// Finds the first I/O error in an error and its sources, and returns its kind and its text. If
-/// there isn't one, returns `None` and the text of the whole error.
+/// Finds the first I/O error in an error and its sources, and returns its kind and its text.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),

@@ -75,7 +75,6 @@ pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Out
 
 /// The connections to one host.
 struct Host {
-    /// One permit for each request that can be in flight.
     permits: Semaphore,
     spare: Mutex<Spare>,
 }
@@ -192,8 +191,7 @@ impl HttpClient {
         })
     }
 
-    /// Returns the connections to the host of a URL. The first call for a host creates an entry
-    /// without connections.
+    /// Returns the connections to the host of a URL.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,8 +203,7 @@ impl HttpClient {
     }
 
     /// Starts opening `count` connections for later requests, but not more than [`MAX_CONNECTIONS`]
-    /// allows, and returns immediately. A connection that can't be opened isn't reported: the
-    /// request that would have used it opens a new one.
+    /// allows, and returns immediately.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
         let mut spare = host.lock_spare();
@@ -239,7 +236,6 @@ impl HttpClient {
         mut request: Request<Bytes>,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
-        // Also `None` for a request through a tunnel.
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
@@ -274,8 +270,7 @@ impl HttpClient {
     }
 
     /// Sends a request to `to` and returns its response with the connection. First waits until
-    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight. Uses a connection that is
-    /// already open. If there isn't one, or if it breaks, opens a new one.
+    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight.
     ///
     /// # Errors
     /// When a connection cannot be opened, or when a new one doesn't deliver a valid head of a
@@ -325,10 +320,10 @@ impl HttpClient {
     }
 
     /// Reads the body of the response from `uri`. If the body is incomplete or longer than
-    /// [`MAX_BODY`], the inner result is an error, because the head may still say enough.
+    /// [`MAX_BODY`], the inner result is an error.
     ///
     /// # Errors
-    /// When a part of the body is late. The head isn't used then, either.
+    /// When a part of the body is late.
     async fn read_body(&self, body: &mut Incoming, uri: &Uri) -> FetchResult<FetchResult<Vec<u8>>> {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
@@ -372,8 +367,7 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Sends a request for the SDK, and keeps its tokens out of messages. Returns the response in the
-/// form that the SDK expects. A response whose body is incomplete is an error.
+/// Sends a request for the SDK, and keeps its tokens out of messages.
 ///
 /// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
 /// retries repeat a request and count the attempts.

@@ -57,8 +57,7 @@ impl Locator {
     }
 
     /// Returns the id of a parameter below a path, as a reference to this parameter has it.
-    /// `parameter_name` is the part of the parameter's name after the path. If `parameter_name` is
-    /// `None`, returns [`Self::written_id`].
+    /// `parameter_name` is the part of the parameter's name after the path.
     pub fn written_id_of(&self, parameter_name: Option<&str>) -> String {
         let id = self.written_id();
         match parameter_name {
@@ -111,8 +110,7 @@ impl Locator {
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of the parameter's name after the path. If `parameter_name` is `None`, or messages may not
-    /// show the path, returns [`Self::noun`].
+    /// of the parameter's name after the path.
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         let Some(rest) = parameter_name.filter(|_| !self.is_hidden()) else {
             return self.noun();
@@ -180,7 +178,7 @@ impl SecretRef {
     }
 
     /// Checks a reference to a path: no KEY, LABEL or VERSION may follow the path, and the path
-    /// must begin with a slash. Only an ARN leaves this slash out. Any other reference passes.
+    /// must begin with a slash. Only an ARN leaves this slash out.
     ///
     /// # Errors
     /// If the reference breaks one of these rules. The error is the predicate of a sentence about
@@ -220,7 +218,7 @@ pub(super) const KNOWN: &str = "known";
 /// True if messages may show a reference with these fields. SECRET, KEY and a label must together
 /// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath,
 /// AWS's staging labels and version ids don't have to, because they have forms of their own. A
-/// VERSION-ID in any other form isn't shown. After an ARN, KEY must satisfy [`Selector::shown`].
+/// VERSION-ID in any other form isn't shown.
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
@@ -281,7 +279,6 @@ impl Selector {
     }
 }
 
-/// Writes the KEY field, which is empty for the whole secret.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -304,8 +301,7 @@ pub struct JsonPath {
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
-    /// Parses a JSONPath, which begins with `$`. Returns `None` for any other text, and for a path
-    /// that takes more than [`MAX_STEPS`] steps.
+    /// Parses a JSONPath, which begins with `$`.
     ///
     /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses
     /// that crate.
@@ -377,7 +373,6 @@ pub enum Version {
     },
 }
 
-/// The staging label of the current version.
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
 /// The staging labels that AWS sets.
@@ -435,8 +430,7 @@ impl Version {
         })
     }
 
-    /// Creates a version from STAGE and VERSION-ID. If there isn't a VERSION-ID, and STAGE is
-    /// absent or AWSCURRENT, the result is the current version.
+    /// Creates a version from STAGE and VERSION-ID.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,
@@ -447,8 +441,7 @@ impl Version {
         }
     }
 
-    /// Returns the staging label to request: AWSCURRENT for the current version, and `None` for
-    /// [`Self::Id`], which is requested without a label.
+    /// Returns the staging label to request.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),

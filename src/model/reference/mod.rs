@@ -21,8 +21,7 @@
 //! text, unless the text reads like a reference. No error quotes the value of a variable.
 //!
 //! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except after
-//! `ssm`, in an ARN (which has 7 fields for a secret, and 6 for a parameter), in
-//! `${NAME:-default}`, and in the brackets of a JSONPath.
+//! `ssm`, in an ARN, in `${NAME:-default}`, and in the brackets of a JSONPath.
 
 mod locator;
 mod secret_id;
@@ -56,10 +55,8 @@ pub struct Reference {
 /// The remedy for too many fields, which may also be in the wrong order.
 const PARTS_REMEDY: &str = "write SECRET:KEY:STAGE:VERSION-ID, as in prod/db:password:AWSPREVIOUS";
 
-/// The remedy for a version that a secret can't have.
 const VERSION_REMEDY: &str = "use a full version id (see secrets-exec check --json) or a staging label, as in prod/db:password:AWSPREVIOUS";
 
-/// The remedy for a version that a parameter can't have.
 const PARAMETER_VERSION_REMEDY: &str =
     "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
 
@@ -75,7 +72,6 @@ const PASSING_REMEDY: &str =
 const SPECIFIER_REMEDY: &str =
     "set Environment=INSTANCE=%i in the unit, and write ${INSTANCE} here";
 
-/// The remedy for a URL, which may contain a password.
 pub const URL_REMEDY: &str = "store the text in a secret or, if it doesn't contain a password, use { value: … } under \"env\"";
 
 impl Reference {
@@ -135,8 +131,7 @@ impl Reference {
 
     /// True if messages may show the reference as it was written, because it reads like a name. The
     /// name of an alias may always be shown. A placeholder is judged by its default, because the
-    /// variable's value isn't shown. `KNOWN`, which reads like a name, replaces a missing or empty
-    /// default.
+    /// variable's value isn't shown.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let version = self.version.as_ref();
         if aliases.contains_key(&self.secret) {
@@ -150,8 +145,7 @@ impl Reference {
     }
 
     /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
-    /// alias or an id. A version in the reference replaces the alias's, and the region of an ARN
-    /// overrides the alias's. `${NAME}` is expanded in the id, even if it is the alias's.
+    /// alias or an id.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, if the id is malformed, if
@@ -197,8 +191,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for most references, such as `prod/db:password`: a slash before the first colon, no `://`,
-/// and only colons and characters of names. [`misread_text`] finds nothing in such a reference.
+/// True for most references, such as `prod/db:password`. [`misread_text`] finds nothing in such a
+/// reference.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
@@ -318,8 +312,7 @@ fn is_json(text: &str) -> bool {
 /// Returns the fault of the first character of `rest`, which AWS doesn't allow in any name.
 /// `before` is the text before this character. The help guesses what the user meant from the
 /// character and the text around it, such as a variable, several secrets, or a key after the wrong
-/// separator. The first guess that fits wins. If none of them fits, the text is probably a value
-/// ([`VALUE_REMEDY`]).
+/// separator.
 fn illegal_character(before: &str, rest: &str) -> Fault {
     let character = rest.chars().next().unwrap_or_default();
     // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
@@ -414,15 +407,14 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Splits text at its first colon. The second part is `None` if there isn't a colon.
+/// Splits text at its first colon.
 pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
 /// Splits off KEY. A JSONPath can have colons in its brackets, so it ends at the first colon before
-/// which the path is complete. Any other KEY ends at the first colon. Also returns the text after
-/// the colon that follows KEY.
+/// which the path is complete. Also returns the text after the colon that follows KEY.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     let colons = text.match_indices(':').map(|(at, _)| at);
     let mut ends = colons.chain([text.len()]);
@@ -432,7 +424,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Parses STAGE and VERSION-ID. Returns `None` if both are empty.
+/// Parses STAGE and VERSION-ID.
 ///
 /// # Errors
 /// If one of them contains a space.

@@ -32,16 +32,14 @@ pub struct ParameterPath<'a> {
 }
 
 impl ParameterPath<'_> {
-    /// True if the path includes a parameter. `rest` is the part of the parameter's name that
-    /// follows the path.
+    /// `rest` is the part of the parameter's name that follows the path.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
 }
 
 impl SecretId {
-    /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either. Also
-    /// returns the store.
+    /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either.
     ///
     /// # Errors
     /// If the name is empty, too long or illegal, or if `parse_arn` rejects the ARN.
@@ -91,7 +89,7 @@ impl SecretId {
     }
 
     /// Returns the name within an account and region. For an ARN, this is its resource without
-    /// `secret:` or `parameter/`. For an empty variable, the name is empty.
+    /// `secret:` or `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -144,7 +142,6 @@ impl SecretId {
     }
 }
 
-/// Writes an empty variable as `${NAME}`.
 impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -211,7 +208,7 @@ fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
     Fault::new(defect).help(format!("write {before}{prefix}{bare_name}"))
 }
 
-/// Parses the ARN of a secret or parameter. Also returns the store.
+/// Parses the ARN of a secret or parameter.
 ///
 /// # Errors
 /// If the ARN is incomplete or malformed, or is the ARN of something else.
@@ -257,7 +254,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// The defect of a parameter's name. A secret's name may have two slashes in a row.
+/// A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 
@@ -268,12 +265,10 @@ const ILLEGAL_CHARACTER: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Store {
     SecretsManager,
-    /// SSM Parameter Store.
     ParameterStore,
 }
 
 impl Store {
-    /// Returns the store that has this service in its ARNs.
     pub fn from_service(service: &str) -> Option<Self> {
         let mut stores = [Self::SecretsManager, Self::ParameterStore].into_iter();
         stores.find(|store| store.service() == service)
@@ -287,7 +282,6 @@ impl Store {
         }
     }
 
-    /// Returns what messages call the label of a version.
     pub fn label_noun(self) -> &'static str {
         match self {
             Self::SecretsManager => "stage",
@@ -305,7 +299,6 @@ impl Store {
     }
 }
 
-/// Writes `secret` or `parameter`.
 impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -326,8 +319,7 @@ impl Arn {
     }
 
     /// Creates an ARN from its fields after `arn`: the partition, the service, the region, the
-    /// account and the resource. They can be patterns of an IAM policy. Only the last field may
-    /// contain colons.
+    /// account and the resource. Only the last field may contain colons.
     pub fn new(fields: [&str; 5]) -> Self {
         Self(format!("arn:{}", fields.join(":")))
     }
@@ -337,7 +329,6 @@ impl Arn {
         Self("*".to_owned())
     }
 
-    /// True if the text begins with `arn:`, even if the rest isn't valid in an ARN.
     pub fn has_prefix(text: &str) -> bool {
         text.starts_with("arn:")
     }
@@ -451,8 +442,7 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// Returns the remedy for a code, or `None` if it has the form of AWS's codes. An availability
-    /// zone is recognized by its beginning, which is a region.
+    /// Returns the remedy for a code, or `None` if it has the form of AWS's codes.
     pub fn form_remedy(&self) -> Option<String> {
         if self.area().is_some() {
             return None;
@@ -487,7 +477,6 @@ pub struct Role {
 impl Role {
     pub const EXPECTED: &str = "a role ARN such as arn:aws:iam::123456789012:role/Reader";
 
-    /// A description of valid external ids.
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An
