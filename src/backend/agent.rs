@@ -6,8 +6,7 @@
 //! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
 //! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
-//! roles only since version 2.1. [`Agent::unsupported`] finds the requests that no version supports
-//! before anything is sent. If the agent denies a request, AWS is never asked, not even with
+//! roles only since version 2.1. If the agent denies a request, AWS is never asked, not even with
 //! `--agent-fallback`.
 
 use std::collections::BTreeSet;
@@ -98,7 +97,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: HttpUrl,
-    /// True with `--agent-fallback`.
     pub has_fallback: bool,
     /// AWS's settings. Requests only use the default region, the default role and the agent's
     /// token.
@@ -108,8 +106,6 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates the backend. Doesn't open a connection or read AWS's configuration files
-    /// ([`Self::read_profile`]).
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
         let configured = settings.max_attempts;
@@ -147,9 +143,8 @@ impl Agent {
     }
 
     /// Returns one answer for each locator in `wanted`. The agent must support all of them
-    /// ([`Self::unsupported`]). Finds the token, and then sends many requests at the same time. If
-    /// there is no token, no request is sent, and each answer is the error of
-    /// [`Self::without_token`].
+    /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
+    /// error of [`Self::without_token`].
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut grouped = LocatorsBy::<Locator>::new();
         for locator in wanted.iter().copied() {
@@ -304,7 +299,6 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 /// Returns the failure for an error response. Messages quote only the code and the message in the
 /// body.
 fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
-    // A body that isn't a JSON object is treated as an empty object.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
         return error_without_code(status, role.is_some());

@@ -2,8 +2,8 @@
 //! would make, without sending any.
 //!
 //! A launch works with exactly this policy. The launch needs every statement, except perhaps the
-//! one for the keys of `--kms-key`. There is one statement for each action. The order of statements
-//! and resources is fixed, so that a policy can be compared with an earlier one.
+//! one for the keys of `--kms-key`. The order of statements and resources is fixed, so that a
+//! policy can be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,6 @@ use crate::model::reference::{Arn, Locator, Region, Store};
 
 /// A policy, and the warnings and notes for the person who attaches it.
 pub struct Policy {
-    /// The policy as JSON, with a line feed at its end.
     pub text: String,
     pub warnings: Vec<String>,
     pub notes: Vec<String>,
@@ -61,7 +60,6 @@ struct PolicyOwner<'a> {
     /// True for the caller, which reads the locators without a role. `--for-role` may name the
     /// caller's own role.
     is_caller: bool,
-    /// The roles that this identity assumes.
     assumed: BTreeSet<Arn>,
 }
 
@@ -266,7 +264,7 @@ impl Statements<'_> {
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
     ///   `parameter/prod/app/*`. In case AWS removes the slash at the end, `parameter/prod/app` is
-    ///   allowed, too. Recursive and other paths need the same permissions.
+    ///   allowed, too.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let (name, options) = (locator.id.name(), self.options);
         let mut needed = Vec::new();
@@ -287,8 +285,6 @@ impl Statements<'_> {
                 }
             }
             (store @ Store::ParameterStore, None) => {
-                // The ARN of `/prod/db` ends with `:parameter/prod/db`, and the ARN of `db` ends
-                // with `:parameter/db`.
                 let parameter = format!("parameter/{}", bare_name(name));
                 needed.push((GET_PARAMETERS, store, parameter));
                 if let Some(secret) = referenced_secret(name) {

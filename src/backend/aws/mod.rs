@@ -65,7 +65,6 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Creates a client. It doesn't open a file or a connection before something is fetched.
     pub fn new(settings: Settings, deadline: Deadline) -> Self {
         Self {
             settings,
@@ -147,8 +146,6 @@ impl Aws {
     /// those with an error that isn't about the secret ([`is_about_the_secret`]). Returns one
     /// description, or the error of its request, for each of the other secrets.
     ///
-    /// A secret that was read is described in the region that it was read from.
-    ///
     /// # Errors
     /// When there is no session yet and opening one fails.
     pub async fn describe_secrets(
@@ -182,12 +179,8 @@ impl Aws {
     /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
     /// description can answer: a document without a value, or the failure. Leaves out a version id
     /// that no description has, and a parameter that can't be described: AWS's own, or one with an
-    /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
-    /// is.
-    ///
-    /// Without a session, first reads AWS's configuration files, and may ask the user for an MFA
-    /// code. If AWS refuses credentials that the AWS CLI has stored, everything is requested again
-    /// without them.
+    /// ARN. No request reads a value, and no fallback region is asked. Without a session, first
+    /// reads AWS's configuration files, and may ask the user for an MFA code.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
@@ -287,8 +280,7 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// locator without a region become the same request.
 pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Returns each locator with the answer to its request, if there is one. Locators that share a
-/// request get copies.
+/// Returns each locator with the answer to its request, if there is one.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsBy<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -318,8 +310,6 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds three things to each failure: where the default region and account come from, the advice
-/// about the profile, and the profile that `--profile` names.
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
@@ -331,11 +321,9 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Returns one answer for each request, grouped by batch. Starts opening connections, looks for
-/// credentials, and then sends many requests at the same time. Each role is assumed once. With
-/// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search for them. If a role can't be assumed, its
-/// requests aren't sent, and their answers say why.
+/// Returns one answer for each request, grouped by batch. Each role is assumed once. With `-vv` and
+/// for `check`, also asks STS who the caller is. If there are no credentials, nothing is sent, and
+/// each answer is the error of the search for them.
 async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -423,8 +411,7 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 
 /// Sends the requests of a batch, which all have the same store, region and role. Requests that
 /// fail with an outage are sent again in the fallback regions, one after the other, unless they
-/// would fail there, too, because of a wrong clock. Returns one answer for each request. `caller`
-/// has the credentials that sign the requests.
+/// would fail there, too, because of a wrong clock.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so every batch goes on to the next region at the same moment.
@@ -476,7 +463,7 @@ async fn read_with_failover(
 }
 
 /// Reads the unanswered requests of a batch in one region. Returns one result for each, in the same
-/// order. If the service doesn't have an endpoint in the region, each result is that error.
+/// order.
 async fn read_in_region(
     session: &Session,
     caller: &CallerIdentity,
@@ -502,8 +489,7 @@ async fn read_in_region(
 }
 
 /// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
-/// authorized …`. This may send a request to STS. If AWS refused the credentials, the error says
-/// which ones and where they come from.
+/// authorized …`. This may send a request to STS.
 async fn explained(
     session: &Session,
     request: &Request,

@@ -10,9 +10,6 @@
 //!
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
 //! others. Here, such a value is an error that names the variable or the setting.
-//!
-//! AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS don't have an effect, because only the SDK's
-//! own clients would use them.
 
 mod places;
 mod role_chain;
@@ -48,8 +45,6 @@ use role_chain::role_chain;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub options: AwsOptions,
-    /// The inherited variables. They have precedence over the settings of the profile, which is
-    /// read later.
     pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
@@ -90,7 +85,6 @@ pub struct Settings {
 pub enum VariableKeys {
     #[default]
     Unset,
-    /// AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY.
     WithoutSecret,
     Complete(Credentials),
 }
@@ -98,9 +92,7 @@ pub enum VariableKeys {
 /// The settings of the instance metadata service (IMDS).
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
-    /// The endpoint that the user configures: AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's
-    /// `ec2_metadata_service_endpoint` or, without these, the URL for the configured mode. `None`
-    /// means [`METADATA_URL`].
+    /// The endpoint that the user configures. `None` means [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
     /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
     /// part of a response.
@@ -114,12 +106,10 @@ pub struct MetadataSettings {
 }
 
 impl Settings {
-    /// Merges the options with the variables. Doesn't read the configuration files. With `--local`,
-    /// AWS isn't asked, so no variable is read, and the settings are the defaults.
+    /// Merges the options with the variables. Doesn't read the configuration files.
     ///
     /// # Errors
     /// When a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
-    /// There is one error for each such variable.
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         if let SourceOption::Local(_) = options.source {
             return Ok(Self::default());
@@ -218,8 +208,7 @@ impl Settings {
     /// looking up that host until the deadline.
     ///
     /// # Errors
-    /// When the code of one of these regions doesn't have the form of AWS's region codes. The error
-    /// is about the first such region.
+    /// When the code of one of these regions doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let is_from_aws =
             |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
@@ -253,7 +242,7 @@ impl Settings {
     }
 
     /// Returns the option or variable that chooses the profile (`None` if nothing does), and the
-    /// profile's name. The default name is "default".
+    /// profile's name.
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
             (Some(name), _) => (Some(self.options.profile_source), name),
@@ -305,11 +294,11 @@ pub fn apply_profile(
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
 /// credentials. Options and variables have precedence. Also adds the advice about the choice and
-/// the spelling of the profile. Returns all profiles.
+/// the spelling of the profile.
 ///
 /// # Errors
 /// When a file or one of the added settings is invalid, or when the profile doesn't exist although
-/// an option or a variable names it. Only the first error is returned.
+/// an option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_advice = profile_advice(settings, &profiles);
@@ -384,8 +373,8 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     }
 }
 
-/// Reads the credentials in variables. Adds an error for each invalid value. AWS_SECURITY_TOKEN is
-/// the older name of AWS_SESSION_TOKEN. As in botocore, the older name has precedence.
+/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
+/// As in botocore, the older name has precedence.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
@@ -407,8 +396,7 @@ ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executi
 KUBERNETES_SERVICE_HOST => give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn
 AWS_LAMBDA_RUNTIME_API => don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
 
-/// Reads the default region, and which option, variable or file names it. Adds an error for each
-/// invalid value.
+/// Reads the default region, and which option, variable or file names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
     let mut region = options.region.clone();
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
@@ -423,7 +411,7 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Regi
 }
 
 /// Reads the endpoints, each with the name of its option, variable or setting, and whether to use
-/// FIPS and dual stack. Adds an error for each invalid value.
+/// FIPS and dual stack.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
@@ -457,8 +445,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. Adds an error for an invalid value, and if the file in AWS_CA_BUNDLE
-/// can't be reached.
+/// Reads the settings for TLS.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
@@ -472,7 +459,6 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     }
 }
 
-/// Reads the settings of the instance metadata service. Adds an error for each invalid one.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
@@ -492,8 +478,8 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies. Adds an error for each invalid one. As in the AWS CLI, a variable in lower
-/// case has precedence, even if it is empty, and ALL_PROXY is not read.
+/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
+/// empty, and ALL_PROXY is not read.
 ///
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
 /// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, HTTP_PROXY is not read.
@@ -534,7 +520,6 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
 
 /// Returns the paths of AWS's configuration files. `~/` at the beginning of a path stands for the
 /// home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in botocore.
-/// If the user isn't listed there either, a file only has a path if a variable names it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
     let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));

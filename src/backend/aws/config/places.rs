@@ -26,7 +26,6 @@ use crate::time::Progress;
 pub struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
-    /// The errors of the variables and settings that were read so far.
     pub errors: Vec<Problem>,
 }
 
@@ -64,7 +63,6 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Returns the value of a result, or adds its error.
     fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
@@ -89,8 +87,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
-    /// the variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`. An
-    /// invalid URL adds an error.
+    /// the variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
     pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
@@ -127,13 +124,11 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Parses the text of a variable or of a setting in the profile.
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
 /// A parsed value, or a description of the expected one for the message "… must be …".
 pub type Parsed<T> = Result<T, &'static str>;
 
-/// The remedy for a value of several lines, such as the content of a file.
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
 /// Parses the value of a variable or a setting, which messages call `name`.
@@ -244,8 +239,8 @@ impl ConfigFiles {
 /// a value, but settings below it. Here, its text is the lines below it, each after a line feed.
 pub type Section = BTreeMap<String, String>;
 
-/// Returns the text of a setting. An empty setting, such as `aws_session_token =` in some files, is
-/// treated as unset, and so is a setting that only has settings below it.
+/// Returns the text of a setting. An empty setting is treated as unset, and so is a setting that
+/// only has settings below it.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     let text = section.get(key).map(String::as_str);
     text.filter(|text| !has_no_value(text))
@@ -260,8 +255,6 @@ pub struct Profile<'a> {
 }
 
 impl<'a> Profile<'a> {
-    /// Returns the text of a setting in the profile's own section, or `None` if it is unset or
-    /// empty.
     pub fn setting(&self, key: &str) -> Option<&'a str> {
         setting(self.section, key)
     }
@@ -312,8 +305,7 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files, and skips those that don't exist. Warns if a path leads to a directory, and
-    /// if `[profile default]` replaces a `[default]` section.
+    /// Reads the files, and skips those that don't exist.
     ///
     /// # Errors
     /// When a file cannot be read or parsed.
@@ -404,9 +396,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section. If
-    /// it returns `None`, only the section's header is kept. Adds nothing if the file doesn't
-    /// exist. Warns if the path leads to a directory, and if `[profile default]` replaces
-    /// `[default]`.
+    /// it returns `None`, only the section's header is kept. Warns if the path leads to a
+    /// directory, and if `[profile default]` replaces `[default]`.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -477,8 +468,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name.
-/// `default` is the name of a profile. Returns `None` for an unknown kind, and for a name that has
-/// spaces or quotes but isn't in quotes as a whole.
+/// Returns `None` for an unknown kind, and for a name that has spaces or quotes but isn't in quotes
+/// as a whole.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -565,7 +556,7 @@ fn has_no_value(text: &str) -> bool {
 }
 
 /// Splits `NAME = VALUE` at the first of `separators`. As in botocore, these are `=` and `:`, but
-/// only `=` for an indented setting. Returns `None` if there is no separator or no name.
+/// only `=` for an indented setting.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())

@@ -19,7 +19,6 @@ use super::places::{self, Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 
-/// How a profile gets its credentials.
 pub struct RoleChain {
     pub source: RoleSource,
     /// The name of the profile that has the settings of the source.
@@ -34,9 +33,7 @@ pub enum RoleSource {
     Keys(Credentials),
     /// The credentials in variables (`credential_source = Environment`).
     Environment,
-    /// The container's role (`credential_source = EcsContainer`).
     Container,
-    /// The instance's role (`credential_source = Ec2InstanceMetadata`).
     Instance,
     /// The command line of a `credential_process`. Its arguments can be secret.
     Process(String),
@@ -227,7 +224,7 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
 }
 
 /// Returns the SSO settings. Each one is in the profile or in the `sso-session` section that the
-/// profile names. If both have a setting, the profile's applies.
+/// profile names.
 ///
 /// # Errors
 /// When a setting or the section is missing, or when `sso_region` isn't a region's code.

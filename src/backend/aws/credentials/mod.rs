@@ -1,6 +1,5 @@
-//! The search for credentials: the providers, the order in which they are asked, and what a
-//! failure means. Before the search, the user is asked for the MFA codes that the profile's roles
-//! need. `sts` assumes roles.
+//! The search for credentials: the providers, the order in which they are asked, and what a failure
+//! means. Before the search, the user is asked for the MFA codes that the profile's roles need.
 //!
 //! The providers are asked in the same order as in the AWS SDK for Rust:
 //!
@@ -19,8 +18,7 @@
 //! ```
 //!
 //! A provider whose failure may be temporary is asked again, like any service. If it keeps failing,
-//! it is asked with STS in each fallback region. The regions share the time. With `--wait`, the
-//! whole search is repeated.
+//! it is asked with STS in each fallback region. With `--wait`, the whole search is repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
@@ -77,7 +75,6 @@ pub const CALLER_VARIABLES: [&str; 10] = [
 /// `codes` under the serial number of the device. Doesn't ask again for a code that was typed for
 /// an earlier role or in an earlier try of `--wait`. The earlier try may have failed before it sent
 /// the code to STS, so the code may still be valid. Waits for the user without a time limit.
-/// Messages name the `profile`.
 ///
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
@@ -199,8 +196,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_come = settings.metadata.may_exist;
     let again = if may_come { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // `Unconfigured` lets the report replace the general help below with more specific advice: to
-    // choose a profile, or to use a local file.
+    // `Unconfigured` lets the report replace the general help below with more specific advice.
     if help.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
@@ -284,8 +280,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
 ///
 /// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, after which the next provider is asked, or when only
-/// AWS_SECRET_ACCESS_KEY is missing, which ends the search.
+/// When AWS_ACCESS_KEY_ID is not set, or when only AWS_SECRET_ACCESS_KEY is missing.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
@@ -299,8 +294,7 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 }
 
 /// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
-/// the last role. The roles are assumed one after the other, starting with the source's
-/// credentials. May run a program, read files and send requests.
+/// the last role. May run a program, read files and send requests.
 ///
 /// # Errors
 /// When the profile doesn't have credentials, after which the next provider is asked, or when its
@@ -340,8 +334,8 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 }
 
 /// Replaces a failure after which the next provider would be asked. The profile is configured, so
-/// its failure must end the search. The new failure doesn't have a remedy. If the source hasn't
-/// answered, the new failure is an outage, so the source is asked again.
+/// its failure must end the search. If the source hasn't answered, the new failure is an outage, so
+/// the source is asked again.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -67,7 +67,7 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 /// itself.
 ///
 /// # Errors
-/// When [`printed_credentials`] fails. An error without a remedy gets the advice to log in again.
+/// When [`printed_credentials`] fails.
 pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -117,8 +117,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
      \"Expiration\": \"2030-01-31T12:00:00Z\"}";
 
-/// The JSON object that a `credential_process` prints. `expiration` is a time such as
-/// `2030-01-31T12:00:00Z`, and `None` if the credentials don't expire.
+/// The JSON object that a `credential_process` prints.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProcessOutput {
@@ -130,7 +129,7 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire. Returns `None` for other output.
+/// program wrote it, or an empty text if they don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
     let output = parsed.filter(|output| output.version == 1)?;
@@ -162,8 +161,6 @@ struct CredentialProcess(Option<OwnedFd>);
 impl CredentialProcess {
     /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
-    /// The program shares this process's standard error, unless it can't ask the user and an
-    /// earlier program has failed ([`HAS_FAILED`]).
     ///
     /// # Errors
     /// When the program can't be started.
@@ -196,10 +193,10 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended, and until its output has ended or can be parsed. Then
-    /// returns the output. The end of the output isn't required, because a child that the program
-    /// has left behind can keep the output open. Waits without a time limit: at the deadline, the
-    /// caller drops the program, which kills it.
+    /// Waits until the program has ended, and until its output has ended or can be parsed. The end
+    /// of the output isn't required, because a child that the program has left behind can keep the
+    /// output open. Waits without a time limit: at the deadline, the caller drops the program,
+    /// which kills it.
     ///
     /// # Errors
     /// When the program fails, prints too much, or can't be waited for. The error is the predicate
@@ -261,7 +258,7 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 
 /// Prepares the child process for the program, between fork and execve. The child gets the signal
 /// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
-/// that has forked it, ends. With `has_own_session`, it gets its own session.
+/// that has forked it, ends.
 ///
 /// # Errors
 /// When a system call fails, or when `parent` has already ended (ESRCH).

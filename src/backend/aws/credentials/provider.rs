@@ -24,7 +24,6 @@ use crate::model::shown::conceal;
 use crate::system::os_error;
 use crate::time::RetryBudget;
 
-/// The clients and settings of a search.
 #[derive(Clone)]
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
@@ -90,7 +89,6 @@ EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSe
 account token => start the pod again to get a new token
 CredentialsV2Request => start the task again";
 
-/// Returns the remedy if AWS's `reason` for refusing credentials is a known one.
 pub fn known_remedy(reason: &str) -> Option<String> {
     hint_of_rows(REMEDIES, reason, |_hint| true)
 }
@@ -98,11 +96,10 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
 /// such as `the role "…" couldn't be assumed`.
 ///
-/// A denied or an invalid request is final, and a denial has a remedy if AWS's reason is a known
-/// one. But a token that isn't accepted can be replaced, so `--wait` tries again. An outage gets
-/// the headline before its own text. For an absence or a missing region, only the headline is left.
-/// Any other error, such as one about the caller's own credentials or a certificate, is returned
-/// unchanged, because other requests would fail in the same way.
+/// A denied or an invalid request is final. But a token that isn't accepted can be replaced, so
+/// `--wait` tries again. An outage gets the headline before its own text. Any other error, such as
+/// one about the caller's own credentials or a certificate, is returned unchanged, because other
+/// requests would fail in the same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
@@ -124,8 +121,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one. Any
-/// other error, such as an outage, is returned unchanged.
+/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.
 pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
@@ -137,7 +133,6 @@ pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
 #[derive(Clone, Debug)]
 pub enum CredentialsOrigin {
     Variables,
-    /// The profile with this name.
     Profile(String),
     WebIdentity,
     Container,
@@ -243,8 +238,7 @@ pub fn checked_credentials(
     Ok(credentials)
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate: a quote, base64, no text
-/// at all, a character that people overlook, or one that a header of a request can't have.
+/// Returns what is wrong with a part of the credentials, as a predicate.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -261,7 +255,7 @@ fn credential_defect(text: &str) -> Option<String> {
 }
 
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
-/// ([`fault_and_remedy`]). If `credentials` is `None`, returns every error unchanged.
+/// ([`fault_and_remedy`]).
 ///
 /// The new error has a remedy only for credentials from variables or from a profile, because
 /// somebody may have copied them there.

@@ -6,8 +6,7 @@
 //!
 //! SSO (IAM Identity Center): a portal returns the credentials of a role for the token that `aws
 //! sso login` has stored. If the SDK's provider can't refresh the token, it hides the failure and
-//! returns the old token, so we note the failure ourselves (`HiddenFailure`). After such a failure,
-//! the user is asked to log in again only if AWS says that the session is over.
+//! returns the old token, so we note the failure ourselves (`HiddenFailure`).
 //!
 //! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
 //! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
@@ -82,7 +81,6 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     })
 }
 
-/// The remedy for a container's variables that are set outside a container.
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
 const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
@@ -168,8 +166,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     })
 }
 
-/// Converts the credentials in a response from the portal. Returns `None` if the access key id or
-/// the secret access key is missing, or if the expiration isn't a valid time.
+/// Converts the credentials in a response from the portal.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
@@ -342,7 +339,6 @@ fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Regi
     }
 }
 
-/// True if there is no route to the service.
 fn is_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable};
     let kind = failure_kind(error);
@@ -435,8 +431,7 @@ fn stated_reason(body: &[u8]) -> String {
 }
 
 /// Returns the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or
-/// of a response to the instance metadata client. Returns `None` for any other error, such as one
-/// without a response.
+/// of a response to the instance metadata client.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
@@ -452,7 +447,6 @@ fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// Returns the time limits for the SDK's requests, which are the same as for our own.
 fn sdk_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

@@ -66,14 +66,12 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt. Returns the role's
-/// credentials and the ARN of the session. `mfa_codes` has the user's codes by the serial number of
-/// the device.
+/// Assumes a role with the credentials of the client, in one attempt. `mfa_codes` has the user's
+/// codes by the serial number of the device.
 ///
 /// # Errors
-/// When AWS refuses the role or the credentials of the client. An error about the credentials says
-/// where they come from. When AWS doesn't respond, or when its response doesn't have valid
-/// credentials, which is an outage.
+/// When AWS refuses the role or the credentials of the client. When AWS doesn't respond, or when
+/// its response doesn't have valid credentials, which is an outage.
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -152,13 +150,11 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
 
-/// Returns the headline of the message about a role that could not be assumed.
 pub fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", one_line(role))
 }
 
-/// Returns the error that a role could not be assumed ([`request_failure`]). If STS refused the
-/// request, the error has a remedy.
+/// Returns the error that a role could not be assumed ([`request_failure`]).
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
@@ -274,7 +270,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
 }
 
 /// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret. Returns `None` if the token doesn't have all three.
+/// They aren't secret.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -291,9 +287,8 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Shortens a chain if the AWS CLI has stored a session of a role in the chain. The session becomes
-/// the source of the chain, instead of this role and the roles before it. If several roles have a
-/// session, the last role's is used. Only looks in `directory` for sessions of roles that require
-/// an MFA code. Adds a note about the file that is used, and about files that aren't trusted.
+/// the source of the chain, instead of this role and the roles before it. Adds a note about the
+/// file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
