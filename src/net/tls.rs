@@ -52,15 +52,13 @@ pub struct TrustSettings {
     pub key_exchange: KeyExchange,
 }
 
-/// The TLS client configuration, or the reason why there isn't one. The configuration is created
-/// when a connection first needs it, which blocks the thread while the root certificates that the
-/// user names are read.
+/// The configuration is created when a connection first needs it, which blocks the thread while the
+/// root certificates that the user names are read.
 pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
-/// key exchange is classical. Reads the root certificates that the user names, which replace all
-/// others.
+/// key exchange is classical.
 ///
 /// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
@@ -116,8 +114,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
     builder.build().map_err(unusable)
 }
 
-/// Reads the roots that the user names. Returns `None` if the user doesn't name any. As in OpenSSL,
-/// it isn't an error if one of several directories is missing.
+/// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
+/// directories is missing.
 ///
 /// # Errors
 /// When none of them can be read or used.
@@ -158,12 +156,10 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     Err(unusable_tls(why))
 }
 
-/// Returns the failure for root certificates or TLS that can't be used. `why` is the whole message.
 fn unusable_tls(why: String) -> FetchError {
     FetchError::refused(Refusal::TrustStore, why)
 }
 
-/// Returns a store with those certificates that can be parsed.
 fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
@@ -179,9 +175,8 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The verifier with the system's roots, which are read when they are first needed. The inner
-    /// option is `None` if the system doesn't have any roots, and the outer one is `None` if the
-    /// user names roots.
+    /// The inner option is `None` if the system doesn't have any roots, and the outer one is `None`
+    /// if the user names roots.
     system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
@@ -266,7 +261,7 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 }
 
 /// Returns the reason why a certificate isn't trusted, as the predicate of a sentence (`expired at
-/// …`), and the typical remedy, if there is one.
+/// …`).
 pub fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
@@ -295,7 +290,7 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
             expected,
             presented,
         } => {
-            // rustls writes a name as `DnsName("example.com")`. Any other text is shown as it is.
+            // rustls writes a name as `DnsName("example.com")`.
             let shown = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
             let names = Vec::from_iter(presented.iter().map(shown));
             let (valid, expected) = (names.join(", "), expected.to_str());
@@ -323,7 +318,6 @@ pub fn certificate_fault(why: &CertificateError) -> Fault {
     }
 }
 
-/// The error for a chain whose issuer is not a trusted root.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UnknownIssuer(String);
@@ -331,7 +325,6 @@ struct UnknownIssuer(String);
 /// Returns the error for a chain: the server's certificate (`leaf`), and the others that the server
 /// sent. The message names the issuer at which the chain ends, if [`common_name`] finds its name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
-    // A chain can consist of the leaf only.
     let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
     let name = last.and_then(|certificate| common_name(certificate.issuer()));
     let issuer = name.map_or("without a name".to_owned(), |name| format!("{name:?}"));
@@ -359,8 +352,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the chains that it verifies, and trusts only the leaf `good`. It is never used for a
-    /// whole handshake.
+    /// Counts the chains that it verifies, and trusts only the leaf `good`.
     #[derive(Debug, Default)]
     struct CountingVerifier(AtomicUsize);
 

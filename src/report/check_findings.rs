@@ -1,5 +1,5 @@
 //! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
-//! turns into tables for people. Long cells are neither wrapped nor cut off.
+//! turns into tables for people.
 //!
 //! docs/check.md describes the fields, statuses and codes. The output never contains a value.
 
@@ -17,7 +17,6 @@ use crate::model::shown::{escaped, shown_program};
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub format: u32,
-    /// True if there aren't any errors.
     pub ok: bool,
     pub exit_status: u8,
     /// False with `--metadata` and `--offline`, and if the inputs are invalid.
@@ -28,7 +27,7 @@ pub struct Findings {
     /// The identity to which the credentials belong. `None` if AWS was not asked, or if no
     /// credentials were found.
     pub caller: Option<Caller>,
-    /// The command, its file and its status. `None` without `-- COMMAND`.
+    /// `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
@@ -44,7 +43,6 @@ pub struct Findings {
     pub lists_literals: bool,
 }
 
-/// A row of a table, with a cell for each heading.
 #[derive(Debug, Serialize)]
 pub struct TableRow {
     /// The members of the row's JSON object. A row about a value doesn't have any, because its
@@ -59,7 +57,6 @@ pub struct TableRow {
 }
 
 impl Findings {
-    /// Creates findings without any content, as for invalid inputs.
     pub fn new() -> Self {
         Self {
             format: 1,
@@ -76,8 +73,6 @@ impl Findings {
     }
 }
 
-/// Returns the row of the command. `found` is the file that would be executed, or the reason why
-/// there isn't one.
 pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
@@ -102,8 +97,7 @@ pub struct Row {
     /// The variable that the entry sets. `None` for a systemd credential, a file without a
     /// variable, an `env-from` object as a whole, and a key that isn't shown.
     pub variable: Option<String>,
-    /// The file that the entry writes. Its path is null for a file in memory or a pipe. `None` for
-    /// any other entry.
+    /// The file that the entry writes. Its path is null for a file in memory or a pipe.
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,
@@ -113,7 +107,7 @@ pub struct Row {
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
-    /// A remark, such as `ends with a newline`, `version not checked` or `DB_SECRET is empty`.
+    /// A remark, such as `ends with a newline`.
     pub note: Option<String>,
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from, with a cell for every column from
@@ -154,8 +148,7 @@ const GAP: usize = 2;
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
 /// Returns the tables of the values, the command and the secrets, and the sentences below them,
-/// separated by blank lines. A part without content is left out. `screen` is `None` if standard
-/// output isn't a terminal.
+/// separated by blank lines. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     // The row of a literal without an error or a remark wouldn't say anything new.
     let is_unremarkable = |row: &Row| row.status == "ok" && row.note.is_none();
@@ -223,9 +216,9 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text if there aren't any rows. Cells are escaped, and
-/// an empty cell is shown as `-`. On a terminal, the status of a failure may be red, and the
-/// columns in [`LEAST_IMPORTANT`] are left out one by one until the table fits.
+/// Returns the lines of a table, or an empty text if there aren't any rows. On a terminal, the
+/// status of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one
+/// until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,
@@ -333,7 +326,6 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     rows
 }
 
-/// Returns the sentence about the identity that sent the requests, and about its credentials.
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
     // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.

@@ -31,9 +31,7 @@ const ID_LENGTH: usize = 8;
 /// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
-    /// The problems, each with the id of its outcome.
     pub problems: &'a [(EntryId, Problem)],
-    /// The time that ages are relative to.
     pub now: SystemTime,
     pub depth: CheckDepth,
 }
@@ -50,8 +48,7 @@ pub enum CheckDepth {
 }
 
 impl Row {
-    /// Creates the row of the entry that `subject` names, without sources. If the label is the name
-    /// of a variable, sets `variable` to this name.
+    /// Creates the row of the entry that `subject` names, without sources.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
@@ -133,7 +130,6 @@ impl CheckedValues<'_> {
         let (target, subject) = (&outcome.target, &outcome.subject);
         let is_key = outcome.id.key.is_some();
         let label = match is_key {
-            // The key's variable or, if messages may not show the key, its number.
             true => subject.label.to_string(),
             false => subject.as_written(&target_label(target)),
         };
@@ -204,7 +200,7 @@ impl CheckedValues<'_> {
     }
 
     /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
-    /// and a line of the table. `parameter_name` selects a parameter below a path.
+    /// and a line of the table.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let only_read = std::slice::from_ref(reference);
@@ -319,12 +315,10 @@ pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
     object
 }
 
-/// Returns the JSON object that identifies an entry.
 fn subject_object(subject: &Subject) -> Value {
     json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
 }
 
-/// Returns the note of `--verbose` about an overridden entry.
 pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     let subject = &outcome.subject;
     let why = match holder {
@@ -383,7 +377,6 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     }
 }
 
-/// Adds a description to the JSON object of its row.
 fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
     let rotation = &description.rotation;
     fields["rotation"] = json!({
@@ -441,7 +434,6 @@ fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }
 
-/// Returns a time as text: `2018-04-11T20:05:45Z`.
 fn time_text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }

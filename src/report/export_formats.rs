@@ -200,7 +200,6 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
-/// Adds a value to the text, with each occurrence of the byte `escaped` replaced by `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         match *byte == escaped {
@@ -264,10 +263,8 @@ fn has_backslash_before(value: &str, followers: &str) -> bool {
     })
 }
 
-/// True if a value can be written without quotes: it isn't empty, doesn't begin or end with a
-/// space, doesn't begin with a quote, and contains neither `#`, nor a control character, nor white
-/// space other than spaces. (JavaScript's white space includes U+FEFF, and Python's some control
-/// characters.)
+/// True if a value can be written without quotes. JavaScript's white space includes U+FEFF, and
+/// Python's includes some control characters.
 fn is_bare(value: &str) -> bool {
     let is_misread = |c: char| {
         matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
@@ -303,8 +300,8 @@ const SHORTEST_MASK: usize = 4;
 
 /// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
 /// in them, both with and without the white space at its ends. Also returns a warning about lines
-/// that are too short, unless they are blank. Literals and defaults aren't masked, because a word
-/// such as `info` would disappear from every log.
+/// that are too short. Literals and defaults aren't masked, because a word such as `info` would
+/// disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

@@ -18,9 +18,7 @@
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
-//! text of a message. Only `terminal` prints, and decides where these parts go. `warnings` makes
-//! warnings and notes, and `commands/rotation/notices` the records about a command that runs under
-//! `--on-rotation`.
+//! text of a message. Only `terminal` prints, and decides where these parts go.
 //!
 //! No record may contain the value of a secret.
 
@@ -85,15 +83,14 @@ impl Report {
     /// Turns the report into a result, so that a caller can leave with `?`.
     ///
     /// # Errors
-    /// If the report isn't empty. The error is the report itself.
+    /// If the report isn't empty.
     pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the last line of the report, and returns the exit status. As JSON,
-    /// each object has the exit status, too. Waits while the reader of standard error doesn't read.
-    /// A termination signal ends this process even while the text of a long report is still being
-    /// made.
+    /// Prints the errors and the last line of the report, and returns the exit status. Waits while
+    /// the reader of standard error doesn't read. A termination signal ends this process even while
+    /// the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -113,8 +110,7 @@ impl Report {
     }
 
     /// Returns an error for each problem. Problems with the same reason share one error, which
-    /// lists all their entries. Adds [`SENT_NOTE`] to the first error about a hidden name that AWS
-    /// has received.
+    /// lists all their entries.
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
         let numbered = self.problems.iter().enumerate();
@@ -140,8 +136,7 @@ impl Report {
     }
 
     /// Returns the last line of the report: the consequence, and the number of values with a
-    /// problem. The line says that they are missing or, if any of them was read, that they can't be
-    /// used. Returns `None` if there isn't a consequence, or if no problem is about a value.
+    /// problem. Returns `None` if there isn't a consequence, or if no problem is about a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();

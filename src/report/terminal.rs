@@ -34,15 +34,14 @@ pub enum Label {
     Warning = 33,
     #[default]
     Note = 34,
-    /// The remedy for an error or a warning.
     Help = 36,
     /// The last line of a report about several errors. Text output shows it without a label.
     Summary = 0,
 }
 
 impl Label {
-    /// Returns the word for this label. Text output shows it, except for a summary. JSON has it as
-    /// the default `event` and, except for notes, as the `level`.
+    /// Returns the word for this label. JSON has the word as the default `event` and, except for
+    /// notes, as the `level`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -90,7 +89,6 @@ impl Record {
         Self::new(Label::Summary, message).event("summary")
     }
 
-    /// Creates a record with only a headline. Its event is the name of the label.
     fn new(label: Label, message: impl Into<String>) -> Self {
         Self {
             label,
@@ -100,7 +98,6 @@ impl Record {
         }
     }
 
-    /// Sets the name of the event in JSON.
     pub fn event(mut self, event: &'static str) -> Self {
         self.event = event;
         self
@@ -118,13 +115,11 @@ impl Record {
         self
     }
 
-    /// Sets the remedy, and replaces an earlier one.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Makes the record a detail: as text, it is only printed with `--verbose`.
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -234,8 +229,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
     lines
 }
 
-/// Returns the first line of a record with its prefix and label, but without a line feed. With
-/// colours, the quoted names in an error are bold.
+/// Returns the first line of a record with its prefix and label, but without a line feed.
 fn headline(label: Label, text: &str, screen: Screen) -> String {
     let mut shown = escaped(text);
     if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
@@ -244,7 +238,6 @@ fn headline(label: Label, text: &str, screen: Screen) -> String {
     format!("{PREFIX}{}{shown}", shown_label(label, screen))
 }
 
-/// Returns the text with escape sequences that make everything between quotes bold.
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
     // Every second part is between quotes.
@@ -258,8 +251,7 @@ pub fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
-/// Returns a label as the screen shows it, with a colon and a space: `error: `. The text is empty
-/// for the last line of a report.
+/// Returns a label as the screen shows it, with a colon and a space: `error: `.
 fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
@@ -278,8 +270,6 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     records.map(|record| record_object(record, now)).collect()
 }
 
-/// Returns the JSON object of a record. `entries`, `notes` and `help` are arrays, and are left out
-/// if they would be empty.
 fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
@@ -391,8 +381,7 @@ pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
 }
 
 /// Erases the progress line, and prints text to standard error as it is. Waits while the reader
-/// doesn't read, but a termination signal ends this process. A failed write is ignored. If the text
-/// is empty, the progress line stays.
+/// doesn't read, but a termination signal ends this process. A failed write is ignored.
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
@@ -484,7 +473,6 @@ pub fn erase_progress() {
     write_error(b"");
 }
 
-/// Writes text to standard error, where it replaces a progress line.
 fn write_error(text: &[u8]) {
     write_over(&mut locked(&HAS_PROGRESS), text);
 }
@@ -507,7 +495,6 @@ pub struct TableScreen {
     pub has_colours: bool,
 }
 
-/// Returns the terminal on standard output, if there is one.
 pub fn table_screen() -> Option<TableScreen> {
     let has_colours = locked(&MODE).has_colours;
     is_output_terminal().then(|| TableScreen {

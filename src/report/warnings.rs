@@ -22,9 +22,8 @@ use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::{quoted_program, reads_like_a_name};
 use crate::time::Waiting;
 
-/// Returns the text about a long wait, for the log, the terminal and the service manager. The wait
-/// ends after `left` at the latest. The last error, if any, comes first, because a terminal may cut
-/// off the end.
+/// Returns the text about a long wait, for the log, the terminal and the service manager. The last
+/// error, if any, comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", awaited_text(status));
@@ -35,7 +34,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 }
 
 /// Lists what the process is waiting for: `secret prod/db in us-east-1, secret prod/web and 3
-/// more`. If `status` lists nothing, the process is waiting for a file or a template.
+/// more`.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
@@ -49,8 +48,7 @@ pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// Returns the error about a termination signal that ends this process. `after` is the time since
-/// secrets-exec was started.
+/// Returns the error about a termination signal that ends this process.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     /// The limit in characters. Nearly all of them are ASCII, so a pipe with room for PIPE_BUF
     /// (4,096 bytes) takes the whole line.
@@ -78,8 +76,8 @@ pub fn overdue_problem(status: &Waiting) -> Problem {
     Problem::temporary(text).help(help)
 }
 
-/// Returns the error about a panic, with its place in the source. The message of the panic isn't
-/// shown, because it may contain a value.
+/// Returns the error about a panic. The message of the panic isn't shown, because it may contain a
+/// value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
     if let Some(location) = panic.location() {
@@ -223,8 +221,8 @@ pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns the warning about a file on a disk. The warning shows the path as the user wrote it,
-/// because the value of a variable in the path may be a password.
+/// The warning shows the path as the user wrote it, because the value of a variable in the path may
+/// be a password.
 pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let path = subject.as_written(&path.display().to_string());
     let origin = &subject.origin;
@@ -234,7 +232,6 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     Record::warning(text).help("use a path on tmpfs, for example under /run")
 }
 
-/// Returns the warning about values that were read and are empty.
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
     let all = outcomes.list.iter();
     let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
@@ -294,15 +291,13 @@ pub fn cache_warnings(
     records
 }
 
-/// The predicate of a warning about shell syntax in an argument.
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
 /// Returns a warning for each variable in an argument of the command, as in
 /// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
 /// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
 /// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is a
-/// shell operator, as in `app && app`. Returns nothing if the command is, or starts, a shell or
-/// another program that expands variables itself.
+/// shell operator, as in `app && app`.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
         return Vec::new();
@@ -356,7 +351,6 @@ pub fn read_once_warning(
     )))
 }
 
-/// The shells, which expand variables in their arguments.
 const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 
 /// Other programs that may expand variables in their arguments: make; gettext's envsubst, whose
@@ -378,7 +372,6 @@ fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }
 
-/// Returns the files that can be read only once, as messages name them.
 fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
     let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
     let all = outcomes.list.iter();
@@ -386,8 +379,7 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
     pipes.map(|outcome| outcome.subject.to_string()).collect()
 }
 
-/// Returns the notes of `--verbose`: about secrets, literals, files that can be read only once,
-/// entries that get their default or aren't set, and the whole resolution.
+/// Returns the notes of `--verbose`.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
 
@@ -424,8 +416,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let Some(Ok(document)) = values.fetched.get(locator) else {
             continue;
         };
-        // A value can be composed of several keys of a secret, and two aliases of a template can
-        // stand for the same secret.
+        // A value can be composed of several keys of a secret.
         outcomes.dedup_by_key(|outcome| outcome.id);
 
         let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
@@ -489,7 +480,7 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
 }
 
 /// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets
-/// that were read. Returns `None` if there was nothing to read.
+/// that were read.
 pub fn total_note(values: &Values) -> Option<Record> {
     if values.fetched.is_empty() {
         return None;

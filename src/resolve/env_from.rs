@@ -68,7 +68,6 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-/// Returns all parameters below a path ([`Members`]).
 pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
@@ -127,8 +126,7 @@ pub fn key_outcomes(
 }
 
 /// Creates the outcome of a key, whose variable is `name`. The target is that of the whole object,
-/// which claims nothing. Messages name the key by its variable or, if the key may be secret, by its
-/// number.
+/// which claims nothing.
 fn key_outcome(
     entry: &Planned,
     object: &PlannedObject,
@@ -259,7 +257,7 @@ fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedO
     Problem::configuration(text).code("same-name").help(help)
 }
 
-/// Returns the error for a key that isn't shown. `predicate` says what is wrong with it.
+/// Returns the error for a key that isn't shown.
 fn hidden_key_problem(predicate: &str) -> Problem {
     let text = format!("has a key that {predicate} (not shown, because it may be a value)");
     Problem::configuration(text).help("under \"env-from\", select keys with \"only\"")

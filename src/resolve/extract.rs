@@ -24,9 +24,7 @@ use crate::model::shown::{is_quotable, visible};
 pub struct Json(Value);
 
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. An
-    /// object isn't read as an object if its first key is one that serde_json uses for its own
-    /// purposes, such as `$serde_json::private::Number`.
+    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning.
     ///
     /// # Errors
     /// If there is a syntax error, or if there are more than 127 nested levels, which is
@@ -76,8 +74,7 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// Describes serde_json's error: `line 1, column 20: a key without quotes`. Line and column are
-/// those of the first wrong byte, counted from 1. The text names the mistake if it is a common one.
-/// `bytes` must not be empty.
+/// those of the first wrong byte, counted from 1. `bytes` must not be empty.
 ///
 /// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
 /// line.
@@ -125,7 +122,6 @@ pub enum Unresolved {
     Failed(Problem),
 }
 
-/// A value that was found, or the reason why there isn't one.
 pub type Resolved<T> = Result<T, Unresolved>;
 
 /// The value of an entry, or every reason why there isn't one.
@@ -156,12 +152,11 @@ impl Unresolved {
     }
 }
 
-/// The maximum number of paths or keys that an error lists, so that the error stays readable.
+/// The maximum number of paths or keys that an error lists.
 const LISTED: usize = 8;
 
 pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
 
-/// A document as JSON, or the reason why it isn't JSON.
 pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 
 /// A function that returns what the user should write to get a different KEY of the same secret, or
@@ -215,12 +210,10 @@ fn not_json(
     let bytes = without_byte_order_mark(document.body.expose());
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
-    // The text begins with a name and a colon, as in `username: app`.
     let is_yaml = |text: &str| text.split_once(": ").is_some_and(|(name, _)| is_name(name));
     let key = selector.shown();
     let decoded = SecretValue::new(bytes).base64_decoded();
     let what = match str::from_utf8(bytes) {
-        // The document was meant to be JSON.
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
                 .help("correct the JSON in the secret")
@@ -231,8 +224,7 @@ fn not_json(
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
-        // The text begins with the KEY and a colon. In a local file, `password:hunter2` was meant
-        // as YAML.
+        // In a local file, `password:hunter2` was meant as YAML.
         Ok(text) if key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
             let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
             Fault::new("is plain text, not JSON").help(help)
@@ -263,7 +255,6 @@ fn not_json(
     problem.code("not-json").help_if_some(help)
 }
 
-/// Returns the hint for getting the whole value. `write` is what to write for that.
 fn whole_value_hint(write: Option<String>) -> Option<String> {
     write.map(|write| format!("for the whole value, write {write}"))
 }
@@ -286,8 +277,7 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
 /// Returns the value of a top-level key, which is the KEY of `selector`.
 ///
 /// # Errors
-/// If the JSON isn't an object. If the key doesn't exist, the error is an absence, with the help of
-/// [`missing_key_help`].
+/// If the JSON isn't an object. If the key doesn't exist, the error is an absence.
 fn find_key<'j>(
     json: &'j Value,
     key: &str,
@@ -333,8 +323,7 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
 }
 
 /// Returns the hint for a KEY that has probably lost its beginning: in `"prod/app:$db.password"`, a
-/// shell replaces `$db` with nothing, so KEY is `.password`. Returns `None` if no name before KEY
-/// gives a path that exists.
+/// shell replaces `$db` with nothing, so KEY is `.password`.
 fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     if !key.starts_with(['.', '[']) {
         return None;
@@ -347,8 +336,7 @@ fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -
     })
 }
 
-/// Returns the hint about the first part of a path that doesn't exist. Returns `None` if the key
-/// isn't a path, or if not even its first name exists.
+/// Returns the hint about the first part of a path that doesn't exist.
 fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String> {
     let path = key_as_path(key)?;
     let Segment::Selector(Selected::Name(first)) = path.query.segments.first()? else {
@@ -373,7 +361,6 @@ fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<S
     }
 }
 
-/// Creates the description of a top-level key that a secret doesn't have.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
@@ -525,8 +512,7 @@ fn short_path(normalized: &str) -> String {
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
 /// the path goes on after a string, the hint is that of [`encoded_twice_hint`]. Returns `None` if
-/// the path exists, if an existing name in it may be a value, or if a segment can't be followed:
-/// for example, `[*]`, an index where the JSON has an object, or a name where it has a number.
+/// the path exists, if an existing name in it may be a value, or if a segment can't be followed.
 fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut parent = None;
     for segment in &path.query.segments {
@@ -566,7 +552,7 @@ pub fn array_hint(items: &[Value]) -> String {
 }
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was
-/// written, `true` or `false`, and compact JSON for an object or array. Returns `None` for null.
+/// written, `true` or `false`, and compact JSON for an object or array.
 pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

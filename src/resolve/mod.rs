@@ -53,9 +53,8 @@ struct Walk<'a> {
 }
 
 /// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
-/// target keeps it, so later layers override earlier ones. The outcomes include warnings about
-/// entries that are probably mistakes. If `fetched` doesn't have an answer that an entry needs, the
-/// entry is unread, unless something else that it needs is absent or fails.
+/// target keeps it, so later layers override earlier ones. If `fetched` doesn't have an answer that
+/// an entry needs, the entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -101,7 +100,7 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
 impl<'a> Walk<'a> {
     /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
     /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
-    /// on. An object has several outcomes (see [`Self::add_object_outcomes`]).
+    /// on.
     fn add_outcomes(&mut self, entry: &'a Planned) {
         let (answers, subject) = (&mut self.answers, &entry.subject);
         if let Some(holder) = self.claims.holder(&entry.target, &subject.origin) {
@@ -133,7 +132,7 @@ impl<'a> Walk<'a> {
 
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
-    /// variable holds it from now on. If the keys can't be read, only the object gets an outcome.
+    /// variable holds it from now on.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
@@ -436,7 +435,7 @@ fn null_value(selector: &Selector) -> Unresolved {
 /// Decodes a value from base64, for `decode`.
 ///
 /// # Errors
-/// If the value isn't base64. The error doesn't have the entry yet.
+/// If the value isn't base64.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
         Problem::configuration("the value isn't base64, which \"decode\" expects")
