@@ -66,7 +66,8 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, and returns the outcomes and every answer. Except in a poll, also
-/// prints the warnings about the cache and the outcomes.
+/// prints the warnings about the cache and the outcomes. For `check`, also fills in `cached`,
+/// `caller` and `secrets`.
 ///
 /// # Errors
 /// If nothing can be read at all, or if `--describe` can't open a session with AWS.
@@ -169,7 +170,8 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`).
+/// The shortest pause between two rounds (`--wait`), before [`Fetching::pause`] shortens it at
+/// random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
