@@ -91,8 +91,7 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 /// Pairs of a program and the extension of the files that it runs, separated by commas.
 const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
 
-/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`. Returns
-/// `None` if [`PROGRAMS`] doesn't have the file's extension.
+/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`.
 fn interpreter(file: &str) -> Option<&'static str> {
     let end = &file[file.rfind('.')?..];
     PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
@@ -124,8 +123,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
 }
 
-/// Returns the problem for a command that doesn't exist. `search_path` is the PATH in which its
-/// name was looked up. `None` means that the command is a path, so PATH wasn't searched.
+/// `search_path` is the PATH in which the name of the command was looked up. `None` means that the
+/// command is a path, so PATH wasn't searched.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
@@ -291,7 +290,6 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
     errno_of_shell
 }
 
-/// True for a file that begins with `#!`. False for a file that can't be read.
 pub fn is_script(program: &Program) -> bool {
     first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
 }
@@ -343,8 +341,7 @@ pub fn expect_fit(
 }
 
 /// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
-/// and environment"). If a different system has lower limits, execve itself fails. If a value can't
-/// be read, this function assumes pages of 4 KiB and an unlimited stack.
+/// and environment"). If a different system has lower limits, execve itself fails.
 pub fn argument_limits() -> Limits {
     let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     let page = page_size.and_then(|size| usize::try_from(size).ok());
@@ -354,9 +351,7 @@ pub fn argument_limits() -> Limits {
     limits_on_linux(page.unwrap_or(4096), stack)
 }
 
-/// Returns the limits for a page size and a soft limit of the stack, both in bytes. One string can
-/// take up 32 pages. All strings together can take up a quarter of the stack, but at least 128 KiB
-/// and at most 6 MiB.
+/// Returns the limits for a page size and a soft limit of the stack, both in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

@@ -8,8 +8,8 @@
 //!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
 //! ```
 //!
-//! One pass through this picture is a *round*. Most launches need only one. The failure of a single
-//! value is an outcome, not an error, so that the report has every failure.
+//! One pass through this picture is a *round*. The failure of a single value is an outcome, not an
+//! error, so that the report has every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
@@ -66,9 +66,8 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, and returns the outcomes and every answer. Except in a poll, also
-/// prints the warnings about the cache and the outcomes and, in [`open_backend`], about `--local`.
-/// For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, if the backend
-/// has them.
+/// prints the warnings about the cache and the outcomes. For `check`, also fills in `cached`,
+/// `caller` and `secrets`.
 ///
 /// # Errors
 /// If nothing can be read at all, or if `--describe` can't open a session with AWS.
@@ -134,7 +133,6 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
-/// Returns the agent of `--agent`, or `None` without `--agent`.
 pub fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
@@ -146,8 +144,8 @@ pub fn configured_agent(
     Some(Agent::new(url.clone(), *fallback, settings, deadline))
 }
 
-/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Returns
-/// AWS itself without `--cache`, and for a poll if the directory can't be used.
+/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. A poll
+/// uses AWS itself if the directory can't be opened.
 ///
 /// # Errors
 /// If the directory can't be opened, or isn't safe for values.
@@ -179,12 +177,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan. Doesn't send a request if
-/// [`preflight`] finds that requests aren't needed or would be useless.
-///
-/// If a value from the cache doesn't match the `pattern` of its entry, requests the secret from
-/// AWS. With `--wait`, if credentials or the network aren't available yet, requests the missing
-/// answers again and again, until the time of `--wait` is over.
+/// Fetches everything that the plan names, and resolves the plan, in one or more rounds.
 ///
 /// # Errors
 /// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch
@@ -288,7 +281,7 @@ pub struct Fetching<'a> {
     /// The locators whose cached answers must not be used, because these answers gave values that
     /// don't match the `pattern` of an entry.
     not_from_cache: BTreeSet<Locator>,
-    /// The latest answer for each locator. A locator that the backend can't read has a failure.
+    /// The latest answer for each locator.
     fetched: Fetched,
 }
 
@@ -297,8 +290,7 @@ impl Fetching<'_> {
     /// resolves the plan with all answers so far.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
-    /// launch would need an MFA code.
+    /// If [`Backend::fetch`] fails.
     async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {
@@ -324,7 +316,7 @@ impl Fetching<'_> {
     }
 
     /// True if requests for the locators in `missing` have failed, and every failure may be
-    /// temporary. Otherwise, waiting doesn't help.
+    /// temporary.
     fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
         let failures = self.failures(missing);
         !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
@@ -350,7 +342,6 @@ impl Fetching<'_> {
     }
 
     /// Lets the next round request only the locators for which `is_wanted` returns true.
-    /// `is_wanted` gets each locator that the backend can read, with its latest answer.
     fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
         self.requested.clone_from(&self.supported);
         self.requested.retain(|locator| {
@@ -359,7 +350,6 @@ impl Fetching<'_> {
         });
     }
 
-    /// Resolves the plan with all answers so far.
     pub fn values(self) -> Values {
         Values::new(resolve(self.plan, &self.fetched), self.fetched)
     }

@@ -75,8 +75,7 @@ impl Reporter for Notifier {
 }
 
 /// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
-/// [`run_with`] does, with the options from the command line and from variables. The options in
-/// declarations are added later, by `prepare`.
+/// [`run_with`] does, with the options from the command line and from variables.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -217,13 +216,11 @@ impl Watch {
     }
 
     /// Shows what is awaited, and for how long at most, including the time that `--wait` adds.
-    /// Shows nothing once that time is up.
     ///
     /// The service manager gets the text as its status line, and extends its own time limit by the
     /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
     /// A log gets only one note about the whole wait, together with the second message, which is
-    /// sent after three seconds. The terminal and the log get nothing if `reporter` doesn't show
-    /// the progress, or while a program may be asking the user for a password.
+    /// sent after three seconds.
     fn send_messages(&self, reporter: &impl Reporter) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
@@ -273,8 +270,6 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Ends this process with this exit status. If there is a report instead, prints the report and
-/// ends with its status.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
         Ok(status) => end(End::Status(status), || ()),

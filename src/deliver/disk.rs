@@ -1,5 +1,4 @@
-//! Files at a path, and the owner and mode of every delivered file, even in memory. At the end are
-//! the copy of the running program that `install` makes, and the file to which `export` appends.
+//! Files at a path, and the owner and mode of every delivered file, even in memory.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
@@ -70,8 +69,7 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
-    /// value no longer removes anything.
+    /// Renames the temporary file to the file's own name.
     ///
     /// # Errors
     /// If something other than a regular file has the file's name by now, or if the kernel refuses
@@ -86,7 +84,6 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Keeps the file when the value is dropped.
     pub fn keep(&mut self) {
         self.name_to_remove = None;
     }
@@ -165,7 +162,6 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-/// Returns `None` without an account. For messages, `kind` is `user` or `group`.
 ///
 /// # Errors
 /// If `find` doesn't return an id, because `file` doesn't have the name.
@@ -242,8 +238,7 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// Returns the result of fstatat(2) for the file with this name, or `None` if the file doesn't
-    /// exist. Doesn't follow a link.
+    /// Returns the result of fstatat(2) for the file with this name. Doesn't follow a link.
     ///
     /// # Errors
     /// If the kernel can't examine the file.
@@ -443,7 +438,6 @@ impl AppendedFile {
             let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
             let lines = SecretValue::new([start, text.expose()].concat());
             let written = file.write_all(lines.expose());
-            // Some lines may have been written. If `set_len` fails, too, its error is dropped.
             written.inspect_err(|_| drop(file.set_len(length)))
         };
         append().map_err(|error| not_appended(&error, &path))

@@ -30,8 +30,7 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 /// the command inherits it.
 ///
 /// # Errors
-/// If the kernel or a seccomp filter refuses a system call, for example because only root can set
-/// the owner.
+/// If the kernel or a seccomp filter refuses a system call.
 pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };

@@ -56,7 +56,6 @@ struct Pending<'a> {
 #[derive(Default)]
 pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
-    /// The files on disk, each with its name in messages.
     disk_files: Vec<(DiskFile, Subject)>,
     memory_files: Vec<OwnedFd>,
 }
@@ -119,7 +118,7 @@ impl<'a> Files<'a> {
 }
 
 impl Delivery {
-    /// Writes every file. A file on a disk gets a temporary name.
+    /// Writes every file.
     ///
     /// # Errors
     /// If a file can't be written. There is a problem for each such file, and no file is left
@@ -136,8 +135,7 @@ impl Delivery {
         errors.is_empty().then_some(delivery).ok_or(errors)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory. Adds the file, and the
-    /// variable with its path if there is one, to the delivery.
+    /// Writes a file on a disk under a temporary name, or a file in memory.
     ///
     /// # Errors
     /// When the owner doesn't exist, when the directory couldn't be opened or isn't trusted, or
@@ -178,7 +176,7 @@ impl Delivery {
 
     /// Returns the files on disk with their device and inode numbers, for the process that removes
     /// them. Call this after [`Self::rename_all`]: before that, the names may belong to older
-    /// files. A file that was removed in the meantime, or can't be examined, is left out.
+    /// files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -191,7 +189,6 @@ impl Delivery {
         placed
     }
 
-    /// Returns the variables that hold the path of a file, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         let variables = self.variables.iter();
         variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))

@@ -69,7 +69,7 @@ fn problem(error: FetchError, id: &str) -> Option<Problem> {
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
-/// Splits `data` into status, headers and body. Returns `None` if it isn't a response.
+/// Splits `data` into status, headers and body.
 fn parts(data: &[u8]) -> Option<Parts<'_>> {
     let (status, mut rest) = line(data)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
@@ -120,13 +120,11 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
 /// A JSON object whose values are only parsed when they are needed, so any type is possible.
 type RawObject<'a> = HashMap<String, &'a RawValue>;
 
-/// Returns the value of a key, if it has the type `T`.
 fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T> {
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// Returns the values in a response: those of parameters, and a secret's text or bytes. The list is
-/// empty if the body isn't a JSON object.
+/// Returns the values in a response: those of parameters, and a secret's text or bytes.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: RawObject<'_> = serde_json::from_str(&text).unwrap_or_default();
@@ -151,8 +149,7 @@ fn with_credential(body: &[u8]) -> Vec<u8> {
     planted.into_bytes()
 }
 
-/// Returns the body with the canary at the start of each value. If the body doesn't have a value,
-/// the canary is before the body.
+/// Returns the body with the canary at the start of each value.
 fn with_canary(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();

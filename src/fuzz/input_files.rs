@@ -167,8 +167,7 @@ fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     )
 }
 
-/// Asserts that only the text around the references is left if every secret is empty. Ignores a
-/// value that can't be resolved.
+/// Asserts that only the text around the references is left if every secret is empty.
 fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Ok(plan) = plan(layer) else { return };
     let Some(made) = resolve_one(&plan, b"") else {

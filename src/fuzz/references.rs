@@ -114,7 +114,6 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Returns the plan of a reference with this KEY, and the selector of the reference.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
@@ -189,15 +188,14 @@ fn leads_to_one_node(outcomes: &Outcomes) -> bool {
 }
 
 /// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped
-/// and the canary can't be hidden by escapes. Returns no bytes if the secret isn't JSON.
+/// and the canary can't be hidden by escapes.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<Value>(body)
         .map(|value| value.to_string().into_bytes())
         .unwrap_or_default()
 }
 
-/// Returns variants of the secret that contain the canary. For JSON, there is one variant, with the
-/// canary in every string. Otherwise, there are two: with the canary before or after the secret.
+/// Returns variants of the secret that contain the canary.
 fn with_canaries(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {

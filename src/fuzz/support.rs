@@ -59,7 +59,6 @@ pub fn layer(source: Source) -> Option<Layer> {
     })
 }
 
-/// Returns the plan of a layer, without inherited variables.
 pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
     Plan::new(vec![layer], &Inherited::default(), None)
 }

@@ -38,7 +38,7 @@ pub enum Message {
     /// The trial has resolved every value and waits at the gate. A poll without a change also sends
     /// this message before it ends.
     Ready(Ready),
-    /// The trial has renamed its files. The message lists the files on disk.
+    /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
     /// The trial could not become the command: renaming the files or execve has failed. The trial
     /// prints the error itself.
@@ -57,7 +57,7 @@ pub struct Ready {
     pub lines: String,
 }
 
-/// What earlier trials have found. Each trial gets a copy, with which it compares its own values.
+/// What earlier trials have found.
 #[derive(Default)]
 pub struct Baseline {
     /// The random key for the hashes. The process that stays chooses it once.
@@ -71,7 +71,7 @@ pub struct Baseline {
 
 impl Baseline {
     /// Notes that the command has the latest values, which may be the same values with new version
-    /// ids. Without latest values, changes nothing.
+    /// ids.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }
@@ -135,9 +135,8 @@ impl Trial<'_, '_> {
         }
     }
 
-    /// Writes the files, sends `ready`, waits at the gate and becomes the command. If the gate is
-    /// closed, returns the exit status 0. Tells the parent when the files are renamed. If renaming
-    /// or execve fails, tells the parent, prints the error and returns its exit status. Even a poll
+    /// Writes the files, sends `ready`, waits at the gate and becomes the command. If renaming or
+    /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
     ///
@@ -166,7 +165,7 @@ impl Trial<'_, '_> {
     /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files in
     /// memory, because the running command can't get new ones. When the parent opens the gate,
     /// renames the files and sends their paths. When the parent closes the gate, removes the
-    /// temporary files. In both cases, returns the exit status 0.
+    /// temporary files.
     ///
     /// # Errors
     /// If files can't be written, or if one can't be renamed.
@@ -214,15 +213,12 @@ impl Reporter for Trial<'_, '_> {
         !self.launch.prepared.is_poll()
     }
 
-    /// Passes the assignments on to the parent ([`Message::Notify`]). A poll doesn't send any.
     fn notify(&self, assignments: &str) {
         if !self.launch.prepared.is_poll() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
-    /// Prints the report of the first trial. For a poll, sends the parent one warning instead.
-    /// Returns the exit status.
     fn fail(&self, failures: &Report) -> u8 {
         if !self.launch.prepared.is_poll() {
             return failures.print();
@@ -240,9 +236,8 @@ impl Reporter for Trial<'_, '_> {
 }
 
 /// Returns the warning about a poll that failed: the first of `errors` with its notes and help, and
-/// the number of the other errors. In JSON, the warning has the details of a single error, or the
-/// messages of several. `command` is in quotes. `since` is when the polls began to fail, or `None`
-/// for the first such poll.
+/// the number of the other errors. `command` is in quotes. `since` is when the polls began to fail,
+/// or `None` for the first such poll.
 pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
@@ -330,8 +325,8 @@ struct Secret {
 struct Change<'a> {
     /// The secret as this poll read it or, if this poll no longer reads it, as it was read before.
     secret: &'a Secret,
-    /// The version that was read before. `None` if the secret comes from a local file, which
-    /// doesn't have versions, or if it was not read, for example because it did not exist.
+    /// The version that was read before. `None` if the secret comes from a local file, or if it was
+    /// not read.
     old_version: Option<&'a str>,
     /// The version that this poll read. `None` if the secret comes from a local file, or is no
     /// longer read.
@@ -350,9 +345,8 @@ pub struct ChangedValues {
 
 impl Fingerprint {
     /// Returns the fingerprint of the values that can change while the command runs, and of the
-    /// documents that were read. Each parameter below a path counts as a document. With
-    /// `signal=NAME`, only files with a path can change, because a running program doesn't see new
-    /// values of variables and of files in memory.
+    /// documents that were read. With `signal=NAME`, only files with a path can change, because a
+    /// running program doesn't see new values of variables and of files in memory.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
@@ -433,7 +427,6 @@ impl Fingerprint {
     }
 }
 
-/// Returns the key of [`Fingerprint::secrets`] for a secret, or for one parameter below a path.
 fn hash_of_locator(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
     hash_key.hash_one((locator, parameter_name))
 }

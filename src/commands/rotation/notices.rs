@@ -1,7 +1,4 @@
 //! The messages about polls, and about the start and the end of the command.
-//!
-//! The text output has all warnings, and notes about restarts, signals, exits, and polls that
-//! succeed after a failure. The other notes need `--verbose`. JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +20,6 @@ pub struct Notices<'a> {
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     pub pid: Pid,
-    /// The values that changed most recently.
     pub changed: ChangedValues,
     /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
     /// the unit in the state "reloading" until `READY=1` is sent.
@@ -39,8 +35,6 @@ pub struct Notices<'a> {
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started. With `--notify-ready`, also sends READY=1 to the
-    /// service manager.
     pub fn report_start(&mut self) {
         if self.notifies_ready {
             self.service_manager.send("READY=1");
@@ -69,8 +63,6 @@ impl Notices<'_> {
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    /// Prints that the command was stopped because values changed, and with which status
-    /// secrets-exec exits.
     pub fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
@@ -78,8 +70,7 @@ impl Notices<'_> {
         self.write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early. The limit
-    /// of [`Self::print_failed_poll`] applies.
+    /// Prints why the process of a poll could not be started, or why it ended too early.
     pub fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
@@ -122,8 +113,6 @@ impl Notices<'_> {
         self.write([record]);
     }
 
-    /// Prints, only with `--verbose` or as JSON, that the command will be restarted, stopped or
-    /// signalled after a delay (`--splay`).
     pub fn report_delay(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
             OnRotation::Restart => "will be restarted".to_owned(),
@@ -189,9 +178,8 @@ impl Notices<'_> {
     }
 
     /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
-    /// the reader. Does nothing if `lines` is empty. Returns false if lines were dropped because
-    /// the reader is behind. In that case, the next call that writes anything first warns how many
-    /// lines were dropped.
+    /// the reader. Returns false if lines were dropped because the reader is behind. In that case,
+    /// the next call that writes anything first warns how many lines were dropped.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

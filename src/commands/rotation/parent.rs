@@ -47,8 +47,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first trial, which becomes the command, and supervises the command until
-/// this process has to exit. Returns the exit status. While the trial reads, a termination signal
-/// ends this process.
+/// this process has to exit. Returns the exit status.
 ///
 /// # Errors
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
@@ -107,13 +106,11 @@ struct Parent<'a> {
     timer: Option<Instant>,
     earliest_poll: Instant,
     events: VecDeque<Event>,
-    /// The reason for the exit, once it is time to exit.
     exit_reason: Option<ExitReason>,
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first trial and supervises the command. Once the command has ended and
-    /// its files are removed, returns the exit status of this process.
+    /// Opens the gate of the first trial and supervises the command.
     fn run(mut self) -> u8 {
         let rotation = *self.trials.notices.rotation;
         // The first action is [`Action::Start`], which opens the gate.
@@ -132,9 +129,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Takes the next event out of the queue. If the queue is empty and the timer has elapsed,
-    /// unsets the timer and returns [`Event::Elapsed`]. The queue comes first, because its events
-    /// may set the timer again.
+    /// Takes the next event out of the queue. The queue comes before the timer, because the queue's
+    /// events may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
@@ -144,9 +140,7 @@ impl Parent<'_> {
         event
     }
 
-    /// Removes the command's files and returns the exit status of this process. Prints errors about
-    /// files that can't be removed and, if a change is the reason for the exit, a line about the
-    /// change.
+    /// Removes the command's files and returns the exit status of this process.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
         let placed = take(&mut self.trials.placed);
         self.trials.notices.report_errors(remove_files(placed));
@@ -245,9 +239,8 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. `until_poll` is the time until the next poll is allowed
-/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter: all of them except `Grace`
-/// and `Kill`. `random` is at least 0 and less than 1.
+/// `until_poll` is the time until the next poll is allowed ([`SHORTEST_PAUSE`]). A delay that ends
+/// with a poll is never shorter. `random` is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -268,9 +261,8 @@ fn delay_length(
     }
 }
 
-/// Returns the pause before the next poll. The pause doubles with each failed poll in a row, up to
-/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
-/// the pause, by at most [`JITTER`].
+/// The pause doubles with each failed poll in a row, up to [`LONGEST_BACKOFF`] or the interval,
+/// whichever is longer. `random` then shortens or lengthens the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(LONGEST_BACKOFF.max(interval));
@@ -355,7 +347,7 @@ impl Trials<'_> {
 
     /// Forks the trial of a poll, unless the last trial is still on its way to becoming the
     /// command. Returns the result of the poll, or `None` if the result arrives later, because a
-    /// trial was forked. Prints why a trial can't be forked.
+    /// trial was forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This trial has only just read the values, so a poll wouldn't find anything newer.
@@ -372,7 +364,7 @@ impl Trials<'_> {
     /// reach its gate.
     ///
     /// # Errors
-    /// If the kernel doesn't create the process. The error is a message that says why.
+    /// If the kernel doesn't create the process.
     fn fork_trial(&mut self) -> Result<(), String> {
         let (baseline, launch) = (&self.baseline, &mut self.launch);
         let (rotation, failing_since) = (self.notices.rotation, self.notices.failing_since);
@@ -398,8 +390,7 @@ impl Trials<'_> {
         Ok(())
     }
 
-    /// Receives the messages of the trial that have arrived, and acts on them: passes notifications
-    /// on, prints lines, and removes earlier files that the trial has not replaced. After the last
+    /// Receives the messages of the trial that have arrived, and acts on them. After the last
     /// message of a trial whose gate was opened, forgets the trial. Returns the event that follows,
     /// if there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
@@ -428,10 +419,9 @@ impl Trials<'_> {
         }
     }
 
-    /// Notes that the trial has reached its gate, and stores its fingerprint. Prints the lines
-    /// about what has changed. If the values haven't changed, ends the trial, and the new
-    /// fingerprint becomes the command's. Returns the result of the poll, or `None` for the first
-    /// trial.
+    /// Notes that the trial has reached its gate, and stores its fingerprint. If the values haven't
+    /// changed, ends the trial, and the new fingerprint becomes the command's. Returns the result
+    /// of the poll, or `None` for the first trial.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
@@ -464,8 +454,7 @@ impl Trials<'_> {
     }
 
     /// Acts on the end of a trial whose gate was opened. Unless a delivery has failed, notes that
-    /// the command has the latest values. Prints what has happened to the command. Returns the
-    /// event that follows from a delivery.
+    /// the command has the latest values. Returns the event that follows from a delivery.
     fn note_end(&mut self, task: Task) -> Option<Event> {
         self.process = None;
         // If execve had failed, a different message would have followed `Placed`.
@@ -492,9 +481,6 @@ impl Trials<'_> {
 
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
     /// the trial.
-    ///
-    /// First receives the trial's last messages. They decide the event if the values are unchanged
-    /// or, with `signal=NAME`, if the gate was opened. Otherwise, the poll has failed.
     ///
     /// Prints why a poll has failed, with two exceptions: a trial that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.

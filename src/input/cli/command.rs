@@ -1,6 +1,5 @@
-//! Defines the command line for clap: the options that a launch and most subcommands share, a row
-//! for each subcommand, and the arguments of the subcommands. The completions and the man page are
-//! made from the same definitions.
+//! Defines the command line for clap. The completions and the man page are made from the same
+//! definitions.
 //!
 //! clap derives some options from the fields of a struct. The comment of such a field is the text
 //! of the option in `--help`.
@@ -77,8 +76,6 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-/// Returns the man page: the sections about starting a program, one section about all subcommands
-/// and the options that only they have, and the sections written by hand.
 pub fn man_page() -> String {
     let mut page = Vec::new();
     let _ = write_generated_sections(&mut page);
@@ -116,8 +113,7 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the part of the man page about a subcommand: its usage, its purpose, and its own
-/// arguments.
+/// Writes the part of the man page about a subcommand.
 ///
 /// # Errors
 /// Never, because `page` is in memory.
@@ -163,15 +159,14 @@ pub struct Subcommand {
 }
 
 impl Subcommand {
-    /// Returns clap's command. The command only has a name and a purpose until the command line
-    /// names it, so that a launch doesn't build the arguments of every subcommand.
+    /// The command only has a name and a purpose until the command line names it, so that a launch
+    /// doesn't build the arguments of every subcommand.
     fn command(&self) -> Command {
         Command::new(self.name)
             .about(self.about())
             .defer(with_arguments)
     }
 
-    /// Returns the purpose: the first line of the help.
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
     }
@@ -365,8 +360,7 @@ fn command_argument(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Returns a repeatable option that says what to resolve, such as `--env NAME=REF`. `value` is the
-/// name of its value in `--help`.
+/// Returns a repeatable option that says what to resolve, such as `--env NAME=REF`.
 fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -395,7 +389,7 @@ fn entry_options() -> [Arg; 4] {
     ]
 }
 
-/// Returns clap's argument for an option. `-h` hides all but the most common options.
+/// Returns clap's argument for an option.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
@@ -586,7 +580,7 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
     )
 }
 
-/// Parses one pattern from a list with commas. Spaces around the pattern are ignored.
+/// Parses one pattern from a list with commas.
 ///
 /// # Errors
 /// If the text isn't a pattern. The error follows "must be" in the message.
