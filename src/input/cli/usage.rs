@@ -627,7 +627,8 @@ fn is_shown_reference(word: &str) -> bool {
 }
 
 /// Returns a name for the variable of a reference: `prod/stripe:api-key` → `API_KEY`, and
-/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path.
+/// `ssm:/prod/level` → `LEVEL`. Returns `None` for a whole secret and for a path. If the name
+/// wouldn't be valid, or if KEY is empty, as in `prod/db::AWSPREVIOUS`, returns `NAME`.
 fn variable_for(reference: &str) -> Option<String> {
     let (secret, fields) = split_secret(reference);
     let word = match fields.map(split_colon) {

@@ -226,7 +226,7 @@ const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
 /// aliases, and the errors in the order of the lines. After a syntax error, that error is the only
-/// result.
+/// result. After a repeated key, which is an error, too, the declaration is still read.
 pub fn parse_declaration(
     path: &Path,
     text: &str,

@@ -348,7 +348,8 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds one mistake.
+    /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
+    /// invalid name.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none()
