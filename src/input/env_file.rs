@@ -23,7 +23,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::shown_pattern;
 use crate::system::os_error::unreadable;
 
-/// The most bytes that a secret can have. A longer file is an error.
+/// The most bytes that a secret can have.
 const MAX_BYTES: usize = 65_536;
 
 /// The variables of a file that move to a secret or a declaration, and what to report about the
@@ -46,7 +46,6 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// The position, as `FILE:LINE`.
     position: String,
-    /// True if Node.js or npm's dotenv reads a different value.
     differs_in_node: bool,
 }
 
@@ -112,7 +111,6 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     Ok(bytes)
 }
 
-/// Returns the error for a file, or the JSON of its variables, that is larger than a secret can be.
 fn too_large(file: &str) -> Problem {
     let what = format!("the text is larger than {MAX_BYTES} bytes, the limit for a secret");
     error(file, what).help("split the file")
@@ -247,18 +245,16 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
     warnings
 }
 
-/// Returns a warning that lists `names` between two texts, or `None` if the list is empty.
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
 
 impl EnvFile {
-    /// Adds the variable that a statement sets, and removes an earlier one with this name. Adds a
-    /// warning if systemd and shells read its value differently.
+    /// Adds the variable that a statement sets, and removes an earlier one with this name.
     ///
-    /// Skips a variable that `--only` and `--except` don't select. A name without a value only
-    /// removes the earlier variable, with a warning. A malformed statement or name is an error, and
-    /// a variable that a launch needs before it reads the secret is listed in `left_out`.
+    /// A name without a value only removes the earlier variable, with a warning. A malformed
+    /// statement or name is an error, and a variable that a launch needs before it reads the secret
+    /// is listed in `left_out`.
     fn add(
         &mut self,
         statement: Statement,
@@ -307,7 +303,6 @@ impl EnvFile {
         });
     }
 
-    /// Removes the variable with this name, because a later line sets it again, or unsets it.
     fn remove(&mut self, name: &str) {
         self.variables
             .retain(|variable| variable.name.as_str() != name);
@@ -330,7 +325,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 
 /// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
 /// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
-/// may be secret. `app` is the secret's alias in the warning. Returns `None` for any other value.
+/// may be secret. `app` is the secret's alias in the warning.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = variable.text();
     // The set sorts the parts by their positions in the value.
@@ -358,7 +353,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// `None` for a malformed statement, which python-dotenv skips with a warning.
+    /// `None` for a malformed statement.
     binding: Option<Binding>,
 }
 
@@ -429,8 +424,7 @@ impl<'t> DotenvReader<'t> {
         is_at_end.then_some((name, value))
     }
 
-    /// Reads a name. A name in single quotes can have any character except this quote. The result
-    /// is `None` if there isn't a name, or if its quote is never closed.
+    /// Reads a name. A name in single quotes can have any character except this quote.
     fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
@@ -444,7 +438,7 @@ impl<'t> DotenvReader<'t> {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// Reads the value after `=`. The result is `None` if its quote is never closed.
+    /// Reads the value after `=`.
     fn read_value(&mut self) -> Option<DotenvValue> {
         let before = self.rest.len();
         self.skip(is_blank);
@@ -458,8 +452,8 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Reads a value in quotes, which can have several lines. An unknown escape stays as it is. The
-    /// result is `None` if the quote is never closed.
+    /// Reads a value in quotes, which can have several lines. The result is `None` if the quote is
+    /// never closed.
     fn read_quoted(&mut self, quote: char) -> Option<DotenvValue> {
         let (mut value, mut differs_in_node) = (String::new(), false);
         let mut chars = self.rest.strip_prefix(quote)?.chars();
@@ -507,7 +501,6 @@ impl<'t> DotenvReader<'t> {
         }
     }
 
-    /// Skips characters up to the first one for which `is_skipped` returns false.
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
         self.advance(self.rest.trim_start_matches(is_skipped));
     }
@@ -542,7 +535,6 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// True for a space other than a line feed or a carriage return.
 fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n' && c != '\r'
 }

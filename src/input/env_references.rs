@@ -32,8 +32,7 @@ const CLOSE: &str = "}}";
 ///
 /// # Errors
 /// If references are malformed, if a variable can't get its value from a secret, or if a value only
-/// looks like a reference, unless only the pattern `*` matches its name. There is one error for
-/// each such variable.
+/// looks like a reference, unless only the pattern `*` matches its name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {
@@ -85,7 +84,6 @@ pub fn unresolved_warnings(
             // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
             misread_reference(&text)
         };
-        // `is_replaced` is only called for the few variables that have a reason.
         warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));
@@ -127,13 +125,12 @@ fn misread_reference(text: &str) -> Option<Defect> {
     Some(format!("the value {predicate}{remedy}"))
 }
 
-/// Returns the entry for a variable whose value contains a reference, or `None` for any other
-/// variable.
+/// Returns the entry for a variable whose value contains a reference.
 ///
 /// # Errors
 /// When the reference is malformed, or when the variable can't get a value from a secret. A value
-/// that only looks like a reference ([`misread_reference`]), such as an ARN in quotes, is an error
-/// only if a pattern other than `*` matches the name.
+/// that only looks like a reference ([`misread_reference`]) is an error only if a pattern other
+/// than `*` matches the name.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_own_arn(&text) {

@@ -54,10 +54,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     errors.is_empty().then_some(secrets).ok_or(errors)
 }
 
-/// Adds help to the problem of a path that can't be opened. If the path's directory has a file for
-/// `--local`, the help names this file. Otherwise, the help says to create a missing file or, for
-/// `true` and `1`, to use a path, because the user took `--local` for a switch. Only this last help
-/// replaces one that the problem already has.
+/// Adds help to the problem of a path that can't be opened. For `true` and `1`, the help says to
+/// use a path, because the user took `--local` for a switch. Only this help replaces one that the
+/// problem already has.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {
         Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
@@ -75,8 +74,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
 /// or otherwise the node itself as the value for AWSCURRENT.
 ///
 /// # Errors
-/// If a node can't be a value, or if `$stages` isn't a mapping. The error is about the first such
-/// node.
+/// If a node can't be a value, or if `$stages` isn't a mapping.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxError> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
@@ -90,7 +88,6 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxE
     entries.iter().map(stage).collect()
 }
 
-/// Returns the key and the value of a node, if it is a mapping with exactly one entry.
 fn only_entry(node: &Node) -> Option<(&str, &Node)> {
     let [(key, value)] = node.entries()? else {
         return None;

@@ -2,8 +2,7 @@
 //! arguments and its [`Inputs`], which are the entries and options of a launch and of most
 //! subcommands.
 //!
-//! Only this folder uses clap. `command` defines the options and the subcommands, and `usage`
-//! rewrites clap's errors.
+//! Only this folder uses clap.
 //!
 //! Nothing here reads a file. Parsing goes on after an invalid value: the error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
@@ -57,16 +56,14 @@ pub enum Invocation {
     Migrate(Box<MigrateArguments>),
     Credential(Box<Inputs>),
     Install(PathBuf),
-    /// Print a text on standard output: the help, the version, the completions, the man page or the
-    /// schema.
+    /// Print a text on standard output.
     Print(String),
     /// Print the short help on standard error, because the command line is empty.
     Usage(String),
 }
 
 /// Parses the variables `SECRETS_EXEC_*` and the arguments, which don't include the program's own
-/// name. The text of `--help` and `--version` is a result, not an error. So is the usage, which is
-/// the result without arguments.
+/// name.
 ///
 /// # Errors
 /// - If an argument is an empty text, has characters that are easy to overlook, or would be misread
@@ -143,7 +140,7 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
 }
 
 /// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
-/// `check --help`, and `version` becomes `--version`. Any other line stays as it is.
+/// `check --help`, and `version` becomes `--version`.
 fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     match arguments {
         [help] if help == "help" => vec!["--help".into()],
@@ -248,8 +245,7 @@ pub struct Inputs {
     /// `--local`; SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     pub layer: Layer,
-    /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order. A later declaration
-    /// overrides an earlier one.
+    /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order.
     pub files: Vec<PathBuf>,
     /// True to look for a declaration in the working directory.
     pub find_file: bool,
@@ -259,12 +255,9 @@ pub struct Inputs {
     /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
     /// matching name.
     pub resolve_env: Vec<Pattern>,
-    /// True if a word of the command is one of [`ENTRY_OPTIONS`], which probably belongs before
-    /// `--`.
+    /// True if a word of the command is one of [`ENTRY_OPTIONS`].
     pub has_misplaced_option: bool,
     pub errors: Vec<Problem>,
-    /// Warnings about references on the command line, and about variables whose names are probably
-    /// mistakes.
     pub warnings: Vec<String>,
 }
 
@@ -275,7 +268,7 @@ impl Inputs {
         let mut inputs = Self::for_declarations(matches, inherited);
 
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
-        // which has a single colon. A reference with more colons, such as an ARN, isn't checked.
+        // which has a single colon.
         let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
         let entries = matches.get_many::<String>("env").into_iter().flatten();
         let suspicious = entries.filter(has_empty_key);
@@ -356,8 +349,7 @@ impl Inputs {
         Some(command)
     }
 
-    /// Takes the [`OPTIONS`] out of `matches`. Adds an error for each value that its option doesn't
-    /// accept.
+    /// Takes the [`OPTIONS`] out of `matches`.
     ///
     /// A flag such as `-q` is set to the text that its variable would have: `1`, or `2` for `-vv`.
     fn take_options(&mut self, matches: &mut ArgMatches) -> TypedOptions {
@@ -376,11 +368,10 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`.
     ///
-    /// Adds an error for each value that its option doesn't accept, and a warning for each name
-    /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
-    /// such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    /// Adds a warning for each name that looks like a misspelled option. Other names are ignored,
+    /// because Kubernetes sets names such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
@@ -475,8 +466,7 @@ fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<
     })
 }
 
-/// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names,
-/// if it is set.
+/// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
     let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
         return from_flag;
@@ -561,9 +551,7 @@ const PASSED_ON: &str = ". Inherited variables are passed on, except with --clea
 /// two, because a secret's name can contain `=`, too.
 ///
 /// # Errors
-/// If the assignment begins with a quote, sets several variables, is a connection string, doesn't
-/// have `=`, or doesn't begin with a valid name. There isn't a valid name that most errors could
-/// show, so they show `shown_option`, such as `--env number 2`.
+/// If the assignment doesn't have this form, or if its name isn't valid.
 fn split_assignment<'t>(
     option: Argument,
     shown_option: &str,

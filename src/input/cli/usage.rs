@@ -21,7 +21,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, split_colon, split_secret};
 use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
 
-/// Turns clap's error about `arguments` into a problem.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
@@ -99,10 +98,8 @@ struct Line<'a> {
 /// A sample command. The user's reference replaces its reference, and the samples below.
 const GET: &str = "secrets-exec get prod/db:password";
 
-/// A sample path of parameters.
 const PARAMETERS: &str = "ssm:/prod/app/";
 
-/// A sample of a whole secret.
 const SECRET: &str = "prod/app";
 
 /// A sample option for a variable. Help about a declaration has only its reference.
@@ -161,15 +158,14 @@ impl Line<'_> {
     }
 
     /// Returns the format of `export` that the user means: `--format json` for `--json` and `-f
-    /// json`, and `--format kubernetes` for `--format k8s`. If there isn't one, returns `--format
-    /// shell`.
+    /// json`, and `--format kubernetes` for `--format k8s`.
     fn meant_format(&self) -> String {
         let value = self.word_after("--format").unwrap_or_default();
         // A format of another tool, such as `k8s`.
         if let Some(ours) = replacement(&format!("--format={value}")) {
             return ours.to_owned();
         }
-        // Any word can be the name of the format, as in `export --json` and `export -f json`.
+        // Any word can be the name of the format.
         let formats = self.possible_values("--format").unwrap_or_default();
         let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
         let format = words.find(|word| formats.split(", ").any(|format| format == *word));
@@ -181,8 +177,7 @@ impl Line<'_> {
     /// secrets-exec get prod/stripe:key`. Without a reference of the user, or for `migrate`,
     /// inserts the user's declaration.
     ///
-    /// `get` can't read a path, so for a path, the result is an `export` command. A sample path of
-    /// parameters is replaced only if the user's reference is in Parameter Store.
+    /// `get` can't read a path, so for a path, the result is an `export` command.
     fn with_written_words(&self, example: &str) -> String {
         // The argument of `migrate` is a file, whose path can look like a reference.
         let is_migrate = self.subcommand.map(|row| row.id) == Some(SubcommandId::Migrate);
@@ -302,8 +297,7 @@ impl Line<'_> {
     }
 
     /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
-    /// values that the argument's parser accepts. If `expected` is `None`, the message lists the
-    /// possible values, and the help is an example.
+    /// values that the argument's parser accepts.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
         // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
@@ -538,11 +532,11 @@ impl Line<'_> {
         self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain.eq([true, true]))
     }
 
-    /// Returns the problem for the word with this number, counted from 1, if the two words before
-    /// it are an option and its value. The word may be a reference that a space separates from its
-    /// NAME= (`-e PASSWORD= prod/db:password`), a second NAME=REF, or a second value (`--timeout 5
-    /// min`). Returns `None` if the word probably begins the command, or is a reference that needs
-    /// an option of its own.
+    /// Returns the problem for the word with this number if the two words before it are an option
+    /// and its value. The word may be a reference that a space separates from its NAME= (`-e
+    /// PASSWORD= prod/db:password`), a second NAME=REF, or a second value (`--timeout 5 min`).
+    /// Returns `None` if the word probably begins the command, or is a reference that needs an
+    /// option of its own.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);
@@ -600,7 +594,7 @@ fn is_yaml(file: &str) -> bool {
 }
 
 /// Returns what an option accepts, such as `a duration with a unit`: the error of its parser for an
-/// empty text, which no option accepts. Returns `None` for a flag or an unknown option.
+/// empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -650,8 +644,7 @@ fn variable_for(reference: &str) -> Option<String> {
     Some(if is_name(&name) { name } else { "NAME".into() })
 }
 
-/// Returns the problem for a REF or NAME=REF that needs an option before it, or `None` for any
-/// other word.
+/// Returns the problem for a REF or NAME=REF that needs an option before it.
 fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
     let (name, reference) = match word.split_once('=') {
         Some((name, reference)) if is_name(name) => (Some(name.to_owned()), reference),

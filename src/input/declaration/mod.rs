@@ -1,8 +1,7 @@
 //! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that
 //! apply where no flag or variable sets them.
 //!
-//! `reader` gives typed values and collects mistakes, and `sections` reads all sections except
-//! `defaults`. No mistake shows a line of a file, because the line may hold a secret.
+//! No mistake shows a line of a file, because the line may hold a secret.
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So
@@ -48,7 +47,7 @@ pub struct Declarations {
     /// The options. A later declaration wins over an earlier one.
     pub options: TypedOptions,
     pub layers: Vec<Layer>,
-    /// The names of the files that could be read, for messages. An empty file is marked as empty.
+    /// The names of the files that could be read, for messages.
     pub names: Vec<String>,
     /// All errors, in the order of the files and their lines.
     pub errors: Vec<Problem>,
@@ -129,8 +128,8 @@ fn unreadable_path_help(path: &Path) -> Option<String> {
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, and also returns its name. Returns `None` if
-/// there isn't one, or if this process isn't allowed to enter the working directory.
+/// Opens the declaration in the working directory. Returns `None` if there isn't one, or if this
+/// process isn't allowed to enter the working directory.
 ///
 /// # Errors
 /// If there are several declarations, or if the only one can't be opened or trusted
@@ -168,7 +167,7 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// Returns the help for a working directory without a declaration. The help names the declaration
 /// in a directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration. A file for `--local` isn't suggested.
+/// declaration.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
@@ -250,8 +249,7 @@ pub fn parse_declaration(
 }
 
 /// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
-/// whose keys are the names of secrets. Returns what the file is, and the help. Returns `None` if
-/// the file may be a declaration.
+/// whose keys are the names of secrets. Returns what the file is, and the help.
 fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
     let members = node.entries()?;
     let (first_key, _) = members.first()?;
@@ -296,8 +294,7 @@ fn holds_secrets(members: &[(Key, Node)]) -> bool {
     has_value || members.iter().any(|(key, _)| key.text.contains('/'))
 }
 
-/// Reads the sections of a declaration from its tree. For a file of a different kind, adds a
-/// mistake, and returns empty values.
+/// Reads the sections of a declaration from its tree.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
@@ -343,8 +340,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 }
 
 /// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
-/// that can't be set in a declaration, for each value that an option doesn't accept, and for
-/// options that exclude each other.
+/// that can't be set in a declaration, and for options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "write region: us-east-1, for example";
@@ -392,8 +388,7 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 }
 
 /// Converts a value in a declaration to the texts that the option's parser gets: one for each item
-/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself. Adds
-/// a mistake, and returns `None`, if the value has the wrong type.
+/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

@@ -22,7 +22,6 @@ use crate::model::shown::{
     file_name, not_this_value, quotable_name, quoted_name, reads_like_a_name,
 };
 
-/// A node of the tree, and its name in messages.
 #[derive(Clone)]
 pub struct Item<'a> {
     pub source: &'a SourceFile,
@@ -81,7 +80,6 @@ const LEVELS: [(&str, &str); 5] = [
 ];
 
 impl<'a> Item<'a> {
-    /// Returns an item for a different node or position, with the same name in messages.
     fn at(&self, node: &'a Node, position: Position) -> Self {
         Self {
             node,
@@ -164,8 +162,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake with `help`. For text such as `NAME:value`, the mistake is the missing space
-    /// instead.
+    /// adds a mistake with `help`.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help about an assignment shows a reference, so it isn't for `rename`.
@@ -222,9 +219,9 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key that isn't in `known`. If the cause is
-    /// recognized, such as a missing space or a variable that isn't under `env`, the mistake names
-    /// the cause instead. The key may be a value, as in `DB_PASSWORD: { hunter2 }`, so the message
-    /// about an unknown key shows the key only if it reads like a name.
+    /// recognized, the mistake names the cause instead. The key may be a value, as in `DB_PASSWORD:
+    /// { hunter2 }`, so the message about an unknown key shows the key only if it reads like a
+    /// name.
     pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
@@ -302,8 +299,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the characters of a scalar. If the node is not a scalar, adds the mistake that it is
-    /// not `expected`.
+    /// Returns the characters of a scalar.
     pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
@@ -323,8 +319,6 @@ impl<'a> Item<'a> {
         parsed
     }
 
-    /// Returns the items of a list. If the node is not a list, adds the mistake that it is not
-    /// `expected`, with `help`.
     pub fn expect_list(&self, expected: &str, help: Option<&str>) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, help);
@@ -346,7 +340,6 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
-    /// Returns `found`. If it is `None`, adds the mistake that the node is not `expected`.
     fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
         if found.is_none() {
             self.refuse_type(expected, None);
@@ -387,8 +380,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes out the value of a key that the mapping must have. `expected` describes the value. If
-    /// the key is missing, returns `None`, and adds a mistake unless there is an unknown key.
+    /// Takes out the value of a key that the mapping must have. If the key is missing, returns
+    /// `None`, and adds a mistake unless there is an unknown key.
     pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this key, and has already been reported.
@@ -398,8 +391,6 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Takes out the value of a key, if the mapping has the key, and returns what
-    /// [`Item::expect_parsed`] makes of the value.
     pub fn take_parsed<T>(
         &mut self,
         name: &'static str,
@@ -424,7 +415,7 @@ pub struct Mistake {
     /// The entry, section or key that the mistake is about. It is empty for a mistake in the
     /// syntax.
     pub subject: String,
-    /// The rest of the headline, which follows the subject without a space, and the remedy.
+    /// The rest of the headline, and the remedy.
     pub fault: Fault,
 }
 
@@ -495,7 +486,6 @@ impl SourceFile {
         problem.note(format!("the same applies to {listed}"))
     }
 
-    /// Returns a position as `FILE:LINE:COLUMN`.
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
@@ -528,7 +518,7 @@ fn own_key_help(ours: &str, value: &Node) -> String {
 }
 
 /// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`. Returns `None` if it doesn't belong anywhere.
+/// "defaults"`.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let mut levels = LEVELS.into_iter();
     let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));

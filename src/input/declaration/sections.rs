@@ -54,8 +54,7 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
 }
 
 /// Reads the alias `name`, whose value is the id of a secret, or a mapping with the key `id`. The
-/// result is `None` without a valid id. If any other key has a mistake, the alias is returned
-/// without this key.
+/// result is `None` without a valid id.
 fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
@@ -97,7 +96,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 }
 
 /// Reads the id of the alias `name`. A key or a version after the id is a mistake, and isn't part
-/// of the result. After any other mistake, the result is `None`.
+/// of the result.
 fn id(item: &Item<'_>, name: &str) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
@@ -117,7 +116,7 @@ fn id(item: &Item<'_>, name: &str) -> Option<String> {
     Some(id.to_owned())
 }
 
-/// Reads a staging label or a version id, or adds the mistake that the value is neither.
+/// Reads a staging label or a version id.
 fn label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         let is_illegal = |c: char| c.is_whitespace() || c.is_control();
@@ -125,7 +124,7 @@ fn label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// Reads `role-arn` and `external-id`. An external id without a role is a mistake.
+/// Reads `role-arn` and `external-id`.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
@@ -213,8 +212,7 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable has a [plain value](is_plain_value). The help also lists the
-/// variables in `words`.
+/// Adds the mistake that a variable has a [plain value](is_plain_value).
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
@@ -250,8 +248,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reads an entry of `files`. The result is `None` if the entry isn't a mapping, or if its value
-/// has a mistake.
+/// Reads an entry of `files`.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
         let help = "write - { from: \"prod/tls:key\", env: TLS_KEY_FILE }, for example";
@@ -293,9 +290,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     entry_from_map(fields, Some(Target::File(target)), item.origin())
 }
 
-/// Reads the path of a file. The plan expands its placeholders. Adds a mistake and returns `None`
-/// if the path isn't text, has `~` as its first part or `$NAME` as any part (which only a shell
-/// expands), ends like the path of a directory, or contains a NUL byte.
+/// Reads the path of a file. The plan expands its placeholders.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     let has_tilde = |part: &str| part == "~" && text.starts_with('~');
@@ -378,8 +373,7 @@ fn prefix_remedy(section: &Node) -> Option<String> {
     Some(hint.replace('{', "[{").replace('}', "}]"))
 }
 
-/// Reads an entry of `env-from`: a reference, or a mapping with `from`. The result is `None` if the
-/// reference is missing or has a mistake.
+/// Reads an entry of `env-from`: a reference, or a mapping with `from`.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
@@ -419,8 +413,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the mapping `rename`, which maps keys of the object to the names of their variables,
-/// without the prefix. Skips an item, and adds a mistake, if the name isn't text, or if `prefix`
-/// and the name together aren't a valid name for a variable.
+/// without the prefix.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("write rename: { api_key: KEY }")) {
@@ -437,8 +430,7 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 const REFERENCE: &str = "a reference such as prod/db:password";
 
 /// Reads an entry: a reference, or a mapping with some of the `keys`. If `target` is `None` because
-/// it has a mistake, the value is only read to find its mistakes. The result is `None` if the
-/// target or the source of the value has a mistake.
+/// it has a mistake, the value is only read to find its mistakes.
 fn entry(
     item: &Item<'_>,
     keys: &'static str,
@@ -476,8 +468,7 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
-/// is an unknown key instead, it has already been reported.
+/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`.
 fn source(fields: &mut Fields<'_>) -> Option<Source> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(Source::Reference),
@@ -516,8 +507,6 @@ fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     }
 }
 
-/// Reads the value of the key `optional`, and adds a mistake if it isn't a boolean. Unless the
-/// value is `true`, an absent secret is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Optional,
@@ -526,7 +515,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 }
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
-/// text. Messages call the allowed value `expected`.
+/// text.
 fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     // An empty text gets the error of `Reference::parse`.
@@ -537,7 +526,6 @@ fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     parse_reference(item, text)
 }
 
-/// Parses a reference. If that fails, adds the mistake, and returns `None`.
 fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
