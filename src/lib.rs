@@ -6,7 +6,7 @@
 //! environ ┘  files             pure           I/O                  pure                  files                    never returns
 //! ```
 //!
-//! Each arrow is a step that a command takes. The data between the arrows are types of `model`.
+//! Each arrow is a step of a launch. The data between the arrows are types of `model`.
 //! ARCHITECTURE.md says which module may import which.
 
 #![cfg_attr(

@@ -141,9 +141,9 @@ const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
     ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Returns the tool that encrypted a file or the values in it, and the command that decrypts the
-/// file, to which the path has to be added. The command is `None` if the tool can't decrypt single
-/// values.
+/// Returns the tool that encrypted the file or values in it, and the command that decrypts the
+/// file, to which the path has to be added. The command is `None` if only values are encrypted, and
+/// the tool can't decrypt such a file.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     // A binary message of gpg begins with the header of a session key packet (RFC 9580, section
     // 4.2). UTF-8 text can't begin with such a byte.

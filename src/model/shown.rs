@@ -225,6 +225,7 @@ pub fn is_quotable_value(value: &str) -> bool {
 /// `--resolve-env "$DB_PASSWORD"` is the value of the variable instead of its name.
 pub fn shown_pattern(pattern: &str) -> &str {
     let stem = pattern.replace(['*', '?'], "");
+    // `reads_like_a_name` takes capitals with digits, as in `DB2_HOST`, for a generated password.
     let is_in_capitals = stem == stem.to_uppercase();
     let is_name = is_in_capitals && reads_like_a_name(&stem.to_lowercase());
     let may_be_shown = is_name || is_quotable_value(&stem);

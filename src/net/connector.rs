@@ -140,8 +140,8 @@ impl Connector {
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
             opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
         };
-        // `attempt` may open only one tunnel at a time, so that a wrong password can't lock the
-        // account.
+        // Until a proxy has accepted the password, `attempt` opens only one tunnel at a time, so
+        // that a wrong password can't lock the account.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 

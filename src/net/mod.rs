@@ -320,10 +320,10 @@ impl HttpClient {
     }
 
     /// Reads the body of the response from `uri`. If the body is incomplete or longer than
-    /// [`MAX_BODY`], the inner result is an error.
+    /// [`MAX_BODY`], the inner result is an error, because the head may still say enough.
     ///
     /// # Errors
-    /// When a part of the body is late.
+    /// When a part of the body is late. The head isn't used then, either.
     async fn read_body(&self, body: &mut Incoming, uri: &Uri) -> FetchResult<FetchResult<Vec<u8>>> {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();

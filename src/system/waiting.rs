@@ -215,6 +215,7 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
+/// The handler for PID 1, in which the kernel drops a signal that has its default action.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };

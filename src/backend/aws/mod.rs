@@ -234,8 +234,9 @@ fn is_about_the_secret(error: &FetchError) -> bool {
     error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
 }
 
-/// Describes the requested secrets and parameters, and asks STS who the caller is. Returns the
-/// answers that follow from the descriptions, and the descriptions of the secrets.
+/// Describes the requested secrets and parameters. Returns the answers that follow from the
+/// descriptions, and the descriptions of the secrets. For `check` and with `-vv`, also asks STS who
+/// the caller is ([`Session::trace_identities`]).
 async fn describe_requests(
     session: &mut Session,
     requests: &[Request],

@@ -229,6 +229,7 @@ impl Client {
     /// which is probably misspelled, as in `us-eats-1`.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
+            // Only a host without TLS becomes a refusal.
             return self.with_remedy(failure.for_host_named_in(setting));
         }
         if failure.io_kind == Some(ErrorKind::NotFound)

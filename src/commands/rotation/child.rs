@@ -165,7 +165,7 @@ impl Trial<'_, '_> {
     /// Writes the files under temporary names and sends `ready` to the parent. Leaves out files in
     /// memory, because the running command can't get new ones. When the parent opens the gate,
     /// renames the files and sends their paths. When the parent closes the gate, removes the
-    /// temporary files.
+    /// temporary files. Either way, returns the exit status 0.
     ///
     /// # Errors
     /// If files can't be written, or if one can't be renamed.

@@ -212,7 +212,8 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable has a [plain value](is_plain_value).
+/// Adds the mistake that a variable has a [plain value](is_plain_value). `words` has the variables
+/// whose values are words, which may be plain values, too.
 fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
     let mut help = match value.node.scalar_text() {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),

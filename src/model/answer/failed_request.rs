@@ -182,8 +182,8 @@ impl FailedRequest<'_> {
             about.name = self.locator.noun();
         }
         // Several secrets can be absent for one reason, such as a wrong region or account, or plain
-        // text instead of references. One record then names all of them. Absent versions and empty
-        // paths have headlines of their own, so they aren't included.
+        // text instead of references. One record then names all of them. A reference with a version
+        // and a path have headlines of their own ([`Self::absence`]).
         let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
         if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
             about.scope = ReasonScope::AnySecret;
@@ -306,7 +306,7 @@ impl FailedRequest<'_> {
         }
         let name = match locator.is_path() {
             true => "the path",
-            // `with_id` returns `None` if the word is already an alias.
+            // `with_id` returns `None` if the name stands for an alias.
             false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
                 "the name (an alias must be declared, as in secrets: { db: prod/db })"
             }
@@ -328,8 +328,9 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels, or `None` for a
-    /// hidden reference, and for a parameter, whose labels the user chooses.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
+    /// for a hidden reference. The labels of parameters are chosen by users, so they don't get a
+    /// hint.
     fn stage_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || self.locator.is_hidden() {
             return None;

@@ -99,7 +99,8 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the detail of `other`, which this failure explains.
+    /// Takes over AWS's message and the detail of `other`, which this failure explains. Without a
+    /// message from AWS, the headline of `other` takes its place.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -331,7 +332,7 @@ pub enum Mention {
     InHeadline(&'static str, ReasonScope),
 }
 
-/// The consequences of a cause for code and messages, unless a failure says otherwise.
+/// What failures with the same cause have in common, unless a failure says otherwise.
 pub struct CauseFacts {
     pub code: &'static str,
     pub status: Status,

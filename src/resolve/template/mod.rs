@@ -362,8 +362,8 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     environment.set_fuel(Some(FUEL));
 
     environment.set_formatter(|output, _, value| {
-        // Strict mode prints only one kind of undefined value without an error: that of the missing
-        // `else` in `{{ x if y }}`.
+        // Strict mode allows only one kind of undefined value, that of the missing `else` in
+        // `{{ x if y }}`. It is printed as nothing.
         if value.is_undefined() {
             return Ok(());
         }

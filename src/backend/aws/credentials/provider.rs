@@ -61,7 +61,7 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
 /// again.
 pub fn service_failure(why: impl Into<String>) -> FetchError {
     let failure = FetchError::outage(OutageKind::Service, why);
-    // `why` is a whole sentence, not the rest of one about a secret.
+    // `why` is a whole sentence, so the headline doesn't name the secret.
     let mention = Mention::InEntries;
     FetchError { mention, ..failure }
 }
@@ -97,9 +97,10 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 /// such as `the role "…" couldn't be assumed`.
 ///
 /// A denied or an invalid request is final. But a token that isn't accepted can be replaced, so
-/// `--wait` tries again. An outage gets the headline before its own text. Any other error, such as
-/// one about the caller's own credentials or a certificate, is returned unchanged, because other
-/// requests would fail in the same way.
+/// `--wait` tries again. An outage gets the headline before its own text. An absence or a missing
+/// region makes the provider [`unusable`]. Any other error, such as one about the caller's own
+/// credentials or a certificate, is returned unchanged, because other requests would fail in the
+/// same way.
 pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
@@ -213,7 +214,8 @@ pub fn checked_credentials(
         ("AWS_SECRET_ACCESS_KEY", Some(secret)),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
-    // With LocalStack, an access key id may be the number of an account, which isn't secret.
+    // Everything is concealed, except for a number: with LocalStack, an access key id may be the
+    // number of an account, which isn't secret.
     let texts = parts.iter().filter_map(|(_, text)| *text);
     conceal(texts.filter(|text| text.parse::<u64>().is_err()));
 

@@ -395,7 +395,7 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
 }
 
 /// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
-/// of the input (Ctrl-D). The code is echoed, because it can be used only once.
+/// of the input (Ctrl-D). The answer is echoed, because an MFA code can be used only once.
 ///
 /// # Errors
 /// When there is no terminal, or when it can't be read or written.
