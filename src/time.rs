@@ -23,7 +23,7 @@
 //! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
 //!   other result ends the retries: a denial or an absence is an answer.
 //! - The pause before the next attempt has a random length between zero and a maximum that grows
-//!   from pause to pause.
+//!   from pause to pause. AWS can lengthen it (`x-amz-retry-after`).
 //! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
 //!   before that is returned, because it says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
@@ -55,7 +55,7 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// The end of the time limit of [`Deadline::with_limit`].
+    /// The end of the time limit of [`Deadline::with_limit`], after which cached values are used.
     limit: Option<Instant>,
 }
 
@@ -75,7 +75,8 @@ impl Deadline {
     }
 
     /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
-    /// was created. With `-vv`, `trace` prints the events from now on.
+    /// was created. With `-vv`, `trace` prints the events from now on. This function is called
+    /// again with the options of the declarations.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -227,7 +228,7 @@ impl<'r> RetryBudget<'r> {
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
     /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
-    /// replaces it, so that the next call can return it, too.
+    /// replaces it, so that the next call can return it, too: it says more than a timeout.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the

@@ -81,7 +81,8 @@ impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
     ///
     /// # Errors
-    /// If values can't be read, or if their variables can't hold them.
+    /// If values can't be read, or if their variables can't hold them. The report then also has the
+    /// files that can't be delivered.
     pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());

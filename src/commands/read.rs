@@ -66,8 +66,9 @@ pub fn subcommand_values(
 }
 
 /// Reads the values of a plan, and returns the outcomes and every answer. Except in a poll, also
-/// prints the warnings about the cache and the outcomes. For `check`, also fills in `cached`,
-/// `caller` and `secrets`.
+/// prints the warnings about the cache and the outcomes and, in [`open_backend`], about `--local`.
+/// For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, if the backend
+/// has them.
 ///
 /// # Errors
 /// If nothing can be read at all, or if `--describe` can't open a session with AWS.

@@ -69,7 +69,8 @@ impl DiskFile {
         Ok(disk_file)
     }
 
-    /// Renames the temporary file to the file's own name.
+    /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
+    /// value no longer removes anything.
     ///
     /// # Errors
     /// If something other than a regular file has the file's name by now, or if the kernel refuses

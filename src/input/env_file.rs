@@ -46,6 +46,7 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// The position, as `FILE:LINE`.
     position: String,
+    /// True if Node.js or npm's dotenv reads a different value.
     differs_in_node: bool,
 }
 
@@ -250,7 +251,8 @@ fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> 
 }
 
 impl EnvFile {
-    /// Adds the variable that a statement sets, and removes an earlier one with this name.
+    /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
+    /// variable that isn't selected. Adds a warning if other programs read its value differently.
     ///
     /// A name without a value only removes the earlier variable, with a warning. A malformed
     /// statement or name is an error, and a variable that a launch needs before it reads the secret
@@ -353,7 +355,7 @@ pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
 struct Statement {
     /// The line on which the statement begins, counted from 1.
     line: usize,
-    /// `None` for a malformed statement.
+    /// `None` for a malformed statement, which python-dotenv skips with a warning.
     binding: Option<Binding>,
 }
 

@@ -54,8 +54,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     errors.is_empty().then_some(secrets).ok_or(errors)
 }
 
-/// Adds help to the problem of a path that can't be opened. For `true` and `1`, the help says to
-/// use a path, because the user took `--local` for a switch. Only this help replaces one that the
+/// Adds help to the problem of a path that can't be opened: a file for `--local` in the path's
+/// directory or, if the file is missing, how to create it. For `true` and `1`, the help says to use
+/// a path, because the user took `--local` for a switch. Only this help replaces one that the
 /// problem already has.
 fn with_path_help(problem: Problem, path: &Path) -> Problem {
     match path.parent().and_then(text_file::find_local_file) {

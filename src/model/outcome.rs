@@ -18,6 +18,7 @@ use super::reference::{Locator, SecretRef};
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
 pub struct EntryOutcome {
+    /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
     /// The target of the entry or, for a key of `env-from` that sets a variable, this variable. An
     /// overridden key has the target of the whole `env-from` entry.

@@ -118,6 +118,7 @@ impl Plan {
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
+        // The latest layer comes first, because it overrides the others.
         for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             let lookup = Lookup {
                 layer_number,
@@ -145,7 +146,8 @@ impl Plan {
         })
     }
 
-    /// Returns the locators to request: those that the entries read.
+    /// Returns the locators to request: those that the entries read. If an optional entry turns out
+    /// to override another entry, the secret of the latter is requested needlessly.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         // If a variable that should name a secret is empty, the value is absent without a request.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
@@ -231,7 +233,7 @@ impl Lookup<'_, '_> {
         }
 
         // The ids follow the order in which the entries are written, with the overridden entries
-        // last.
+        // last. `check` sorts by line, and then by id.
         let ids = planned.iter_mut().map(|entry| &mut entry.id);
         let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
         for (number, id) in ids.chain(overridden_ids).enumerate() {
@@ -301,6 +303,7 @@ impl Lookup<'_, '_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
+                // If the reference may be a password, messages show the variable instead.
                 let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
                 let parts = parts.into_iter().map(|part| match part {
                     Part::Reference(found) => Part::Reference(hidden(found)),

@@ -54,7 +54,7 @@ pub struct Problem {
     pub notes: Vec<String>,
     pub help: Option<String>,
     /// True if the help may differ within a group of problems, because it shows what to write for
-    /// one entry.
+    /// one entry. The group prints only the first help.
     pub has_help_of_entry: bool,
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
@@ -161,6 +161,9 @@ impl Problem {
     /// Returns the key by which a report groups problems. Problems with the same key are printed as
     /// one, with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
+    ///
+    /// The key leaves out what can differ within a group: the entries, the details, the missing
+    /// keys of one secret, and a help for the entry itself.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;

@@ -48,7 +48,8 @@ pub enum CheckDepth {
 }
 
 impl Row {
-    /// Creates the row of the entry that `subject` names, without sources.
+    /// Creates the row of the entry that `subject` names, without sources. Sets `variable` only if
+    /// the label shows its name.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,

@@ -25,6 +25,7 @@ pub struct Json(Value);
 
 impl Json {
     /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning.
+    /// serde_json doesn't read an object as an object if its first key is serde_json's own.
     ///
     /// # Errors
     /// If there is a syntax error, or if there are more than 127 nested levels, which is

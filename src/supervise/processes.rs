@@ -111,7 +111,7 @@ impl TrialProcess {
 
     /// Sends a termination signal to the trial and continues it if it is stopped. A trial at its
     /// gate doesn't look for signals, so this function opens the gate. The trial finds the pending
-    /// signal and ends before it executes the command.
+    /// signal and ends before it executes the command. Doesn't wait for its end.
     pub fn terminate(&mut self, signal: Signal) {
         let _ = kill(self.pid, signal);
         let _ = kill(self.pid, Signal::SIGCONT);
@@ -146,6 +146,7 @@ impl TrialProcess {
 
         let mut parsed = serde_json::Deserializer::from_slice(&self.received).into_iter();
         let complete = parsed.by_ref().map_while(Result::ok).collect();
+        // If the last message hasn't arrived completely, its beginning stays in `received`.
         let length = parsed.byte_offset();
         self.received.drain(..length);
         complete

@@ -69,7 +69,7 @@ fn socket_address(name: &OsStr) -> Option<SocketAddr> {
 
 /// The connection on which systemd reads a credential, for `LoadCredential=` with a socket.
 pub struct CredentialConnection {
-    /// The descriptor has FD_CLOEXEC and is never closed.
+    /// The descriptor has FD_CLOEXEC and is never closed. It reports when the client hangs up.
     pub socket: OwnedFd,
     /// True once the whole value was sent.
     is_answered: AtomicBool,
@@ -192,8 +192,8 @@ pub fn no_connection_problem() -> Problem {
     }
 }
 
-/// Replaces standard input, which is systemd's socket, with /dev/null. If standard output or error
-/// is the same socket, replaces it, too. Returns a copy of the socket.
+/// Replaces standard input, which is systemd's socket, with /dev/null, and returns a copy of the
+/// socket. If standard output or error is the same socket, replaces it, too: error with journald.
 ///
 /// # Errors
 /// If a descriptor can't be copied or replaced.

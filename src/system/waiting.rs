@@ -135,7 +135,7 @@ pub fn held_signal() -> Option<Signal> {
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
-/// polled, never read.
+/// polled, never read. Returns `None` before [`hold_signals`], and on systems other than Linux.
 ///
 /// # Errors
 /// If this process has no free descriptor.
@@ -315,8 +315,9 @@ pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Opti
     sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
 }
 
-/// Ignores an error, which is usually EINTR: no file has an event then, and callers look at
-/// everything again.
+/// Waits until one of `files` has an event, until `limit` is over, or until a signal handler has
+/// run (poll(2)). Ignores an error, which is usually EINTR: no file has an event then, and callers
+/// look at everything again.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }

@@ -179,8 +179,9 @@ impl Aws {
     /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
     /// description can answer: a document without a value, or the failure. Leaves out a version id
     /// that no description has, and a parameter that can't be described: AWS's own, or one with an
-    /// ARN. No request reads a value, and no fallback region is asked. Without a session, first
-    /// reads AWS's configuration files, and may ask the user for an MFA code.
+    /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
+    /// is. Without a session, first reads AWS's configuration files, and may ask the user for an
+    /// MFA code.
     ///
     /// # Errors
     /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
@@ -490,7 +491,7 @@ async fn read_in_region(
 }
 
 /// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
-/// authorized …`. This may send a request to STS.
+/// authorized …`. This may send a request to STS. If AWS refused the credentials, says which ones.
 async fn explained(
     session: &Session,
     request: &Request,

@@ -143,7 +143,7 @@ async fn read_path(
         calling.await
     };
 
-    // The map sorts the parameters.
+    // The map sorts the parameters. One more than the maximum shows that there are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");

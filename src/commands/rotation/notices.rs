@@ -1,4 +1,7 @@
 //! The messages about polls, and about the start and the end of the command.
+//!
+//! As text, there are warnings, and notes about restarts, signals, exits, and polls that succeed
+//! after a failure. The other notes need `--verbose` ([`Record::detail`]). JSON has all notes.
 
 use std::time::{Duration, Instant, SystemTime};
 

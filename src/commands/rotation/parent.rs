@@ -239,8 +239,9 @@ impl Parent<'_> {
     }
 }
 
-/// `until_poll` is the time until the next poll is allowed ([`SHORTEST_PAUSE`]). A delay that ends
-/// with a poll is never shorter. `random` is at least 0 and less than 1.
+/// Returns the length of a delay. `until_poll` is the time until the next poll is allowed
+/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter than that. `random` is at
+/// least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -261,8 +262,9 @@ fn delay_length(
     }
 }
 
-/// The pause doubles with each failed poll in a row, up to [`LONGEST_BACKOFF`] or the interval,
-/// whichever is longer. `random` then shortens or lengthens the pause, by at most [`JITTER`].
+/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
+/// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
+/// the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures));
     let pause = doubled.min(LONGEST_BACKOFF.max(interval));

@@ -368,10 +368,11 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset.
     ///
-    /// Adds a warning for each name that looks like a misspelled option. Other names are ignored,
-    /// because Kubernetes sets names such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
+    /// Adds an error for each value that its option doesn't accept, and a warning for each name
+    /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
+    /// such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {

@@ -532,11 +532,11 @@ impl Line<'_> {
         self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain.eq([true, true]))
     }
 
-    /// Returns the problem for the word with this number if the two words before it are an option
-    /// and its value. The word may be a reference that a space separates from its NAME= (`-e
-    /// PASSWORD= prod/db:password`), a second NAME=REF, or a second value (`--timeout 5 min`).
-    /// Returns `None` if the word probably begins the command, or is a reference that needs an
-    /// option of its own.
+    /// Returns the problem for the word with this number, counted from 1, if the two words before
+    /// it are an option and its value. The word may be a reference that a space separates from its
+    /// NAME= (`-e PASSWORD= prod/db:password`), a second NAME=REF, or a second value (`--timeout 5
+    /// min`). Returns `None` if the word probably begins the command, or is a reference that needs
+    /// an option of its own.
     fn second_value_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         let name = first.trim_end_matches(['=', ':']);

@@ -340,7 +340,8 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 }
 
 /// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
-/// that can't be set in a declaration, and for options that exclude each other.
+/// that can't be set in a declaration, for each value that an option doesn't accept, and for
+/// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "write region: us-east-1, for example";

@@ -469,7 +469,8 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 }
 
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
-/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`.
+/// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
+/// is an unknown key instead, the mistake about that key is enough.
 fn source(fields: &mut Fields<'_>) -> Option<Source> {
     match SOURCES.map(|key| fields.take(key)) {
         [Some(from), None, None] => reference(&from, REFERENCE).map(Source::Reference),

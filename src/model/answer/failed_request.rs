@@ -105,7 +105,8 @@ impl FetchFailure {
     }
 
     /// Returns the problem of an entry whose request for `reference` has failed: the error, the
-    /// most specific hint, and notes about the regions, the role and `--wait`.
+    /// most specific hint, and notes about the regions, the role and `--wait`. If the failure
+    /// proves that the secret exists, the problem shows the secret's name.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
         // Even if the secret exists, a field after its name may be a password.

@@ -218,7 +218,7 @@ pub(super) const KNOWN: &str = "known";
 /// True if messages may show a reference with these fields. SECRET, KEY and a label must together
 /// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath,
 /// AWS's staging labels and version ids don't have to, because they have forms of their own. A
-/// VERSION-ID in any other form isn't shown.
+/// VERSION-ID in any other form isn't shown. After an ARN, KEY must satisfy [`Selector::shown`].
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);

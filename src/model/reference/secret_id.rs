@@ -254,7 +254,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// A secret's name may have two slashes in a row.
+/// The defect of a parameter's name. A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str =
     "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
 

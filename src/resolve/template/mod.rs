@@ -350,7 +350,7 @@ pub fn unknown_name_problem(
         .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
-/// Renders the text of a template with a value for each name.
+/// Renders the text of a template with a value for each name. Failed lookups are noted in `misses`.
 ///
 /// # Errors
 /// If MiniJinja can't render the template. The error may quote a value.

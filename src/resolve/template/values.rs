@@ -380,7 +380,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 ///
 /// # Errors
 /// If the input, an argument or, for `join`, an item is undefined, if `join` can't iterate over its
-/// input, or if the filter would panic or use up all memory.
+/// input, or if the filter would panic or use up all memory. The undefined result of `x if y`
+/// without `else` isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.

@@ -280,7 +280,8 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
 ///
 /// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, or when only AWS_SECRET_ACCESS_KEY is missing.
+/// When AWS_ACCESS_KEY_ID is not set, after which the next provider is asked, or when only
+/// AWS_SECRET_ACCESS_KEY is missing, which ends the search.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
