@@ -198,7 +198,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Looks up the references of one layer.
+/// Makes the entries of one layer into planned ones: resolves their aliases, and the placeholders
+/// in ids and paths.
 struct Lookup<'a, 'k> {
     /// The latest layer has the number 0.
     layer_number: usize,

@@ -473,7 +473,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
     let mut subject = entry.subject.clone();
     if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator.revealed());
-        // The subject of the headline is the value, so the headline doesn't name the secret.
+        // The subject of the headline is the value. `None` leaves the secret out of the headline.
         about.before = None;
         problem.about = Some(about);
         subject = subject.revealed_by(reference);

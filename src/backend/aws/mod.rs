@@ -282,7 +282,7 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// locator without a region become the same request.
 pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Returns each locator with the answer to its request, if there is one.
+/// Returns each locator with the answer to its request. Leaves out a locator without an answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsBy<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,

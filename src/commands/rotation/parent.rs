@@ -2,7 +2,7 @@
 //! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
 //! trial, and for the timer.
 //!
-//! There is at most one trial at any time.
+//! There is at most one trial, the first start or a poll, at any time.
 
 use std::collections::VecDeque;
 use std::mem::{replace, take};

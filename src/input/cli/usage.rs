@@ -145,7 +145,7 @@ impl Line<'_> {
     }
 
     /// Returns the help for an error that doesn't have a more specific one: a line that works, with
-    /// the format, the reference and the file that the user has written.
+    /// the format, the reference or declaration, and the .env file that the user has written.
     fn example(&self) -> String {
         let of_launch = "--env DB_PASSWORD=prod/db:password -- node app.js";
         let example = self.subcommand.map_or(of_launch, |row| row.example);
@@ -490,7 +490,8 @@ impl Line<'_> {
         // `run node app.js`: a subcommand of another tool.
         let is_first = number == 1;
         if is_first && let Some(replacement) = replacement(word) {
-            // `run -f app.yaml -- app`: the options are right, and only a launch has a COMMAND.
+            // In `run -f app.yaml -- app`, only the first word is wrong. A replacement with COMMAND
+            // means a launch.
             let next = self.words.get(1).copied().unwrap_or_default();
             let has_options = next == "--" || has_option(self.command, next);
             let help = match has_options && replacement.ends_with("COMMAND") {

@@ -365,7 +365,7 @@ fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
     let name_and_rest = after.trim_start_matches(['(', '$', '{']);
     let mut words = name_and_rest.split(['/', '-', '.', ')', '%']);
     let name = words.next().unwrap_or_default();
-    // Any other name may be a part of a password.
+    // A name that isn't plain may be a part of a password, so it isn't taken for a variable.
     let is_plain = is_quotable_value(name) || name == name.to_uppercase();
     let is_variable = is_plain && (sign == '$' || after.contains('%'));
     // The variable is everything after the sign, as in `DB_PASSWORD=$DB_PASSWORD`.
