@@ -118,7 +118,7 @@ impl<'a> Files<'a> {
 }
 
 impl Delivery {
-    /// Writes every file.
+    /// Writes every file, on a disk under a temporary name.
     ///
     /// # Errors
     /// If a file can't be written. There is a problem for each such file, and no file is left
@@ -225,7 +225,7 @@ impl Delivery {
         self
     }
 
-    /// Drops the value, but keeps the files on disk.
+    /// Drops the delivery, but keeps the files on disk.
     pub fn keep(mut self) {
         for (file, _) in &mut self.disk_files {
             file.keep();

@@ -114,6 +114,7 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
+/// Returns a plan that reads this KEY of a secret, and the selector of KEY.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference

@@ -129,7 +129,7 @@ pub fn parse_env_file(
     arguments: &MigrateArguments,
     declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
-    // For Python's universal newlines, `\r\n` and `\r` also end a line.
+    // python-dotenv uses universal newlines, so `\r\n` and `\r` also end a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let statements = statements(&lines);
     let patterns = [&arguments.only, &arguments.except, &arguments.literal];

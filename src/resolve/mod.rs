@@ -159,9 +159,9 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry, with the texts of secrets in its value, which `export` masks
-    /// in logs: `answers.parts`, because this value was resolved last. Each call takes these texts
-    /// out, so an entry that wasn't resolved doesn't get those of an earlier one.
+    /// Adds the outcome of an entry. Moves `answers.parts` into it: the texts of secrets in the
+    /// value that was resolved last, which `export` masks in logs. So an entry that wasn't resolved
+    /// doesn't get the texts of an earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);

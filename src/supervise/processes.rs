@@ -405,8 +405,8 @@ impl Signals {
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
 /// an orphaned process group.
 fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
-    // SIGSTOP would also stop an orphaned group, which nobody would continue, as in a container or
-    // a service.
+    // In a container or a service, the group is orphaned, so nobody would continue it. SIGSTOP
+    // would stop it nevertheless.
     let stop_signal = match signal {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,

@@ -65,6 +65,7 @@ fn a_requested_poll_does_not_wait_for_the_splay() {
     let result = step(&restart, requested(Poll::Splayed), Event::Elapsed);
     assert_eq!(result, (polling, vec![Action::StartPoll]));
 
+    // The splay would delay the change, but the poll that was requested begins at once.
     restart.splay = Duration::from_secs(1);
     let result = step(&restart, requested(POLLING), CHANGED);
     let actions = vec![Action::CancelPoll, arm];

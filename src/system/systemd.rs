@@ -229,8 +229,8 @@ fn connect_to_journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-/// Refuses the connection: sends more bytes than a credential can have, so that systemd rejects
-/// them all, and ends the stream.
+/// Refuses the connection: sends more bytes than a credential can have, and ends the stream, so
+/// that systemd rejects all of them.
 fn send_refusal(connection: BorrowedFd<'_>) {
     let padding = vec![0; MAX_CREDENTIAL_LENGTH + 1];
     if write_all(connection, &padding).is_ok() {

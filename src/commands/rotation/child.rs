@@ -70,8 +70,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Notes that the command has the latest values, which may be the same values with new version
-    /// ids.
+    /// Notes that the command has the latest values, which may differ from its previous ones only
+    /// in their version ids.
     pub fn adopt_latest_values(&mut self) {
         self.command_values = self.latest_values.take().or(self.command_values.take());
     }

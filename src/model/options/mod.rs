@@ -286,8 +286,8 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off an option, and the options that need it. Returns what messages call the option:
-    /// its name, after its position if a declaration has set it.
+    /// Turns off an option, and the options that need it. Returns the option's name for messages,
+    /// with its position if a declaration has set it, or `None` if it wasn't on.
     fn turn_off(&mut self, option: OptionId) -> Option<String> {
         if !self.is_on(option) {
             return None;
