@@ -164,8 +164,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
 
     // A variable, as in `$(CMD)`, was probably meant to become a path, so PATH isn't mentioned.
-    let is_path = search_path.is_none() || command.starts_with('$');
-    if is_path {
+    if search_path.is_none() || command.starts_with('$') {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
     }

@@ -62,8 +62,7 @@ pub fn check(
     });
 
     let program = found_command.as_ref().map(|found| found.program.as_ref());
-    let unusable_program = program.and_then(Result::err);
-    let mut report = Report::from(unusable_program.cloned());
+    let mut report = Report::from(program.and_then(Result::err).cloned());
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {

@@ -309,9 +309,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 }
 
 /// Returns the first of these names: one that begins with a pattern such as `DB_*` or `AWS_SECRET`,
-/// one with all words of such an AWS_ pattern, or one that differs from the pattern in one letter.
-/// The names of proxies are similar on purpose, and short names by chance, so they are never
-/// returned.
+/// one that contains every word of such an AWS_ pattern, or one that differs from the pattern in
+/// one letter. The names of proxies are similar on purpose, and short names by chance, so they are
+/// never returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
@@ -321,7 +321,7 @@ fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     let mut complete = ["URL", "REGION", "PROFILE"].iter();
     let is_complete = complete.any(|end| stem.ends_with(end));
     let is_beginning = stem.ends_with('_') || (is_aws && !is_complete);
-    // AWS_SECRET_ACCESS_KEY has all words of `AWS_SECRET_KEY`.
+    // AWS_SECRET_ACCESS_KEY contains every word of `AWS_SECRET_KEY`.
     let has_words = |name: &str| stem.split_inclusive('_').all(|word| name.contains(word));
 
     let longer = names.iter().find(|name| name.starts_with(stem));

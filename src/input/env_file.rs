@@ -228,14 +228,14 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
                 "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
             ));
         }
-        match template(variable, variables).filter(|_| prints_declaration) {
-            Some(template) => warnings.push(format!(
+        match template(variable, variables) {
+            Some(template) if prints_declaration => warnings.push(format!(
                 "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
                 variable.name, arguments.secret
             )),
             // There is already a warning about this variable.
-            None if literal.is_some() => {}
-            None => others.push(name_and_position),
+            Some(_) | None if literal.is_some() => {}
+            Some(_) | None => others.push(name_and_position),
         }
     }
     warnings.extend(warning_about(

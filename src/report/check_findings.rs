@@ -91,7 +91,7 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
 /// [`value_rows`], because they depend on whether the table has a column for the cache.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// What the entry sets, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
+    /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
     /// number.
     pub label: String,
     /// The variable that the entry sets. `None` for a systemd credential, a file without a

@@ -1,6 +1,6 @@
 //! The formats of `export`, and the commands that hide values in the log of a GitHub job.
 //!
-//! What goes in are the variables that a launch would set. What comes out is text from which the
+//! The input is the variables that a launch would set. The output is text from which the
 //! reader of the format gets exactly the same values, or the reason why the format can't hold one.
 
 use std::collections::BTreeSet;

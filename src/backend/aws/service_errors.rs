@@ -84,7 +84,7 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Returns the meaning of the error. The first row that matches applies, so a row for a message
-    /// stands above the general row for its code. The rows for a status stand below all codes whose
+    /// is above the general row for its code. The rows for a status are below all codes whose
     /// meaning doesn't depend on the status.
     pub fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};

@@ -57,7 +57,7 @@ pub struct Ready {
     pub lines: String,
 }
 
-/// What earlier trials have found. Each trial compares its own values with a copy of it.
+/// The findings of earlier trials. Each trial compares its own values with a copy of them.
 #[derive(Default)]
 pub struct Baseline {
     /// The random key for the hashes. The process that stays chooses it once.

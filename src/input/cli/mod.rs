@@ -45,7 +45,7 @@ use command::{
     with_variables,
 };
 
-/// What the command line asks for.
+/// The task that the command line sets.
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
     /// If there is a command, `check` looks for it in PATH.

@@ -189,7 +189,7 @@ impl Line<'_> {
         let sample = samples.find(|sample| example.contains(sample));
         let whole = self.whole_reference(&reference, sample == Some(GET));
         match sample {
-            Some(GET) if secret.ends_with(['/', '*']) => {
+            Some(GET) if is_path(secret) => {
                 format!("use secrets-exec export --format shell --env-from {secret}")
             }
             Some(GET) => example.replace("prod/db:password", &whole),
@@ -609,7 +609,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
 /// whole secret without a valid `name`. With `name`, a whole secret gets the key of the example.
 fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let name_of_reference = variable_for(reference);
-    let name = Some(name).filter(|name| is_name(name) && !reference.ends_with(['/', '*']));
+    let name = Some(name).filter(|name| is_name(name) && !is_path(reference));
     let Some(name) = name.or(name_of_reference.as_deref()) else {
         let example = example.replace(VARIABLE, "--env-from prod/db");
         return example.replace("prod/db", reference);
@@ -617,6 +617,11 @@ fn with_variable(example: &str, name: &str, reference: &str) -> String {
     let example = example.replace("DB_PASSWORD", name);
     let sample = name_of_reference.map_or("prod/db", |_| "prod/db:password");
     example.replace(sample, reference)
+}
+
+/// True for a path of parameters, which has several values, such as `ssm:/prod/app/`.
+fn is_path(reference: &str) -> bool {
+    reference.ends_with(['/', '*'])
 }
 
 /// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
@@ -635,9 +640,7 @@ fn variable_for(reference: &str) -> Option<String> {
     let word = match fields.map(split_colon) {
         Some((key, _)) => key,
         // The name or ARN of a parameter, such as `ssm:/prod/level`.
-        None if secret.contains("ssm:") && !secret.ends_with(['/', '*']) => {
-            secret.rsplit('/').next()?
-        }
+        None if secret.contains("ssm:") && !is_path(secret) => secret.rsplit('/').next()?,
         None => return None,
     };
     let capitals = word.to_uppercase();
@@ -655,10 +658,7 @@ fn missing_option_problem(word: &str, number: usize) -> Option<Problem> {
         return None;
     }
     let help = match name.or_else(|| variable_for(reference)) {
-        Some(variable) if !reference.ends_with(['/', '*']) => {
-            format!("write --env {variable}={reference}")
-        }
-        // A path has several values.
+        Some(variable) if !is_path(reference) => format!("write --env {variable}={reference}"),
         Some(_) | None => format!("write --env-from {reference}"),
     };
     let text = format!("argument {number} needs an option before it");

@@ -32,7 +32,7 @@ pub struct FetchFailure {
     pub elsewhere: Vec<(Region, FetchError)>,
     /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
     pub waited: Option<Duration>,
-    /// Where the default region and account come from, if they apply to the reference: `the region
+    /// The sources of the default region and account, if they apply to the reference: `the region
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a missing region or missing credentials on a developer's machine. If

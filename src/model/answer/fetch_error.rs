@@ -332,7 +332,7 @@ pub enum Mention {
     InHeadline(&'static str, ReasonScope),
 }
 
-/// What failures with the same cause have in common, unless a failure says otherwise.
+/// The facts that failures with the same cause share, unless a failure says otherwise.
 pub struct CauseFacts {
     pub code: &'static str,
     pub status: Status,

@@ -191,8 +191,9 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     }
 
     if let Some(file) = text("web_identity_token_file") {
-        let no_role = || profile.inconsistent("has a web_identity_token_file, but no role_arn");
-        let role = text("role_arn").ok_or_else(no_role)?;
+        let Some(role) = text("role_arn") else {
+            return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
+        };
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,

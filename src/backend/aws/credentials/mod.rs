@@ -302,8 +302,9 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 /// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let no_chain = || not_configured("the profile doesn't have credentials");
-    let chain = context.chain.ok_or_else(no_chain)?;
+    let Some(chain) = context.chain else {
+        return Err(not_configured("the profile doesn't have credentials"));
+    };
 
     let found = match &chain.source {
         RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {

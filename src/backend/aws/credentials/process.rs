@@ -43,7 +43,7 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often we check whether a program that has closed its output has ended.
+/// The pause before each check whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
 /// True once a program has failed. `--wait` then starts it again without its standard error, so

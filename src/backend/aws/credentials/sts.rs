@@ -192,8 +192,9 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 /// AWS_ROLE_ARN is missing, or the exchange fails.
 pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let no_file = || not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set");
-    let file = settings.web_identity_file.clone().ok_or_else(no_file)?;
+    let Some(file) = settings.web_identity_file.clone() else {
+        return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
+    };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN isn't";
         return Err(misconfigured(why).help(NO_ROLE_REMEDY));
