@@ -208,7 +208,7 @@ impl Aws {
     /// ask the user for an MFA code.
     ///
     /// # Errors
-    /// When opening it fails ([`Session::open`]).
+    /// When the session can't be opened ([`Session::open`]).
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -353,7 +353,7 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<R
     answers
 }
 
-/// Starts opening connections for the requests that have to wait for credentials, to use the wait.
+/// Starts opening connections while requests have to wait for credentials.
 ///
 /// Does nothing if an earlier fetch has found credentials, because no request waits for them. If
 /// the credentials are in variables, skips the requests without a role, which can be sent

@@ -149,7 +149,7 @@ impl Client {
         let received = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            // Never an error, because the operation's output always has the type `O`.
+            // This never fails, because the operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| unusable()),
             Err(failed) => failed,
         };

@@ -403,7 +403,7 @@ impl Trials<'_> {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
-                    // A new file at the same path stays: its inode number differs.
+                    // A new file at the same path isn't removed, because its inode number differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
