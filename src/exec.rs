@@ -114,6 +114,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     };
     let help = match interpreter(&path) {
         Some(interpreter) => &format!("use secrets-exec [OPTIONS] -- {interpreter}{shown}"),
+        None if file.metadata().is_err() => "install it in a directory that this user can enter",
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
     };

@@ -89,8 +89,9 @@ pub fn prepare(
         errors.extend(narrowed.err());
     }
     // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
-    // don't have references. `check`, however, reports that there is nothing to check.
-    let may_be_empty = !inputs.resolve_env.is_empty() && !matches!(asker, Asker::Check { .. });
+    // don't have references. `check` and `policy`, however, report that there is nothing to do.
+    let must_have_entries = matches!(asker, Asker::Check { .. } | Asker::Policy);
+    let may_be_empty = !inputs.resolve_env.is_empty() && !must_have_entries;
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
         errors.push(no_entry_problem(&read_files, &inputs, &options.source));

@@ -185,7 +185,8 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
-/// Returns the error about a file that isn't a .env file: JSON, a declaration or other YAML.
+/// Returns the error about a file that isn't a .env file: JSON, a script, a declaration or other
+/// YAML.
 ///
 /// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
 /// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
@@ -197,6 +198,9 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     let first_line = lines.lines().find(has_text);
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())
+    } else if !found.errors.is_empty() && lines.starts_with("#!") {
+        let help = "see \"A line of your script\" in docs/migrating.md";
+        ("a script", help.to_owned())
     } else if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
         ("a declaration", format!("use -f {file}"))
     } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {

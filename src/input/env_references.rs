@@ -113,6 +113,9 @@ fn misread_reference(text: &str) -> Option<Defect> {
     if bare != text && is_own_arn(bare) {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
+    if text.contains("{{ resolve:") {
+        return Some("the value has a space after \"{{\": write {{resolve:…}}".to_owned());
+    }
     // In the value of a variable, a parameter needs `{{resolve:…}}`.
     let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
     let (prefix, own_prefix) = foreign_prefix(text).or(parameter)?;

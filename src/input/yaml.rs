@@ -422,7 +422,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let has_second_key = before.ends_with(", default") || before.ends_with(", optional");
+    let keys = [", default", ", optional", ": from", ": template", ": value"];
+    let is_after_key = keys.iter().any(|key| before.ends_with(key));
     let (message, help) = match kind {
         _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
         // The file has an anchor, so `*` probably begins an alias.
@@ -440,8 +441,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return Fault::new(message).help(QUOTES);
         }
         // Keys without braces: `DB_HOST: prod/db:host, default: db`.
-        _ if is_key_expected && has_second_key => (
-            "an entry with several keys needs braces",
+        _ if is_key_expected && is_after_key => (
+            "the keys of an entry need braces",
             "put the keys in braces, as in { from: prod/db:host, default: localhost }",
         ),
         // A colon and a space in a value: `DB_HOST: prod/db: host`.
@@ -487,6 +488,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
 /// this line or on the line above is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
+    if above.is_some_and(|line| line.ends_with(": |") || line.ends_with(": >")) {
+        return Fault::new("the text below the line above isn't indented")
+            .help("indent the text further than the name above it");
+    }
     if above.is_some_and(|line| is_name(line.trim())) {
         return Fault::new("the line above has a name without a colon")
             .help("add a colon, as in env:");

@@ -275,7 +275,7 @@ const PREFIXES: &str = "\
 ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: secretref+awsssm: awsparamstore:/ = ssm:/
 {{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: aws-parameterstore: optional:aws-parameterstore: {aws-ssm} = ssm:
 $${ = ${
-op:// vault: ref+ secretref+ = ";
+op:// vault: ref+ secretref+ <path: = ";
 
 /// More beginnings of references in the syntax of other tools. They are ordinary words, so they are
 /// only searched for where a reference is expected. A slash must follow, because `secret:token` may

@@ -30,7 +30,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::entry::template::{Template, calculation_error, expressions};
+use crate::model::entry::template::{ENV, Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
     TemplateInputs, Written,
@@ -166,8 +166,10 @@ impl Plan {
                 Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
             };
             let after_braces = text.split("${").skip(1);
-            let mut placeholders = after_braces.filter_map(|rest| rest.split_once('}'));
-            let (name, _) = placeholders.find(|(word, _)| is_name(word))?;
+            // The name in `${NAME}` or `${NAME:-default}`.
+            let mut words =
+                after_braces.filter_map(|rest| rest.split_once('}')?.0.split(':').next());
+            let name = words.find(|word| is_name(word))?;
             Some((&entry.subject, name))
         })
     }
@@ -432,6 +434,8 @@ impl Lookup<'_, '_> {
         } else if template.text.contains(&format!("set {name} ")) {
             // The name exists only inside a block, such as `{% if %}`.
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
+        } else if name.eq_ignore_ascii_case(ENV) {
+            "write env in lower case, as in {{ env.HOME }}".to_owned()
         } else if is_early && let Some(nearest) = nearest(name, alias_names) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {

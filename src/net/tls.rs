@@ -147,7 +147,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
         Some(_) | None => {
             let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
             let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
-                true => "is in DER format, not PEM: convert it with openssl x509 -inform der",
+                true => "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem",
                 false => "contains no usable root certificate (PEM)",
             };
             format!("{} {defect}", named.display())

@@ -257,6 +257,9 @@ impl Client {
             Lookup => "check this machine's DNS settings",
             MalformedResponse => "check which service answers",
             Timeout => "check the service, allow more time with --timeout",
+            Connection if self.endpoint.host() == Some("localhost") => {
+                "start the service, use its host name instead of localhost in a container"
+            }
             Connection | Silent => "start the service",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
             | EarlyCertificate => return error,

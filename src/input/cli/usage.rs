@@ -167,8 +167,11 @@ impl Line<'_> {
         }
         // Any word can be the name of the format.
         let formats = self.possible_values("--format").unwrap_or_default();
-        let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
-        let format = words.find(|word| formats.split(", ").any(|format| format == *word));
+        let is_written = |format: &&str| {
+            let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
+            words.any(|word| word.eq_ignore_ascii_case(format))
+        };
+        let format = formats.split(", ").find(is_written);
         format!("--format {}", format.unwrap_or("shell"))
     }
 
@@ -205,7 +208,11 @@ impl Line<'_> {
     /// probably wanted to add a variable, so the example stays as it is.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
-        match file.filter(|_| self.subcommand.is_some()) {
+        // In `export -f json`, the file is the format.
+        let is_file = |file: &&str| {
+            self.subcommand.is_some() && !example.contains(&format!("--format {file}"))
+        };
+        match file.filter(is_file) {
             Some(file) => example.replace(VARIABLE, &format!("-f {file}")),
             None => example.to_owned(),
         }

@@ -228,7 +228,8 @@ impl<'a> Item<'a> {
             return;
         }
         // The reference has a space: `DB_PASSWORD: { prod/db: password }`.
-        if known.contains(&"from") && key.contains('/') && !value.is_null() {
+        let is_reference = key.contains('/') && !key.starts_with('/');
+        if known.contains(&"from") && is_reference && !value.is_null() {
             return item
                 .refuse(Fault::new("has a space in its reference").help("remove the space"));
         }

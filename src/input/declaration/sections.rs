@@ -200,9 +200,11 @@ fn misplaced_key_fault(name: &str, value: &Node) -> Option<Fault> {
         return Some(Fault::new("is a section of a buildspec, not a variable").help(help));
     }
     // By mistake, `default: 5432` has the same indentation as its entry.
-    let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_plain_value(value);
+    let is_word = value.scalar_text().is_some_and(is_bare_word);
+    let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_word;
     let text = "is a key of an entry, not a variable";
-    is_key.then(|| Fault::new(text).help("indent the key like the entry's others"))
+    let help = "put the key into its entry, as in DB_PORT: { from: prod/db:port, default: 5432 }";
+    is_key.then(|| Fault::new(text).help(help))
 }
 
 const PLAIN_VALUE: &str = "is plain text, not a reference";

@@ -22,7 +22,7 @@ pub const ENV: &str = "env";
 const LONGEST: usize = 16 * 1024;
 
 /// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
-const GO_WORDS: &str = "env if key range secret with";
+const GO_WORDS: &str = "env getenv getv if index key printf range secret with";
 
 /// Patterns, each with its help, in rows for [`hint_of_rows`]. They are matched against MiniJinja's
 /// message, followed by the template.
@@ -50,7 +50,7 @@ impl Template {
     ///
     /// # Errors
     /// If the template is too long, has a syntax error (only the first one is returned), or has an
-    /// expression that begins with a call such as `env(…)` or `getenv(…)`.
+    /// expression that begins with a call such as `env(…)` or `lookup(…)`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -63,9 +63,11 @@ impl Template {
         let template = parsed.map_err(|error| syntax_error(&error, text))?;
 
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
-        // Jinja doesn't have the functions in `{{ env("HOME") }}` and `{{ getenv("HOME") }}`. In
-        // `{% raw %}`, they are only text, so `names` doesn't have them.
-        let functions = names.iter().filter(|name| name.ends_with("env"));
+        // Jinja doesn't have the functions in `{{ getenv("HOME") }}` and Ansible's `{{ lookup(…)
+        // }}`. In `{% raw %}`, they are only text, so `names` doesn't have them.
+        let functions = names
+            .iter()
+            .filter(|name| name.ends_with("env") || *name == "lookup");
         let mut calls = functions.map(|name| format!("{name}("));
         if calls.any(|call| expressions(text).any(|part| part.starts_with(&call))) {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
@@ -148,7 +150,12 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
         let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
         let is_variable = is_name(name) && name == name.to_uppercase();
-        let prefix = if is_variable { "env." } else { "" };
+        let prefix = match corrected.contains('.') {
+            _ if is_variable => "env.",
+            true => "",
+            // A key of an External Secrets template, as in `{{ .password }}`.
+            false => "db.",
+        };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
         return Some(Fault {

@@ -180,7 +180,7 @@ options! {
         external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
             "The external id that the role's trust policy requires");
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(HttpUrl::parse_endpoint),
-            "The URL of Secrets Manager, to use instead of AWS's own endpoint");
+            "The URL of Secrets Manager, to use instead of AWS's own endpoint (for Parameter Store, set AWS_ENDPOINT_URL_SSM)");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
             "A PEM file of root certificates to trust instead of the default ones");
         key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), choice(KEY_EXCHANGES, "hybrid or classical"),

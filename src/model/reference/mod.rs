@@ -38,7 +38,7 @@ use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines, unrendered_expression,
 };
-use crate::model::shown::{StandIn, is_quotable_value, reads_like_a_name};
+use crate::model::shown::{StandIn, is_in_quotes, is_quotable_value, reads_like_a_name};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -550,7 +550,6 @@ fn part_of_id<'a>(
     inherited: &'a Inherited,
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
-    const COLON: &str = "contains a colon, so it can't be part of a secret's name";
     let value = variable_value(name, default, inherited).map_err(|fault| {
         let is_id_unset = is_only_variable && inherited.get(name).is_none();
         let help = format!("set {name} to the name of a secret");
@@ -564,17 +563,20 @@ fn part_of_id<'a>(
         return Err(Fault::new(defect).help(help));
     }
     if !is_only_variable && value.contains(':') {
-        return Err(wrong_value(name, COLON));
+        let defect = "contains a colon, so it can't be part of a secret's name";
+        return Err(wrong_value(name, defect));
     }
     if value.starts_with("ssm:") {
         let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
         return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
     }
     // With `DB=prod/db:host`, the key would be part of the name.
-    if value.contains(':') && !Arn::has_prefix(value) {
-        let help =
-            format!("keep only the name in {name}, and write the key after it: ${{{name}}}:KEY");
-        return Err(wrong_value(name, COLON).help(help));
+    if split_secret(value).1.is_some() {
+        let defect = "is more than the name or ARN of a secret";
+        let help = format!(
+            "keep only the name or ARN in {name}, and write the key after it: ${{{name}}}:KEY"
+        );
+        return Err(wrong_value(name, defect).help(help));
     }
     Ok(value)
 }
@@ -603,6 +605,9 @@ fn variable_value<'a>(
     let text = value.to_str().ok_or_else(not_utf8)?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
+        None if is_in_quotes(text) => {
+            Err(wrong_value(name, "is in quotes").help("remove the quotes"))
+        }
         None => Ok(text),
     }
 }

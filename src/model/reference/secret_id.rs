@@ -231,10 +231,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     }
 
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
-    // `split_secret` cuts off the fields after an ARN, so any that are left come from a variable.
-    let defect = if text.split(':').count() > store.arn_fields() {
-        "has a key, a stage or a version id after the ARN, which can't come from a variable"
-    } else if !has_region {
+    let defect = if !has_region {
         "is an ARN whose fourth field isn't a region code such as us-east-1"
     } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER

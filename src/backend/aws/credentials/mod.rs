@@ -210,6 +210,11 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
+    // A CI system or Compose passes on variables that nobody has set.
+    let is_empty = |name: &&str| settings.variables.get(name) == Some("".as_ref());
+    if both_keys.iter().all(is_empty) {
+        return Some(format!("set {}, which are empty", both_keys.join(" and ")));
+    }
     for (variable, needed) in [
         // aws_access_key_id is a setting in the AWS CLI's files, and AWS_ACCESS_KEY a variable of
         // other tools.

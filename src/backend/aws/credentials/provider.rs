@@ -292,7 +292,7 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
     let id = credentials.access_key_id();
     let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
     let key = format!("access key …{end}");
-    let is_token_missing = id.starts_with("ASIA") && credentials.session_token().is_none();
+    let has_token = credentials.session_token().is_some();
 
     match fault {
         CredentialsFault::Expired => (
@@ -304,15 +304,22 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
             let text = format!("{secret} doesn't match the {key}");
             (text, "copy both keys again, without spaces")
         }
-        CredentialsFault::Unrecognized if is_token_missing => {
+        CredentialsFault::Unrecognized if id.starts_with("AKIA") && has_token => {
+            let token = origin.name_of("AWS_SESSION_TOKEN");
+            let text = format!("the long-term {key} from {origin} can't be used with {token}");
+            (
+                text,
+                "remove the session token, which belongs to a different access key",
+            )
+        }
+        CredentialsFault::Unrecognized if id.starts_with("ASIA") && !has_token => {
             let token = origin.name_of("AWS_SESSION_TOKEN");
             let text = format!("the temporary {key} from {origin} needs {token}, which is missing");
             (text, "copy the session token, too")
         }
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists. Use a session token only with \
-             its own temporary key (ASIA…). The China and GovCloud regions need their own access keys",
+            "check that the access key is complete and still exists. The China and GovCloud regions need their own access keys",
         ),
     }
 }
