@@ -451,21 +451,9 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        let is_path = |path: &str| JsonPath::parse(&format!("${path}")).is_some();
-        // KEY may be a part of a password, so the help repeats it only if it reads like a name
-        // (`$password`, `$.hosts[]`), or is a valid JSONPath after a second `$` (`$$.password`).
+        // KEY may be a part of a password, so the help repeats it only if it reads like a name.
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
-            path if path.contains("[]")
-                && reads_like_a_name(&path.replace("[]", ""))
-                && is_path(&path.replace("[]", "[0]")) =>
-            {
-                let path = path.replace("[]", "[0]");
-                format!("write ${path}, with the index of one element")
-            }
-            path if key == format!("$${path}") && is_path(path) => {
-                format!("write ${path} (only systemd and Compose files need \"$$\")")
-            }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
         Fault::new("has a key that begins with $ but isn't a valid JSONPath").help(help)
