@@ -225,11 +225,6 @@ fn not_json(
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
-        // In a local file, `password:hunter2` was meant as YAML.
-        Ok(text) if key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
-            let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
-            Fault::new("is plain text, not JSON").help(help)
-        }
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
