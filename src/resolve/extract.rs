@@ -225,11 +225,6 @@ fn not_json(
             Fault::new("is base64, not JSON").help("store the JSON itself")
         }
         Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
-        // In a local file, `password:hunter2` was meant as YAML.
-        Ok(text) if key.is_some_and(|key| text.starts_with(&format!("{key}:"))) => {
-            let help = format!("put a space after \"{selector}:\" or, in AWS, store JSON");
-            Fault::new("is plain text, not JSON").help(help)
-        }
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
@@ -312,29 +307,12 @@ fn find_key<'j>(
 /// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`: the
 /// first hint about a common mistake that applies or, if none does, the keys that exist.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    // jq users write `.password`, and kubectl users write `{.password}`. If the secret has the key
-    // `password`, such a KEY isn't a path that lost its first name, and `keys_hint` suggests the
-    // key.
+    // jq users write `.password`, and kubectl users write `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     nested_value_hint(json, key, rewrite)
-        .or_else(|| lost_name_hint(json, map, key, rewrite).filter(|_| !map.contains_key(plain)))
         .or_else(|| incomplete_path_hint(json, map, key))
         .or_else(|| misplaced_key_hint(map, key, rewrite))
         .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
-}
-
-/// Returns the hint for a KEY that has probably lost its beginning: in `"prod/app:$db.password"`, a
-/// shell replaces `$db` with nothing, so KEY is `.password`.
-fn lost_name_hint(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
-    if !key.starts_with(['.', '[']) {
-        return None;
-    }
-    // A shell only expands a valid name. Nothing is below a string.
-    let mut names = quotable_keys(map).filter(|name| is_name(name) && !map[*name].is_string());
-    names.find_map(|name| {
-        let hint = nested_value_hint(json, &format!("{name}{key}"), rewrite)?;
-        Some(format!("the shell probably expanded ${name}: {hint}"))
-    })
 }
 
 /// Returns the hint about the first part of a path that doesn't exist.

@@ -320,9 +320,9 @@ impl<'a> Item<'a> {
         parsed
     }
 
-    pub fn expect_list(&self, expected: &str, help: Option<&str>) -> Option<Vec<Self>> {
+    pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
-            self.refuse_type(expected, help);
+            self.refuse_type(expected, None);
             return None;
         };
         let items = nodes.iter().map(|node| self.at(node, node.position));
@@ -332,7 +332,7 @@ impl<'a> Item<'a> {
     /// Returns the items of a list of strings. If the node isn't a list, or if an item isn't text,
     /// adds a mistake, and returns `None`.
     pub fn expect_texts(&self) -> Option<Vec<String>> {
-        let items = self.expect_list("a list of strings", None)?;
+        let items = self.expect_list("a list of strings")?;
         let texts = items.iter().map(|item| item.expect_text(TEXT));
         texts.map(|text| text.map(str::to_owned)).collect()
     }

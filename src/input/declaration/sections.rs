@@ -19,12 +19,12 @@ use crate::model::entry::{
     Target, TemplateInputs, Transform, is_credential_name, parse_unit,
 };
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, MISWRITTEN_NAMES, VALUE_REMEDY, hint_of_rows};
+use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, split_secret,
     validate_alias_name,
 };
-use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name, reads_like_a_name};
+use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
 
 /// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
 /// task definition has under this key.
@@ -237,7 +237,7 @@ const FILES: &str =
 pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let claims = entries.iter().flat_map(|entry| entry.target.claims());
     let mut claimed: HashSet<_> = claims.collect();
-    for item in section.expect_list(FILES, None).unwrap_or_default() {
+    for item in section.expect_list(FILES).unwrap_or_default() {
         let Some(entry) = file(&item.named("an entry in \"files\"")) else {
             continue;
         };
@@ -348,32 +348,8 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
-    let help = prefix_remedy(item.node);
-    let items = item.expect_list("a list of references, as in [prod/stripe]", help.as_deref());
+    let items = item.expect_list("a list of references, as in [prod/stripe]");
     items.iter().flatten().filter_map(env_from_entry).collect()
-}
-
-/// Returns the remedy for a section that is text or a mapping instead of a list, such as
-/// `PREFIX: REF`, `PREFIX=REF` or `REF=PREFIX`. Returns `None` for any other section, and if the
-/// section may contain a password.
-fn prefix_remedy(section: &Node) -> Option<String> {
-    let assignment = match &section.kind {
-        Kind::Mapping(members) => {
-            let (key, value) = members.first().filter(|_| members.len() == 1)?;
-            format!("{}={}", key.text, value.scalar_text()?)
-        }
-        Kind::Text(text) | Kind::Plain(text) => text.clone(),
-        Kind::List(_) => return None,
-    };
-    // `prod/app=APP_` doesn't read like a name, but it is shown if `prod/app/APP_` does.
-    let is_shown = reads_like_a_name(&assignment.replacen('=', "/", 1));
-    let text = format!("env-from {assignment}");
-    let hint = hint_of_rows(MISWRITTEN_NAMES, &text, |_| true);
-    // Hints with « and » are only for the reference of a failed request.
-    let hint = hint.filter(|hint| is_shown && !hint.contains('«'))?;
-    // The hint describes one item, such as `{ from: prod/app, prefix: APP_ }`. A section is a list,
-    // so brackets are added.
-    Some(hint.replace('{', "[{").replace('}', "}]"))
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`.

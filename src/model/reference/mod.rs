@@ -68,10 +68,6 @@ const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:pass
 const PASSING_REMEDY: &str =
     "remove this entry to pass the variable on, or write ${NAME} if the variable names a secret";
 
-/// The remedy for a specifier of systemd, such as `%i`, which only unit files can have.
-const SPECIFIER_REMEDY: &str =
-    "set Environment=INSTANCE=%i in the unit, and write ${INSTANCE} here";
-
 pub const URL_REMEDY: &str = "store the text in a secret or, if it doesn't contain a password, use { value: … } under \"env\"";
 
 impl Reference {
@@ -340,7 +336,7 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     let help = match character {
         '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
         '$' if is_command => "use the name of the secret, as in prod/db:password",
-        '$' | '%' => remedy_for_variable(before, character, after),
+        '$' => remedy_for_variable(before, after),
         ',' | ' ' | '|' if are_names && after.contains('/') => "write each secret separately",
         ',' | ' ' | '|' if are_names => "put a colon before the key, as in prod/db:password",
         '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
@@ -358,31 +354,27 @@ fn illegal_character(before: &str, rest: &str) -> Fault {
     Fault::new(defect).help(help)
 }
 
-/// Returns the remedy for a `$` or `%` (`sign`) between the texts `before` and `after` of a SECRET.
-/// The sign usually begins a variable in the syntax of a different tool.
-fn remedy_for_variable(before: &str, sign: char, after: &str) -> &'static str {
-    // The name is `STAGE` in `$STAGE/db`, `$(STAGE)/db` and `%STAGE%/db`.
+/// Returns the remedy for a `$` between the texts `before` and `after` of a SECRET. The `$`
+/// usually begins a variable in the syntax of a different tool.
+fn remedy_for_variable(before: &str, after: &str) -> &'static str {
+    // The name is `STAGE` in `$STAGE/db` and `$(STAGE)/db`.
     let name_and_rest = after.trim_start_matches(['(', '$', '{']);
-    let mut words = name_and_rest.split(['/', '-', '.', ')', '%']);
+    let mut words = name_and_rest.split(['/', '-', '.', ')']);
     let name = words.next().unwrap_or_default();
     // A name that isn't plain may be a part of a password, so it isn't taken for a variable.
-    let is_plain = is_quotable_value(name) || name == name.to_uppercase();
-    let is_variable = is_plain && (sign == '$' || after.contains('%'));
+    let is_variable = is_quotable_value(name) || name == name.to_uppercase();
     // The variable is everything after the sign, as in `DB_PASSWORD=$DB_PASSWORD`.
-    let is_whole = after.trim_end_matches(']').trim_matches(['(', ')', '%']) == name;
+    let is_whole = after.trim_end_matches(']').trim_matches(['(', ')']) == name;
     // The name may be an alias, as in `$db:host`.
     let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
-    match sign {
-        // In a systemd unit, `%d` is the directory of the credentials, so the text is the path of a
-        // file.
-        '%' if name == "d" => "use the name of a secret, not the path of a file",
-        '%' if name.len() == 1 && is_name(name) => SPECIFIER_REMEDY,
-        '$' if before.is_empty() && may_be_alias && !after.contains(['/', '(']) => {
-            "for an alias, remove the \"$\"; for a variable, write ${NAME}"
-        }
-        _ if is_variable && before.is_empty() && is_whole => PASSING_REMEDY,
-        _ if is_variable && is_name(name) => VARIABLE_REMEDY,
-        _ => VALUE_REMEDY,
+    if before.is_empty() && may_be_alias && !after.contains(['/', '(']) {
+        "for an alias, remove the \"$\"; for a variable, write ${NAME}"
+    } else if is_variable && before.is_empty() && is_whole {
+        PASSING_REMEDY
+    } else if is_variable && is_name(name) {
+        VARIABLE_REMEDY
+    } else {
+        VALUE_REMEDY
     }
 }
 
@@ -451,21 +443,9 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        let is_path = |path: &str| JsonPath::parse(&format!("${path}")).is_some();
-        // KEY may be a part of a password, so the help repeats it only if it reads like a name
-        // (`$password`, `$.hosts[]`), or is a valid JSONPath after a second `$` (`$$.password`).
+        // KEY may be a part of a password, so the help repeats it only if it reads like a name.
         let help = match key.trim_start_matches('$') {
             name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
-            path if path.contains("[]")
-                && reads_like_a_name(&path.replace("[]", ""))
-                && is_path(&path.replace("[]", "[0]")) =>
-            {
-                let path = path.replace("[]", "[0]");
-                format!("write ${path}, with the index of one element")
-            }
-            path if key == format!("$${path}") && is_path(path) => {
-                format!("write ${path} (only systemd and Compose files need \"$$\")")
-            }
             _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
         };
         Fault::new("has a key that begins with $ but isn't a valid JSONPath").help(help)
